@@ -1,0 +1,186 @@
+"""The lesion: its outline, and the pigment patterns that tell benign from melanoma."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep
+from isic_mmdet.synthetic.skin import Tissue
+
+
+@dataclass
+class Outline:
+    """Where the lesion lies.
+
+    Attributes:
+        mask: (H, W) uint8, 255 inside and 0 outside; one region without holes.
+        depth: (H, W) float32, distance to the rim in pixels, negative outside.
+        radius: radius of a disc of the lesion's area, in pixels.
+    """
+
+    mask: NDArray[np.uint8]
+    depth: Field
+    radius: float
+
+
+def make_outline(
+    rng: np.random.Generator, shape: tuple[int, int], share: float, melanoma: bool, at_rim: bool
+) -> Outline:
+    """Draw an outline that covers about `share` of the picture.
+
+    Benign outlines are smooth and nearly round. Those of melanomas have lobes, notches and no
+    symmetry axis.
+
+    Args:
+        rng: source of chance.
+        shape: (H, W) of the picture.
+        share: wanted area as a share of the picture, in (0, 1).
+        melanoma: whether to draw the irregular kind.
+        at_rim: whether the lesion may be cut by the border of the picture.
+    """
+    height, width = shape
+    radius = float(np.sqrt(share * height * width / np.pi))
+    # A lesion that is not to be cut is moved only within the room that it leaves.
+    room = np.maximum(np.array([width, height]) / 2 - 1.25 * radius, 0)
+    offset = rng.uniform(-1, 1, 2) * room * 0.7
+    if at_rim:
+        angle = rng.uniform(0, 2 * np.pi)
+        offset = np.array([np.cos(angle) * width, np.sin(angle) * height]) * rng.uniform(0.3, 0.45)
+    centre = np.array([width, height]) / 2 + offset
+
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    stretch = rng.uniform(0.58, 0.9) if melanoma else rng.uniform(0.76, 1.0)
+    turn = rng.uniform(0, np.pi)
+    field = _ellipse(x, y, centre, radius, stretch, turn)
+    if melanoma:
+        for _ in range(rng.integers(1, 4)):
+            angle = rng.uniform(0, 2 * np.pi)
+            lobe = centre + radius * rng.uniform(0.5, 0.9) * np.array(
+                [np.cos(angle), np.sin(angle)]
+            )
+            size = radius * rng.uniform(0.35, 0.65)
+            part = _ellipse(x, y, lobe, size, rng.uniform(0.6, 1), rng.uniform(0, np.pi))
+            field = np.minimum(field, 1 + (part - 1) * np.float32(size / radius))
+    wobble, notches = (0.17, 0.055) if melanoma else (0.055, 0.012)
+    field += wobble * fractal(rng, shape, 0.9 * radius, octaves=2)
+    field += notches * fractal(rng, shape, 0.22 * radius, octaves=3)
+
+    mask = _largest_region(field < np.quantile(field, share))
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
+    # Centres of the pixels on both sides of the rim lie half a pixel from it.
+    depth = np.where(mask > 0, inside - 0.5, 0.5 - outside).astype(np.float32)
+    return Outline(mask, depth, float(np.sqrt((mask > 0).sum() / np.pi)))
+
+
+def add_lesion(
+    rng: np.random.Generator, tissue: Tissue, outline: Outline, melanoma: bool
+) -> Tissue:
+    """Return the tissue with the lesion in it."""
+    pattern = _melanoma if melanoma else _benign
+    lesion = pattern(rng, outline)
+    unit = min(outline.mask.shape) / 256
+    # The rim fades over a few pixels, half of it on either side of the mask's edge.
+    fade = rng.uniform(1.0, 2.2 if melanoma else 3.2) * unit
+    alpha = smoothstep(-fade, fade, outline.depth)
+    # Dark skin hides pigment: a lesion that is seen there holds more of it.
+    strength = 1 + 0.6 * float(tissue.melanin.mean())
+    return Tissue(
+        melanin=tissue.melanin + alpha * np.maximum(lesion.melanin, 0) * strength,
+        blood=np.maximum(tissue.blood + alpha * lesion.blood, 0),
+        veil=alpha * np.clip(lesion.veil, 0, 1),
+        scar=alpha * np.clip(lesion.scar, 0, 1),
+    )
+
+
+def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
+    """One or two browns, the same pattern all over, often darker towards the middle."""
+    shape, radius = outline.mask.shape, outline.radius
+    unit = min(shape) / 256
+    amount = float(np.clip(rng.lognormal(-0.5, 0.45), 0.28, 1.4))
+    middle = smoothstep(0.05, 0.75, outline.depth / radius)
+    clouds = fractal(rng, shape, 0.5 * radius)
+    melanin = amount * (0.8 + rng.uniform(-0.1, 0.55) * middle + 0.1 * clouds)
+    kind = rng.choice(['network', 'globules', 'plain'], p=[0.45, 0.3, 0.25])
+    if kind == 'network':
+        lines = smoothstep(0.35, 1.0, honeycomb(rng, shape, rng.uniform(5, 9) * unit))
+        fading = 1 - 0.6 * smoothstep(0.3, 0.9, outline.depth / radius)
+        melanin *= 1 + rng.uniform(0.4, 0.9) * (lines - 0.4) * fading
+    elif kind == 'globules':
+        melanin += amount * rng.uniform(0.4, 0.8) * _globules(rng, outline, 0.035, (1.2, 3.2))
+    blood = rng.uniform(0, 0.3) * (1 + 0.2 * clouds)
+    return _tissue(melanin, blood)
+
+
+def _melanoma(rng: np.random.Generator, outline: Outline) -> Tissue:
+    """Several colours in patches: tan, brown, black blotches, red, blue-white veil and scars."""
+    shape, radius = outline.mask.shape, outline.radius
+    unit = min(shape) / 256
+    depth = outline.depth / radius
+    amount = float(np.clip(rng.lognormal(-0.25, 0.35), 0.4, 1.4))
+
+    def patch(low: float, cell: float = 0.7) -> Field:
+        return smoothstep(low, low + 0.7, fractal(rng, shape, cell * radius))
+
+    melanin = amount * (0.75 + 0.9 * patch(0.0) + 0.16 * fractal(rng, shape, 0.25 * radius))
+    lines = smoothstep(0.3, 1.0, honeycomb(rng, shape, rng.uniform(7, 12) * unit))
+    melanin *= 1 + rng.uniform(0.5, 1.0) * (lines - 0.4) * patch(-0.3)
+    melanin += rng.uniform(0.8, 1.8) * patch(0.7, 0.6)
+    melanin += rng.uniform(0.3, 0.9) * _globules(rng, outline, 0.02, (1.0, 4.5)) * patch(-0.4)
+    blood = rng.uniform(0.1, 0.6) * patch(0.1)
+    # Veil and scar stay off the rim, where they would blur what the mask calls lesion.
+    core = smoothstep(0.06, 0.3, depth)
+    veil = core * patch(0.1, 0.8) * rng.uniform(0.45, 0.8) * (rng.random() < 0.65)
+    scar = core * patch(0.4, 0.6) * rng.uniform(0.3, 0.6) * (rng.random() < 0.5)
+    return _tissue(np.maximum(melanin, 0.45 * amount), blood, veil, scar)
+
+
+def _globules(
+    rng: np.random.Generator, outline: Outline, density: float, radii: tuple[float, float]
+) -> Field:
+    """Return round clods, strength in [0, 1].
+
+    Args:
+        rng: source of chance.
+        outline: the lesion that holds them.
+        density: share of the picture's pixels, counted in square units, that is a centre.
+        radii: smallest and largest radius, in units.
+    """
+    shape = outline.mask.shape
+    unit = min(shape) / 256
+    rows, columns = np.nonzero(outline.depth > 1.5 * unit)
+    canvas = np.zeros(shape, np.uint8)
+    count = int(len(rows) / unit**2 * density * 0.5)
+    for pick in rng.integers(0, max(len(rows), 1), count):
+        centre = (int(columns[pick]) * 16, int(rows[pick]) * 16)
+        size = int(rng.uniform(*radii) * unit * 16)
+        cv2.circle(canvas, centre, size, int(rng.integers(110, 256)), -1, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.7 * unit)
+
+
+def _tissue(
+    melanin: Field, blood: Field, veil: Field | None = None, scar: Field | None = None
+) -> Tissue:
+    zero = np.zeros_like(melanin)
+    return Tissue(melanin, blood, zero if veil is None else veil, zero if scar is None else scar)
+
+
+def _ellipse(
+    x: Field, y: Field, centre: NDArray[np.float64], radius: float, stretch: float, turn: float
+) -> Field:
+    """Return the distance from `centre` in units of an ellipse of the area of a disc."""
+    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    along = (cosine * dx + sine * dy) * np.float32(np.sqrt(stretch) / radius)
+    across = (cosine * dy - sine * dx) * np.float32(1 / np.sqrt(stretch) / radius)
+    return np.sqrt(along * along + across * across)
+
+
+def _largest_region(support: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the largest connected region of `support`, its holes filled, as 0 and 255."""
+    mask = support.astype(np.uint8)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    largest = max(outlines, key=cv2.contourArea)
+    return cv2.drawContours(np.zeros_like(mask), [largest], -1, 255, cv2.FILLED)

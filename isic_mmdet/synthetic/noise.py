@@ -1,0 +1,69 @@
+"""Random fields that skin, lesions and artefacts are made of."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+
+def smoothstep(low: float, high: float, values: Field) -> Field:
+    """Return 0 below `low`, 1 above `high` and a smooth rise between, shaped like `values`."""
+    share = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def fractal(
+    rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 3
+) -> Field:
+    """Return cloudy noise of mean 0 and standard deviation 1.
+
+    Args:
+        rng: source of chance.
+        shape: (H, W) of the field.
+        cell: size of the coarsest clouds, in pixels.
+        octaves: number of layers; each one is half as coarse and half as strong as the last.
+
+    Returns:
+        (H, W) float32.
+    """
+    height, width = shape
+    total = np.zeros(shape, np.float32)
+    for octave in range(octaves):
+        step = max(cell / 2**octave, 1.0)
+        rows, columns = int(height / step) + 4, int(width / step) + 4
+        grid = rng.standard_normal((rows, columns), dtype=np.float32)
+        # A random offset below one cell keeps the lattice of the grid from showing.
+        top, left = rng.uniform(1, 2, 2)
+        enlarge = np.array([[1 / step, 0, left], [0, 1 / step, top]])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        layer = cv2.warpAffine(
+            grid, enlarge, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
+        total += layer * np.float32(0.5**octave)
+    return (total - total.mean()) / max(float(total.std()), 1e-6)
+
+
+def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -> Field:
+    """Return an irregular honeycomb: 0 in the middle of each hole, about 1 on the lines.
+
+    Args:
+        rng: source of chance.
+        shape: (H, W) of the field.
+        spacing: mean distance of two neighbouring holes, in pixels.
+
+    Returns:
+        (H, W) float32, from 0 to about 1.5 where holes are far apart.
+    """
+    height, width = shape
+    rows = int(height / (spacing * 0.87)) + 3
+    columns = int(width / spacing) + 3
+    row, column = np.mgrid[-1 : rows - 1, -1 : columns - 1].astype(np.float32)
+    x = (column + 0.5 * (row % 2) + rng.normal(0, 0.16, row.shape)) * spacing
+    y = (row + rng.normal(0, 0.16, row.shape)) * spacing * 0.87
+    x, y = np.rint(x).astype(int), np.rint(y).astype(int)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    background = np.full(shape, 255, np.uint8)
+    background[y[inside], x[inside]] = 0
+    distance = cv2.distanceTransform(background, cv2.DIST_L2, 5)
+    return distance / np.float32(spacing * 0.58)

@@ -1,0 +1,78 @@
+"""One synthetic picture with its mask and class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.synthetic import artefacts
+from isic_mmdet.synthetic.lesion import add_lesion, make_outline
+from isic_mmdet.synthetic.skin import TONE_WEIGHTS, make_skin
+
+MELANOMA_SHARE = 0.3
+# Aspect ratios (width to height) and how often each occurs.
+ASPECTS = (1.0, 4 / 3, 3 / 2, 3 / 4)
+ASPECT_WEIGHTS = (0.7, 0.16, 0.08, 0.06)
+# Lesion area as a share of the picture: as in ISIC, median 0.2 and a wide spread.
+MEDIAN_SHARE, SPREAD = 0.2, 0.9
+SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.7
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        mask: (H, W) uint8, 255 on the lesion and 0 elsewhere; one region without holes, also
+            where a hair or the ruler is drawn over it.
+        melanoma: whether the lesion is drawn with the traits of a melanoma.
+        skin_type: Fitzpatrick type, 1 to 6.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    melanoma: bool
+    skin_type: int
+
+
+def is_melanoma(seed: int, index: int) -> bool:
+    """Return the class of picture `index`.
+
+    Multiples of the golden ratio spread evenly over [0, 1): every run of pictures, however
+    short, holds close to `MELANOMA_SHARE` melanomas.
+    """
+    start = np.random.default_rng(seed).random()
+    return (start + index * 0.6180339887498949) % 1 < MELANOMA_SHARE
+
+
+def make_sample(seed: int, index: int, size: int = 256) -> Sample:
+    """Draw picture `index` of the data set `seed`; the same arguments give the same picture.
+
+    Args:
+        seed: names the data set, not negative.
+        index: number of the picture in it, not negative.
+        size: length of the shorter side in pixels.
+    """
+    rng = np.random.default_rng([seed, index])
+    melanoma = is_melanoma(seed, index)
+    skin_type = int(rng.choice(6, p=TONE_WEIGHTS)) + 1
+    aspect = float(rng.choice(ASPECTS, p=ASPECT_WEIGHTS))
+    shape = (size, round(size * aspect)) if aspect >= 1 else (round(size / aspect), size)
+    share = float(np.clip(rng.lognormal(np.log(MEDIAN_SHARE), SPREAD), SMALLEST_SHARE,
+                          LARGEST_SHARE))  # fmt: skip
+    at_rim = bool(rng.random() < 0.12)
+
+    outline = make_outline(rng, shape, share, melanoma, at_rim)
+    tissue = add_lesion(rng, make_skin(rng, shape, skin_type), outline, melanoma)
+    colour = tissue.render()
+    if rng.random() < 0.18:
+        artefacts.add_ruler(rng, colour)
+    artefacts.add_hairs(rng, colour, skin_type)
+    if rng.random() < 0.25:
+        artefacts.add_bubbles(rng, colour)
+    # Black corners never swallow the lesion: what is under them could not be seen.
+    dark_corners = bool(rng.random() < 0.3) and not at_rim and share < 0.35
+    picture = artefacts.through_lens(rng, colour, dark_corners)
+    image = np.rint(picture * 255).astype(np.uint8)
+    return Sample(image, outline.mask, melanoma, skin_type)

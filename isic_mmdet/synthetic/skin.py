@@ -1,0 +1,98 @@
+"""Healthy skin, and how pigment and blood become colour."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep
+
+# Melanin of the Fitzpatrick types I to VI, in the unit in which a mid-brown naevus adds 0.6.
+TONES = (0.03, 0.09, 0.18, 0.36, 0.62, 0.98)
+# How common each type is: every type is there often enough to learn from.
+TONE_WEIGHTS = (0.18, 0.24, 0.22, 0.14, 0.12, 0.10)
+
+# Relative absorption in red, green and blue. Melanin absorbs the shorter wavelengths more, so
+# that little of it looks tan, more brown and much black; blood leaves only the red.
+MELANIN_RGB = np.array([1.0, 1.55, 2.1], np.float32)
+BLOOD_RGB = np.array([0.06, 0.85, 0.66], np.float32)
+BARE_RGB = np.array([0.97, 0.93, 0.90], np.float32)
+# Melanin that lies deep looks blue-grey because the tissue above scatters blue light back.
+VEIL_RGB = np.array([0.40, 0.45, 0.56], np.float32)
+SCAR_RGB = np.array([0.90, 0.82, 0.79], np.float32)
+SURFACE = 0.05  # light that the surface throws back before it meets any pigment
+
+
+@dataclass
+class Tissue:
+    """What the light meets, each (H, W) float32 and not negative.
+
+    Attributes:
+        melanin: pigment near the surface.
+        blood: haemoglobin.
+        veil: share of the colour that a blue-white veil covers, in [0, 1].
+        scar: share of the colour that white, scar-like tissue covers, in [0, 1].
+    """
+
+    melanin: Field
+    blood: Field
+    veil: Field
+    scar: Field
+
+    def render(self) -> Field:
+        """Return the reflected colour, (H, W, 3) float32 RGB in [0, 1].
+
+        Pigments absorb by the Beer-Lambert law: colour falls exponentially with concentration.
+        """
+        absorbed = self.melanin[..., None] * MELANIN_RGB + self.blood[..., None] * BLOOD_RGB
+        colour = SURFACE + (1 - SURFACE) * BARE_RGB * np.exp(-absorbed)
+        colour += self.scar[..., None] * (SCAR_RGB - colour)
+        colour += self.veil[..., None] * (VEIL_RGB - colour)
+        return colour
+
+
+def make_skin(rng: np.random.Generator, shape: tuple[int, int], skin_type: int) -> Tissue:
+    """Return skin of Fitzpatrick type `skin_type` (1 to 6) without any lesion."""
+    unit = min(shape) / 256
+    tone = TONES[skin_type - 1] * rng.uniform(0.85, 1.15)
+    flush = rng.uniform(0.08, 0.5)
+
+    mottle = fractal(rng, shape, 60 * unit)
+    grain = fractal(rng, shape, 5 * unit, octaves=2)
+    furrows = smoothstep(0.55, 1.2, honeycomb(rng, shape, rng.uniform(7, 13) * unit))
+    melanin = tone * (1 + 0.08 * mottle + 0.05 * grain) - rng.uniform(0, 0.06) * furrows
+    melanin += 0.012 * grain + _freckles(rng, shape, unit) * rng.uniform(0.06, 0.2)
+    blood = flush * (1 + 0.22 * fractal(rng, shape, 45 * unit) + 0.06 * grain)
+    if rng.random() < 0.3:
+        blood += _vessels(rng, shape, unit) * rng.uniform(0.1, 0.35)
+    zero = np.zeros(shape, np.float32)
+    return Tissue(
+        melanin=np.maximum(melanin, 0).astype(np.float32),
+        blood=np.maximum(blood, 0).astype(np.float32),
+        veil=zero,
+        scar=zero.copy(),
+    )
+
+
+def _freckles(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> Field:
+    """Return a few soft, small, pale spots, strength in [0, 1]."""
+    spots = np.zeros(shape, np.uint8)
+    count = int(rng.integers(5, 25)) if rng.random() < 0.3 else 0
+    for _ in range(count):
+        centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
+        axes = tuple(int(a) for a in np.rint(rng.uniform(0.8, 3.0, 2) * unit))
+        cv2.ellipse(spots, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+    return _soften(spots, 1.2 * unit)
+
+
+def _vessels(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> Field:
+    """Return fine winding vessels, strength in [0, 1]: the zero lines of a cloud."""
+    cloud = np.abs(fractal(rng, shape, 40 * unit, octaves=4))
+    patch = smoothstep(0.2, 1.2, fractal(rng, shape, 80 * unit))
+    return (1 - smoothstep(0.0, 0.12, cloud)) * patch
+
+
+def _soften(canvas: NDArray[np.uint8], sigma: float) -> Field:
+    """Return an 8-bit drawing as float32 in [0, 1], blurred by `sigma` pixels."""
+    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), max(sigma, 0.3))
