@@ -124,8 +124,9 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
         pixels = np.hypot(x * width, y * height) / np.float32(np.hypot(width, height))
         rim = rng.uniform(0.8, 0.97)
         light *= 1 - 0.97 * smoothstep(rim - rng.uniform(0.015, 0.1), rim, pixels)
-    exposure = rng.uniform(0.85, 1.1)
-    balance = (exposure * rng.normal(1, 0.045, 3)).astype(np.float32)
+    # The camera brightens dark scenes, but not all the way.
+    exposure = rng.uniform(0.85, 1.12) * (0.62 / float(colour.mean())) ** 0.3
+    balance = (exposure * rng.normal(1, 0.035, 3)).astype(np.float32)
     picture = colour * light[..., None].astype(np.float32) * balance
     picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.35, 0.9) * unit)
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)

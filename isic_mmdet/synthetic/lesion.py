@@ -63,11 +63,11 @@ def make_outline(
             size = radius * rng.uniform(0.35, 0.65)
             part = _ellipse(x, y, lobe, size, rng.uniform(0.6, 1), rng.uniform(0, np.pi))
             field = np.minimum(field, 1 + (part - 1) * np.float32(size / radius))
-    wobble, notches = (0.17, 0.055) if melanoma else (0.055, 0.012)
+    wobble, notches = (0.15, 0.05) if melanoma else (0.055, 0.02)
     field += wobble * fractal(rng, shape, 0.9 * radius, octaves=2)
-    field += notches * fractal(rng, shape, 0.22 * radius, octaves=3)
+    field += notches * fractal(rng, shape, 0.25 * radius, octaves=3)
 
-    mask = _largest_region(field < np.quantile(field, share))
+    mask = _largest_region(field < np.quantile(field, share), round(0.12 * radius))
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
     # Centres of the pixels on both sides of the rim lie half a pixel from it.
@@ -83,8 +83,9 @@ def add_lesion(
     lesion = pattern(rng, outline)
     unit = min(outline.mask.shape) / 256
     # The rim fades over a few pixels, half of it on either side of the mask's edge.
-    fade = rng.uniform(1.0, 2.2 if melanoma else 3.2) * unit
-    alpha = smoothstep(-fade, fade, outline.depth)
+    fade = rng.uniform(1.5, 3.0 if melanoma else 4.5) * unit
+    frayed = outline.depth + 0.7 * unit * fractal(rng, outline.mask.shape, 5 * unit, octaves=2)
+    alpha = smoothstep(-fade, fade, frayed)
     # Dark skin hides pigment: a lesion that is seen there holds more of it.
     strength = 1 + 0.6 * float(tissue.melanin.mean())
     return Tissue(
@@ -99,18 +100,17 @@ def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
     """One or two browns, the same pattern all over, often darker towards the middle."""
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
-    amount = float(np.clip(rng.lognormal(-0.5, 0.45), 0.28, 1.4))
-    middle = smoothstep(0.05, 0.75, outline.depth / radius)
-    clouds = fractal(rng, shape, 0.5 * radius)
-    melanin = amount * (0.8 + rng.uniform(-0.1, 0.55) * middle + 0.1 * clouds)
-    kind = rng.choice(['network', 'globules', 'plain'], p=[0.45, 0.3, 0.25])
+    amount = float(np.clip(rng.lognormal(-0.5, 0.5), 0.26, 1.5))
+    middle = smoothstep(-0.05, rng.uniform(0.3, 0.8), outline.depth / radius)
+    clouds = fractal(rng, shape, 0.5 * radius, octaves=4)
+    melanin = amount * (0.7 + rng.uniform(0.0, 0.7) * middle + 0.12 * clouds)
+    kind = rng.choice(['network', 'globules', 'plain'], p=[0.45, 0.25, 0.3])
     if kind == 'network':
-        lines = smoothstep(0.35, 1.0, honeycomb(rng, shape, rng.uniform(5, 9) * unit))
-        fading = 1 - 0.6 * smoothstep(0.3, 0.9, outline.depth / radius)
-        melanin *= 1 + rng.uniform(0.4, 0.9) * (lines - 0.4) * fading
+        melanin *= 1 + rng.uniform(0.35, 0.75) * _network(rng, outline, (4.5, 7.5))
     elif kind == 'globules':
-        melanin += amount * rng.uniform(0.4, 0.8) * _globules(rng, outline, 0.035, (1.2, 3.2))
-    blood = rng.uniform(0, 0.3) * (1 + 0.2 * clouds)
+        melanin += amount * rng.uniform(0.3, 0.7) * _globules(rng, outline, 0.035, (1.2, 3.0))
+    melanin *= 1 + 0.1 * fractal(rng, shape, 4 * unit, octaves=2)
+    blood = rng.uniform(-0.08, 0.35) * (1 + 0.2 * clouds) * middle
     return _tissue(melanin, blood)
 
 
@@ -119,22 +119,39 @@ def _melanoma(rng: np.random.Generator, outline: Outline) -> Tissue:
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
     depth = outline.depth / radius
-    amount = float(np.clip(rng.lognormal(-0.25, 0.35), 0.4, 1.4))
+    amount = float(np.clip(rng.lognormal(-0.5, 0.35), 0.35, 1.1))
 
     def patch(low: float, cell: float = 0.7) -> Field:
-        return smoothstep(low, low + 0.7, fractal(rng, shape, cell * radius))
+        return smoothstep(low, low + 1.3, fractal(rng, shape, cell * radius, octaves=5))
 
-    melanin = amount * (0.75 + 0.9 * patch(0.0) + 0.16 * fractal(rng, shape, 0.25 * radius))
-    lines = smoothstep(0.3, 1.0, honeycomb(rng, shape, rng.uniform(7, 12) * unit))
-    melanin *= 1 + rng.uniform(0.5, 1.0) * (lines - 0.4) * patch(-0.3)
-    melanin += rng.uniform(0.8, 1.8) * patch(0.7, 0.6)
-    melanin += rng.uniform(0.3, 0.9) * _globules(rng, outline, 0.02, (1.0, 4.5)) * patch(-0.4)
-    blood = rng.uniform(0.1, 0.6) * patch(0.1)
+    melanin = amount * (0.75 + 0.9 * patch(-0.5) + 0.16 * fractal(rng, shape, 0.25 * radius))
+    melanin *= 1 + rng.uniform(0.4, 0.9) * _network(rng, outline, (6, 10)) * patch(-0.8)
+    melanin += rng.uniform(0.6, 1.5) * patch(0.3, 0.6)
+    melanin += rng.uniform(0.3, 0.8) * _globules(rng, outline, 0.02, (0.8, 3.5)) * patch(-0.6)
+    melanin *= 1 + 0.12 * fractal(rng, shape, 4 * unit, octaves=2)
+    blood = rng.uniform(0.0, 0.5) * patch(-0.2) - rng.uniform(0, 0.08)
     # Veil and scar stay off the rim, where they would blur what the mask calls lesion.
-    core = smoothstep(0.06, 0.3, depth)
-    veil = core * patch(0.1, 0.8) * rng.uniform(0.45, 0.8) * (rng.random() < 0.65)
-    scar = core * patch(0.4, 0.6) * rng.uniform(0.3, 0.6) * (rng.random() < 0.5)
+    core = smoothstep(0.04, 0.35, depth)
+    veil = core * patch(-0.2, 0.8) * rng.uniform(0.4, 0.75) * (rng.random() < 0.65)
+    scar = core * patch(0.0, 0.6) * rng.uniform(0.25, 0.5) * (rng.random() < 0.5)
     return _tissue(np.maximum(melanin, 0.45 * amount), blood, veil, scar)
+
+
+def _network(rng: np.random.Generator, outline: Outline, spacings: tuple[float, float]) -> Field:
+    """Return a pigment network, about -0.4 in its holes and 0.6 on its lines.
+
+    It comes and goes in patches and thins out towards the middle, as real ones do.
+
+    Args:
+        rng: source of chance.
+        outline: the lesion that it lies in.
+        spacings: smallest and largest distance of neighbouring holes, in units.
+    """
+    shape = outline.mask.shape
+    unit = min(shape) / 256
+    lines = smoothstep(0.3, 1.05, honeycomb(rng, shape, rng.uniform(*spacings) * unit)) - 0.4
+    presence = smoothstep(-1.5, 0.8, fractal(rng, shape, 0.6 * outline.radius))
+    return lines * presence * (1 - 0.6 * smoothstep(0.3, 0.9, outline.depth / outline.radius))
 
 
 def _globules(
@@ -178,9 +195,13 @@ def _ellipse(
     return np.sqrt(along * along + across * across)
 
 
-def _largest_region(support: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the largest connected region of `support`, its holes filled, as 0 and 255."""
-    mask = support.astype(np.uint8)
+def _largest_region(support: NDArray[np.bool_], bridge: int) -> NDArray[np.uint8]:
+    """Return the largest connected region of `support` without holes, as 0 and 255.
+
+    Spurs and bridges thinner than `bridge` pixels are cut off.
+    """
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(bridge, 3),) * 2)
+    mask = cv2.morphologyEx(support.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(outlines, key=cv2.contourArea)
     return cv2.drawContours(np.zeros_like(mask), [largest], -1, 255, cv2.FILLED)

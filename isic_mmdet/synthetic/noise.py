@@ -59,11 +59,12 @@ def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) 
     rows = int(height / (spacing * 0.87)) + 3
     columns = int(width / spacing) + 3
     row, column = np.mgrid[-1 : rows - 1, -1 : columns - 1].astype(np.float32)
-    x = (column + 0.5 * (row % 2) + rng.normal(0, 0.16, row.shape)) * spacing
-    y = (row + rng.normal(0, 0.16, row.shape)) * spacing * 0.87
+    x = (column + 0.5 * (row % 2) + rng.normal(0, 0.24, row.shape)) * spacing
+    y = (row + rng.normal(0, 0.24, row.shape)) * spacing * 0.87
     x, y = np.rint(x).astype(int), np.rint(y).astype(int)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     background = np.full(shape, 255, np.uint8)
     background[y[inside], x[inside]] = 0
     distance = cv2.distanceTransform(background, cv2.DIST_L2, 5)
+    distance = cv2.GaussianBlur(distance, (0, 0), 0.1 * spacing)
     return distance / np.float32(spacing * 0.58)

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep
 
 # Melanin of the Fitzpatrick types I to VI, in the unit in which a mid-brown naevus adds 0.6.
-TONES = (0.03, 0.09, 0.18, 0.36, 0.62, 0.98)
+TONES = (0.03, 0.09, 0.19, 0.38, 0.68, 1.05)
 # How common each type is: every type is there often enough to learn from.
 TONE_WEIGHTS = (0.18, 0.24, 0.22, 0.14, 0.12, 0.10)
 
 # Relative absorption in red, green and blue. Melanin absorbs the shorter wavelengths more, so
 # that little of it looks tan, more brown and much black; blood leaves only the red.
-MELANIN_RGB = np.array([1.0, 1.55, 2.1], np.float32)
+MELANIN_RGB = np.array([0.92, 1.36, 1.95], np.float32)
 BLOOD_RGB = np.array([0.06, 0.85, 0.66], np.float32)
-BARE_RGB = np.array([0.97, 0.93, 0.90], np.float32)
+BARE_RGB = np.array([0.96, 0.93, 0.91], np.float32)
 # Melanin that lies deep looks blue-grey because the tissue above scatters blue light back.
-VEIL_RGB = np.array([0.40, 0.45, 0.56], np.float32)
+VEIL_RGB = np.array([0.42, 0.46, 0.55], np.float32)
 SCAR_RGB = np.array([0.90, 0.82, 0.79], np.float32)
 SURFACE = 0.05  # light that the surface throws back before it meets any pigment
 
@@ -56,14 +56,14 @@ def make_skin(rng: np.random.Generator, shape: tuple[int, int], skin_type: int) 
     """Return skin of Fitzpatrick type `skin_type` (1 to 6) without any lesion."""
     unit = min(shape) / 256
     tone = TONES[skin_type - 1] * rng.uniform(0.85, 1.15)
-    flush = rng.uniform(0.08, 0.5)
+    flush = rng.uniform(0.08, 0.42)
 
     mottle = fractal(rng, shape, 60 * unit)
     grain = fractal(rng, shape, 5 * unit, octaves=2)
     furrows = smoothstep(0.55, 1.2, honeycomb(rng, shape, rng.uniform(7, 13) * unit))
-    melanin = tone * (1 + 0.08 * mottle + 0.05 * grain) - rng.uniform(0, 0.06) * furrows
+    melanin = tone * (1 + 0.08 * mottle + 0.04 * grain) - rng.uniform(0, 0.06) * furrows
     melanin += 0.012 * grain + _freckles(rng, shape, unit) * rng.uniform(0.06, 0.2)
-    blood = flush * (1 + 0.22 * fractal(rng, shape, 45 * unit) + 0.06 * grain)
+    blood = flush * (1 + 0.13 * fractal(rng, shape, 45 * unit) + 0.05 * grain)
     if rng.random() < 0.3:
         blood += _vessels(rng, shape, unit) * rng.uniform(0.1, 0.35)
     zero = np.zeros(shape, np.float32)
