@@ -3,14 +3,18 @@
 `install` is called once, before `mmdet` is imported; `isic_mmdet.register` does so.
 """
 
+from isic_mmdet.compat.checkpoint import install_loaders
 from isic_mmdet.compat.mmcv_ops import install_operators
+from isic_mmdet.compat.safe_globals import allow_mmengine_classes
 
 __all__ = ['install']
 
 
 def install() -> None:
-    """Mend what the pinned versions of mmcv and mmengine cannot do by themselves.
+    """Mend what the pinned versions of torch, mmcv and mmengine cannot do together.
 
     Calling it again changes nothing.
     """
     install_operators()
+    allow_mmengine_classes()
+    install_loaders()

@@ -1,0 +1,116 @@
+"""What a checkpoint of mmengine may hold besides tensors and plain Python values.
+
+Fault: since torch 2.6 `torch.load` runs no code from the file (`weights_only`) and refuses every
+class it does not know, among them those that mmengine 0.10.7 writes into each checkpoint: the
+`HistoryBuffer` of the message hub and NumPy's numbers (open-mmlab/mmengine 1650, 1655). This can
+go when mmengine registers its own classes.
+
+The usual advice, to allow these and `getattr` as they are, gives the safety away: `getattr`
+reaches any function of any class, `HistoryBuffer.__setstate__` puts functions from the file into
+a table that the whole process uses, and the state of a NumPy dtype can tell NumPy to take
+numbers for pointers. Hence the stand-ins below, which torch calls under the original names.
+"""
+
+from collections.abc import Callable
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+_NUMBERS = [np.dtype(name) for name in ('bool', 'int32', 'int64', 'float32', 'float64')]
+
+
+class NumberType:
+    """Stands in for `numpy.dtype`: plain numbers, of whose state only the byte order is used."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
+        self.dtype = np.dtype(code)
+        if self.dtype not in _NUMBERS:
+            raise UnpicklingError(f'NumPy values of type {code!r}')
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class LoadedArray(np.ndarray):
+    """Stands in for `numpy.ndarray`, and is one in all but name; saved as a plain one."""
+
+    def __new__(cls) -> 'LoadedArray':
+        """Return an empty array, whatever the file asks for."""
+        return np.empty(0).view(cls)
+
+    def __setstate__(self, state: tuple[Any, ...], /) -> None:  # type: ignore[override]
+        _, shape, number_type, fortran_order, raw = state
+        super().__setstate__((1, shape, number_type.dtype, fortran_order, raw))
+
+    def __reduce__(self) -> Any:
+        return np.asarray(self).__reduce__()
+
+
+def new_array(owner: type, shape: tuple[int, ...], code: bytes) -> LoadedArray:
+    """Stand in for `_reconstruct`: an array that its state fills."""
+    return LoadedArray()
+
+
+def number(number_type: NumberType, raw: bytes) -> np.generic:
+    """Stand in for `scalar`."""
+    return np.frombuffer(raw, number_type.dtype, count=1)[0]
+
+
+class LoadedHistoryBuffer(HistoryBuffer):
+    """Stands in for `HistoryBuffer`, takes over its numbers only, and turns into a plain one."""
+
+    def __init__(self) -> None:
+        raise UnpicklingError('a HistoryBuffer without its state')
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        log, count = np.array(state['_log_history']), np.array(state['_count_history'])
+        if log.dtype not in _NUMBERS or count.dtype not in _NUMBERS:
+            raise UnpicklingError('a HistoryBuffer of anything but numbers')
+        self.__class__ = HistoryBuffer  # type: ignore[assignment]
+        HistoryBuffer.__init__(self, log, count, int(state['max_length']))
+
+
+class OneCycleOwner:
+    """Stands in for `OneCycleParamScheduler`, whose state refers to its annealing function."""
+
+
+_FUNCTIONS: dict[tuple[type, str], Any] = {
+    # A buffer's functions are not taken over, so their names will do.
+    **{(LoadedHistoryBuffer, name): name for name in ('min', 'max', 'current', 'mean')},
+    **{
+        (OneCycleOwner, name): getattr(OneCycleParamScheduler, name)
+        for name in ('_annealing_cos', '_annealing_linear')
+    },
+}
+
+
+def known_function(owner: type, name: str) -> Any:
+    """Stand in for `getattr`, by which a file refers to functions of mmengine's classes."""
+    if (owner, name) not in _FUNCTIONS:
+        raise UnpicklingError(f'getattr of {name!r}')
+    return _FUNCTIONS[owner, name]
+
+
+_STAND_INS: dict[str, Callable[..., Any]] = {
+    'builtins.getattr': known_function,
+    'mmengine.logging.history_buffer.HistoryBuffer': LoadedHistoryBuffer,
+    'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': OneCycleOwner,
+    'numpy.dtype': NumberType,
+    'numpy.ndarray': LoadedArray,
+    'numpy._core.multiarray._reconstruct': new_array,
+    'numpy._core.multiarray.scalar': number,
+    # The same in files written under NumPy 1, as published ones are.
+    'numpy.core.multiarray._reconstruct': new_array,
+    'numpy.core.multiarray.scalar': number,
+}
+
+
+def allow_mmengine_classes() -> None:
+    """Let `torch.load` read the checkpoints that mmengine's Runner writes."""
+    torch.serialization.add_safe_globals(
+        [(stand_in, name) for name, stand_in in _STAND_INS.items()]
+    )
