@@ -1,0 +1,148 @@
+"""Decoding images and masks whole, with every check, and encoding what is prepared from them.
+
+Pillow decodes because it raises on a truncated file; OpenCV returns a picture filled up with
+grey and says nothing.
+"""
+
+import io
+import struct
+import warnings
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from isic_mmdet.challenge.sources import SourceFile
+
+#: Pixels of the largest image that is decoded: over five times the largest official one
+#: (6748 x 4499), and below the size at which a forged header exhausts the memory.
+MAX_PIXELS = 160_000_000
+#: A mask pixel above this value is lesion, as in the challenge's own scoring.
+MASK_THRESHOLD = 128
+JPEG_QUALITY = 95
+
+_ORIENTATION_TAG = 0x0112
+_HOLE = bytes(4096)
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken PNG
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    NotImplementedError,  # compression method that zipfile does not know
+    RuntimeError,  # encrypted zip
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+
+
+class UnreadableError(Exception):
+    """A file that cannot be decoded whole; the message says why."""
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """A dermoscopic image.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB, EXIF orientation applied.
+        data: the file as it was.
+        is_plain: whether `data` itself is an 8-bit RGB JPEG without EXIF rotation, so that every
+            reader agrees on its pixels and it can be copied instead of encoded again.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    data: bytes
+    is_plain: bool
+
+
+@dataclass(frozen=True)
+class DecodedMask:
+    """A lesion mask.
+
+    Attributes:
+        lesion: (H, W) bool.
+        data: the file as it was.
+        greys: number of pixels that are neither 0 nor 255.
+        brightest: highest value in the file.
+    """
+
+    lesion: npt.NDArray[np.bool_]
+    data: bytes
+    greys: int
+    brightest: int
+
+
+def decode_image(file: SourceFile) -> DecodedImage:
+    """Decode an image.
+
+    Official images carry no EXIF orientation. Where a copy does, it is applied: the pixels then
+    stand as viewers show them, and have to fit the mask like any other image.
+
+    Raises:
+        UnreadableError: truncated, damaged, not an image, or larger than `MAX_PIXELS`.
+    """
+    data, image = _load(file)
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
+    upright = ImageOps.exif_transpose(image)
+    return DecodedImage(np.asarray(upright.convert('RGB')), data, is_plain)
+
+
+def decode_mask(file: SourceFile) -> DecodedMask:
+    """Decode a mask of one 8-bit channel (or one bit, or a palette of greys).
+
+    Raises:
+        UnreadableError: as for images, or several channels.
+    """
+    data, image = _load(file)
+    if image.mode not in {'1', 'L', 'P'}:
+        raise UnreadableError(f'mask of mode {image.mode}, expected one 8-bit channel')
+    values = np.asarray(image.convert('L'))
+    greys = int(np.count_nonzero((values != 0) & (values != 255)))
+    return DecodedMask(values > MASK_THRESHOLD, data, greys, int(values.max()))
+
+
+def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encode (H, W, 3) uint8 RGB at quality 95, colour at full resolution (4:4:4)."""
+    settings = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        JPEG_QUALITY,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    _, encoded = cv2.imencode('.jpg', cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
+    return encoded.tobytes()
+
+
+def _load(file: SourceFile) -> tuple[bytes, Image.Image]:
+    try:
+        data = file.read()
+        stream = io.BytesIO(data)
+        with warnings.catch_warnings():
+            # Pillow warns of large images; the limit below is ours and is an error.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            image = Image.open(stream)
+            if image.format == 'PNG':
+                # Decoding does not look at PNG's checksums, and verifying uses the object up.
+                image.verify()
+                image = Image.open(stream)
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableError(
+                f'{image.width} x {image.height} pixels are more than {MAX_PIXELS}'
+            )
+        # The stream stands where the picture data begin. JPEG has no checksums, but this much
+        # of nothing is a hole that an interrupted copy or download left.
+        if image.format == 'JPEG' and data.find(_HOLE, stream.tell()) >= 0:
+            raise UnreadableError(f'{len(_HOLE)} zero bytes in a row inside the picture data')
+        image.load()
+    except _DECODE_ERRORS as error:
+        raise UnreadableError(str(error) or type(error).__name__) from error
+    return data, image

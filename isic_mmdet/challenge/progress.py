@@ -1,0 +1,85 @@
+"""What an earlier run in the same folder has finished, so that a stopped one continues."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+
+from isic_mmdet.challenge.files import write_atomic, write_json
+from isic_mmdet.challenge.layouts import SPLITS
+from isic_mmdet.challenge.pairs import Record
+from isic_mmdet.errors import InputError
+
+_FOLDER = '.prepare'
+
+
+class Progress:
+    """The records in `OUT/.prepare/records.jsonl`, one line for each finished pair.
+
+    Lines are appended as pairs are finished, so a killed run loses at most those in work; a last
+    line that was cut off is passed over.
+
+    Args:
+        out: folder of the prepared data set.
+        year: challenge year; a folder holds one year only.
+
+    Raises:
+        InputError: `out` holds another year or something that this program did not write.
+    """
+
+    def __init__(self, out: Path, year: int) -> None:
+        self._path = out / _FOLDER / 'records.jsonl'
+        settings = out / _FOLDER / 'settings.json'
+        if settings.is_file():
+            earlier = json.loads(settings.read_text())['year']
+            if earlier != year:
+                raise InputError(
+                    f'{out} holds prepared images of ISIC {earlier}; choose another --out for'
+                    f' {year}, or delete the folder'
+                )
+        elif out.exists() and any(out.iterdir()):
+            raise InputError(
+                f'{out} is not empty and was not made by prepare_isic.py; choose another --out'
+            )
+        write_json(settings, {'year': year})
+        self.records = {record.isic_id: record for record in self._read()}
+
+    def _read(self) -> list[Record]:
+        if not self._path.is_file():
+            return []
+        records = []
+        for line in self._path.read_text().splitlines():
+            try:
+                records.append(Record(**json.loads(line)))
+            except (json.JSONDecodeError, TypeError):
+                continue  # cut off, or written by another version: that pair is done again
+        return records
+
+    def __enter__(self) -> 'Progress':
+        self._file = self._path.open('a')
+        # After a kill the last line may lack its end.
+        self._file.write('\n')
+        return self
+
+    def add(self, record: Record) -> None:
+        """Note that a pair is finished."""
+        self.records[record.isic_id] = record
+        self._file.write(json.dumps(record.as_dict()) + '\n')
+        self._file.flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        # Lines of earlier runs that this one has done again are no longer needed.
+        lines = (json.dumps(record.as_dict()) for _, record in sorted(self.records.items()))
+        write_atomic(self._path, ''.join(f'{line}\n' for line in lines).encode())
+
+
+def remove_results(out: Path) -> None:
+    """Delete annotations and report of an earlier run, so that none outlives its images."""
+    for split in SPLITS:
+        (out / 'annotations' / f'{split}.json').unlink(missing_ok=True)
+    (out / 'prepare_report.json').unlink(missing_ok=True)

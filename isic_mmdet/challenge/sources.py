@@ -1,0 +1,165 @@
+"""Files in folders and in zips, listed alike and read in place."""
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from isic_mmdet.errors import InputError
+
+#: No official image is larger than 20 MB; a member that claims more than this is not one.
+MAX_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of the user's, in a folder or inside a zip.
+
+    Attributes:
+        path: the file itself, or the zip that holds it.
+        member: name inside the zip; None for a plain file.
+        size: bytes, unpacked.
+        stamp: modification time in nanoseconds, or the CRC-32 that the zip states.
+    """
+
+    path: Path
+    member: str | None
+    size: int
+    stamp: int
+
+    @property
+    def name(self) -> str:
+        """Base name of the file, without folders."""
+        return self.path.name if self.member is None else _posix(self.member).name
+
+    @property
+    def identity(self) -> str:
+        """What tells this version of the file from another one without reading it."""
+        return f'{self.name}:{self.size}:{self.stamp}'
+
+    def read(self) -> bytes:
+        """Return the whole content.
+
+        Raises:
+            OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError: the file
+                cannot be read, is damaged (zips carry checksums) or encrypted.
+        """
+        if self.size > MAX_BYTES:
+            raise OSError(f'{self.size} bytes are more than the {MAX_BYTES} an image may have')
+        if self.member is None:
+            return self.path.read_bytes()
+        return _open_zip(self.path).read(self.member)
+
+    def __str__(self) -> str:
+        return str(self.path) if self.member is None else f'{self.path}:{self.member}'
+
+
+@lru_cache(maxsize=32)
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    # One handle for each process: reading the directory of a large zip takes longer than
+    # reading an image from it, and a handle must not be shared between processes.
+    return zipfile.ZipFile(path)
+
+
+def close_zips() -> None:
+    """Forget the zips this process has open, so that changed ones are opened anew."""
+    _open_zip.cache_clear()
+
+
+def list_files(
+    sources: Sequence[Path], is_wanted_zip: Callable[[str], bool]
+) -> Iterator[tuple[list[str], SourceFile]]:
+    """List every file below the sources, opening the zips among them but unpacking none.
+
+    macOS leftovers (`__MACOSX`, `._name`) and other hidden files are passed over, and a folder
+    or zip reached twice is listed once.
+
+    Args:
+        sources: folders, zips and plain files.
+        is_wanted_zip: tells by its name whether a zip found in a folder is opened. Zips named
+            in `sources` are always opened.
+
+    Yields:
+        The names of the folders (and of the zip, without `.zip`) around the file, outermost
+        first, and the file.
+
+    Raises:
+        InputError: a source does not exist, a zip is damaged or holds unsafe names.
+    """
+    missing = [f'{source}: no such file or folder' for source in sources if not source.exists()]
+    if missing:
+        raise InputError('some sources do not exist; correct --src', missing)
+    seen: set[Path] = set()
+    for source in sources:
+        source = source.resolve()
+        if source.is_dir():
+            yield from _list_folder(source, is_wanted_zip, seen)
+        elif source not in seen:
+            seen.add(source)
+            yield from _list_file(source, [source.parent.name])
+
+
+def _list_folder(
+    top: Path, is_wanted_zip: Callable[[str], bool], seen: set[Path]
+) -> Iterator[tuple[list[str], SourceFile]]:
+    # Links are followed because large data often lie behind one; `seen` ends their circles.
+    for folder_name, subfolders, names in os.walk(top, followlinks=True):
+        folder = Path(folder_name)
+        real = folder.resolve()
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not _is_leftover(name))
+        folders = [top.name, *folder.relative_to(top).parts]
+        for name in sorted(names):
+            path = folder / name
+            if _is_leftover(name) or path.resolve() in seen or not path.is_file():
+                continue
+            if path.suffix.lower() != '.zip' or is_wanted_zip(path.name):
+                seen.add(path.resolve())
+                yield from _list_file(path, folders)
+
+
+def _list_file(path: Path, folders: list[str]) -> Iterator[tuple[list[str], SourceFile]]:
+    if path.suffix.lower() == '.zip':
+        yield from _list_zip(path, [*folders, path.stem])
+    else:
+        status = path.stat()
+        yield folders, SourceFile(path, None, status.st_size, status.st_mtime_ns)
+
+
+def _list_zip(path: Path, folders: list[str]) -> Iterator[tuple[list[str], SourceFile]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f'{path}: not a complete zip ({error}); download it again') from error
+    unsafe = [member.filename for member in members if _is_unsafe(member.filename)]
+    if unsafe:
+        raise InputError(
+            f'{path}: holds names that lead out of the zip, so it is not an official file;'
+            ' download it again from the challenge site',
+            unsafe,
+        )
+    for member in members:
+        parts = _posix(member.filename).parts
+        if member.is_dir() or any(_is_leftover(part) for part in parts):
+            continue
+        file = SourceFile(path, member.filename, member.file_size, member.CRC)
+        yield [*folders, *parts[:-1]], file
+
+
+def _posix(member: str) -> PurePosixPath:
+    return PurePosixPath(member.replace('\\', '/'))
+
+
+def _is_unsafe(member: str) -> bool:
+    path = _posix(member)
+    return path.is_absolute() or '..' in path.parts or member[1:2] == ':'
+
+
+def _is_leftover(name: str) -> bool:
+    return name.startswith('.') or name == '__MACOSX'

@@ -1,0 +1,89 @@
+#!/usr/bin/env python
+"""Turn the official ISIC files of one year into images and COCO annotations to train on."""
+
+import argparse
+from pathlib import Path
+
+from isic_mmdet.challenge.convert import prepare
+from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
+from isic_mmdet.challenge.report import format_report
+from isic_mmdet.challenge.resize import parse_rule
+from isic_mmdet.cli import make_parser, run
+from isic_mmdet.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        __doc__,
+        'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize max-side 1024',
+    )
+    parser.add_argument('year', type=int, choices=(2016, 2017, 2018), help='challenge year')
+    parser.add_argument(
+        '--src',
+        type=Path,
+        nargs='+',
+        required=True,
+        metavar='DIR_OR_ZIP',
+        help='official folders or zips (read in place), or folders that hold them',
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder of the prepared data set')
+    parser.add_argument(
+        '--split',
+        default='official',
+        help='official, ratio (75/25, then 75/25 of the rest), or a folder that holds'
+        ' train.txt, val.txt and test.txt with one id a line (default: official)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the ratio split (default: 0)')
+    parser.add_argument(
+        '--resize',
+        nargs='+',
+        default=['none'],
+        metavar='RULE',
+        help='none, max-side N (pixels), or seed (a quarter of each side above 700 x 700 pixels)'
+        ' (default: none)',
+    )
+    parser.add_argument(
+        '--classes',
+        choices=('lesion', 'diagnosis'),
+        help='one class, or benign and melanoma (default: diagnosis for 2017, else lesion)',
+    )
+    parser.add_argument('--workers', type=int, help='processes (default: all cores)')
+    parser.add_argument(
+        '--strict', action='store_true', help='end with an error on any fault in the data'
+    )
+    parser.add_argument(
+        '--duplicate-distance',
+        type=int,
+        default=DEFAULT_DISTANCE,
+        metavar='BITS',
+        help='images whose 256-bit hashes differ in at most this many bits are near-duplicates'
+        f' (default: {DEFAULT_DISTANCE})',
+    )
+    args = parser.parse_args()
+    args.resize = ' '.join(args.resize)
+    try:
+        parse_rule(args.resize)
+    except InputError as error:
+        parser.error(str(error))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    report = prepare(
+        args.year,
+        args.src,
+        args.out,
+        split=args.split,
+        seed=args.seed,
+        resize=args.resize,
+        classes=args.classes,
+        workers=args.workers,
+        strict=args.strict,
+        duplicate_distance=args.duplicate_distance,
+    )
+    print(format_report(report))
+
+
+if __name__ == '__main__':
+    run(main)
