@@ -1,0 +1,32 @@
+#!/usr/bin/env python
+"""Get the official files of an ISIC segmentation challenge."""
+
+from pathlib import Path
+
+from isic_mmdet.challenge.archives import BASE_URL, PARTS, YEARS
+from isic_mmdet.challenge.download import download
+from isic_mmdet.cli import make_parser, run
+
+
+def main() -> None:
+    parser = make_parser(
+        'Get the official images, masks and (2017) diagnoses of an ISIC segmentation challenge.\n'
+        'Says how much it fetches before it starts; continues where an earlier run was stopped.',
+        'python tools/download_isic.py 2018 --out data/official/isic2018',
+    )
+    parser.add_argument('year', type=int, choices=YEARS, help='the challenge')
+    parser.add_argument('--out', type=Path, required=True, help='folder for the files')
+    parser.add_argument(
+        '--parts', nargs='+', choices=PARTS, help='fetch only these (default: all of the year)'
+    )
+    parser.add_argument('--base-url', default=BASE_URL, help='a mirror (default: %(default)s)')
+    args = parser.parse_args()
+    files = download(args.year, args.out, args.parts, args.base_url)
+    print(
+        f'{len(files)} files are complete in {args.out}. To prepare them for training:\n'
+        f'  python tools/prepare_isic.py {args.year} --src {args.out} --out data/isic{args.year}'
+    )
+
+
+if __name__ == '__main__':
+    run(main)
