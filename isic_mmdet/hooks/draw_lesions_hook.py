@@ -1,0 +1,90 @@
+"""Pictures of a test: the true and the predicted contour of every image, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmdet.registry import HOOKS
+from mmdet.structures import DetDataSample
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.image_row import image_row
+from isic_mmdet.metrics.mask_io import read_mask
+from isic_mmdet.report.atomic import write_atomically
+from isic_mmdet.report.panels import lesion_panel
+
+# Full colour resolution: the default halves it, which smears thin coloured lines.
+JPEG_SETTINGS = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    92,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+
+
+@HOOKS.register_module()
+class DrawLesionsHook(Hook):
+    """Writes `<show_dir>/<isic_id>.jpg` for every tested image.
+
+    Truth is the official mask file, the prediction is the detection with the highest score, and
+    the IoU is that of `LesionMetric`. In a distributed test every process writes its own images.
+
+    Args:
+        show_dir: folder for the pictures; made when needed.
+        limit: how many images each process draws; None draws all.
+    """
+
+    def __init__(self, show_dir: str, limit: int | None = None) -> None:
+        self.show_dir = Path(show_dir)
+        self.limit = limit
+        self._drawn = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Begin to count anew."""
+        self._drawn = 0
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[DetDataSample] | None = None,
+    ) -> None:
+        """Draw the images of one batch.
+
+        Raises:
+            InputError: if an image cannot be read, or as `LesionMetric` does.
+        """
+        classes = runner.test_loop.dataloader.dataset.metainfo['classes']
+        left = None if self.limit is None else self.limit - self._drawn
+        for sample in (outputs or ())[:left]:
+            coded, data = cv2.imencode('.jpg', _panel(sample, classes), JPEG_SETTINGS)
+            if not coded:
+                raise RuntimeError(f'OpenCV cannot encode the picture of {sample.isic_id}')
+            write_atomically(self.show_dir / f'{sample.isic_id}.jpg', data.tobytes())
+            self._drawn += 1
+
+
+def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
+    """Draw one image with the scores that `LesionMetric` gives it."""
+    image = cv2.imread(sample.img_path, cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f'{sample.img_path}: cannot be read as an image; prepare the data again')
+    row = image_row(sample.to_dict(), classes)
+    found = sample.pred_instances
+    mask = found.masks[int(found.scores.argmax())].cpu().numpy() if row['detections'] else None
+    several = len(classes) > 1
+    return lesion_panel(
+        image,
+        read_mask(sample.original_mask),
+        mask,
+        row['score'],
+        row['iou'],
+        label=row['label'] if several else None,
+        predicted_label=row['predicted_label'] if several else None,
+        name=row['image_id'],
+    )

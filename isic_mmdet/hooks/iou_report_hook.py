@@ -1,0 +1,92 @@
+"""After every validation and test: the box plot, the quartiles, and where the numbers came from."""
+
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
+from isic_mmdet.metrics.lesion_metric import LesionMetric
+from isic_mmdet.report.plots import iou_box_plot, read_per_image, summary, training_curves
+
+
+@HOOKS.register_module()
+class IoUReportHook(Hook):
+    """Sees to it that every evaluation leaves its report and its provenance.
+
+    A validation writes into `<work_dir>/val`, where the latest one stays, a test into
+    `<work_dir>`: `metrics.json` and `per_image.csv` (both by `LesionMetric`, which gets folder
+    and provenance from here) and `plots/iou_box.png`. A validation also redraws
+    `<work_dir>/plots/training_curves.png`. Checkpoints get the facts of their training, see
+    `TrainingRecord`. Only the main process writes.
+    """
+
+    # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
+    priority = 'LOW'
+
+    def __init__(self) -> None:
+        self._training = TrainingRecord()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember how the loaded model was trained."""
+        self._training.load(checkpoint)
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock of the training."""
+        self._training.start(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave in the checkpoint how it was trained."""
+        self._training.save(checkpoint)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Tell the metric where to write and what to say about the run."""
+        self._prepare(runner, runner.val_loop, Path(runner.work_dir) / 'val')
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Tell the metric where to write and what to say about the run."""
+        self._prepare(runner, runner.test_loop, Path(runner.work_dir))
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report the validation and redraw the curves of the training."""
+        if is_main_process():
+            self._report(runner, runner.val_loop)
+            work_dir = Path(runner.work_dir)
+            scalars = sorted(work_dir.glob('**/vis_data/scalars.json'))
+            if scalars:
+                training_curves(scalars, work_dir / 'plots' / 'training_curves.png')
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report the test."""
+        if is_main_process():
+            self._report(runner, runner.test_loop)
+
+    def _prepare(self, runner: Runner, loop: Any, out_dir: Path) -> None:
+        metric = _lesion_metric(loop)
+        if is_main_process():
+            metric.out_dir = str(out_dir)
+            metric.provenance = evaluation_facts(runner, loop.dataloader.dataset, self._training)
+
+    def _report(self, runner: Runner, loop: Any) -> None:
+        out_dir = Path(_lesion_metric(loop).out_dir)
+        per_image = out_dir / 'per_image.csv'
+        iou_box_plot(per_image, out_dir / 'plots' / 'iou_box.png')
+        columns = read_per_image(per_image)
+        for rule in ('iou', 'iou_max'):
+            numbers = summary(columns[rule])
+            text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
+            runner.logger.info(f'lesion/{rule} over {len(columns[rule])} images: {text}')
+
+
+def _lesion_metric(loop: Any) -> LesionMetric:
+    found = [metric for metric in loop.evaluator.metrics if isinstance(metric, LesionMetric)]
+    if len(found) != 1:
+        raise InputError(
+            f'IoUReportHook needs exactly one LesionMetric in the evaluator, found {len(found)}; '
+            'mend val_evaluator and test_evaluator in the config, or leave the hook out'
+        )
+    return found[0]

@@ -1,0 +1,182 @@
+"""Where a number comes from: the facts that stand beside the metrics in `metrics.json`."""
+
+import hashlib
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import mmcv
+import mmdet
+import mmengine
+import numpy as np
+import torch
+import torchvision
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import isic_mmdet
+
+META_KEY = 'training'
+
+
+class TrainingRecord:
+    """How a model was trained, kept in its checkpoint so that a test can report it.
+
+    The facts lie in the checkpoint under `meta.training`: config (name of its file), weights (the
+    file training started from), seed, hardware, command and seconds (wall clock until the
+    checkpoint was written, validations and the parts before a resumption included).
+    """
+
+    def __init__(self) -> None:
+        self.loaded_epoch: int | None = None
+        self._loaded: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
+        self._started: float | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether this process is training."""
+        return self._started is not None
+
+    def load(self, checkpoint: Mapping[str, Any]) -> None:
+        """Take over the facts of a checkpoint that was just loaded, as far as it has any."""
+        meta = checkpoint.get('meta', {})
+        self.loaded_epoch = meta.get('epoch')
+        self._loaded = dict(meta.get(META_KEY, {}))
+
+    def start(self, runner: Runner) -> None:
+        """Start the clock; a resumed run goes on with the facts of its checkpoint."""
+        self._facts = {
+            'config': config_name(runner.cfg),
+            'weights': initial_weights(runner.cfg),
+            'seed': runner.seed,
+            'hardware': hardware(runner),
+            'command': command(),
+            'seconds': 0.0,
+        }
+        if runner._resume:
+            self._facts |= self._loaded
+        self._started = time.monotonic()
+
+    def save(self, checkpoint: Mapping[str, Any]) -> None:
+        """Write the facts into a checkpoint that is about to be saved."""
+        checkpoint['meta'][META_KEY] = self.facts()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of the training under way, else those of the loaded checkpoint."""
+        if self._started is None:
+            return dict(self._loaded)
+        seconds = self._facts['seconds'] + time.monotonic() - self._started
+        return {**self._facts, 'seconds': round(seconds, 1)}
+
+
+def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> dict[str, Any]:
+    """Return where the numbers of an evaluation come from, for `LesionMetric.provenance`.
+
+    Args:
+        runner: that evaluates.
+        dataset: that is evaluated on.
+        training: how the model came about.
+
+    Returns:
+        config; data and split (names of the data folder and of the annotation file); checkpoint
+        (file name) and checkpoint_sha256, both None while training; epoch, the number of
+        finished ones; seed of the training; training, see `TrainingRecord`; hardware and command
+        of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
+    """
+    checkpoint = None
+    if not training.under_way and runner._load_from:
+        checkpoint = Path(runner._load_from)
+    return {
+        'config': config_name(runner.cfg),
+        'data': Path(dataset.data_root).name,
+        'split': Path(dataset.ann_file).stem,
+        'checkpoint': checkpoint.name if checkpoint else None,
+        'checkpoint_sha256': sha256(checkpoint) if checkpoint else None,
+        'epoch': runner.epoch if training.under_way else training.loaded_epoch,
+        'seed': training.facts().get('seed'),
+        'training': training.facts(),
+        'hardware': hardware(runner),
+        'command': command(),
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'versions': versions(),
+    }
+
+
+def config_name(cfg: Config) -> str | None:
+    """Return the name of the config file without its ending; None for a config without file."""
+    return Path(cfg.filename).stem if cfg.filename else None
+
+
+def initial_weights(cfg: Mapping[str, Any]) -> str:
+    """Return the names of the files that training starts from, or 'random'.
+
+    `load_from` covers the whole model and wins over what the parts of the model name in their
+    `init_cfg`.
+    """
+    if cfg.get('load_from'):
+        return Path(cfg['load_from']).name
+    names = dict.fromkeys(Path(name).name for name in _pretrained(cfg['model']))
+    return ', '.join(names) or 'random'
+
+
+def _pretrained(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        init_cfg = node.get('init_cfg')
+        for part in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
+            if isinstance(part, Mapping) and part.get('checkpoint'):
+                yield part['checkpoint']
+        for key, value in node.items():
+            if key != 'init_cfg':
+                yield from _pretrained(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _pretrained(value)
+
+
+def hardware(runner: Runner) -> str:
+    """Return what the model runs on, such as '2 x NVIDIA A100' or '4 CPU cores (Intel ...)'."""
+    if next(runner.model.parameters()).is_cuda:
+        name = torch.cuda.get_device_name()
+        return name if runner.world_size == 1 else f'{runner.world_size} x {name}'
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    name = _cpu_name()
+    return f'{usable} CPU cores' + (f' ({name})' if name else '')
+
+
+def _cpu_name() -> str:
+    info = Path('/proc/cpuinfo')
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith('model name'):
+                return line.partition(':')[2].strip()
+    return platform.processor()
+
+
+def command() -> str:
+    """Return the command line of this process as it was typed after `python`."""
+    return shlex.join(['python', *sys.argv])
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result may depend on."""
+    modules = (torch, torchvision, mmdet, mmengine, mmcv, np, isic_mmdet)
+    return {
+        'python': platform.python_version(),
+        **{module.__name__: module.__version__ for module in modules},
+    }
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

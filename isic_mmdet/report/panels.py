@@ -1,0 +1,191 @@
+"""Pictures for people: truth and prediction contours side by side, with the score.
+
+Every image in this module is BGR, the order of `cv2.imread` and `cv2.imwrite`. The two contour
+colours are from the palette of Okabe and Ito (2008), told apart under all common forms of colour
+blindness; each has an outline of its own, so that it also reads in grey and on any skin tone.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from isic_mmdet.metrics.mask_io import resize_mask
+
+BACKGROUND = (32, 32, 32)
+TEXT = (255, 255, 255)
+FAINT_TEXT = (190, 190, 190)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+class LineStyle(NamedTuple):
+    """How a contour is drawn: BGR colours and what the legend calls it."""
+
+    name: str
+    colour: tuple[int, int, int]
+    outline: tuple[int, int, int]
+
+
+TRUTH = LineStyle('truth', (115, 158, 0), (255, 255, 255))
+PREDICTION = LineStyle('prediction', (0, 159, 230), (0, 0, 0))
+
+
+def lesion_panel(
+    image: np.ndarray,
+    truth: np.ndarray,
+    prediction: np.ndarray | None,
+    score: float | None,
+    iou: float,
+    label: str | None = None,
+    predicted_label: str | None = None,
+    height: int = 512,
+    name: str = '',
+) -> np.ndarray:
+    """Draw one image twice: with the true contour, and with the predicted one beside it.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        truth: (h, w), non-zero is lesion; any size, stretched to the image.
+        prediction: the same for the predicted mask, or None where nothing was detected.
+        score: confidence of the detection in [0, 1], or None where nothing was detected.
+        iou: Jaccard index of the two masks in [0, 1], as the metrics report it.
+        label: true class, when there are several.
+        predicted_label: predicted class, when there are several.
+        height: at which the image is shown, in pixels; header and legend come on top of it.
+        name: what the header calls the image, such as the ISIC id.
+
+    Returns:
+        (H', W', 3) uint8, BGR. The right picture repeats the truth as a thin line.
+    """
+    size = (max(1, round(image.shape[1] * height / image.shape[0])), height)
+    shrinking = height < image.shape[0]
+    left = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    right = left.copy()
+    thick = max(2, round(height / 170))
+    thin = max(1, round(thick * 0.6))
+    text = max(12, height // 19)
+
+    draw_contours(left, truth, TRUTH, thick)
+    draw_contours(right, truth, TRUTH, thin)
+    verdict = f'IoU {iou:.3f}'
+    if prediction is None:
+        verdict = f'no detection, {verdict}'
+        predicted_label = None if label is None else 'none'
+    else:
+        draw_contours(right, prediction, PREDICTION, thick)
+        if score is not None:
+            verdict = f'{verdict}, score {score:.2f}'
+
+    headers = [[name], [verdict]]
+    if label is not None or predicted_label is not None:
+        headers[0].append(f'truth: {label or "unknown"}')
+        headers[1].append(f'prediction: {predicted_label or "unknown"}')
+    legends = [[(TRUTH, thick)], [(TRUTH, thin)]]
+    if prediction is not None:
+        legends[1].insert(0, (PREDICTION, thick))
+    halves = [
+        np.vstack(
+            [
+                *(
+                    _caption(line, size[0], text, TEXT if row == 0 else FAINT_TEXT)
+                    for row, line in enumerate(lines)
+                ),
+                picture,
+                _legend(entries, size[0], text),
+            ]
+        )
+        for picture, lines, entries in zip((left, right), headers, legends, strict=True)
+    ]
+    gap = np.full((halves[0].shape[0], max(2, height // 64), 3), BACKGROUND, np.uint8)
+    return np.hstack([halves[0], gap, halves[1]])
+
+
+def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: int) -> None:
+    """Draw the borders of a mask, those of its holes too, onto an image in place.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        mask: (h, w), non-zero is lesion; any size, stretched to the image.
+        style: colours of the line.
+        width: of the coloured line in pixels; above 1 it gets its outline in addition.
+    """
+    shown = resize_mask(mask > 0, *image.shape[:2]).astype(np.uint8)
+    found, _ = cv2.findContours(shown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if width > 1:
+        cv2.drawContours(image, found, -1, style.outline, _outlined(width), cv2.LINE_AA)
+    cv2.drawContours(image, found, -1, style.colour, width, cv2.LINE_AA)
+
+
+def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Lay panels out on a grid, row by row, each centred in a cell of the largest size.
+
+    Args:
+        panels: one or more (H, W, 3) uint8 images, BGR, of any sizes.
+        columns: panels in a row.
+
+    Returns:
+        (H', W', 3) uint8, BGR.
+    """
+    height = max(panel.shape[0] for panel in panels)
+    width = max(panel.shape[1] for panel in panels)
+    margin = max(4, height // 40)
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    sheet = np.full(
+        (rows * (height + margin) + margin, columns * (width + margin) + margin, 3),
+        BACKGROUND,
+        np.uint8,
+    )
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        top = margin + row * (height + margin) + (height - panel.shape[0]) // 2
+        left = margin + column * (width + margin) + (width - panel.shape[1]) // 2
+        sheet[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
+    return sheet
+
+
+def _outlined(width: int) -> int:
+    """Return the width of a line together with its outline."""
+    return width + 2 * max(1, round(width / 4))
+
+
+def _caption(line: str, width: int, text: int, colour: tuple[int, int, int]) -> np.ndarray:
+    """Return a (1.5 text, width, 3) strip with one line of text, shrunk to fit."""
+    strip = np.full((round(1.5 * text), width, 3), BACKGROUND, np.uint8)
+    _put_text(strip, line, text // 3, width - text // 3, text, colour)
+    return strip
+
+
+def _legend(entries: Sequence[tuple[LineStyle, int]], width: int, text: int) -> np.ndarray:
+    """Return a strip that names each line style beside a sample of it."""
+    strip = np.full((round(1.5 * text), width, 3), BACKGROUND, np.uint8)
+    middle = strip.shape[0] // 2
+    left = text // 3
+    for style, line in entries:
+        # A patch of mid grey, or the dark outline would vanish in the dark strip.
+        sample = slice(left, left + 2 * text)
+        strip[middle - text // 2 : middle + text // 2, sample] = 128
+        ends = (left, middle), (left + 2 * text - 1, middle)
+        if line > 1:
+            cv2.line(strip, *ends, style.outline, _outlined(line))
+        cv2.line(strip, *ends, style.colour, line)
+        left = _put_text(
+            strip, style.name, left + round(2.3 * text), width, round(0.8 * text), FAINT_TEXT
+        )
+        left += text
+    return strip
+
+
+def _put_text(
+    strip: np.ndarray, line: str, left: int, right: int, text: int, colour: tuple[int, int, int]
+) -> int:
+    """Write a line between `left` and `right`, vertically centred; return where it ends."""
+    scale = text / 30
+    (width, _), _ = cv2.getTextSize(line, FONT, scale, 1)
+    scale *= min(1, (right - left) / max(1, width))
+    (width, height), _ = cv2.getTextSize(line, FONT, scale, 1)
+    cv2.putText(
+        strip, line, (left, (strip.shape[0] + height) // 2), FONT, scale, colour, 1, cv2.LINE_AA
+    )
+    return left + width
