@@ -44,7 +44,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     path = Path(filename).expanduser()
     if not path.is_file():
         raise InputError(
-            f'the checkpoint {path} does not exist; check the path, or start without it: '
+            f'the checkpoint {path} does not exist; check the path, or train without it: '
             f'{_START_WITHOUT}'
         )
     try:

@@ -106,14 +106,14 @@ def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
 def _overlap(
     box: NDArray[np.float32], others: NDArray[np.float32], offset: int
 ) -> NDArray[np.float32]:
-    """Return the Jaccard index of one box with each of `others`: (N,), NaN for two empty ones."""
+    """Return the Jaccard index of one box with each of `others`: (N,), 0 for two empty ones."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:4], others[:, 2:4])
     shared = (high - low + offset).clip(min=0).prod(axis=1)
     area = (box[2:4] - box[:2] + offset).prod()
-    areas = (others[:, 2:4] - others[:, :2] + offset).prod(axis=1)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        return shared / (area + areas - shared)
+    union = area + (others[:, 2:4] - others[:, :2] + offset).prod(axis=1) - shared
+    # mmcv divides 0 by 0 there, and the Gaussian method then hands out scores that are no number.
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union != 0)
 
 
 def _after_discarding(keep: NDArray[np.bool_]) -> NDArray[np.intp]:
