@@ -1,0 +1,192 @@
+"""Scores of a predicted lesion mask against the official one, as the ISIC challenge defines them.
+
+NumPy only. Masks are compared bit by bit: eight pixels share a byte, so a mask of 30 megapixels
+takes under 4 MB and one AND with a bit count gives all four confusion counts. The rules, edge
+cases included, are those of the official scorer (isic-challenge-scoring 5.6.0): a ratio whose
+denominator is empty counts as perfect.
+
+Shorthand: H and W are the height and width of the official mask; tp, fp, fn and tn count pixels,
+lesion being the positive class.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+GREY_THRESHOLD = 128
+JACCARD_THRESHOLD = 0.65
+
+# Index arrays of the bootstrap are drawn in blocks of about this many numbers (8 MB).
+_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMask:
+    """A binary mask at one bit a pixel; make it with `pack`.
+
+    Attributes:
+        bits: (ceil(H * W / 8),) uint8, row-major; unused bits of the last byte are 0.
+        shape: (H, W).
+    """
+
+    bits: NDArray[np.uint8]
+    shape: tuple[int, int]
+
+
+class Confusion(NamedTuple):
+    """Pixel counts of one prediction against one truth."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+def binarise(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where an 8-bit mask is lesion: strictly above 128, as the official scorer does."""
+    return grey > GREY_THRESHOLD
+
+
+def pack(mask: NDArray[np.bool_]) -> PackedMask:
+    """Pack a (H, W) bool mask.
+
+    Raises:
+        ValueError: if the mask is not a bool array of two dimensions with at least one pixel;
+            greys must go through `binarise` first.
+    """
+    if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
+        raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
+    return PackedMask(np.packbits(mask), (mask.shape[0], mask.shape[1]))
+
+
+def confusion(truth: PackedMask, prediction: PackedMask) -> Confusion:
+    """Count the pixels on which truth and prediction agree and differ.
+
+    Raises:
+        ValueError: if the two masks differ in size.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(f'truth is {truth.shape}, prediction is {prediction.shape}')
+    tp = _count(truth.bits & prediction.bits)
+    fp = _count(prediction.bits) - tp
+    fn = _count(truth.bits) - tp
+    return Confusion(tp, fp, fn, truth.shape[0] * truth.shape[1] - tp - fp - fn)
+
+
+def jaccard(c: Confusion) -> float:
+    """Return the Jaccard index (intersection over union) in [0, 1]; 1 if both masks are empty."""
+    return _ratio(c.tp, c.tp + c.fp + c.fn)
+
+
+def dice(c: Confusion) -> float:
+    """Return the Dice coefficient in [0, 1]; 1 if both masks are empty."""
+    return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn)
+
+
+def pixel_accuracy(c: Confusion) -> float:
+    """Return the share of pixels, in [0, 1], on which prediction and truth agree."""
+    return _ratio(c.tp + c.tn, sum(c))
+
+
+def sensitivity(c: Confusion) -> float:
+    """Return the share of the lesion that was found, in [0, 1]; 1 if the truth is empty."""
+    return _ratio(c.tp, c.tp + c.fn)
+
+
+def specificity(c: Confusion) -> float:
+    """Return the share of the skin left alone, in [0, 1]; 1 if the truth fills the image."""
+    return _ratio(c.tn, c.tn + c.fp)
+
+
+def threshold_jaccard(jaccard_index: float) -> float:
+    """Return the Jaccard index, or 0 where it is below 0.65.
+
+    The threshold comes from the agreement of human experts; see Codella et al. 2019
+    (arXiv 1902.03368).
+    """
+    return jaccard_index if jaccard_index >= JACCARD_THRESHOLD else 0.0
+
+
+def mask_scores(c: Confusion) -> dict[str, float]:
+    """Return the five per-image scores under the names of `per_image.csv`."""
+    return {
+        'iou': jaccard(c),
+        'dice': dice(c),
+        'pixel_accuracy': pixel_accuracy(c),
+        'sensitivity': sensitivity(c),
+        'specificity': specificity(c),
+    }
+
+
+def bootstrap_interval(
+    values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean (Efron 1979).
+
+    Args:
+        values: (N,) float, one value an image, N >= 1.
+        level: coverage in (0, 1).
+        resamples: number of draws of N values with replacement.
+        seed: of the random generator; the same values and seed give the same interval.
+
+    Returns:
+        Lower and upper bound, in the unit of `values`.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if data.size == 0:
+        raise ValueError('no values to resample')
+    rng = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    block = max(1, _BLOCK // data.size)
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        draws = rng.integers(0, data.size, (stop - start, data.size))
+        means[start:stop] = data[draws].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the `lesion/` metrics: plain means over images, each in [0, 1].
+
+    An image without detection takes part with the scores of an empty mask, as it would in an
+    official submission: 0 for the overlaps and the sensitivity (1 in the odd case that the truth
+    is empty too), the share of skin for the pixel accuracy, 1 for the specificity.
+
+    Args:
+        rows: one mapping an image with the keys `iou`, `iou_max`, `dice`, `pixel_accuracy`,
+            `sensitivity`, `specificity` (float) and `detections` (int).
+
+    Raises:
+        ValueError: if there are no rows.
+    """
+    if not rows:
+        raise ValueError('no images to summarise')
+    names = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+    metrics = {f'lesion/{name}': _mean([row[name] for row in rows]) for name in names}
+    ious = [row['iou'] for row in rows]
+    low, high = bootstrap_interval(ious)
+    return metrics | {
+        'lesion/iou_thr65': _mean([threshold_jaccard(iou) for iou in ious]),
+        'lesion/missed': _mean([row['detections'] == 0 for row in rows]),
+        'lesion/iou_ci_low': low,
+        'lesion/iou_ci_high': high,
+    }
+
+
+def _count(bits: NDArray[np.uint8]) -> int:
+    return int(np.bitwise_count(bits).sum())
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
