@@ -1,0 +1,169 @@
+"""The mmengine evaluator of this project: the challenge's scores at the original image size."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.evaluator import BaseMetric
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics import classification, core
+from isic_mmdet.metrics.image_row import MELANOMA, image_row
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
+
+
+@METRICS.register_module()
+class LesionMetric(BaseMetric):
+    """Jaccard index and its company per image, and melanoma metrics on two-class data.
+
+    Each predicted mask is brought to the size of the official mask file and compared with it
+    there. `lesion/iou` judges the detection with the highest score, which is what a user gets;
+    `lesion/iou_max` the one that overlaps the truth most (the rule of the 2018 seed). Only one
+    row of numbers an image is kept, so memory does not grow with image size.
+
+    An image without detection is scored as an empty mask (see `core.summarise`); its `score` and
+    `predicted_label` are empty and its melanoma score is 0.
+
+    The `melanoma/` metrics appear if the data set has a class of that name and the images carry
+    their true class (`gt_label`). Precision, recall, F1 and the confusion matrix judge the class
+    of the detection with the highest score (no detection: not melanoma); average precision and
+    AUC the highest score among the melanoma detections (none: 0). What is undefined, for
+    instance the recall where no image shows a melanoma, is NaN, and null in `metrics.json`.
+
+    The data samples need, besides `pred_instances`, the meta keys `isic_id` (str), `ori_shape`
+    (height, width) and `original_mask` (path of the official mask), and for two-class data
+    `gt_label` (int, index of the class). Masks may be a (n, H, W) bool tensor or array, or COCO
+    run-length encodings, at `ori_shape`.
+
+    `metrics.json` holds::
+
+        {
+          "metrics": {"lesion/iou": 0.81, ...},
+          "images": 325,
+          "confusion_matrix": {               only with melanoma metrics
+            "classes": ["not melanoma", "melanoma"],
+            "counts": [[tn, fp], [fn, tp]]    rows are the truth, columns the prediction
+          },
+          ...                                 the entries of `provenance`
+        }
+
+    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, and `melanoma_score` if
+    melanoma is a class, sorted by `image_id`. Height and width are those of the official mask.
+
+    Args:
+        out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
+        provenance: facts about the run that `metrics.json` shall hold, JSON types only. May be
+            set until `evaluate` is called.
+
+    Attributes:
+        per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
+    """
+
+    # The names are complete ('lesion/iou'); None would make mmengine warn of a missing prefix.
+    default_prefix = ''
+
+    def __init__(
+        self, out_dir: str | None = None, provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.out_dir = out_dir
+        self.provenance = dict(provenance or {})
+        self.per_image: list[dict[str, Any]] = []
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Score one batch.
+
+        Args:
+            data_batch: not used.
+            data_samples: one dict an image, as described above.
+
+        Raises:
+            InputError: if a mask file is unreadable or not of the image's shape, a meta key is
+                missing, a score is not finite, a class index does not exist, or predicted masks
+                are missing, not binary or not at `ori_shape`.
+            ValueError: if `dataset_meta` was not set.
+        """
+        if self.dataset_meta is None:
+            raise ValueError('set `dataset_meta` with the `classes` of the data set first')
+        for sample in data_samples:
+            self.results.append(image_row(sample, self.dataset_meta['classes']))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the rows of all processes, compute the metrics and write the files.
+
+        mmengine's own gathering cuts the list at `size` by position, which is right only while
+        every sampler deals the images out in turns. Here padding is recognised by image id, and
+        a missing image is an error. All processes see all rows, so they return, or raise, the
+        same.
+
+        Args:
+            size: number of images in the data set.
+
+        Raises:
+            InputError: if the images scored are not exactly `size` different ones, or only some
+                of them carry their true class.
+        """
+        gathered = [row for part in all_gather_object(self.results) for row in part]
+        self.results.clear()
+        self.per_image = _one_row_per_image(gathered, size)
+        metrics = self.compute_metrics(self.per_image)
+        if self.out_dir is not None and is_main_process():
+            self._write(Path(self.out_dir), metrics)
+        return metrics
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Return all metrics from one row an image."""
+        metrics = core.summarise(results)
+        images = _melanoma_images(results)
+        return metrics | (classification.melanoma_metrics(*images) if images else {})
+
+    def _write(self, folder: Path, metrics: dict[str, float]) -> None:
+        rows = self.per_image
+        content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
+        images = _melanoma_images(rows)
+        if images:
+            truth, decision, _ = images
+            content['confusion_matrix'] = {
+                'classes': [f'not {MELANOMA}', MELANOMA],
+                'counts': classification.confusion_matrix(truth, decision),
+            }
+        clash = content.keys() & self.provenance.keys()
+        if clash:
+            raise ValueError(f'provenance must not use the keys {sorted(clash)}')
+        write_metrics(folder / 'metrics.json', content | self.provenance)
+        extra = ('melanoma_score',) if 'melanoma_score' in rows[0] else ()
+        write_per_image(folder / 'per_image.csv', rows, PER_IMAGE_COLUMNS + extra)
+
+
+def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """Drop what a sampler padded and return the rows sorted by image id."""
+    by_id = {row['image_id']: row for row in rows}
+    if len(by_id) != size:
+        counts = Counter(row['image_id'] for row in rows)
+        raise InputError(
+            f'the data set has {size} images, but {len(by_id)} different image ids were scored; '
+            'ids must be unique and every image scored',
+            [f'{name} was scored {n} times' for name, n in sorted(counts.items()) if n > 1],
+        )
+    return [by_id[name] for name in sorted(by_id)]
+
+
+def _melanoma_images(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[list[bool], list[bool], list[float]] | None:
+    """Return truth, decision and score of every image, or None where there is no such truth."""
+    unlabelled = [row['image_id'] for row in rows if row['label'] is None]
+    if 'melanoma_score' not in rows[0] or len(unlabelled) == len(rows):
+        return None
+    if unlabelled:
+        raise InputError(
+            'some images have no true class; label all of them or none', sorted(unlabelled)
+        )
+    return (
+        [row['label'] == MELANOMA for row in rows],
+        [row['predicted_label'] == MELANOMA for row in rows],
+        [row['melanoma_score'] for row in rows],
+    )
