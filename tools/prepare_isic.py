@@ -15,7 +15,7 @@ from isic_mmdet.errors import InputError
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
         __doc__,
-        'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize max-side 1024',
+        'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize seed',
     )
     parser.add_argument('year', type=int, choices=(2016, 2017, 2018), help='challenge year')
     parser.add_argument(

@@ -36,7 +36,8 @@ def coco_split(
         labels: ISIC id to what is known besides the lesion.
         classes: `lesion` or `diagnosis`.
     """
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, record in enumerate(sorted(records, key=lambda record: record.isic_id), 1):
         label = labels.get(record.isic_id, {})
         images.append(

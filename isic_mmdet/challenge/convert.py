@@ -10,32 +10,16 @@ from isic_mmdet.challenge.coco import CATEGORIES, coco_split
 from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.files import write_json
-from isic_mmdet.challenge.labels import Label, read_labels
-from isic_mmdet.challenge.layouts import (
-    SPLITS,
-    YEARS,
-    Pair,
-    Scan,
-    find_pairs,
-    ids_in_two_splits,
-    official_counts,
-    scan,
-)
+from isic_mmdet.challenge.layouts import SPLITS, YEARS, Pair, official_counts
 from isic_mmdet.challenge.pairs import Record, pair_key
+from isic_mmdet.challenge.plan import Plan, make_plan
 from isic_mmdet.challenge.pool import available_cores, convert_pairs
 from isic_mmdet.challenge.progress import Progress, remove_results
 from isic_mmdet.challenge.report import faults_summary, split_summary
 from isic_mmdet.challenge.resize import ResizeRule, parse_rule
 from isic_mmdet.challenge.sources import close_zips
-from isic_mmdet.challenge.splits import (
-    group_ids,
-    part_near_duplicates,
-    read_id_lists,
-    split_by_ratio,
-)
+from isic_mmdet.challenge.splits import group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.errors import InputError
-
-_STRICT_SHOWN = 50
 
 
 def prepare(
@@ -54,8 +38,8 @@ def prepare(
 ) -> dict[str, Any]:
     """Make `OUT/{images, original_masks, annotations, prepare_report.json}` from official files.
 
-    A run that was stopped continues; the annotations are written last, so that they never
-    describe images of another run. The same input gives the same annotation bytes.
+    A run that was stopped continues; the annotations are removed first and written last, so that
+    they never describe images of another run. The same input gives the same annotation bytes.
 
     Args:
         year: 2016, 2017 or 2018.
@@ -66,7 +50,8 @@ def prepare(
         resize: `none`, `seed` or `max-side=N`.
         classes: `lesion` or `diagnosis` (benign and melanoma); None takes `diagnosis` for 2017
             and `lesion` for the others.
-        workers: processes; None takes all cores.
+        workers: processes; None takes all cores. With more than one, the calling script has to
+            be importable (`if __name__ == '__main__'`).
         strict: make every fault fatal, instead of leaving the pair out.
         duplicate_distance: bits of 256 in which the hashes of near-duplicates differ at most.
         show_progress: show a progress bar on stderr.
@@ -82,74 +67,56 @@ def prepare(
     classes = classes or ('diagnosis' if year == 2017 else 'lesion')
     workers = available_cores() if workers is None else workers
     _check_arguments(year, classes, workers, duplicate_distance)
-    sources, out = [Path(source) for source in sources], Path(out)
-    lists = None if str(split) in {'official', 'ratio'} else read_id_lists(Path(split))
-
-    found = scan(year, sources)
-    if split == 'official' and (doubled := ids_in_two_splits(found)):
-        raise InputError('the same ids are in two official parts; keep one of each', doubled)
-    pairs, faults = find_pairs(found)
-    labels, label_faults = read_labels(found.tables)
-    faults += label_faults
-    notes = _notes(year, found, split)
-    if lists is not None:
-        pairs, faults, unlisted = _choose_listed(pairs, faults, lists)
-        if unlisted:
-            notes.append(f'{unlisted} pairs are in none of the id lists')
-    if classes == 'diagnosis':
-        pairs, missing = _require_diagnosis(pairs, labels)
-        faults += missing
-
-    records, conversion_faults = _convert(pairs, rule, out, year, workers, notes, show_progress)
-    faults += conversion_faults
-    twins = _find_twins(records, duplicate_distance)
-    if lists is not None:
-        split_of = {isic_id: lists[isic_id] for isic_id in records}
-    elif split == 'official':
-        split_of = {isic_id: pairs[isic_id].split for isic_id in records}
-    else:
-        split_of = split_by_ratio(group_ids(records, twins), seed)
-    split_of, left_out = part_near_duplicates(split_of, twins)
-
-    members = {
-        name: [records[isic_id] for isic_id in sorted(split_of) if split_of[isic_id] == name]
-        for name in SPLITS
-    }
-    is_usable = bool(members['train']) and not (strict and faults)
-    settings = {
-        'split': str(split) if lists is None else 'id lists',
-        'seed': seed,
-        'resize': str(rule),
-        'classes': classes,
-    }
-    report = {
-        'year': year,
-        'out': str(out),
-        'sources': [str(source) for source in sources],
-        'options': {**settings, 'strict': strict},
-        'annotations_written': is_usable,
-        'official_counts': official_counts(year) if split == 'official' else {},
-        'splits': {
-            name: split_summary(chosen, labels, classes)
-            for name, chosen in members.items()
-            if chosen
-        },
-        'notes': notes,
-        'near_duplicates': {
-            'distance': duplicate_distance,
-            'pairs': [list(twin) for twin in twins],
-            'left_out': [entry.as_dict() for entry in left_out],
-        },
-        'faults': faults_summary(faults),
-    }
-    write_json(out / 'prepare_report.json', report, indent=1)
-    if not is_usable:
-        _refuse(out, faults, strict)
-    for name, chosen in members.items():
-        if chosen:
-            info = {'description': f'ISIC {year} lesions, {name}', **settings}
-            content = coco_split(info, chosen, labels, classes)
-            write_json(out / 'annotations' / f'{name}.json', content)
+    out, split = Path(out), str(split)
+    plan = make_plan(year, [Path(source) for source in sources], split, classes)
+    try:
+        records = _convert(plan, rule, out, year, workers, show_progress)
+        twins = _find_twins(records, duplicate_distance)
+        split_of = plan.split_of
+        if split_of is None:
+            split_of = split_by_ratio(group_ids(records, twins), seed)
+        split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
+        members = {
+            name: [records[i] for i in sorted(split_of) if split_of[i] == name] for name in SPLITS
+        }
+        is_usable = bool(members['train']) and not (strict and plan.faults)
+        settings = {
+            'split': split if split in {'official', 'ratio'} else 'id lists',
+            'seed': seed,
+            'resize': str(rule),
+            'classes': classes,
+        }
+        report = {
+            'year': year,
+            'out': str(out),
+            'sources': [str(source) for source in sources],
+            'options': {**settings, 'strict': strict},
+            'annotations_written': is_usable,
+            'official_counts': official_counts(year) if split == 'official' else {},
+            'splits': {
+                name: split_summary(chosen, plan.labels, classes)
+                for name, chosen in members.items()
+                if chosen
+            },
+            'notes': plan.notes,
+            'near_duplicates': {
+                'distance': duplicate_distance,
+                'pairs': [list(twin) for twin in twins],
+                'left_out': [entry.as_dict() for entry in left_out],
+            },
+            'faults': faults_summary(plan.faults),
+        }
+        write_json(out / 'prepare_report.json', report, indent=1)
+        if not is_usable:
+            _refuse(out, plan.faults, strict)
+        for name, chosen in members.items():
+            if chosen:
+                info = {'description': f'ISIC {year} lesions, {name}', **settings}
+                content = coco_split(info, chosen, plan.labels, classes)
+                write_json(out / 'annotations' / f'{name}.json', content)
+    except OSError as error:
+        # Sources are read under their own guard, so this can only be the disk written to.
+        raise InputError(f'cannot write to {out}: {error}; run again once it can') from error
     return report
 
 
@@ -169,94 +136,60 @@ def _check_arguments(year: int, classes: str, workers: int, distance: int) -> No
         raise InputError('some settings do not fit', faults)
 
 
-def _notes(year: int, found: Scan, split: Path | str) -> list[str]:
-    notes = []
-    if split == 'official':
-        present = {entry.split for entries in found.images.values() for entry in entries}
-        published = official_counts(year)
-        notes += [
-            f'the official {name} part was not found' for name in published if name not in present
-        ]
-        notes += [
-            f'ISIC {year} was published without a {name} part; --split ratio makes one'
-            for name in SPLITS
-            if name not in published
-        ]
-    if found.unexpected:
-        examples = ', '.join(found.unexpected[:3])
-        notes.append(f'{len(found.unexpected)} files with unknown names passed over: {examples}')
-    return notes
-
-
-def _choose_listed(
-    pairs: dict[str, Pair], faults: list[Fault], lists: dict[str, str]
-) -> tuple[dict[str, Pair], list[Fault], int]:
-    """Return the listed pairs, the faults that concern listed ids, and how many are unlisted."""
-    chosen = {isic_id: pair for isic_id, pair in pairs.items() if isic_id in lists}
-    concerning = [fault for fault in faults if fault.isic_id in lists]
-    explained = chosen.keys() | {fault.isic_id for fault in concerning if fault.left_out}
-    absent = [
-        Fault(isic_id, 'listed but not found', f'{name}.txt names it, no source holds it')
-        for isic_id, name in lists.items()
-        if isic_id not in explained
-    ]
-    return chosen, concerning + absent, len(pairs) - len(chosen)
-
-
-def _require_diagnosis(
-    pairs: dict[str, Pair], labels: dict[str, Label]
-) -> tuple[dict[str, Pair], list[Fault]]:
-    kept = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.get(i, {})}
-    detail = 'no table with melanoma and seborrheic_keratosis has it (Part3_GroundTruth.csv)'
-    missing = [Fault(i, 'label missing', detail) for i in pairs if i not in kept]
-    return kept, missing
-
-
 def _convert(
-    pairs: dict[str, Pair],
-    rule: ResizeRule,
-    out: Path,
-    year: int,
-    workers: int,
-    notes: list[str],
-    show_progress: bool,
-) -> tuple[dict[str, Record], list[Fault]]:
-    """Convert the pairs that an earlier run has not, and return all records in id order."""
-    out.mkdir(parents=True, exist_ok=True)
-    faults = []
+    plan: Plan, rule: ResizeRule, out: Path, year: int, workers: int, show_progress: bool
+) -> dict[str, Record]:
+    """Convert the pairs that an earlier run has not; return all records in id order.
+
+    What turns out to be wrong with a pair is added to the plan's faults.
+    """
+    failed: list[Fault] = []
     with Progress(out, year) as progress:
         remove_results(out)
-        finished = {
-            isic_id
-            for isic_id, pair in pairs.items()
-            if (record := progress.records.get(isic_id))
-            and record.key == pair_key(pair, rule)
-            and record.files_are_there(out)
-        }
-        todo = [pair for isic_id, pair in pairs.items() if isic_id not in finished]
-        if finished:
-            notes.append(f'{len(finished)} pairs were finished by an earlier run and kept')
+        todo = _unfinished(plan, progress.records, rule, out)
         results = convert_pairs(todo, rule, out, workers)
-        bar = tqdm(
-            results, 'preparing', len(pairs), initial=len(finished), disable=not show_progress
-        )
+        total, done = len(plan.pairs), len(plan.pairs) - len(todo)
         try:
-            for result in bar:
+            for result in tqdm(
+                results, 'preparing', total, initial=done, unit='pair', disable=not show_progress
+            ):
                 if isinstance(result, Fault):
-                    faults.append(result)
+                    failed.append(result)
                 else:
                     progress.add(result)
         finally:
             results.close()
             close_zips()
-        failed = {fault.isic_id for fault in faults}
-        records = {i: progress.records[i] for i in pairs if i not in failed}
-    faults += [
+        left_out = {fault.isic_id for fault in failed}
+        records = {i: progress.records[i] for i in plan.pairs if i not in left_out}
+    plan.faults += failed
+    plan.faults += [
         Fault(i, 'grey mask', f'{record.greys} pixels are neither 0 nor 255', left_out=False)
         for i, record in records.items()
         if record.greys
     ]
-    return records, faults
+    return records
+
+
+def _unfinished(plan: Plan, earlier: dict[str, Record], rule: ResizeRule, out: Path) -> list[Pair]:
+    """Return the pairs still to be done, and note what an earlier run left."""
+    todo, redone = [], 0
+    for isic_id, pair in plan.pairs.items():
+        record = earlier.get(isic_id)
+        if record is None:
+            todo.append(pair)
+        elif record.key != pair_key(pair, rule) or not record.files_are_there(out):
+            todo.append(pair)
+            redone += 1
+    if len(todo) < len(plan.pairs):
+        finished = len(plan.pairs) - len(todo)
+        plan.notes.append(f'{finished} pairs were finished by an earlier run and kept')
+    if redone:
+        plan.notes.append(f'{redone} pairs of an earlier run had another rule or source: redone')
+    unused = len(earlier.keys() - plan.pairs.keys())
+    if unused:
+        plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
+    return todo
 
 
 def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, str, int]]:
@@ -267,11 +200,10 @@ def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, st
 
 def _refuse(out: Path, faults: list[Fault], strict: bool) -> None:
     if strict and faults:
-        reason = f'{len(faults)} faults, and --strict makes them fatal; mend them or drop --strict'
+        reason = f'{len(faults)} faults, and --strict makes them fatal: mend them or drop --strict'
     else:
         reason = 'no pair remains for train'
     raise InputError(
         f'{reason}. No annotations were written; {out / "prepare_report.json"} lists everything',
         [str(fault) for fault in sorted(faults)],
-        shown=_STRICT_SHOWN,
     )

@@ -26,6 +26,8 @@ MASK_THRESHOLD = 128
 JPEG_QUALITY = 95
 
 _ORIENTATION_TAG = 0x0112
+_IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
+_MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
 _DECODE_ERRORS = (
     OSError,
@@ -87,12 +89,15 @@ def decode_image(file: SourceFile) -> DecodedImage:
     stand as viewers show them, and have to fit the mask like any other image.
 
     Raises:
-        UnreadableError: truncated, damaged, not an image, or larger than `MAX_PIXELS`.
+        UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
     """
-    data, image = _load(file)
-    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    data, image = _load(file, _IMAGE_MODES)
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        upright = ImageOps.exif_transpose(image)
+    except _DECODE_ERRORS as error:
+        raise UnreadableError(f'its EXIF data are damaged: {error}') from error
     is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
-    upright = ImageOps.exif_transpose(image)
     return DecodedImage(np.asarray(upright.convert('RGB')), data, is_plain)
 
 
@@ -100,11 +105,9 @@ def decode_mask(file: SourceFile) -> DecodedMask:
     """Decode a mask of one 8-bit channel (or one bit, or a palette of greys).
 
     Raises:
-        UnreadableError: as for images, or several channels.
+        UnreadableError: as for images.
     """
-    data, image = _load(file)
-    if image.mode not in {'1', 'L', 'P'}:
-        raise UnreadableError(f'mask of mode {image.mode}, expected one 8-bit channel')
+    data, image = _load(file, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
     return DecodedMask(values > MASK_THRESHOLD, data, greys, int(values.max()))
@@ -122,7 +125,7 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     return encoded.tobytes()
 
 
-def _load(file: SourceFile) -> tuple[bytes, Image.Image]:
+def _load(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
     try:
         data = file.read()
         stream = io.BytesIO(data)
@@ -137,6 +140,10 @@ def _load(file: SourceFile) -> tuple[bytes, Image.Image]:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError(
                 f'{image.width} x {image.height} pixels are more than {MAX_PIXELS}'
+            )
+        if image.mode not in modes:
+            raise UnreadableError(
+                f'pixels of mode {image.mode}, expected {" or ".join(sorted(modes))}'
             )
         # The stream stands where the picture data begin. JPEG has no checksums, but this much
         # of nothing is a hole that an interrupted copy or download left.

@@ -5,7 +5,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -28,7 +28,7 @@ def available_cores() -> int:
 
 def convert_pairs(
     pairs: Sequence[Pair], rule: ResizeRule, out: Path, workers: int
-) -> Iterator[Record | Fault]:
+) -> Generator[Record | Fault, None, None]:
     """Convert pairs and give each result as it is finished, in no particular order.
 
     Args:
@@ -38,21 +38,19 @@ def convert_pairs(
         workers: number of processes; with 1 the work is done in this one.
 
     Raises:
-        InputError: `out` cannot be written to, or a worker was killed.
+        InputError: a worker was killed.
+        OSError: `out` cannot be written to.
     """
-    try:
-        if workers == 1 or len(pairs) < 2:
-            for pair in pairs:
-                yield convert_pair(pair, rule, out)
-        else:
-            yield from _convert_in_pool(pairs, rule, out, min(workers, len(pairs)))
-    except OSError as error:
-        raise InputError(f'cannot write to {out}: {error}') from error
+    if workers == 1 or len(pairs) < 2:
+        for pair in pairs:
+            yield convert_pair(pair, rule, out)
+    else:
+        yield from _convert_in_pool(pairs, rule, out, min(workers, len(pairs)))
 
 
 def _convert_in_pool(
     pairs: Sequence[Pair], rule: ResizeRule, out: Path, workers: int
-) -> Iterator[Record | Fault]:
+) -> Generator[Record | Fault, None, None]:
     # Spawned workers behave alike on every system and inherit no locked state from threads.
     context = multiprocessing.get_context('spawn')
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)

@@ -77,8 +77,9 @@ def format_report(report: dict[str, Any]) -> str:
     lines += [f'note: {note}' for note in report['notes']]
     faults, duplicates = report['faults'], report['near_duplicates']
     lines.append(
-        f'near-duplicates: {len(duplicates["pairs"])} pairs at {duplicates["distance"]} of 256'
-        f' bits or less; {len(duplicates["left_out"])} images left out to keep splits apart'
+        f'split overlaps: no id is in two splits; {len(duplicates["pairs"])} pairs of'
+        f' near-duplicates ({duplicates["distance"]} of 256 bits or less),'
+        f' {len(duplicates["left_out"])} images left out so that none straddles two splits'
     )
     lines += [f'  - {Fault(**entry)}' for entry in _shown(duplicates['left_out'])]
     if faults['list']:

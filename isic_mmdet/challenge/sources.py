@@ -93,19 +93,21 @@ def list_files(
         raise InputError('some sources do not exist; correct --src', missing)
     seen: set[Path] = set()
     for source in sources:
-        source = source.resolve()
         if source.is_dir():
-            yield from _list_folder(source, is_wanted_zip, seen)
-        elif source not in seen:
-            seen.add(source)
-            yield from _list_file(source, [source.parent.name])
+            yield from _list_folder(source.resolve(), is_wanted_zip, seen)
+        else:
+            # A link keeps its own name: what it points to may be called by a checksum.
+            folder = source.parent.resolve()
+            if folder / source.name not in seen:
+                seen.add(folder / source.name)
+                yield from _list_file(folder / source.name, [folder.name])
 
 
 def _list_folder(
     top: Path, is_wanted_zip: Callable[[str], bool], seen: set[Path]
 ) -> Iterator[tuple[list[str], SourceFile]]:
     # Links are followed because large data often lie behind one; `seen` ends their circles.
-    for folder_name, subfolders, names in os.walk(top, followlinks=True):
+    for folder_name, subfolders, names in os.walk(top, onerror=_raise, followlinks=True):
         folder = Path(folder_name)
         real = folder.resolve()
         if real in seen:
@@ -116,10 +118,10 @@ def _list_folder(
         folders = [top.name, *folder.relative_to(top).parts]
         for name in sorted(names):
             path = folder / name
-            if _is_leftover(name) or path.resolve() in seen or not path.is_file():
+            if _is_leftover(name) or real / name in seen or not path.is_file():
                 continue
             if path.suffix.lower() != '.zip' or is_wanted_zip(path.name):
-                seen.add(path.resolve())
+                seen.add(real / name)
                 yield from _list_file(path, folders)
 
 
@@ -150,6 +152,10 @@ def _list_zip(path: Path, folders: list[str]) -> Iterator[tuple[list[str], Sourc
             continue
         file = SourceFile(path, member.filename, member.file_size, member.CRC)
         yield [*folders, *parts[:-1]], file
+
+
+def _raise(error: OSError) -> None:
+    raise InputError(f'{error.filename}: cannot be listed ({error.strerror}); check its rights')
 
 
 def _posix(member: str) -> PurePosixPath:
