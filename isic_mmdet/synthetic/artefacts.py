@@ -101,7 +101,7 @@ def add_bubbles(rng: np.random.Generator, colour: Field) -> None:
         side = np.cos(np.arctan2(dy, dx) - np.float32(light))
         glint_x, glint_y = radius * 0.45 * np.cos(light), radius * 0.45 * np.sin(light)
         glint = np.exp(-((dx - glint_x) ** 2 + (dy - glint_y) ** 2) / (0.2 * radius) ** 2)
-        patch += (ring * (0.05 + 0.16 * side) + 0.4 * glint)[..., None].astype(np.float32)
+        patch += (ring * (0.05 + 0.2 * side) + 0.4 * glint)[..., None].astype(np.float32)
 
 
 def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) -> Field:
@@ -115,11 +115,11 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
     unit = min(shape) / 256
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
-    tilt = rng.uniform(0, 0.18) * (np.cos(angle) * x + np.sin(angle) * y)
+    tilt = rng.uniform(0, 0.24) * (np.cos(angle) * x + np.sin(angle) * y)
     shift = rng.normal(0, 0.12, 2)
     squared = (x - np.float32(shift[0])) ** 2 + (y - np.float32(shift[1])) ** 2
-    light = 1 + tilt - rng.uniform(0.02, 0.24) * squared
-    light += 0.025 * fractal(rng, shape, 110 * unit, octaves=2)
+    light = 1 + tilt - rng.uniform(0.03, 0.32) * squared
+    light += 0.035 * fractal(rng, shape, 110 * unit, octaves=2)
     if dark_corners:
         pixels = np.hypot(x * width, y * height) / np.float32(np.hypot(width, height))
         rim = rng.uniform(0.8, 0.97)

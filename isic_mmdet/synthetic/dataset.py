@@ -147,5 +147,8 @@ def _write(path: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix='.', delete=False) as file:
         file.write(content)
     temporary = Path(file.name)
-    temporary.chmod(0o644)  # temporary files are private, these are not
-    temporary.replace(path)
+    try:
+        temporary.chmod(0o644)  # temporary files are private, these are not
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

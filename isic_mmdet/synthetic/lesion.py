@@ -38,17 +38,20 @@ def make_outline(
         shape: (H, W) of the picture.
         share: wanted area as a share of the picture, in (0, 1).
         melanoma: whether to draw the irregular kind.
-        at_rim: whether the lesion may be cut by the border of the picture.
+        at_rim: whether the border of the picture cuts the lesion.
     """
     height, width = shape
     radius = float(np.sqrt(share * height * width / np.pi))
-    # A lesion that is not to be cut is moved only within the room that it leaves.
-    room = np.maximum(np.array([width, height]) / 2 - 1.25 * radius, 0)
-    offset = rng.uniform(-1, 1, 2) * room * 0.7
+    middle = np.array([width, height]) / 2
     if at_rim:
         angle = rng.uniform(0, 2 * np.pi)
-        offset = np.array([np.cos(angle) * width, np.sin(angle) * height]) * rng.uniform(0.3, 0.45)
-    centre = np.array([width, height]) / 2 + offset
+        way = np.array([np.cos(angle), np.sin(angle)])
+        to_border = float((middle / np.maximum(np.abs(way), 1e-9)).min())
+        centre = middle + way * max(to_border - radius * rng.uniform(0.1, 0.7), 0)
+    else:
+        # Moved only within the room that the lesion leaves, so that it stays whole if it can.
+        room = np.maximum(middle - 1.25 * radius, 0)
+        centre = middle + rng.uniform(-0.7, 0.7, 2) * room
 
     y, x = np.mgrid[:height, :width].astype(np.float32)
     stretch = rng.uniform(0.58, 0.9) if melanoma else rng.uniform(0.76, 1.0)
@@ -100,7 +103,7 @@ def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
     """One or two browns, the same pattern all over, often darker towards the middle."""
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
-    amount = float(np.clip(rng.lognormal(-0.5, 0.5), 0.26, 1.5))
+    amount = float(np.clip(rng.lognormal(-0.62, 0.52), 0.24, 1.5))
     middle = smoothstep(-0.05, rng.uniform(0.3, 0.8), outline.depth / radius)
     clouds = fractal(rng, shape, 0.5 * radius, octaves=4)
     melanin = amount * (0.7 + rng.uniform(0.0, 0.7) * middle + 0.12 * clouds)
