@@ -96,6 +96,7 @@ def known_function(owner: type, name: str) -> Any:
 
 
 _STAND_INS: dict[str, Callable[..., Any]] = {
+    'builtins.bytes': bytes,  # by a call of which the content of an empty array is written
     'builtins.getattr': known_function,
     'mmengine.logging.history_buffer.HistoryBuffer': LoadedHistoryBuffer,
     'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': OneCycleOwner,

@@ -1,0 +1,223 @@
+"""Loading checkpoints through mmengine: one clear message for each way in which it can fail."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import mmengine.runner.checkpoint
+import pytest
+import torch
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader, load_checkpoint
+from torch import nn
+
+from isic_mmdet.errors import InputError
+
+load = partial(CheckpointLoader.load_checkpoint, logger='silent')
+
+
+class Evil:
+    """Pickles as a command that makes a file."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.target}',)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        self.server.paths.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server of the folder `www` that keeps a list of the paths it was asked for."""
+    (tmp_path / 'www').mkdir()
+    handler = partial(Handler, directory=str(tmp_path / 'www'))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        server.paths = []
+        server.address = f'http://127.0.0.1:{server.server_port}'
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def nobody():
+    """An address at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(('127.0.0.1', 0))  # bound but not listening: connections are refused
+        yield f'http://127.0.0.1:{bound.getsockname()[1]}'
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache of torch, and no proxy between the tests and their servers."""
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    return tmp_path / 'torch' / 'hub' / 'checkpoints'
+
+
+@pytest.mark.parametrize('as_zip', [True, False])
+def test_a_local_file_is_loaded(tmp_path, as_zip):
+    path = tmp_path / 'weights.pth'
+    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
+    torch.save(source.state_dict(), path, _use_new_zipfile_serialization=as_zip)
+    load_checkpoint(target, str(path), map_location='cpu', strict=True)
+    assert torch.equal(source.weight, target.weight)
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    torch.save({'a': 1}, tmp_path / 'weights.pth')
+    assert load('~/weights.pth') == {'a': 1}
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r'nowhere\.pth does not exist; check the path'):
+        load(str(tmp_path / 'nowhere.pth'))
+
+
+@pytest.mark.parametrize('as_zip', [True, False])
+def test_code_is_refused_by_name_and_does_not_run(tmp_path, as_zip):
+    path, target = tmp_path / 'evil.pth', tmp_path / 'made_by_the_file'
+    torch.save({'state_dict': {}, 'x': Evil(target)}, path, _use_new_zipfile_serialization=as_zip)
+    with pytest.raises(InputError) as caught:
+        load(str(path))
+    message = str(caught.value)
+    assert str(path) in message
+    assert f'{os.system.__module__}.system' in message
+    assert 'save only its weights' in message
+    assert '\n' not in message
+    assert not target.exists()
+
+
+@pytest.mark.parametrize('share', [0.0, 0.001, 0.5, 0.99])
+@pytest.mark.parametrize('as_zip', [True, False])
+def test_a_file_that_was_cut_off_is_called_damaged(tmp_path, share, as_zip):
+    path = tmp_path / 'cut.pth'
+    torch.save(nn.Linear(20, 20).state_dict(), path, _use_new_zipfile_serialization=as_zip)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=r'cut.pth cannot be read \(.+\). It may be damaged'):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    'content', [b'<!DOCTYPE html><h1>404</h1>', bytes(range(256)), b'\x80\x05N.']
+)
+def test_something_else_than_a_checkpoint_is_called_so(tmp_path, content):
+    (tmp_path / 'page.pth').write_bytes(content)
+    with pytest.raises(InputError, match=r'page.pth cannot be read .* else than a checkpoint'):
+        load(str(tmp_path / 'page.pth'))
+
+
+def test_a_checkpoint_is_downloaded_once(server, tmp_path, cache):
+    torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
+    for _ in range(2):
+        assert load(f'{server.address}/weights.pth') == {'a': 1}
+    assert server.paths == ['/weights.pth']
+    assert (cache / 'weights.pth').is_file()
+
+
+def test_a_downloaded_checkpoint_runs_no_code(server, tmp_path):
+    target = tmp_path / 'made_by_the_file'
+    torch.save({'state_dict': {}, 'x': Evil(target)}, tmp_path / 'www' / 'evil.pth')
+    with pytest.raises(InputError, match='was refused'):
+        load(f'{server.address}/evil.pth')
+    assert not target.exists()
+
+
+def check_remedy(message, address, cached):
+    assert f'{address} is not on this machine' in message
+    assert f'put it at {cached}' in message
+    assert '--cfg-options load_from=None model.backbone.init_cfg=None' in message
+    assert '\n' not in message
+
+
+def test_without_a_network_the_message_says_what_to_download_and_where_to(nobody, cache):
+    with pytest.raises(InputError) as caught:
+        load(f'{nobody}/coco/mask_rcnn-abc.pth?download=1')
+    check_remedy(
+        str(caught.value),
+        f'{nobody}/coco/mask_rcnn-abc.pth?download=1',
+        cache / 'mask_rcnn-abc.pth',
+    )
+    assert not list(cache.iterdir())
+
+
+def test_an_address_that_the_server_does_not_know_gets_the_same_message(server, cache):
+    with pytest.raises(InputError, match='404') as caught:
+        load(f'{server.address}/gone.pth')
+    check_remedy(str(caught.value), f'{server.address}/gone.pth', cache / 'gone.pth')
+
+
+@pytest.mark.parametrize(
+    ('name', 'table'),
+    [
+        ('torchvision://resnet50', 'get_torchvision_models'),
+        ('open-mmlab://resnet50', 'get_external_models'),
+        ('mmcls://resnet50', 'get_mmcls_models'),
+    ],
+)
+def test_names_of_published_weights_get_the_same_message(name, table, nobody, cache, monkeypatch):
+    address = f'{nobody}/resnet50-0676ba61.pth'
+    monkeypatch.setattr(mmengine.runner.checkpoint, table, lambda: {'resnet50': address})
+    model = BaseModule(init_cfg={'type': 'Pretrained', 'checkpoint': name})
+    with pytest.raises(InputError) as caught:
+        model.init_weights()
+    check_remedy(str(caught.value), address, cache / 'resnet50-0676ba61.pth')
+
+
+WORKER = """
+import sys
+import torch.distributed as dist
+from isic_mmdet.compat import install
+from isic_mmdet.errors import InputError
+from mmengine.runner import CheckpointLoader
+install()
+rank, store, missing, present = int(sys.argv[1]), *sys.argv[2:]
+dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+try:
+    CheckpointLoader.load_checkpoint(missing)
+except InputError as error:
+    assert 'To start without it' in str(error)
+else:
+    raise AssertionError('the missing checkpoint was loaded')
+assert CheckpointLoader.load_checkpoint(present) == {'a': 1}
+dist.destroy_process_group()
+"""
+
+
+def test_of_two_processes_one_downloads_and_both_fail_together(server, tmp_path, root):
+    torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
+    arguments = [tmp_path / 'store', f'{server.address}/gone.pth', f'{server.address}/weights.pth']
+    workers = [
+        subprocess.Popen(
+            [sys.executable, '-c', WORKER, str(rank), *map(str, arguments)],
+            cwd=root,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        for worker in workers:
+            _, errors = worker.communicate(timeout=120)
+            assert worker.returncode == 0, errors
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert server.paths == ['/gone.pth', '/weights.pth']
