@@ -63,8 +63,7 @@ def add_ruler(rng: np.random.Generator, colour: Field) -> None:
     step = rng.uniform(7, 12) * unit
     ticks = int(rng.integers(10, 17))
     upright = rng.random() < 0.3
-    line = canvas.T if upright else canvas
-    line = np.ascontiguousarray(line)
+    line = np.ascontiguousarray(canvas.T) if upright else canvas
     y = line.shape[0] - rng.uniform(14, 26) * unit
     x = (line.shape[1] - ticks * step) * rng.uniform(0.1, 0.9)
     slope = rng.normal(0, 0.03)
@@ -118,7 +117,7 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
     tilt = rng.uniform(0, 0.24) * (np.cos(angle) * x + np.sin(angle) * y)
     shift = rng.normal(0, 0.12, 2)
     squared = (x - np.float32(shift[0])) ** 2 + (y - np.float32(shift[1])) ** 2
-    light = 1 + tilt - rng.uniform(0.03, 0.32) * squared
+    light = (1 + tilt - rng.uniform(0.03, 0.32) * squared).astype(np.float32)
     light += 0.035 * fractal(rng, shape, 110 * unit, octaves=2)
     if dark_corners:
         pixels = np.hypot(x * width, y * height) / np.float32(np.hypot(width, height))
@@ -127,14 +126,14 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
     # The camera brightens dark scenes, but not all the way.
     exposure = rng.uniform(0.85, 1.12) * (0.62 / float(colour.mean())) ** 0.3
     balance = (exposure * rng.normal(1, 0.035, 3)).astype(np.float32)
-    picture = colour * light[..., None].astype(np.float32) * balance
+    picture = colour * light[..., None] * balance
     picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.35, 0.9) * unit)
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
     picture += noise * np.float32(rng.uniform(0.004, 0.016))
-    return np.clip(picture, 0, 1)
+    return np.clip(picture, 0, 1).astype(np.float32, copy=False)
 
 
 def _shrink(canvas: NDArray[np.uint8], shape: tuple[int, int]) -> Field:
     """Return an oversampled drawing as coverage in [0, 1], (H, W) float32."""
     small = cv2.resize(canvas, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / 255
+    return small.astype(np.float32) / np.float32(255)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep
+from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep, soften
 from isic_mmdet.synthetic.skin import Tissue
 
 
@@ -111,10 +111,11 @@ def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
     if kind == 'network':
         melanin *= 1 + rng.uniform(0.35, 0.75) * _network(rng, outline, (4.5, 7.5))
     elif kind == 'globules':
-        melanin += amount * rng.uniform(0.3, 0.7) * _globules(rng, outline, 0.035, (1.2, 3.0))
+        melanin += amount * rng.uniform(0.3, 0.7) * _globules(rng, outline, 0.018, (1.2, 3.0))
     melanin *= 1 + 0.1 * fractal(rng, shape, 4 * unit, octaves=2)
     blood = rng.uniform(-0.08, 0.35) * (1 + 0.2 * clouds) * middle
-    return _tissue(melanin, blood)
+    zero = np.zeros(shape, np.float32)
+    return _single_precision(melanin, blood, zero, zero)
 
 
 def _melanoma(rng: np.random.Generator, outline: Outline) -> Tissue:
@@ -130,14 +131,18 @@ def _melanoma(rng: np.random.Generator, outline: Outline) -> Tissue:
     melanin = amount * (0.75 + 0.9 * patch(-0.5) + 0.16 * fractal(rng, shape, 0.25 * radius))
     melanin *= 1 + rng.uniform(0.4, 0.9) * _network(rng, outline, (6, 10)) * patch(-0.8)
     melanin += rng.uniform(0.6, 1.5) * patch(0.3, 0.6)
-    melanin += rng.uniform(0.3, 0.8) * _globules(rng, outline, 0.02, (0.8, 3.5)) * patch(-0.6)
+    melanin += rng.uniform(0.3, 0.8) * _globules(rng, outline, 0.01, (0.8, 3.5)) * patch(-0.6)
     melanin *= 1 + 0.12 * fractal(rng, shape, 4 * unit, octaves=2)
     blood = rng.uniform(0.0, 0.5) * patch(-0.2) - rng.uniform(0, 0.08)
     # Veil and scar stay off the rim, where they would blur what the mask calls lesion.
     core = smoothstep(0.04, 0.35, depth)
     veil = core * patch(-0.2, 0.8) * rng.uniform(0.4, 0.75) * (rng.random() < 0.65)
     scar = core * patch(0.0, 0.6) * rng.uniform(0.25, 0.5) * (rng.random() < 0.5)
-    return _tissue(np.maximum(melanin, 0.45 * amount), blood, veil, scar)
+    return _single_precision(np.maximum(melanin, 0.45 * amount), blood, veil, scar)
+
+
+def _single_precision(*parts: NDArray[np.floating]) -> Tissue:
+    return Tissue(*(part.astype(np.float32, copy=False) for part in parts))
 
 
 def _network(rng: np.random.Generator, outline: Outline, spacings: tuple[float, float]) -> Field:
@@ -165,26 +170,19 @@ def _globules(
     Args:
         rng: source of chance.
         outline: the lesion that holds them.
-        density: share of the picture's pixels, counted in square units, that is a centre.
+        density: clods per square unit of the lesion.
         radii: smallest and largest radius, in units.
     """
     shape = outline.mask.shape
     unit = min(shape) / 256
     rows, columns = np.nonzero(outline.depth > 1.5 * unit)
     canvas = np.zeros(shape, np.uint8)
-    count = int(len(rows) / unit**2 * density * 0.5)
+    count = int(len(rows) / unit**2 * density)
     for pick in rng.integers(0, max(len(rows), 1), count):
         centre = (int(columns[pick]) * 16, int(rows[pick]) * 16)
         size = int(rng.uniform(*radii) * unit * 16)
         cv2.circle(canvas, centre, size, int(rng.integers(110, 256)), -1, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.7 * unit)
-
-
-def _tissue(
-    melanin: Field, blood: Field, veil: Field | None = None, scar: Field | None = None
-) -> Tissue:
-    zero = np.zeros_like(melanin)
-    return Tissue(melanin, blood, zero if veil is None else veil, zero if scar is None else scar)
+    return soften(canvas, 0.7 * unit)
 
 
 def _ellipse(
@@ -207,4 +205,6 @@ def _largest_region(support: NDArray[np.bool_], bridge: int) -> NDArray[np.uint8
     mask = cv2.morphologyEx(support.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(outlines, key=cv2.contourArea)
-    return cv2.drawContours(np.zeros_like(mask), [largest], -1, 255, cv2.FILLED)
+    region = np.zeros(support.shape, np.uint8)
+    cv2.drawContours(region, [largest], -1, 255, cv2.FILLED)
+    return region

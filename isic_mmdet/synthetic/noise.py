@@ -13,6 +13,12 @@ def smoothstep(low: float, high: float, values: Field) -> Field:
     return share * share * (3 - 2 * share)
 
 
+def soften(canvas: NDArray[np.uint8], sigma: float) -> Field:
+    """Return an 8-bit drawing as float32 in [0, 1], blurred by `sigma` pixels."""
+    blurred = cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), max(sigma, 0.3))
+    return blurred.astype(np.float32, copy=False)
+
+
 def fractal(
     rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 3
 ) -> Field:
@@ -67,4 +73,4 @@ def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) 
     background[y[inside], x[inside]] = 0
     distance = cv2.distanceTransform(background, cv2.DIST_L2, 5)
     distance = cv2.GaussianBlur(distance, (0, 0), 0.1 * spacing)
-    return distance / np.float32(spacing * 0.58)
+    return (distance / (spacing * 0.58)).astype(np.float32, copy=False)

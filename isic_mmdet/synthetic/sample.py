@@ -59,8 +59,8 @@ def make_sample(seed: int, index: int, size: int = 256) -> Sample:
     skin_type = int(rng.choice(6, p=TONE_WEIGHTS)) + 1
     aspect = float(rng.choice(ASPECTS, p=ASPECT_WEIGHTS))
     shape = (size, round(size * aspect)) if aspect >= 1 else (round(size / aspect), size)
-    share = float(np.clip(rng.lognormal(np.log(MEDIAN_SHARE), SPREAD), SMALLEST_SHARE,
-                          LARGEST_SHARE))  # fmt: skip
+    share = rng.lognormal(np.log(MEDIAN_SHARE), SPREAD)
+    share = float(np.clip(share, SMALLEST_SHARE, LARGEST_SHARE))
     at_rim = bool(rng.random() < 0.12)
 
     outline = make_outline(rng, shape, share, melanoma, at_rim)

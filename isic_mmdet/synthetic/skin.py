@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep
+from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep, soften
 
 # Melanin of the Fitzpatrick types I to VI, in the unit in which a mid-brown naevus adds 0.6.
 TONES = (0.03, 0.09, 0.19, 0.38, 0.68, 1.05)
@@ -83,7 +82,7 @@ def _freckles(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> 
         centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
         axes = tuple(int(a) for a in np.rint(rng.uniform(0.8, 3.0, 2) * unit))
         cv2.ellipse(spots, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
-    return _soften(spots, 1.2 * unit)
+    return soften(spots, 1.2 * unit)
 
 
 def _vessels(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> Field:
@@ -91,8 +90,3 @@ def _vessels(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> F
     cloud = np.abs(fractal(rng, shape, 40 * unit, octaves=4))
     patch = smoothstep(0.2, 1.2, fractal(rng, shape, 80 * unit))
     return (1 - smoothstep(0.0, 0.12, cloud)) * patch
-
-
-def _soften(canvas: NDArray[np.uint8], sigma: float) -> Field:
-    """Return an 8-bit drawing as float32 in [0, 1], blurred by `sigma` pixels."""
-    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), max(sigma, 0.3))
