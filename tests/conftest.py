@@ -37,3 +37,16 @@ def root() -> Path:
 def shared() -> Path:
     """The folder of real images beside the checkout; use with `@pytest.mark.shared_data`."""
     return SHARED
+
+
+@pytest.fixture(scope='session')
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared one-class data set of 18 synthetic pictures (12 / 3 / 3), 96 px; read only."""
+    from isic_mmdet.challenge.convert import prepare
+    from isic_mmdet.synthetic import write_dataset
+
+    official = tmp_path_factory.mktemp('official')
+    out = tmp_path_factory.mktemp('prepared') / 'tiny'
+    write_dataset(official, images=18, seed=0, size=96)
+    prepare(2017, [official], out, classes='lesion', workers=1, show_progress=False)
+    return out

@@ -1,0 +1,1 @@
+"""The lesion data sets as MMDetection sees them, their transforms and their checks."""

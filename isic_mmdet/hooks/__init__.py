@@ -1,0 +1,1 @@
+"""What happens around training and testing: reports, pictures, provenance."""

@@ -1,0 +1,18 @@
+# Mask R-CNN for pictures of one lesion: mmdet's model with budgets that fit the task.
+# Stock mmdet keeps 1,000 proposals and 100 detections, each with a full-size mask.
+_base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
+
+model = dict(
+    roi_head=dict(bbox_head=dict(num_classes=1), mask_head=dict(num_classes=1)),
+    train_cfg=dict(
+        rpn=dict(sampler=dict(num=128)),
+        rpn_proposal=dict(nms_pre=1000, max_per_img=200),
+        # A quarter of 64 is as many positives as one lesion has good proposals.
+        rcnn=dict(sampler=dict(num=64)),
+    ),
+    test_cfg=dict(
+        rpn=dict(nms_pre=500, max_per_img=50),
+        # Every image shows a lesion: a weak best guess beats none, and its score says so.
+        rcnn=dict(score_thr=0.001, max_per_img=3),
+    ),
+)

@@ -1,0 +1,22 @@
+"""The recommended recipe for ISIC 2017: outline the lesion and tell melanoma from benign.
+
+Command:   python tools/train.py configs/isic2017_maskrcnn.py
+Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
+Number:    not measured yet with COCO weights (they could not be had where this was written)
+Hardware:  one GPU with 4 GB, batch 2; the learning rate follows the batch size
+Date:      2026-11-22
+"""
+
+_base_ = [
+    './_base_/models/mask-rcnn_r50_fpn_lesion.py',
+    './_base_/datasets/isic2017.py',
+    './_base_/schedules/sgd_cosine.py',
+    './_base_/default_runtime.py',
+]
+
+# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+model = dict(
+    backbone=dict(init_cfg=None),
+    roi_head=dict(bbox_head=dict(num_classes=2), mask_head=dict(num_classes=2)),
+)
+load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'

@@ -1,0 +1,20 @@
+"""The recommended recipe for ISIC 2018 Task 1: Mask R-CNN R50-FPN from COCO weights, 512 px.
+
+Command:   python tools/train.py configs/isic2018_maskrcnn.py
+Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
+Number:    not measured yet with COCO weights (they could not be had where this was written);
+           the CPU recipe isic2018_maskrcnn_r18_cpu.py is measured, see the README
+Hardware:  one GPU with 4 GB, batch 2; the learning rate follows the batch size
+Date:      2026-11-22
+"""
+
+_base_ = [
+    './_base_/models/mask-rcnn_r50_fpn_lesion.py',
+    './_base_/datasets/isic2018.py',
+    './_base_/schedules/sgd_cosine.py',
+    './_base_/default_runtime.py',
+]
+
+# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+model = dict(backbone=dict(init_cfg=None))
+load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'

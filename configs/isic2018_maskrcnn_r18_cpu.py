@@ -1,0 +1,37 @@
+"""ISIC 2018 Task 1 on two CPU cores: ResNet-18, 128-channel FPN and heads, 256 px.
+
+Command:   python tools/train.py configs/isic2018_maskrcnn_r18_cpu.py
+Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
+"""
+
+_base_ = [
+    './_base_/models/mask-rcnn_r18_fpn128_lesion.py',
+    './_base_/datasets/isic2018.py',
+    './_base_/schedules/sgd_cosine.py',
+    './_base_/default_runtime.py',
+]
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='RandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackLesionInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='PackLesionInputs'),
+]
+train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(max_epochs=8)
+optim_wrapper = dict(optimizer=dict(lr=0.01))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=200),
+    dict(type='CosineAnnealingLR', T_max=8, eta_min=0, by_epoch=True, convert_to_iter_based=True),
+]
+auto_scale_lr = dict(base_batch_size=4)

@@ -1,0 +1,54 @@
+"""A small Mask R-CNN from random weights on the embedded data set, for two CPU cores.
+
+Command:   bash tools/quickstart.sh
+Data:      tools/make_synthetic.py and tools/prepare_isic.py, data/synthetic, one class: lesion
+"""
+
+_base_ = [
+    './_base_/models/mask-rcnn_r18_fpn128_lesion.py',
+    './_base_/datasets/synthetic.py',
+    './_base_/schedules/sgd_cosine.py',
+    './_base_/default_runtime.py',
+]
+
+# Nothing is downloaded: the backbone starts from random weights, so it is narrow, trained from the
+# first stage on, and its batch norm learns the statistics of the batches.
+model = dict(
+    backbone=dict(base_channels=32, frozen_stages=-1, norm_eval=False, init_cfg=None),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=64),
+    rpn_head=dict(in_channels=64, feat_channels=64),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=64),
+        bbox_head=dict(in_channels=64, fc_out_channels=256),
+        mask_roi_extractor=dict(out_channels=64),
+        mask_head=dict(in_channels=64, conv_out_channels=64),
+    ),
+)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
+    dict(type='RandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='PackLesionInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
+    dict(type='PackLesionInputs'),
+]
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(max_epochs=30, val_interval=5)
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=1e-4),
+    clip_grad=dict(max_norm=10),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=50),
+    dict(type='CosineAnnealingLR', T_max=30, eta_min=0, by_epoch=True, convert_to_iter_based=True),
+]
+auto_scale_lr = dict(base_batch_size=8)
+custom_hooks = []  # short enough to be finished

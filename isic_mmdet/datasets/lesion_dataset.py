@@ -1,0 +1,89 @@
+"""The ISIC lesion data sets as MMDetection sees them."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS
+
+from isic_mmdet.datasets.checks import annotation_faults, truth_faults
+from isic_mmdet.errors import InputError
+
+
+@DATASETS.register_module()
+class LesionDataset(CocoDataset):
+    """One skin lesion per image, in the layout that `tools/prepare_isic.py` writes.
+
+    It differs from `CocoDataset` in two ways. It carries the facts that lesion scores need
+    through the pipeline: `isic_id` (str), `original_mask` (absolute path of the official mask)
+    and `gt_label` (int, index into the classes). And it refuses data that mmdet would train on
+    in silence: before the first iteration it raises one `InputError` with every category that
+    is missing or too many, every missing file, every image without a usable lesion, and every
+    truth mask that the pipeline loses.
+
+    Subclasses only change the classes.
+    """
+
+    METAINFO: ClassVar[dict] = {'classes': ('lesion',), 'palette': [(230, 159, 0)]}
+
+    def annotation_faults(self) -> list[str]:
+        """Return what makes the annotation file unfit, without loading the data set."""
+        return annotation_faults(
+            Path(self.ann_file),
+            Path(self.data_root or ''),
+            Path(self.data_prefix.get('img', '')),
+            self.metainfo['classes'],
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Return one record per image, after the checks that need only the annotation file."""
+        faults = self.annotation_faults()
+        if faults:
+            raise InputError(
+                f'{self.ann_file} does not fit {type(self).__name__}; '
+                'mend it or prepare the data again with tools/prepare_isic.py:',
+                faults,
+            )
+        return super().load_data_list()
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """Return mmdet's record of one image with the lesion facts added."""
+        record = super().parse_data_info(raw_data_info)
+        image = raw_data_info['raw_img_info']
+        record['isic_id'] = image['isic_id']
+        record['original_mask'] = str(Path(self.data_root or '') / image['original_mask'])
+        if record['instances']:
+            record['gt_label'] = record['instances'][0]['bbox_label']
+        return record
+
+    def full_init(self) -> None:
+        """Load, filter and check; see the class for what is refused."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if len(self) == 0:
+            raise InputError(
+                f'{self.ann_file}: no image is left for {type(self).__name__} after filtering '
+                f'with filter_cfg={self.filter_cfg}; loosen it or prepare the data again'
+            )
+        if not self.test_mode:
+            faults = truth_faults(self)
+            if faults:
+                raise InputError(
+                    f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
+                    'survive the training pipeline:',
+                    faults,
+                )
+
+
+@DATASETS.register_module()
+class LesionDiagnosisDataset(LesionDataset):
+    """Lesions told apart by diagnosis as in ISIC 2017: benign or melanoma.
+
+    Seborrheic keratosis counts as benign.
+    """
+
+    METAINFO: ClassVar[dict] = {
+        'classes': ('benign', 'melanoma'),
+        'palette': [(0, 158, 115), (213, 94, 0)],
+    }

@@ -1,0 +1,232 @@
+"""From a config file and command-line arguments to a config that is safe to run."""
+
+import copy
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from mmengine.config import Config, ConfigDict
+
+from isic_mmdet.errors import InputError
+
+if TYPE_CHECKING:
+    from isic_mmdet.datasets.lesion_dataset import LesionDataset
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(
+    path: str | Path, options: dict | None = None, data_root: str | Path | None = None
+) -> Config:
+    """Return the config at `path` with overrides applied.
+
+    Args:
+        path: a Python config.
+        options: what `--cfg-options` gave, dotted keys to values.
+        data_root: prepared data set that every split is read from instead of the config's own.
+
+    Raises:
+        InputError: the file is missing, or an override names a key that the config lacks.
+    """
+    if not Path(path).is_file():
+        raise InputError(f'{path}: no such config; see configs/ for the ones that come along')
+    cfg = Config.fromfile(path)
+    if options:
+        unknown = [key for key in options if not _known(cfg, key)]
+        if unknown:
+            raise InputError(
+                f'{path} has no settings of these names (see them all in the config.py that every '
+                'run writes into its work dir under vis_data/):',
+                unknown,
+            )
+        cfg.merge_from_dict(options)
+    if data_root is not None:
+        for dataset in _leaf_datasets(cfg):
+            dataset.data_root = str(data_root)
+    return cfg
+
+
+def _known(cfg: Config, key: str) -> bool:
+    """Tell whether the parent of a dotted key exists, so that a misspelt path is noticed."""
+    node = cfg
+    *parents, last = key.split('.')
+    for part in parents:
+        if isinstance(node, (list, tuple)):
+            if not part.isdigit() or int(part) >= len(node):
+                return False
+            node = node[int(part)]
+        elif isinstance(node, (dict, Config)) and part in node:
+            node = node[part]
+        else:
+            return False
+    return bool(parents) or last in cfg
+
+
+def _leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
+    """Yield every data set that reads an annotation file, inside wrappers too."""
+    pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
+    while pending:
+        dataset = pending.pop(0)
+        if 'ann_file' in dataset:
+            yield dataset
+        else:
+            pending += dataset.get('datasets') or [dataset.dataset]
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder: str = '') -> None:
+    """Set `cfg.work_dir` and keep all scalars of a run, resumed or not, in one file below it.
+
+    Args:
+        cfg: changed in place.
+        work_dir: what the command line gave; it wins over the config's own.
+        config_path: its name gives the default, `work_dirs/<config>`.
+        subfolder: appended to the default only.
+    """
+    default = Path('work_dirs') / Path(config_path).stem / subfolder
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    cfg.visualizer.save_dir = cfg.work_dir
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Set where training goes on from, and keep two runs from mixing in one work dir.
+
+    Args:
+        cfg: changed in place; its `work_dir` is set.
+        resume: None for a new run, 'auto' for the newest checkpoint of the work dir (a new run
+            where there is none yet), else the path of a checkpoint.
+
+    Raises:
+        InputError: no such checkpoint, or a new run would write over an earlier one.
+    """
+    work_dir = Path(cfg.work_dir)
+    if resume is None:
+        if any(work_dir.glob('*.pth')):
+            raise InputError(
+                f'{work_dir} already holds the checkpoints of a run; add --resume to go on with '
+                'it, name another --work-dir, or remove the folder'
+            )
+        if int(os.environ.get('RANK', 0)) == 0:
+            # A run that ended before its first checkpoint; its scalars would head the new ones.
+            (work_dir / 'vis_data' / 'scalars.json').unlink(missing_ok=True)
+        return
+    if resume != 'auto':
+        _require_checkpoint(resume)
+    cfg.resume = True
+    cfg.load_from = None if resume == 'auto' else resume
+
+
+def set_checkpoint(cfg: Config, checkpoint: str) -> None:
+    """Test the weights of `checkpoint`, a local file; those it was started from do not matter.
+
+    Raises:
+        InputError: no such file.
+    """
+    _require_checkpoint(checkpoint)
+    cfg.load_from = checkpoint
+    cfg.resume = False
+    cfg.model.backbone.init_cfg = None
+
+
+def _require_checkpoint(path: str) -> None:
+    if not Path(path).is_file():
+        raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')
+
+
+def draw_into(cfg: Config, show_dir: str) -> None:
+    """Write a picture of every tested image into `show_dir`."""
+    cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
+
+
+def dump_into(cfg: Config, out: str) -> None:
+    """Write all detections of a test to `out`, a COCO result file.
+
+    Raises:
+        InputError: `out` is not a .json file.
+    """
+    if Path(out).suffix != '.json':
+        raise InputError(f'--out {out}: write to a file that ends in .json')
+    evaluators = (
+        cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    )
+    cfg.test_evaluator = [*evaluators, dict(type='PredictionDump', out_file=out)]
+
+
+def use_tta(cfg: Config) -> None:
+    """Test every image flipped in all directions, and average the masks.
+
+    The last transform of the test pipeline, which packs the inputs, moves into every branch.
+    """
+    (dataset,) = _leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    *head, pack = dataset.pipeline
+    flips = [dict(type='RandomFlip', prob=0.0)]
+    flips += [
+        dict(type='RandomFlip', prob=1.0, direction=direction)
+        for direction in ('horizontal', 'vertical', 'diagonal')
+    ]
+    dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=[flips, [pack]])]
+    # Below zero mmdet returns mask probabilities instead of binary masks.
+    threshold = cfg.model.test_cfg.rcnn.mask_thr_binary
+    cfg.model.test_cfg.rcnn.mask_thr_binary = -1
+    cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in automatic mixed precision.
+
+    Raises:
+        InputError: there is no GPU; mmengine's AMP has no CPU path.
+    """
+    if not torch.cuda.is_available():
+        raise InputError('--amp needs a CUDA device and none is there; leave --amp out')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.loss_scale = 'dynamic'
+
+
+def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
+    """Refuse an experiment that cannot be right, with all its faults at once.
+
+    Looks at the annotation file, images and masks of every data set, and at the class count of
+    every head. What needs the pipeline is looked at when the data set is built.
+
+    Args:
+        cfg: a whole experiment.
+        loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
+
+    Raises:
+        InputError: with one line per fault.
+    """
+    from mmdet.registry import DATASETS
+    from mmengine.registry import init_default_scope
+
+    from isic_mmdet.datasets.checks import class_count_faults
+
+    init_default_scope(cfg.default_scope)
+    used = Config({name: cfg[name] for name in loaders})
+    faults: list[str] = []
+    for dataset_cfg in _leaf_datasets(used):
+        dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
+        split_faults = [f'{dataset.ann_file}: {fault}' for fault in dataset.annotation_faults()]
+        split_faults += class_count_faults(cfg.model, dataset.metainfo['classes'])
+        faults += [fault for fault in split_faults if fault not in faults]
+    if faults:
+        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+
+
+def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:
+    """Return a table of a test's scores, and where its files lie.
+
+    Args:
+        cfg: of the test.
+        metrics: names to values in [0, 1].
+        show_dir: folder of the pictures, if any were drawn.
+    """
+    width = max(map(len, metrics))
+    lines = [f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()]
+    lines.append(f'scores:   {Path(cfg.work_dir, "metrics.json")}')
+    lines.append(f'images:   {Path(cfg.work_dir, "per_image.csv")}')
+    lines.append(f'plot:     {Path(cfg.work_dir, "plots", "iou_box.png")}')
+    if show_dir:
+        lines.append(f'pictures: {show_dir}')
+    return '\n'.join(lines)

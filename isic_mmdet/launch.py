@@ -1,0 +1,54 @@
+"""Process groups on machines with and without a GPU."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+
+from isic_mmdet.errors import InputError
+
+
+@contextmanager
+def launched(cfg: Config, launcher: str) -> Iterator[None]:
+    """Run a block inside the process group that `launcher` asks for, and end the group after it.
+
+    With a GPU mmengine starts the group itself, over nccl. Without one it cannot: its launcher
+    calls `torch.cuda.set_device` and gives the wrapper of a CPU module `device_ids`. So here the
+    group is started over gloo before the Runner exists, and the wrapper is told of no device.
+
+    Args:
+        cfg: `launcher`, and on the CPU `model_wrapper_cfg`, are set in place.
+        launcher: 'none', 'pytorch' (torchrun), 'slurm' or 'mpi'.
+
+    Raises:
+        InputError: a launcher other than torchrun on a machine without a GPU, or torchrun's
+            environment variables are missing.
+    """
+    cfg.launcher = launcher
+    if launcher != 'none' and not torch.cuda.is_available():
+        _start_gloo(cfg, launcher)
+    try:
+        yield
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _start_gloo(cfg: Config, launcher: str) -> None:
+    if launcher != 'pytorch':
+        raise InputError(
+            f'--launcher {launcher} needs a GPU on every node; on CPUs start the processes with '
+            'tools/dist_train.sh or tools/dist_test.sh'
+        )
+    missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR') if name not in os.environ]
+    if missing:
+        raise InputError(
+            f'--launcher pytorch without {", ".join(missing)} in the environment; start it '
+            'through tools/dist_train.sh, tools/dist_test.sh or torchrun'
+        )
+    dist.init_process_group('gloo')
+    cfg.env_cfg.dist_cfg.backend = 'gloo'
+    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)

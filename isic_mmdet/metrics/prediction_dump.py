@@ -1,0 +1,64 @@
+"""Detections of a whole split in one COCO result file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from pycocotools import mask as coco_mask
+
+
+@METRICS.register_module()
+class PredictionDump(BaseMetric):
+    """Write every detection to a COCO result file: plain JSON that any tool reads.
+
+    Each entry holds `image_id` (int), `isic_id` (str), `category` (class name), `bbox`
+    (x, y, width, height in pixels of the prepared image), `score` in [0, 1] and `segmentation`
+    (compressed run-length code of the mask, size of the prepared image).
+
+    Args:
+        out_file: path of the JSON file, written by the first process only.
+        kwargs: for `mmengine.evaluator.BaseMetric`.
+    """
+
+    def __init__(self, out_file: str, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.out_file = Path(out_file)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the detections of a batch, masks as run-length codes."""
+        for sample in data_samples:
+            found = sample['pred_instances']
+            boxes = found['bboxes'].cpu().numpy()
+            entries = []
+            for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+                mask = np.asfortranarray(found['masks'][index].cpu().numpy(), dtype=np.uint8)
+                code = coco_mask.encode(mask)
+                label = int(found['labels'][index])
+                entries.append(
+                    {
+                        'image_id': int(sample['img_id']),
+                        'isic_id': sample['isic_id'],
+                        'category': self.dataset_meta['classes'][label],
+                        'bbox': [x1, y1, x2 - x1, y2 - y1],
+                        'score': float(found['scores'][index]),
+                        'segmentation': {
+                            'size': code['size'],
+                            'counts': code['counts'].decode('ascii'),
+                        },
+                    }
+                )
+            self.results.append(entries)
+
+    def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
+        """Write the file; there is no number to return."""
+        # Samplers pad the last uneven batch over processes with images that were seen already.
+        by_image = {entries[0]['image_id']: entries for entries in results if entries}
+        found = [entry for image_id in sorted(by_image) for entry in by_image[image_id]]
+        self.out_file.parent.mkdir(parents=True, exist_ok=True)
+        part = self.out_file.with_name(self.out_file.name + '.part')
+        part.write_text(json.dumps(found) + '\n', encoding='utf-8')
+        part.replace(self.out_file)
+        return {}

@@ -1,0 +1,106 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from isic_mmdet.datasets.checks import annotation_faults, class_count_faults
+
+
+@pytest.fixture
+def data(tiny_data: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny data set that a test may spoil."""
+    return Path(shutil.copytree(tiny_data, tmp_path / 'data'))
+
+
+def faults_of(data: Path, classes=('lesion',)) -> list[str]:
+    return annotation_faults(data / 'annotations/train.json', data, data / 'images', classes)
+
+
+def edit(data: Path, change) -> None:
+    path = data / 'annotations/train.json'
+    coco = json.loads(path.read_text())
+    change(coco)
+    path.write_text(json.dumps(coco))
+
+
+def test_a_sound_data_set_has_no_fault(data):
+    assert faults_of(data) == []
+
+
+def test_classes_that_are_a_string_are_named_as_such(data):
+    (fault,) = faults_of(data, classes=('lesion'))
+    assert "('lesion',)" in fault
+
+
+def test_missing_and_extra_categories_are_both_reported(data):
+    faults = faults_of(data, classes=('benign', 'melanoma'))
+    assert len(faults) == 3
+    assert "class 'benign'" in faults[0]
+    assert "category 'lesion'" in faults[2]
+
+
+def test_an_order_of_categories_that_would_swap_labels_is_a_fault(data):
+    edit(
+        data,
+        lambda coco: coco.update(
+            categories=[{'id': 1, 'name': 'melanoma'}, {'id': 2, 'name': 'benign'}]
+        ),
+    )
+    (fault,) = faults_of(data, classes=('benign', 'melanoma'))
+    assert 'order' in fault
+
+
+def test_all_missing_files_are_reported_at_once(data):
+    coco = json.loads((data / 'annotations/train.json').read_text())
+    first, second = coco['images'][:2]
+    (data / 'images' / first['file_name']).unlink()
+    (data / second['original_mask']).unlink()
+    faults = faults_of(data)
+    assert len(faults) == 2
+    assert first['file_name'] in faults[0]
+    assert second['original_mask'] in faults[1]
+
+
+def test_an_image_without_a_lesion_is_a_fault(data):
+    edit(data, lambda coco: coco['annotations'].pop(0))
+    (fault,) = faults_of(data)
+    assert 'no lesion is annotated' in fault
+
+
+@pytest.mark.parametrize(
+    ('change', 'expected'),
+    [
+        (lambda annotation: annotation.update(bbox=[5, 5, 4000, 3]), 'does not fit'),
+        (lambda annotation: annotation.update(bbox=[5, 5, 0, 3]), 'does not fit'),
+        (lambda annotation: annotation.pop('segmentation'), 'no mask'),
+        (lambda annotation: annotation['segmentation'].update(size=[7, 7]), 'its mask is [7, 7]'),
+        (lambda annotation: annotation.update(image_id=999), 'unknown'),
+    ],
+)
+def test_a_shape_that_cannot_be_right_is_a_fault(data, change, expected):
+    edit(data, lambda coco: change(coco['annotations'][0]))
+    assert any(expected in fault for fault in faults_of(data))
+
+
+def test_a_missing_and_a_broken_file_are_told_apart(data):
+    path = data / 'annotations/train.json'
+    path.write_text('{"images": [')
+    assert 'not valid JSON' in faults_of(data)[0]
+    path.write_text('{}')
+    assert 'no images, annotations, categories' in faults_of(data)[0]
+    path.unlink()
+    assert 'no such file' in faults_of(data)[0]
+
+
+def test_every_head_with_another_class_count_is_named():
+    model = dict(
+        rpn_head=dict(num_classes=1),
+        roi_head=dict(
+            bbox_head=[dict(num_classes=1), dict(num_classes=2)], mask_head=dict(num_classes=80)
+        ),
+    )
+    faults = class_count_faults(model, ('benign', 'melanoma'))
+    assert len(faults) == 2
+    assert faults[0].startswith('model.roi_head.bbox_head.num_classes is 1')
+    assert faults[1].startswith('model.roi_head.mask_head.num_classes is 80')

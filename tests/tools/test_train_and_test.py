@@ -1,0 +1,267 @@
+"""The commands as users type them, on a tiny data set: train, resume, test, many processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SMALL = [
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=1',
+    'param_scheduler.0.end=1',
+    'train_dataloader.batch_size=4',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+    'test_dataloader.batch_size=2',
+]
+
+
+def call(root: Path, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    environment = {
+        **os.environ,
+        'PYTHON': sys.executable,
+        'OMP_NUM_THREADS': '1',
+        'CUDA_VISIBLE_DEVICES': '',
+    }
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd or root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def small(*more: str) -> list[str]:
+    return ['--cfg-options', *SMALL, *more]
+
+
+@pytest.fixture(scope='module')
+def trained(root, tiny_data, tmp_path_factory) -> Path:
+    """The work dir of a run of one epoch, started from another folder than the project's."""
+    work = tmp_path_factory.mktemp('run')
+    elsewhere = tmp_path_factory.mktemp('elsewhere')
+    done = call(
+        root,
+        sys.executable,
+        root / 'tools/train.py',
+        root / 'configs/quickstart.py',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        work,
+        *small(),
+        cwd=elsewhere,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not list(elsewhere.iterdir())
+    return work
+
+
+def checkpoint_of(work: Path) -> Path:
+    (path,) = work.glob('best_lesion_iou_epoch_*.pth')
+    return path
+
+
+@pytest.fixture(scope='module')
+def tested(root, tiny_data, trained, tmp_path_factory) -> Path:
+    """The work dir of a test of that run, in one process, with everything that can be asked."""
+    work = tmp_path_factory.mktemp('test')
+    done = call(
+        root,
+        sys.executable,
+        'tools/test.py',
+        'configs/quickstart.py',
+        checkpoint_of(trained),
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        work,
+        '--show-dir',
+        work / 'pictures',
+        '--out',
+        work / 'detections.json',
+        *small(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'lesion/iou' in done.stdout
+    assert str(work / 'pictures') in done.stdout
+    return work
+
+
+def test_training_leaves_what_the_report_needs(trained):
+    rows = [json.loads(line) for line in (trained / 'vis_data/scalars.json').open()]
+    assert any('loss_mask' in row for row in rows)
+    assert any('lesion/iou' in row for row in rows)
+    assert (trained / 'val/metrics.json').is_file()
+    assert (trained / 'val/per_image.csv').is_file()
+    assert (trained / 'val/plots/iou_box.png').is_file()
+    assert list(trained.glob('vis_data/events.out.tfevents.*'))
+
+
+def test_testing_scores_every_image_and_draws_it(tested, tiny_data):
+    coco = json.loads((tiny_data / 'annotations/test.json').read_text())
+    ids = {image['isic_id'] for image in coco['images']}
+    report = json.loads((tested / 'metrics.json').read_text())
+    assert report['images'] == len(ids)
+    assert 0 <= report['metrics']['lesion/iou'] <= report['metrics']['lesion/iou_max'] <= 1
+    assert {path.stem for path in (tested / 'pictures').iterdir()} == ids
+    found = json.loads((tested / 'detections.json').read_text())
+    assert {entry['isic_id'] for entry in found} <= ids
+
+
+def test_a_new_run_never_writes_over_an_older_one(root, tiny_data, trained):
+    done = call(
+        root,
+        sys.executable,
+        'tools/train.py',
+        'configs/quickstart.py',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        trained,
+        *small(),
+    )
+    assert done.returncode == 1
+    assert '--resume' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_resume_goes_on_where_the_run_ended(root, tiny_data, trained, tmp_path):
+    done = call(
+        root,
+        sys.executable,
+        'tools/train.py',
+        'configs/quickstart.py',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        '--resume',
+        trained / 'epoch_1.pth',
+        *small('train_cfg.max_epochs=2'),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / 'epoch_2.pth').is_file()
+    assert not (tmp_path / 'epoch_1.pth').exists()
+
+
+def test_all_faults_of_an_experiment_come_at_once(root, tiny_data, tmp_path):
+    done = call(
+        root,
+        sys.executable,
+        'tools/train.py',
+        'configs/isic2017_maskrcnn.py',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'model.roi_head.mask_head.num_classes=7',
+    )
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    for expected in ('train.json', 'val.json', "class 'melanoma'", 'mask_head.num_classes is 7'):
+        assert expected in done.stderr
+
+
+def test_two_processes_score_as_one(root, tiny_data, trained, tested, tmp_path):
+    # Three images over two processes with batches of two: the last batch is uneven.
+    done = call(
+        root,
+        'bash',
+        'tools/dist_test.sh',
+        'configs/quickstart.py',
+        checkpoint_of(trained),
+        '2',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'detections.json',
+        *small(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    alone = json.loads((tested / 'metrics.json').read_text())
+    together = json.loads((tmp_path / 'metrics.json').read_text())
+    assert alone['images'] == together['images'] == 3
+    for name, value in alone['metrics'].items():
+        np.testing.assert_allclose(together['metrics'][name], value, atol=1e-6, err_msg=name)
+    first, second = (
+        [entry['isic_id'] for entry in json.loads((work / 'detections.json').read_text())]
+        for work in (tested, tmp_path)
+    )
+    assert first == second
+
+
+def test_two_processes_train(root, tiny_data, tmp_path):
+    done = call(
+        root,
+        'bash',
+        'tools/dist_train.sh',
+        'configs/quickstart.py',
+        '2',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        *small(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / 'epoch_1.pth').is_file()
+    assert json.loads((tmp_path / 'val/metrics.json').read_text())['images'] == 3
+
+
+def test_time_augmentation_gives_one_mask_per_image(root, tiny_data, trained, tmp_path):
+    done = call(
+        root,
+        sys.executable,
+        'tools/test.py',
+        'configs/quickstart.py',
+        checkpoint_of(trained),
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        '--tta',
+        *small(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((tmp_path / 'metrics.json').read_text())
+    assert report['images'] == 3
+    # One merged detection per image leaves nothing for the oracle to choose.
+    assert report['metrics']['lesion/iou'] == report['metrics']['lesion/iou_max']
+
+
+@pytest.mark.parametrize(
+    ('tool', 'arguments'),
+    [
+        ('train.py', ['configs/nowhere.py']),
+        ('train.py', ['configs/quickstart.py', '--resume', 'nowhere.pth']),
+        ('train.py', ['configs/quickstart.py', '--cfg-options', 'model.rio_head.x=1']),
+        ('train.py', ['configs/quickstart.py', '--amp']),
+        ('test.py', ['configs/quickstart.py', 'nowhere.pth']),
+    ],
+)
+def test_a_mistyped_command_gets_one_message(root, tmp_path, tool, arguments):
+    done = call(root, sys.executable, f'tools/{tool}', *arguments, '--work-dir', tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count('error: ') == 1
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_help_ends_with_an_example(root, tool):
+    done = call(root, sys.executable, f'tools/{tool}', '--help')
+    assert done.returncode == 0
+    assert f'python tools/{tool} configs/' in done.stdout.split('example:')[1]

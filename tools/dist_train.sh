@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Train on several devices of one machine, or of several machines. Without a GPU it starts CPU processes.
+#
+#   bash tools/dist_train.sh CONFIG GPUS [train.py arguments]
+#
+# example:
+#   bash tools/dist_train.sh configs/isic2018_maskrcnn.py 4
+#
+# Several machines: run it on each with NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT set.
+set -euo pipefail
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
+if [ $# -lt 2 ]; then sed -n '4s/^# *//p' "$0" >&2; exit 2; fi
+config=$1 processes=$2; shift 2
+
+if [ "${NNODES:-1}" = 1 ]; then
+    meeting=(--standalone)
+else
+    meeting=(--nnodes "$NNODES" --node-rank "${NODE_RANK:?}" --master-addr "${MASTER_ADDR:?}"
+        --master-port "${MASTER_PORT:-29500}")
+fi
+exec "${PYTHON:-python}" -m torch.distributed.run "${meeting[@]}" --nproc-per-node "$processes" \
+    "$(dirname "${BASH_SOURCE[0]}")/train.py" "$config" --launcher pytorch "$@"

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# From nothing to a trained and tested lesion model with pictures: needs Python 3.10 to 3.12 with
+# venv, and nothing else. What an earlier run left is reused.
+#
+#   bash tools/quickstart.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+source tools/setup_env.sh requirements.txt
+
+work=work_dirs/quickstart
+echo "== data: 240 synthetic pictures in the official layout, then prepared like real ones"
+python tools/make_synthetic.py --out data/synthetic/official --images 240 --seed 0
+python tools/prepare_isic.py 2017 --src data/synthetic/official --out data/synthetic \
+    --split official --classes lesion
+
+if [ -e "$work/last_checkpoint" ]; then
+    echo "== training: going on from $work (nothing is left to do if it had finished)"
+else
+    echo "== training: configs/quickstart.py"
+fi
+python tools/train.py configs/quickstart.py --work-dir "$work" --resume
+
+echo "== test: scores and pictures of the test split"
+python tools/test.py configs/quickstart.py "$work"/best_lesion_iou_epoch_*.pth \
+    --work-dir "$work/test" --show-dir "$work/test/pictures"

@@ -1,0 +1,41 @@
+# Sourced by quickstart.sh and run_tests.sh: one virtual environment, `.venv`, that holds what the
+# given requirement files pin. Installs only when one of them has changed since the last time.
+#
+#   source tools/setup_env.sh requirements.txt [more files]
+#
+# PYTHON names the interpreter to make it with; default: the first fitting one on the PATH.
+
+fits() { "$1" -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10 python}; do
+        if fits "$candidate"; then echo "$candidate"; return; fi
+    done
+    echo "error: no Python 3.10 to 3.12 with venv found; install one (on Debian and Ubuntu:" \
+        "apt install python3 python3-venv) or name it: PYTHON=/path/to/python bash $0" >&2
+    return 1
+}
+
+set_up_environment() {
+    local python file stamp want
+    for file in "$@"; do
+        stamp=.venv/installed/$file.sha256
+        want=$(cat "$file" pyproject.toml | sha256sum)
+        if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+            echo "== environment: .venv already holds $file"
+            continue
+        fi
+        echo "== environment: installing $file into .venv (about 3 GB to fetch the first time)"
+        if [ ! -x .venv/bin/python ]; then
+            python=$(find_python) || return 1
+            "$python" -m venv .venv || return 1
+        fi
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || return 1
+        mkdir -p .venv/installed
+        echo "$want" > "$stamp"
+    done
+    export PATH="$PWD/.venv/bin:$PATH"
+}
+
+set_up_environment "$@"

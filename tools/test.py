@@ -1,0 +1,74 @@
+#!/usr/bin/env python
+"""Score a checkpoint on the test split, and draw what it predicts."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from isic_mmdet.cli import make_parser, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        'Score a checkpoint on the test split. metrics.json, per_image.csv and plots go to the '
+        'work dir.',
+        'python tools/test.py configs/isic2018_maskrcnn.py work_dirs/isic2018_maskrcnn/best.pth '
+        '--show-dir work_dirs/isic2018_maskrcnn/test/pictures',
+    )
+    parser.add_argument('config', help='Python config, see configs/')
+    parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
+    parser.add_argument('--work-dir', help='default: work_dirs/<config name>/test')
+    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
+    parser.add_argument(
+        '--show-dir', help='write one picture per image: truth and prediction, side by side'
+    )
+    parser.add_argument('--out', help='write all detections to this COCO result file (JSON)')
+    parser.add_argument(
+        '--tta', action='store_true', help='average the masks over flips of the image'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings, e.g. test_dataloader.batch_size=8',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='who starts the processes',
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
+
+    from mmengine.dist import is_main_process
+    from mmengine.runner import Runner
+
+    from isic_mmdet import experiment
+    from isic_mmdet.launch import launched
+
+    cfg = experiment.load_config(args.config, args.cfg_options, args.data_root)
+    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder='test')
+    experiment.set_checkpoint(cfg, args.checkpoint)
+    if args.show_dir:
+        experiment.draw_into(cfg, args.show_dir)
+    if args.out:
+        experiment.dump_into(cfg, args.out)
+    if args.tta:
+        experiment.use_tta(cfg)
+    experiment.preflight(cfg, ('test_dataloader',))
+    with launched(cfg, args.launcher):
+        metrics = Runner.from_cfg(cfg).test()
+        if is_main_process():
+            print(experiment.score_table(cfg, metrics, args.show_dir))
+
+
+if __name__ == '__main__':
+    run(main)

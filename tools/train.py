@@ -1,0 +1,65 @@
+#!/usr/bin/env python
+"""Train a model from a config, on one device or, through dist_train.sh, on many."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from isic_mmdet.cli import make_parser, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        'Train a model. Checkpoints, scalars, metrics and plots go to the work dir.',
+        'python tools/train.py configs/isic2018_maskrcnn.py --work-dir work_dirs/first',
+    )
+    parser.add_argument('config', help='Python config, see configs/')
+    parser.add_argument('--work-dir', help='default: work_dirs/<config name>')
+    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
+    parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on from CKPT, or without CKPT from the newest checkpoint of the work dir',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings, e.g. train_cfg.max_epochs=2 train_dataloader.batch_size=4',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='who starts the processes',
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
+
+    from mmengine.runner import Runner
+
+    from isic_mmdet.experiment import load_config, preflight, set_resume, set_work_dir, use_amp
+    from isic_mmdet.launch import launched
+
+    cfg = load_config(args.config, args.cfg_options, args.data_root)
+    set_work_dir(cfg, args.work_dir, args.config)
+    set_resume(cfg, args.resume)
+    if args.amp:
+        use_amp(cfg)
+    preflight(cfg, ('train_dataloader', 'val_dataloader'))
+    with launched(cfg, args.launcher):
+        Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    run(main)
