@@ -49,6 +49,7 @@ class Served:
     drops: list[int] = field(default_factory=list)  # bytes per GET before the connection ends
     head_size: int | None = None  # told instead of the size
     get_size: int | None = None
+    get_untold: bool = False  # no size, the end of the connection ends the file
     told_total: int | None = None  # in Content-Range
     told_start: int | None = None
     ranges: bool = True
@@ -96,7 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             self._tell(served, len(body) - start)
         else:
             self.send_response(200)
-            self._tell(served, len(body) if served.get_size is None else served.get_size)
+            size = len(body) if served.get_size is None else served.get_size
+            self._tell(served, None if served.get_untold else size)
         stop = served.drops.pop(0) if served.drops else len(body)
         self.wfile.write(body[start : start + stop])
         self.close_connection = True
@@ -120,8 +122,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _tell(self, served: Served, size: int) -> None:
-        self.send_header('Content-Length', str(size))
+    def _tell(self, served: Served, size: int | None) -> None:
+        if size is not None:
+            self.send_header('Content-Length', str(size))
         if served.etag:
             self.send_header('ETag', served.etag)
         self.end_headers()

@@ -1,9 +1,12 @@
 """Downloads from a real server on this machine that breaks off, lies and refuses."""
 
+import contextlib
 import io
 import re
 import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import urllib.request
 import zipfile
@@ -28,6 +31,7 @@ from isic_mmdet.challenge import transfer
 from isic_mmdet.challenge.archives import ARCHIVES
 from isic_mmdet.challenge.download import download
 from isic_mmdet.challenge.part_file import PartFile, Remote
+from isic_mmdet.challenge.transfer import ask, fetch
 from isic_mmdet.errors import InputError
 
 
@@ -62,7 +66,7 @@ def ranges_asked(served: Served) -> list[str | None]:
     return [wanted for method, wanted in served.asked if method == 'GET']
 
 
-def leave_part(server: Server, out: Path, size: int, etag: str = '"v1"') -> PartFile:
+def leave_part(server: Server, out: Path, size: int, etag: str | None = '"v1"') -> PartFile:
     """Leave behind what a killed run leaves: the first `size` bytes and what they belong to."""
     served = server.files[f'/2018/{IMAGES}']
     part = PartFile(out / f'{IMAGES}.part', f'{server.url}/2018/{IMAGES}')
@@ -141,6 +145,30 @@ def test_never_follows_a_redirect_to_a_plain_address() -> None:
     assert followed.full_url == 'https://b.org/a.zip'
 
 
+@pytest.mark.skipif(not shutil.which('openssl'), reason='needs openssl to make a certificate')
+def test_an_unknown_certificate_is_refused_at_once(server: Server, tmp_path: Path) -> None:
+    key, certificate = tmp_path / 'key.pem', tmp_path / 'certificate.pem'
+    make = 'openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 1'
+    name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+    files = ['-keyout', str(key), '-out', str(certificate)]
+    subprocess.run([*make.split(), *name, *files], check=True, capture_output=True, timeout=30)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def shake_hands() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=shake_hands)  # once: a second attempt would hang
+        thread.start()
+        with pytest.raises(transfer.TransferError, match=r'certificate .* is not valid \(self'):
+            ask(f'https://127.0.0.1:{port}/a.zip')
+        thread.join(5)
+
+
 def test_a_part_that_the_year_lacks_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='no part validation: choose from training, test'):
         download(2016, tmp_path, ['validation', 'test'])
@@ -198,6 +226,18 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
     served = server.serve(IMAGES, ranges=False, drops=[2000, 1000])
     assert get_images(server, tmp_path) == served.body
     assert ranges_asked(served) == [None, 'bytes=2000-', 'bytes=1000-']
+
+
+def test_progress_counts_bytes_held(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, ranges=False, drops=[2000])
+    part = PartFile(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
+    size = len(served.body)
+    seen: list[tuple[int, int | None]] = []
+    fetch(part, ask(part.url), lambda *held_and_size: seen.append(held_and_size), print)
+    assert seen[0] == (0, size)
+    assert (2000, size) in seen
+    assert seen.count((0, size)) == 2, 'the second attempt starts again'
+    assert seen[-1] == (size, size)
 
 
 def test_without_a_validator_nothing_is_continued(server: Server, tmp_path: Path) -> None:
@@ -270,6 +310,21 @@ def test_a_part_from_another_address_is_not_continued(server: Server, tmp_path: 
     assert ranges_asked(served) == [None]
 
 
+def test_a_file_that_changed_between_runs_starts_again(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES)
+    leave_part(server, tmp_path, 3000, etag='"v0"').path.write_bytes(b'x' * 3000)
+    assert get_images(server, tmp_path) == served.body
+    assert 'already here' not in capsys.readouterr().out
+
+
+def test_a_whole_part_without_a_validator_is_not_trusted(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, etag=None)
+    leave_part(server, tmp_path, 0, etag=None).path.write_bytes(b'x' * len(served.body))
+    assert get_images(server, tmp_path) == served.body
+
+
 def test_a_damaged_note_beside_a_part_starts_again(server: Server, tmp_path: Path) -> None:
     served = server.serve(IMAGES)
     leave_part(server, tmp_path, 3000)
@@ -326,6 +381,20 @@ def test_more_promised_than_sent_names_both(server: Server, tmp_path: Path) -> N
         InputError, match=f'promised {size + 1000:,} bytes and the connection ended after {size:,}'
     ):
         get_images(server, tmp_path / 'other')
+
+
+def test_less_promised_than_sent_names_both(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, head_size=4000, get_untold=True)
+    size = len(served.body)
+    with pytest.raises(InputError, match=f'promised 4,000 bytes and sent {size:,}'):
+        get_images(server, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MASKS]
+
+
+def test_an_untold_size_is_the_one_promised(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, get_untold=True, drops=[2000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, 'bytes=2000-']
 
 
 def test_less_promised_than_there_is_does_not_pass(server: Server, tmp_path: Path) -> None:
