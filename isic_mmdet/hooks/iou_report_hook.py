@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from isic_mmdet.errors import InputError
 from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
 from isic_mmdet.metrics.lesion_metric import LesionMetric
-from isic_mmdet.report.plots import iou_box_plot, read_per_image, summary, training_curves
+from isic_mmdet.report.plots import RULES, iou_box_plot, read_per_image, summary, training_curves
 
 
 @HOOKS.register_module()
@@ -45,7 +45,7 @@ class IoUReportHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Tell the metric where to write and what to say about the run."""
-        self._prepare(runner, runner.val_loop, Path(runner.work_dir) / 'val')
+        self._prepare(runner, runner.val_loop, _val_folder(runner))
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Tell the metric where to write and what to say about the run."""
@@ -54,32 +54,23 @@ class IoUReportHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the validation and redraw the curves of the training."""
         if is_main_process():
-            self._report(runner, runner.val_loop)
-            work_dir = Path(runner.work_dir)
-            scalars = sorted(work_dir.glob('**/vis_data/scalars.json'))
-            if scalars:
-                training_curves(scalars, work_dir / 'plots' / 'training_curves.png')
+            _report_scores(runner, _val_folder(runner))
+            _redraw_curves(runner)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the test."""
         if is_main_process():
-            self._report(runner, runner.test_loop)
+            _report_scores(runner, Path(runner.work_dir))
 
-    def _prepare(self, runner: Runner, loop: Any, out_dir: Path) -> None:
+    def _prepare(self, runner: Runner, loop: Any, folder: Path) -> None:
         metric = _lesion_metric(loop)
         if is_main_process():
-            metric.out_dir = str(out_dir)
+            metric.out_dir = str(folder)
             metric.provenance = evaluation_facts(runner, loop.dataloader.dataset, self._training)
 
-    def _report(self, runner: Runner, loop: Any) -> None:
-        out_dir = Path(_lesion_metric(loop).out_dir)
-        per_image = out_dir / 'per_image.csv'
-        iou_box_plot(per_image, out_dir / 'plots' / 'iou_box.png')
-        columns = read_per_image(per_image)
-        for rule in ('iou', 'iou_max'):
-            numbers = summary(columns[rule])
-            text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
-            runner.logger.info(f'lesion/{rule} over {len(columns[rule])} images: {text}')
+
+def _val_folder(runner: Runner) -> Path:
+    return Path(runner.work_dir) / 'val'
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:
@@ -90,3 +81,30 @@ def _lesion_metric(loop: Any) -> LesionMetric:
             'mend val_evaluator and test_evaluator in the config, or leave the hook out'
         )
     return found[0]
+
+
+def _report_scores(runner: Runner, folder: Path) -> None:
+    """Draw the box plot of an evaluation and log its quartiles."""
+    per_image = folder / 'per_image.csv'
+    iou_box_plot(per_image, folder / 'plots' / 'iou_box.png')
+    columns = read_per_image(per_image)
+    for rule in RULES:
+        numbers = summary(columns[rule])
+        text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
+        runner.logger.info(f'lesion/{rule} over {len(columns[rule])} images: {text}')
+
+
+def _redraw_curves(runner: Runner) -> None:
+    work_dir = Path(runner.work_dir)
+    # One file for all parts of a run, or mmengine's own choice: one in a dated folder for each.
+    scalars = [
+        *sorted(work_dir.glob('*_*/vis_data/scalars.json')),
+        *work_dir.glob('vis_data/scalars.json'),
+    ]
+    if not scalars:
+        return
+    try:
+        training_curves(scalars, work_dir / 'plots' / 'training_curves.png')
+    except InputError as error:
+        # A log line cut short by a crash must not end the training that was resumed after it.
+        runner.logger.warning(f'no training curves drawn: {error}')

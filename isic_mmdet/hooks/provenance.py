@@ -73,7 +73,7 @@ class TrainingRecord:
         if self._started is None:
             return dict(self._loaded)
         seconds = self._facts['seconds'] + time.monotonic() - self._started
-        return {**self._facts, 'seconds': round(seconds, 1)}
+        return {**self._facts, 'seconds': round(seconds, 3)}
 
 
 def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> dict[str, Any]:

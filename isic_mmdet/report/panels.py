@@ -62,7 +62,7 @@ def lesion_panel(
     shrinking = height < image.shape[0]
     left = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
     right = left.copy()
-    thick = max(2, round(height / 170))
+    thick = max(2, round(height / 150))
     thin = max(1, round(thick * 0.6))
     text = max(12, height // 19)
 
@@ -114,7 +114,9 @@ def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: 
     found, _ = cv2.findContours(shown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if width > 1:
         cv2.drawContours(image, found, -1, style.outline, _outlined(width), cv2.LINE_AA)
-    cv2.drawContours(image, found, -1, style.colour, width, cv2.LINE_AA)
+    # A smoothed line one pixel wide would nowhere have its full colour.
+    smooth = cv2.LINE_AA if width > 1 else cv2.LINE_8
+    cv2.drawContours(image, found, -1, style.colour, width, smooth)
 
 
 def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:

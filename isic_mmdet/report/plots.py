@@ -49,7 +49,7 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
     names = (*RULES, 'detections')
     try:
         with Path(path).open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, restval=''))
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); run a test first') from error
     if not rows:
@@ -72,7 +72,7 @@ def summary(values: NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(names, [*map(float, quantiles), float(values.mean())], strict=True))
 
 
-def iou_box_plot(per_image: str | Path, out: str | Path) -> None:
+def iou_box_plot(per_image: str | Path, out: str | Path) -> 'Figure':
     """Draw how the Jaccard index spreads over images, for both selection rules side by side.
 
     Boxes span Q1 to Q3 with the median as a line and the mean as a diamond; whiskers reach the
@@ -82,6 +82,9 @@ def iou_box_plot(per_image: str | Path, out: str | Path) -> None:
     Args:
         per_image: the `per_image.csv` of an evaluation.
         out: PNG to write.
+
+    Returns:
+        The figure that was written.
 
     Raises:
         InputError: see `read_per_image`.
@@ -109,9 +112,10 @@ def iou_box_plot(per_image: str | Path, out: str | Path) -> None:
     axes.set_title(f'{images} images, {missed} without a detection (IoU 0)')
     axes.grid(axis='y', alpha=0.3)
     _save(figure, out)
+    return figure
 
 
-def training_curves(scalars: Sequence[str | Path], out: str | Path) -> None:
+def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
     """Draw the losses and the validation scores of a training.
 
     Args:
@@ -119,6 +123,9 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> None:
             step comes a second time, because a run was resumed or started over, what was
             logged from that step on is replaced.
         out: PNG to write.
+
+    Returns:
+        The figure that was written.
 
     Raises:
         InputError: if a file is missing or damaged, or none holds a loss or a lesion score.
@@ -145,10 +152,11 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> None:
     if validation:
         axes = next(all_axes)
         _lines(axes, validation, SCORES, 1, marker='o', markersize=4)
-        axes.set(title='validation scores', xlabel=unit, ylabel='mean over images')
-        axes.legend(fontsize=9, loc='lower right')
-        _mark_best(axes, validation)
+        axes.set(title=_best(validation, unit), xlabel=unit, ylabel='mean over images')
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(fontsize=9)
     _save(figure, out)
+    return figure
 
 
 def _box(axes: 'Axes', position: int, values: NDArray[np.float64], colour: str) -> None:
@@ -198,17 +206,13 @@ def _lines(
     axes.grid(alpha=0.3)
 
 
-def _mark_best(axes: 'Axes', validation: Sequence[Mapping[str, Any]]) -> None:
-    """Point out the validation with the highest IoU, which is the checkpoint that is kept."""
-    best = max(validation, key=lambda record: record['lesion/iou'])
-    axes.annotate(
-        f'best {best["lesion/iou"]:.3f}',
-        (best['step'], best['lesion/iou']),
-        (0, -18),
-        textcoords='offset points',
-        ha='right',
-        color=SCORES['lesion/iou'][1],
-    )
+def _best(validation: Sequence[Mapping[str, Any]], unit: str) -> str:
+    """Return a title that names the highest IoU, which is that of the checkpoint kept as best."""
+    judged = [record for record in validation if 'lesion/iou' in record]
+    if not judged:
+        return 'validation scores'
+    best = max(judged, key=lambda record: record['lesion/iou'])
+    return f'validation scores (best IoU {best["lesion/iou"]:.3f}, {unit} {best["step"]})'
 
 
 def _read_scalars(path: str | Path) -> list[dict[str, Any]]:

@@ -1,0 +1,143 @@
+"""The results table of a README, made from `metrics.json` files and nothing else."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.report.atomic import write_atomically
+
+BEGIN = '<!-- results:begin -->'
+END = '<!-- results:end -->'
+UNKNOWN = '—'
+
+Report = Mapping[str, Any]
+
+
+def results_table(reports: Sequence[Report]) -> str:
+    """Return a Markdown table with one row a report, and the commands below it.
+
+    Args:
+        reports: contents of `metrics.json` files. What one does not hold becomes an em dash.
+    """
+    lines = [
+        '| ' + ' | '.join(['#', *COLUMNS]) + ' |',
+        '| ' + ' | '.join(['---'] * (len(COLUMNS) + 1)) + ' |',
+    ]
+    lines += [markdown_row(report, number) for number, report in enumerate(reports, 1)]
+    lines += ['', 'Commands:', '']
+    for number, report in enumerate(reports, 1):
+        commands = [_find(report, 'training', 'command'), _find(report, 'command')]
+        told = ', then '.join(f'`{command}`' for command in commands if command is not None)
+        lines.append(f'{number}. {told or UNKNOWN}')
+    return '\n'.join(lines)
+
+
+def markdown_row(report: Report, number: int) -> str:
+    """Return one row of the table."""
+    cells = [str(number), *(cell(report) or UNKNOWN for cell in COLUMNS.values())]
+    return '| ' + ' | '.join(text.replace('|', '\\|') for text in cells) + ' |'
+
+
+def update_table(readme: str | Path, metrics_files: Sequence[str | Path]) -> None:
+    """Put the table of some `metrics.json` files between the two markers of a Markdown file.
+
+    Raises:
+        InputError: if a file is missing or no `metrics.json`, or the markers are not there
+            once each, in order.
+    """
+    reports = read_reports(metrics_files)
+    try:
+        text = Path(readme).read_text(encoding='utf-8')
+    except OSError as error:
+        raise InputError(f'{readme}: cannot be read ({error.strerror})') from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise InputError(
+            f'{readme}: needs one line {BEGIN} and below it one line {END}; '
+            'the table goes between them'
+        )
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    text = f'{head}{BEGIN}\n\n{results_table(reports)}\n\n{END}{tail}'
+    write_atomically(readme, text.encode())
+
+
+def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """Return the contents of `metrics.json` files.
+
+    Raises:
+        InputError: with one line for every file that is missing or something else.
+    """
+    reports, faults = [], []
+    for path in paths:
+        try:
+            report = json.loads(Path(path).read_text(encoding='utf-8'))
+        except OSError as error:
+            faults.append(f'{path}: cannot be read ({error.strerror})')
+        except ValueError as error:
+            faults.append(f'{path}: not JSON ({error})')
+        else:
+            if isinstance(report, dict) and isinstance(report.get('metrics'), dict):
+                reports.append(report)
+            else:
+                faults.append(f'{path}: has no "metrics"')
+    if faults:
+        raise InputError('give metrics.json files as tools/test.py writes them:', faults)
+    return reports
+
+
+def _find(report: Report, *keys: str) -> Any:
+    """Return a nested value, or None where the report does not hold it."""
+    value: Any = report
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _text(*keys: str) -> Callable[[Report], str | None]:
+    def cell(report: Report) -> str | None:
+        value = _find(report, *keys)
+        return None if value is None else str(value)
+
+    return cell
+
+
+def _score(name: str) -> Callable[[Report], str | None]:
+    def cell(report: Report) -> str | None:
+        value = _find(report, 'metrics', f'lesion/{name}')
+        return None if value is None else f'{value:.3f}'
+
+    return cell
+
+
+def _interval(report: Report) -> str | None:
+    low, high = _score('iou_ci_low')(report), _score('iou_ci_high')(report)
+    return None if low is None or high is None else f'{low} to {high}'
+
+
+def _split(report: Report) -> str | None:
+    names = [report[key] for key in ('data', 'split') if report.get(key)]
+    return ' '.join(names) or None
+
+
+def _minutes(report: Report) -> str | None:
+    seconds = _find(report, 'training', 'seconds')
+    return None if seconds is None else f'{seconds / 60:.1f}'
+
+
+COLUMNS: dict[str, Callable[[Report], str | None]] = {
+    'config': _text('config'),
+    'weights': _text('training', 'weights'),
+    'split': _split,
+    'images': _text('images'),
+    '`iou`': _score('iou'),
+    '95 % interval': _interval,
+    '`iou_max`': _score('iou_max'),
+    '`iou_thr65`': _score('iou_thr65'),
+    '`dice`': _score('dice'),
+    '`missed`': _score('missed'),
+    'training, minutes': _minutes,
+    'training hardware': _text('training', 'hardware'),
+    'seed': _text('seed'),
+}

@@ -1,0 +1,123 @@
+"""The results table: every number from a file, an em dash where there is none."""
+
+import json
+
+import pytest
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.report.results_table import BEGIN, END, results_table, update_table
+
+REPORT = {
+    'metrics': {
+        'lesion/iou': 0.82345,
+        'lesion/iou_max': 0.8401,
+        'lesion/iou_thr65': 0.7812,
+        'lesion/dice': 0.8911,
+        'lesion/missed': 0.0,
+        'lesion/iou_ci_low': 0.8101,
+        'lesion/iou_ci_high': 0.8366,
+    },
+    'images': 325,
+    'config': 'isic2018_maskrcnn_r18_cpu',
+    'data': 'isic2018',
+    'split': 'test',
+    'seed': 0,
+    'command': 'python tools/test.py config.py best.pth',
+    'training': {
+        'weights': 'resnet18.pth',
+        'hardware': '2 CPU cores',
+        'command': 'python tools/train.py config.py',
+        'seconds': 2850.0,
+    },
+}
+
+
+def cells(table: str, row: int = 0) -> dict[str, str]:
+    """Return one row of a Markdown table under the names of its columns."""
+    lines = [line.strip('| ').split(' | ') for line in table.splitlines() if line.startswith('|')]
+    return dict(zip(lines[0], lines[2 + row], strict=True))
+
+
+@pytest.fixture
+def metrics_file(tmp_path):
+    path = tmp_path / 'metrics.json'
+    path.write_text(json.dumps(REPORT))
+    return path
+
+
+def test_row_holds_the_numbers_of_the_file():
+    table = results_table([REPORT])
+    assert cells(table) == {
+        '#': '1',
+        'config': 'isic2018_maskrcnn_r18_cpu',
+        'weights': 'resnet18.pth',
+        'split': 'isic2018 test',
+        'images': '325',
+        '`iou`': '0.823',
+        '95 % interval': '0.810 to 0.837',
+        '`iou_max`': '0.840',
+        '`iou_thr65`': '0.781',
+        '`dice`': '0.891',
+        '`missed`': '0.000',
+        'training, minutes': '47.5',
+        'training hardware': '2 CPU cores',
+        'seed': '0',
+    }
+    commands = (
+        '1. `python tools/train.py config.py`, then `python tools/test.py config.py best.pth`'
+    )
+    assert table.endswith(commands)
+
+
+def test_what_is_missing_is_a_dash_and_never_a_number():
+    table = results_table([{'metrics': {'lesion/iou': None}}, REPORT])
+    row = cells(table, 0)
+    assert row.pop('#') == '1'
+    assert set(row.values()) == {'—'}
+    assert '1. —\n2. `python tools/train.py' in table
+    assert cells(table, 1)['`iou`'] == '0.823'
+
+
+def test_pipes_do_not_break_the_row():
+    report = {**REPORT, 'training': {'weights': 'a|b'}}
+    assert '| a\\|b |' in results_table([report])
+
+
+def test_update_replaces_only_what_is_between_the_markers(tmp_path, metrics_file):
+    readme = tmp_path / 'README.md'
+    readme.write_text(f'# Title\n\n{BEGIN}\nold 0.999\n{END}\n\nthe end — é\n', encoding='utf-8')
+    update_table(readme, [metrics_file])
+    text = readme.read_text(encoding='utf-8')
+    assert text == f'# Title\n\n{BEGIN}\n\n{results_table([REPORT])}\n\n{END}\n\nthe end — é\n'
+    update_table(readme, [metrics_file])
+    assert readme.read_text(encoding='utf-8') == text, 'a second run changes nothing'
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['no markers', BEGIN, END, f'{END}\n{BEGIN}', f'{BEGIN}{END}{BEGIN}{END}'],
+)
+def test_readme_without_its_markers_is_refused_and_kept(tmp_path, metrics_file, text):
+    readme = tmp_path / 'README.md'
+    readme.write_text(text)
+    with pytest.raises(InputError, match='results:begin'):
+        update_table(readme, [metrics_file])
+    assert readme.read_text() == text
+
+
+def test_all_unfit_files_are_named_at_once(tmp_path, metrics_file):
+    damaged, other = tmp_path / 'damaged.json', tmp_path / 'other.json'
+    damaged.write_text('{"metrics": ')
+    other.write_text('{"images": 3}')
+    readme = tmp_path / 'README.md'
+    readme.write_text(f'{BEGIN}\n{END}')
+    with pytest.raises(InputError) as caught:
+        update_table(readme, [tmp_path / 'absent.json', damaged, metrics_file, other])
+    assert len(caught.value.faults) == 3
+    for name in ('absent.json', 'damaged.json', 'other.json'):
+        assert name in str(caught.value)
+
+
+def test_missing_readme_is_refused(tmp_path, metrics_file):
+    with pytest.raises(InputError, match='README'):
+        update_table(tmp_path / 'README.md', [metrics_file])

@@ -1,0 +1,31 @@
+#!/usr/bin/env python
+"""Write the results table of the README from metrics.json files."""
+
+import argparse
+
+from isic_mmdet.cli import make_parser, run
+from isic_mmdet.report.results_table import BEGIN, END, read_reports, results_table, update_table
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        'Make a Markdown table from metrics.json files, one row each, with the commands below.',
+        'python tools/results_table.py work_dirs/*/test/metrics.json --readme README.md',
+    )
+    parser.add_argument('metrics', nargs='+', help='metrics.json files, in the order of the rows')
+    parser.add_argument(
+        '--readme', help=f'put the table there between {BEGIN} and {END}; default: print it'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.readme:
+        update_table(args.readme, args.metrics)
+    else:
+        print(results_table(read_reports(args.metrics)))
+
+
+if __name__ == '__main__':
+    run(main)
