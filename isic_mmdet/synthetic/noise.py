@@ -37,15 +37,13 @@ def fractal(
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
         step = max(cell / 2**octave, 1.0)
-        rows, columns = int(height / step) + 4, int(width / step) + 4
+        rows, columns = int(height / step) + 3, int(width / step) + 3
         grid = rng.standard_normal((rows, columns), dtype=np.float32)
-        # A random offset below one cell keeps the lattice of the grid from showing.
-        top, left = rng.uniform(1, 2, 2)
-        enlarge = np.array([[1 / step, 0, left], [0, 1 / step, top]])
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        layer = cv2.warpAffine(
-            grid, enlarge, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-        )
+        enlarged = (round(columns * step), round(rows * step))
+        layer = cv2.resize(grid, enlarged, interpolation=cv2.INTER_CUBIC)
+        # A random offset of up to two cells keeps the lattice of the grid from showing.
+        top, left = (int(offset) for offset in rng.uniform(0, 2 * step, 2))
+        layer = layer[top : top + height, left : left + width]
         total += layer * np.float32(0.5**octave)
     return (total - total.mean()) / max(float(total.std()), 1e-6)
 
