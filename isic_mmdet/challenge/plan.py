@@ -48,8 +48,8 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         classes: with `diagnosis`, pairs without one are left out as faults.
 
     Raises:
-        InputError: the sources or id lists are unusable, an id is in two splits, or there is nothing
-            to train on.
+        InputError: the sources or id lists are unusable, an id is in two splits, or nothing is
+            there to train on.
     """
     lists = None if split in {'official', 'ratio'} else read_id_lists(Path(split))
     found = scan(year, sources)

@@ -47,10 +47,10 @@ class Progress:
         if not self._path.is_file():
             return []
         records = []
-        for line in self._path.read_text().splitlines():
+        for line in self._path.read_bytes().splitlines():
             try:
                 records.append(Record(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError):
+            except (ValueError, TypeError):
                 continue  # cut off, or written by another version: that pair is done again
         return records
 

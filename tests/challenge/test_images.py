@@ -1,0 +1,183 @@
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from official_files import jpeg, lesion, picture, png
+from PIL import Image
+
+from isic_mmdet.challenge import images
+from isic_mmdet.challenge.images import UnreadableError, decode_image, decode_mask, encode_jpeg
+from isic_mmdet.challenge.sources import SourceFile
+
+
+@pytest.fixture
+def source(tmp_path: Path):
+    def write(data: bytes, name: str = 'file.jpg') -> SourceFile:
+        (tmp_path / name).write_bytes(data)
+        return SourceFile(tmp_path / name, None, len(data), 0)
+
+    return write
+
+
+def smooth(height: int = 120, width: int = 160) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows + 50, columns + 40, rows + columns], axis=2).clip(0, 255).astype(np.uint8)
+
+
+def test_a_plain_jpeg(source) -> None:
+    data = jpeg(smooth())
+    image = decode_image(source(data))
+    assert image.is_plain
+    assert image.data == data
+    assert image.pixels.shape == (120, 160, 3)
+    assert np.abs(image.pixels.astype(int) - smooth()).mean() < 2
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_a_truncated_jpeg_never_passes(source, progressive: bool) -> None:
+    data = jpeg(picture(0), progressive=progressive)
+    for kept in [*range(0, len(data), 97), len(data) - 2, len(data) - 1]:
+        with pytest.raises(UnreadableError):
+            decode_image(source(data[:kept]))
+
+
+def test_a_hole_of_zeros_in_a_jpeg(source) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    data = bytearray(jpeg(noise))
+    data[8000:14000] = bytes(6000)
+    Image.open(io.BytesIO(data)).load()  # what makes the check necessary: no decoder objects
+    with pytest.raises(UnreadableError, match='zero bytes in a row'):
+        decode_image(source(bytes(data)))
+
+
+def test_zeros_in_front_of_the_picture_data_are_no_hole(source) -> None:
+    exif = Image.Exif()
+    exif[0x927C] = bytes(8192)
+    assert decode_image(source(jpeg(smooth(), exif=exif))).is_plain
+
+
+def test_damage_in_a_png_is_noticed_although_it_decodes(source) -> None:
+    data = bytearray(png(lesion(200, 300)))
+    middle = data.index(b'IDAT') + 60
+    data[middle : middle + 8] = bytes(8)
+    with pytest.raises(UnreadableError):
+        decode_mask(source(bytes(data), 'mask.png'))
+    whole = png(lesion())
+    for kept in range(0, len(whole) - 12, 7):
+        with pytest.raises(UnreadableError):
+            decode_mask(source(whole[:kept], 'mask.png'))
+
+
+@pytest.mark.parametrize('data', [b'', b'not an image', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
+def test_files_that_are_no_images(source, data: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        decode_image(source(data))
+
+
+def test_random_damage_raises_nothing_else(source) -> None:
+    rng = np.random.default_rng(0)
+    for data, decode in ((jpeg(smooth()), decode_image), (png(lesion()), decode_mask)):
+        for _ in range(150):
+            damaged = bytearray(data)
+            for position in rng.integers(0, len(data), 5):
+                damaged[position] = rng.integers(0, 256)
+            try:
+                decode(source(bytes(damaged)))
+            except UnreadableError:
+                continue
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_exif_orientation_is_applied(source, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = decode_image(source(jpeg(smooth(), exif=exif)))
+    turned = {
+        1: smooth(),
+        2: smooth()[:, ::-1],
+        3: smooth()[::-1, ::-1],
+        4: smooth()[::-1],
+        5: smooth().transpose(1, 0, 2),
+        6: np.rot90(smooth(), -1),
+        7: np.rot90(smooth(), -1)[:, ::-1][::-1, ::-1],
+        8: np.rot90(smooth()),
+    }[orientation]
+    assert image.is_plain == (orientation == 1)
+    assert image.pixels.shape == turned.shape
+    assert np.abs(image.pixels.astype(int) - turned).mean() < 2
+
+
+def test_grey_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
+    grey = smooth()[..., 2]
+    image = decode_image(source(jpeg(grey)))
+    assert not image.is_plain
+    assert image.pixels.shape == (120, 160, 3)
+    stream = io.BytesIO()
+    Image.fromarray(smooth()).convert('CMYK').save(stream, 'JPEG')
+    assert not decode_image(source(stream.getvalue())).is_plain
+    assert not decode_image(source(png(smooth()), 'a.png')).is_plain
+
+
+def test_sixteen_bits_are_refused(source) -> None:
+    data = png(np.full((10, 10), 40000, np.uint16))
+    with pytest.raises(UnreadableError, match='mode I;16'):
+        decode_mask(source(data, 'mask.png'))
+    with pytest.raises(UnreadableError, match='mode I;16'):
+        decode_image(source(data, 'image.png'))
+
+
+def test_mask_threshold_and_greys(source) -> None:
+    values = np.array([[0, 1, 127, 128], [129, 200, 254, 255]], np.uint8)
+    mask = decode_mask(source(png(values), 'mask.png'))
+    assert mask.lesion.tolist() == [[False] * 4, [True] * 4]
+    assert mask.greys == 6
+    assert mask.brightest == 255
+
+
+def test_masks_of_one_bit_and_of_a_palette(source) -> None:
+    expected = lesion() > 128
+    for mode in ('1', 'P'):
+        stream = io.BytesIO()
+        Image.fromarray(lesion()).convert(mode).save(stream, 'PNG')
+        mask = decode_mask(source(stream.getvalue(), 'mask.png'))
+        assert np.array_equal(mask.lesion, expected)
+        assert mask.greys == 0
+
+
+def test_a_coloured_mask_is_refused(source) -> None:
+    with pytest.raises(UnreadableError, match='mode RGB'):
+        decode_mask(source(png(smooth()), 'mask.png'))
+
+
+def test_a_header_that_claims_too_many_pixels_is_refused_before_decoding(source) -> None:
+    side = 20_000
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+        )
+
+    header = struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)
+    data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', b'') + chunk(b'IEND', b'')
+    with pytest.raises(UnreadableError):
+        decode_mask(source(data, 'bomb.png'))
+
+
+def test_the_pixel_limit(source, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = png(lesion(60, 80))
+    monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80)
+    decode_mask(source(data, 'mask.png'))
+    monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80 - 1)
+    with pytest.raises(UnreadableError, match='80 x 60 pixels are more than 4799'):
+        decode_mask(source(data, 'mask.png'))
+
+
+def test_encoded_jpeg_keeps_colours_at_full_resolution() -> None:
+    encoded = Image.open(io.BytesIO(encode_jpeg(smooth())))
+    assert [layer[1:3] for layer in encoded.layer] == [(1, 1)] * 3  # 4:4:4
+    reference = Image.open(io.BytesIO(jpeg(smooth())))  # Pillow's tables at quality 95
+    assert encoded.quantization == reference.quantization
+    assert np.abs(np.asarray(encoded).astype(int) - smooth()).mean() < 2

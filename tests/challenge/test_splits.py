@@ -1,0 +1,114 @@
+import random
+from pathlib import Path
+
+import pytest
+from official_files import isic
+
+from isic_mmdet.challenge.splits import (
+    group_ids,
+    part_near_duplicates,
+    read_id_lists,
+    split_by_ratio,
+)
+from isic_mmdet.errors import InputError
+
+IDS = [isic(number) for number in range(2594)]
+
+
+def write_lists(folder: Path, **lists: str) -> Path:
+    for name, text in lists.items():
+        (folder / f'{name}.txt').write_text(text)
+    return folder
+
+
+def test_id_lists(tmp_path: Path) -> None:
+    write_lists(
+        tmp_path,
+        train='# mine\nISIC_0000001\n\n isic_0000002.jpg \nISIC_0000001\n',
+        val='ISIC_0000003',
+        notes='nothing',
+    )
+    assert read_id_lists(tmp_path) == {isic(1): 'train', isic(2): 'train', isic(3): 'val'}
+
+
+def test_the_same_id_in_two_lists_is_an_error(tmp_path: Path) -> None:
+    write_lists(tmp_path, train='ISIC_0000001\nISIC_0000002', test='ISIC_0000009\nISIC_0000002\n')
+    with pytest.raises(InputError, match=r'test\.txt, line 2: ISIC_0000002 is in train\.txt too'):
+        read_id_lists(tmp_path)
+
+
+def test_all_faults_of_the_lists_come_at_once(tmp_path: Path) -> None:
+    write_lists(tmp_path, train='ISIC_1\nISIC_0000001', val='0000002\nISIC_0000001')
+    with pytest.raises(InputError) as caught:
+        read_id_lists(tmp_path)
+    assert len(caught.value.faults) == 3
+
+
+def test_a_folder_without_lists(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'train\.txt does not exist'):
+        read_id_lists(tmp_path)
+
+
+def test_ratio_is_a_quarter_and_a_quarter_of_the_rest() -> None:
+    split_of = split_by_ratio([[isic_id] for isic_id in IDS], seed=0)
+    counts = {name: list(split_of.values()).count(name) for name in ('train', 'val', 'test')}
+    assert counts == {'test': 648, 'val': 486, 'train': 1460}  # 2594 / 4, 1946 / 4, the rest
+
+
+def test_ratio_depends_on_the_seed_and_not_on_the_order() -> None:
+    groups = [[isic_id] for isic_id in IDS]
+    first = split_by_ratio(groups, seed=3)
+    random.Random(0).shuffle(groups)
+    assert split_by_ratio(groups, seed=3) == first
+    other = split_by_ratio(groups, seed=4)
+    same = sum(first[isic_id] == other[isic_id] for isic_id in IDS) / len(IDS)
+    assert 0.3 < same < 0.6  # as two independent draws: 0.25^2 + 0.19^2 + 0.56^2 = 0.41
+
+
+def test_ratio_never_parts_a_group() -> None:
+    groups = [IDS[start : start + 3] for start in range(0, 300, 3)]
+    for seed in range(20):
+        split_of = split_by_ratio(groups, seed)
+        assert all(len({split_of[isic_id] for isic_id in group}) == 1 for group in groups)
+        assert list(split_of.values()).count('test') == 75
+
+
+def test_ratio_of_very_few() -> None:
+    assert split_by_ratio([], 0) == {}
+    assert split_by_ratio([['a']], 0) == {'a': 'train'}
+    assert sorted(split_by_ratio([['a'], ['b'], ['c'], ['d']], 0).values()) == [
+        'test',
+        'train',
+        'train',
+        'val',
+    ]
+
+
+def test_groups_join_through_others() -> None:
+    groups = group_ids('abcdefg', [('a', 'b', 1), ('c', 'd', 1), ('b', 'd', 1), ('f', 'g', 1)])
+    assert sorted(map(sorted, groups)) == [['a', 'b', 'c', 'd'], ['e'], ['f', 'g']]
+
+
+def test_twins_leave_training_first_then_validation_and_never_test() -> None:
+    split_of = {'a': 'train', 'b': 'test', 'c': 'val', 'd': 'test', 'e': 'train', 'f': 'val'}
+    twins = [('a', 'b', 3), ('c', 'd', 24), ('e', 'f', 0)]
+    kept, left_out = part_near_duplicates(split_of, twins)
+    assert kept == {'b': 'test', 'd': 'test', 'f': 'val'}
+    assert [(entry.isic_id, entry.kind) for entry in left_out] == [
+        ('a', 'near-duplicate, out of train'),
+        ('c', 'near-duplicate, out of val'),
+        ('e', 'near-duplicate, out of train'),
+    ]
+    assert 'd in test' in left_out[1].detail
+
+
+def test_twins_on_one_side_stay() -> None:
+    split_of = {'a': 'train', 'b': 'train', 'c': 'test', 'd': 'test'}
+    assert part_near_duplicates(split_of, [('a', 'b', 0), ('c', 'd', 0)]) == (split_of, [])
+
+
+def test_a_training_image_stays_when_its_only_twin_has_left() -> None:
+    split_of = {'a': 'train', 'b': 'val', 'c': 'test'}
+    kept, left_out = part_near_duplicates(split_of, [('a', 'b', 20), ('b', 'c', 20)])
+    assert kept == {'a': 'train', 'c': 'test'}
+    assert [entry.isic_id for entry in left_out] == ['b']
