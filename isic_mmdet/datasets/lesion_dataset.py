@@ -56,16 +56,21 @@ class LesionDataset(CocoDataset):
             record['gt_label'] = record['instances'][0]['bbox_label']
         return record
 
+    def filter_data(self) -> list[dict]:
+        """Return the records that `filter_cfg` keeps, at least one."""
+        kept = super().filter_data()
+        if not kept:
+            raise InputError(
+                f'{self.ann_file}: no image is left for {type(self).__name__} after filtering '
+                f'with filter_cfg={self.filter_cfg}; loosen it or prepare the data again'
+            )
+        return kept
+
     def full_init(self) -> None:
         """Load, filter and check; see the class for what is refused."""
         if self._fully_initialized:
             return
         super().full_init()
-        if len(self) == 0:
-            raise InputError(
-                f'{self.ann_file}: no image is left for {type(self).__name__} after filtering '
-                f'with filter_cfg={self.filter_cfg}; loosen it or prepare the data again'
-            )
         if not self.test_mode:
             faults = truth_faults(self)
             if faults:

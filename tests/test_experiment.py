@@ -1,0 +1,109 @@
+import pytest
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import (
+    dump_into,
+    load_config,
+    preflight,
+    set_checkpoint,
+    set_resume,
+    set_work_dir,
+    use_tta,
+)
+
+
+@pytest.fixture
+def cfg(root, tiny_data):
+    return load_config(root / 'configs/quickstart.py', data_root=tiny_data)
+
+
+def test_options_reach_into_lists_and_the_data_root_into_every_split(root, tiny_data):
+    cfg = load_config(
+        root / 'configs/quickstart.py',
+        {'param_scheduler.0.end': 7, 'train_cfg.max_epochs': 3},
+        tiny_data,
+    )
+    assert cfg.param_scheduler[0].end == 7
+    assert cfg.train_cfg.max_epochs == 3
+    for split in ('train', 'val', 'test'):
+        assert cfg[f'{split}_dataloader'].dataset.data_root == str(tiny_data)
+
+
+@pytest.mark.parametrize('key', ['modle.neck', 'model.nekc.type', 'no_such_thing', 'param_scheduler.9.end'])
+def test_a_misspelt_option_is_refused(root, key):
+    with pytest.raises(InputError, match='no settings of these names') as error:
+        load_config(root / 'configs/quickstart.py', {key: 1})
+    assert error.value.faults == [key]
+
+
+def test_data_root_reaches_into_wrapped_data_sets(root, tiny_data, tmp_path):
+    wrapped = tmp_path / 'wrapped.py'
+    wrapped.write_text(
+        f"_base_ = '{root}/configs/quickstart.py'\n"
+        "inner = dict(type='LesionDataset', ann_file='annotations/train.json', pipeline=[])\n"
+        'train_dataloader = dict(dataset=dict(_delete_=True, type="RepeatDataset", times=2,'
+        ' dataset=inner))\n'
+    )
+    cfg = load_config(wrapped, data_root=tiny_data)
+    assert cfg.train_dataloader.dataset.dataset.data_root == str(tiny_data)
+
+
+def test_the_work_dir_of_the_command_line_wins(cfg):
+    set_work_dir(cfg, None, 'configs/quickstart.py', subfolder='test')
+    assert cfg.work_dir == 'work_dirs/quickstart/test'
+    set_work_dir(cfg, None, 'other.py')
+    assert cfg.work_dir == 'work_dirs/quickstart/test'  # the config's own, once it has one
+    set_work_dir(cfg, 'there', 'other.py')
+    assert cfg.work_dir == cfg.visualizer.save_dir == 'there'
+
+
+def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path)
+    scalars = tmp_path / 'vis_data' / 'scalars.json'
+    scalars.parent.mkdir()
+    scalars.write_text('{}')
+    set_resume(cfg, 'auto')
+    assert scalars.exists()
+    set_resume(cfg, None)
+    assert not scalars.exists()
+
+
+def test_a_checkpoint_in_the_work_dir_is_not_written_over(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path)
+    (tmp_path / 'epoch_3.pth').touch()
+    with pytest.raises(InputError, match='--resume'):
+        set_resume(cfg, None)
+    set_resume(cfg, 'auto')
+    assert cfg.resume and cfg.load_from is None
+
+
+def test_a_missing_checkpoint_is_named(cfg):
+    with pytest.raises(InputError, match='nowhere.pth'):
+        set_checkpoint(cfg, 'nowhere.pth')
+
+
+def test_detections_only_go_into_json(cfg):
+    with pytest.raises(InputError, match='json'):
+        dump_into(cfg, 'found.pkl')
+
+
+def test_augmentation_covers_all_four_flips_and_keeps_probabilities(cfg):
+    use_tta(cfg)
+    flips, (pack,) = cfg.test_dataloader.dataset.pipeline[-1].transforms
+    assert [flip.prob for flip in flips] == [0, 1, 1, 1]
+    assert [flip.direction for flip in flips[1:]] == ['horizontal', 'vertical', 'diagonal']
+    assert pack.type == 'PackLesionInputs'
+    assert cfg.model.module.test_cfg.rcnn.mask_thr_binary < 0
+    assert cfg.model.mask_threshold == 0.5
+
+
+def test_preflight_collects_the_faults_of_all_splits_and_heads(cfg, tiny_data):
+    preflight(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
+    cfg.model.roi_head.bbox_head.num_classes = 80
+    cfg.val_dataloader.dataset.ann_file = 'annotations/nowhere.json'
+    with pytest.raises(InputError) as error:
+        preflight(cfg, ('train_dataloader', 'val_dataloader'))
+    assert len(error.value.faults) == 2
+    assert 'bbox_head.num_classes is 80' in error.value.faults[0]
+    assert 'nowhere.json: no such file' in error.value.faults[1]
