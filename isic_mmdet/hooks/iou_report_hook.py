@@ -11,7 +11,8 @@ from mmengine.runner import Runner
 from isic_mmdet.errors import InputError
 from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
 from isic_mmdet.metrics.lesion_metric import LesionMetric
-from isic_mmdet.report.plots import RULES, iou_box_plot, read_per_image, summary, training_curves
+from isic_mmdet.report.plots import iou_box_plot, training_curves
+from isic_mmdet.report.run_files import RULES, read_per_image, summary
 
 
 @HOOKS.register_module()

@@ -4,10 +4,8 @@ Matplotlib is imported only when a figure is drawn, and used without pyplot, so 
 system and no global state is involved. Colours are those of Okabe and Ito (2008).
 """
 
-import csv
 import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +15,19 @@ from numpy.typing import NDArray
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.core import JACCARD_THRESHOLD
 from isic_mmdet.report.atomic import write_atomically
+from isic_mmdet.report.run_files import (
+    RULES,
+    continued,
+    epoch_length,
+    read_per_image,
+    read_scalars,
+    summary,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
 RULE_COLOURS = {'iou': '#0072B2', 'iou_max': '#E69F00'}
 LOSSES = {
     'loss': ('total', '#000000'),
@@ -38,38 +43,6 @@ SCORES = {
     'lesion/iou_thr65': ('thresholded Jaccard', '#009E73'),
 }
 DOTS_PER_INCH = 150
-
-
-def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Return the columns `iou`, `iou_max` and `detections` of a `per_image.csv`, (N,) each.
-
-    Raises:
-        InputError: if the file is missing or empty, or a column is missing or not numeric.
-    """
-    names = (*RULES, 'detections')
-    try:
-        with Path(path).open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file, restval=''))
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); run a test first') from error
-    if not rows:
-        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
-    absent = [name for name in names if name not in rows[0]]
-    if absent:
-        raise InputError(
-            f'{path}: lacks the column {", ".join(absent)}; is it the per_image.csv of a test?'
-        )
-    try:
-        return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
-    except ValueError as error:
-        raise InputError(f'{path}: a score is not a number ({error}); write it again') from error
-
-
-def summary(values: NDArray[np.float64]) -> dict[str, float]:
-    """Return min, Q1, median, Q3, max (linear interpolation, as NumPy) and mean of (N,) values."""
-    quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
-    names = ('min', 'Q1', 'median', 'Q3', 'max', 'mean')
-    return dict(zip(names, [*map(float, quantiles), float(values.mean())], strict=True))
 
 
 def iou_box_plot(per_image: str | Path, out: str | Path) -> 'Figure':
@@ -130,22 +103,22 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
     Raises:
         InputError: if a file is missing or damaged, or none holds a loss or a lesion score.
     """
-    records = _continued(record for path in scalars for record in _read_scalars(path))
+    records = continued(record for path in scalars for record in read_scalars(path))
     training = [record for record in records if 'loss' in record]
     validation = [record for record in records if any(name in record for name in SCORES)]
     if not training and not validation:
         names = ', '.join(str(path) for path in scalars)
         raise InputError(f'{names}: neither losses nor lesion scores; is it the log of a training?')
 
-    # Losses are logged by iteration, scores of an epoch-based training by epoch. How many
-    # iterations an epoch has is not logged; the last logged one of each tells it closely.
-    lengths = [record['step'] / record['epoch'] for record in training if 'epoch' in record]
-    unit = 'epoch' if lengths else 'iteration'
+    # Losses are logged by iteration, the scores of an epoch-based training by epoch.
+    by_epoch = any('epoch' in record for record in training)
+    unit, length = ('epoch', epoch_length(training)) if by_epoch else ('iteration', 1)
     figure = _figure(9, 4)
-    all_axes = iter(figure.subplots(1, bool(training) + bool(validation), squeeze=False)[0])
+    columns = bool(training) + bool(validation)
+    all_axes = iter(figure.subplots(1, columns, squeeze=False, sharex=True)[0])
     if training:
         axes = next(all_axes)
-        _lines(axes, training, LOSSES, max(lengths, default=1))
+        _lines(axes, training, LOSSES, length, marker='.', markersize=3)
         axes.set(title='training losses', xlabel=unit, ylabel='loss')
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=9)
@@ -153,8 +126,8 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
         axes = next(all_axes)
         _lines(axes, validation, SCORES, 1, marker='o', markersize=4)
         axes.set(title=_best(validation, unit), xlabel=unit, ylabel='mean over images')
-        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=9)
+    axes.set_xlim(left=0)  # both: they share it
     _save(figure, out)
     return figure
 
@@ -203,6 +176,7 @@ def _lines(
         ]
         if points:
             axes.plot(*zip(*points, strict=True), label=name, color=colour, **style)
+    axes.locator_params(axis='x', integer=True)
     axes.grid(alpha=0.3)
 
 
@@ -213,42 +187,6 @@ def _best(validation: Sequence[Mapping[str, Any]], unit: str) -> str:
         return 'validation scores'
     best = max(judged, key=lambda record: record['lesion/iou'])
     return f'validation scores (best IoU {best["lesion/iou"]:.3f}, {unit} {best["step"]})'
-
-
-def _read_scalars(path: str | Path) -> list[dict[str, Any]]:
-    """Return the records of a JSON-lines file of mmengine."""
-    try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); train first') from error
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f'{path}, line {number}: not JSON ({error}); take the damaged line out'
-            ) from error
-    return records
-
-
-def _continued(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records of one training out of those of its resumed or repeated parts.
-
-    When the iteration falls back, everything logged from that iteration on is void, the
-    validations in between too.
-    """
-    kept: list[dict[str, Any]] = []
-    for record in records:
-        if 'loss' in record:
-            void = (
-                index
-                for index, earlier in enumerate(kept)
-                if 'loss' in earlier and earlier['step'] >= record['step']
-            )
-            del kept[next(void, len(kept)) :]
-        kept.append(record)
-    return kept
 
 
 def _figure(width: float, height: float) -> 'Figure':

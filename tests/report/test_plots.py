@@ -9,14 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.plots import (
-    RULE_COLOURS,
-    RULES,
-    iou_box_plot,
-    read_per_image,
-    summary,
-    training_curves,
-)
+from isic_mmdet.report.plots import RULE_COLOURS, iou_box_plot, training_curves
+from isic_mmdet.report.run_files import RULES, read_per_image, summary
 
 
 @pytest.fixture
@@ -150,6 +144,21 @@ def test_run_that_started_over_leaves_nothing_of_the_old_one(tmp_path):
     losses, scores = training_curves([scalars], tmp_path / 'curves.png').axes
     assert line(losses, 'total')[:, 0].max() == 2
     np.testing.assert_allclose(line(scores, 'IoU, highest score')[:, 1], [0.71, 0.72])
+
+
+@pytest.mark.parametrize(('epochs', 'last'), [(1, 1), (3, 2 + 2 / 3)])
+def test_epochs_fit_although_the_log_is_coarse(tmp_path, epochs, last):
+    scalars = tmp_path / 'scalars.json'
+    with scalars.open('w') as file:
+        for epoch in range(1, epochs + 1):  # 30 iterations each, the 20th is logged
+            step = (epoch - 1) * 30 + 20
+            file.write(json.dumps({'loss': 1.0, 'epoch': epoch, 'step': step}) + '\n')
+            file.write(json.dumps({'lesion/iou': 0.5, 'step': epoch}) + '\n')
+    losses, scores = training_curves([scalars], tmp_path / 'curves.png').axes
+    assert line(losses, 'total')[-1, 0] == pytest.approx(last)
+    assert losses.get_xlim() == scores.get_xlim()
+    assert losses.get_xlim()[0] == 0
+    assert losses.get_xlim()[1] > epochs, 'the last validation is in sight'
 
 
 def test_curves_by_iteration_and_without_validation(tmp_path):
