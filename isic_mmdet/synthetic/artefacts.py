@@ -114,10 +114,10 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
     unit = min(shape) / 256
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
-    tilt = rng.uniform(0, 0.24) * (np.cos(angle) * x + np.sin(angle) * y)
+    tilt = rng.uniform(0, 0.2) * (np.cos(angle) * x + np.sin(angle) * y)
     shift = rng.normal(0, 0.12, 2)
     squared = (x - np.float32(shift[0])) ** 2 + (y - np.float32(shift[1])) ** 2
-    light = (1 + tilt - rng.uniform(0.03, 0.32) * squared).astype(np.float32)
+    light = (1 + tilt - rng.uniform(0.03, 0.26) * squared).astype(np.float32)
     light += 0.035 * fractal(rng, shape, 110 * unit, octaves=2)
     if dark_corners:
         pixels = np.hypot(x * width, y * height) / np.float32(np.hypot(width, height))

@@ -103,7 +103,7 @@ def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
     """One or two browns, the same pattern all over, often darker towards the middle."""
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
-    amount = float(np.clip(rng.lognormal(-0.62, 0.52), 0.24, 1.5))
+    amount = float(np.clip(rng.lognormal(-0.55, 0.48), 0.28, 1.5))
     middle = smoothstep(-0.05, rng.uniform(0.3, 0.8), outline.depth / radius)
     clouds = fractal(rng, shape, 0.5 * radius, octaves=4)
     melanin = amount * (0.7 + rng.uniform(0.0, 0.7) * middle + 0.12 * clouds)
