@@ -106,7 +106,7 @@ def _fetch(address: str) -> Path:
 
 def _fault(path: Path, reason: str) -> str:
     """Return the message for a file that torch could not or would not read."""
-    refused = re.search(r'GLOBAL (\S+) (?:was not an allowed|whose module)', reason)
+    refused = re.search(r'GLOBAL (.+?) (?:was not an allowed|whose module)', reason)
     if refused:
         return (
             f'the checkpoint {path} holds {refused[1]}, which might run code when it is loaded, '

@@ -21,6 +21,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 _NUMBERS = [np.dtype(name) for name in ('bool', 'int32', 'int64', 'float32', 'float64')]
+_NOT_ALLOWED = 'was not an allowed global by default.'  # as torch words its own refusals
 
 
 class NumberType:
@@ -29,7 +30,7 @@ class NumberType:
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         self.dtype = np.dtype(code)
         if self.dtype not in _NUMBERS:
-            raise UnpicklingError(f'NumPy values of type {code!r}')
+            raise UnpicklingError(f'GLOBAL numpy.dtype({code!r}) {_NOT_ALLOWED}')
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
@@ -63,15 +64,11 @@ def number(number_type: NumberType, raw: bytes) -> np.generic:
 class LoadedHistoryBuffer(HistoryBuffer):
     """Stands in for `HistoryBuffer`, takes over its numbers only, and turns into a plain one."""
 
-    def __init__(self) -> None:
-        raise UnpicklingError('a HistoryBuffer without its state')
-
     def __setstate__(self, state: dict[str, Any]) -> None:
-        log, count = np.array(state['_log_history']), np.array(state['_count_history'])
-        if log.dtype not in _NUMBERS or count.dtype not in _NUMBERS:
-            raise UnpicklingError('a HistoryBuffer of anything but numbers')
         self.__class__ = HistoryBuffer  # type: ignore[assignment]
-        HistoryBuffer.__init__(self, log, count, int(state['max_length']))
+        HistoryBuffer.__init__(
+            self, state['_log_history'], state['_count_history'], state['max_length']
+        )
 
 
 class OneCycleOwner:
@@ -91,7 +88,7 @@ _FUNCTIONS: dict[tuple[type, str], Any] = {
 def known_function(owner: type, name: str) -> Any:
     """Stand in for `getattr`, by which a file refers to functions of mmengine's classes."""
     if (owner, name) not in _FUNCTIONS:
-        raise UnpicklingError(f'getattr of {name!r}')
+        raise UnpicklingError(f'GLOBAL getattr(..., {name!r}) {_NOT_ALLOWED}')
     return _FUNCTIONS[owner, name]
 
 

@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import mmengine.runner.checkpoint
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch import nn
@@ -102,6 +103,14 @@ def test_code_is_refused_by_name_and_does_not_run(tmp_path, as_zip):
     assert 'save only its weights' in message
     assert '\n' not in message
     assert not target.exists()
+
+
+def test_a_refused_attribute_is_named(tmp_path):
+    buffer = HistoryBuffer([1.0], [1])
+    buffer._statistics_methods = {'mean': HistoryBuffer.update}
+    torch.save({'buffer': buffer}, tmp_path / 'forged.pth')
+    with pytest.raises(InputError, match=r"holds getattr.*'update'.* and was refused"):
+        load(str(tmp_path / 'forged.pth'))
 
 
 @pytest.mark.parametrize('share', [0.0, 0.001, 0.5, 0.99])

@@ -142,14 +142,14 @@ def test_batched_nms_keeps_classes_apart(split):
 def test_soft_nms_lowers_and_orders_as_the_reference(device, whole, offset, method):
     for seed, count in enumerate([1, 2, 9, 60]):
         boxes, scores = random_boxes(seed, count, whole)
-        settings = {'iou_threshold': 0.3, 'sigma': 0.5, 'min_score': 0.05, 'method': method}
+        settings = {'iou_threshold': 0.5, 'sigma': 0.5, 'min_score': 0.05, 'method': method}
         dets, kept = soft_nms(
             torch.tensor(boxes, device=device),
             torch.tensor(scores, device=device),
             offset=offset,
             **settings,
         )
-        expected, lowered = reference_soft_nms(boxes, scores, 0.3, 0.5, 0.05, method, offset)
+        expected, lowered = reference_soft_nms(boxes, scores, 0.5, 0.5, 0.05, method, offset)
         assert kept.tolist() == expected
         assert dets.device.type == device
         np.testing.assert_array_equal(dets[:, :4].cpu(), boxes[expected])
