@@ -30,7 +30,9 @@ def test_options_reach_into_lists_and_the_data_root_into_every_split(root, tiny_
         assert cfg[f'{split}_dataloader'].dataset.data_root == str(tiny_data)
 
 
-@pytest.mark.parametrize('key', ['modle.neck', 'model.nekc.type', 'no_such_thing', 'param_scheduler.9.end'])
+@pytest.mark.parametrize(
+    'key', ['modle.neck', 'model.nekc.type', 'no_such_thing', 'param_scheduler.9.end']
+)
 def test_a_misspelt_option_is_refused(root, key):
     with pytest.raises(InputError, match='no settings of these names') as error:
         load_config(root / 'configs/quickstart.py', {key: 1})
@@ -79,7 +81,7 @@ def test_a_checkpoint_in_the_work_dir_is_not_written_over(cfg, tmp_path):
 
 
 def test_a_missing_checkpoint_is_named(cfg):
-    with pytest.raises(InputError, match='nowhere.pth'):
+    with pytest.raises(InputError, match=r'nowhere\.pth'):
         set_checkpoint(cfg, 'nowhere.pth')
 
 

@@ -9,7 +9,6 @@ from tqdm import tqdm
 from isic_mmdet.challenge.coco import CATEGORIES, coco_split
 from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.files import write_json
 from isic_mmdet.challenge.layouts import SPLITS, YEARS, Pair, official_counts
 from isic_mmdet.challenge.pairs import Record, pair_key
 from isic_mmdet.challenge.plan import Plan, make_plan
@@ -20,6 +19,7 @@ from isic_mmdet.challenge.resize import ResizeRule, parse_rule
 from isic_mmdet.challenge.sources import close_zips
 from isic_mmdet.challenge.splits import group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_json
 
 
 def prepare(

@@ -11,7 +11,6 @@ from pycocotools import mask as coco_mask
 
 from isic_mmdet.challenge.duplicates import difference_hash
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.files import write_atomic
 from isic_mmdet.challenge.images import (
     MASK_THRESHOLD,
     UnreadableError,
@@ -21,6 +20,7 @@ from isic_mmdet.challenge.images import (
 )
 from isic_mmdet.challenge.layouts import Pair
 from isic_mmdet.challenge.resize import ResizeRule, resize_image, resize_mask
+from isic_mmdet.files import write_atomically
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
 FORMAT = 1
@@ -134,8 +134,8 @@ def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
         jpeg = image.data
     else:
         jpeg = encode_jpeg(resize_image(image.pixels, size))
-    write_atomic(out / image_path(pair.isic_id), jpeg)
-    write_atomic(out / mask_path(pair.isic_id), mask.data)
+    write_atomically(out / image_path(pair.isic_id), jpeg)
+    write_atomically(out / mask_path(pair.isic_id), mask.data)
     encoded = coco_mask.encode(np.asfortranarray(lesion, dtype=np.uint8))
     return Record(
         isic_id=pair.isic_id,

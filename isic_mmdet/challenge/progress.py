@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from types import TracebackType
 
-from isic_mmdet.challenge.files import write_atomic, write_json
 from isic_mmdet.challenge.layouts import SPLITS
 from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically, write_json
 
 _FOLDER = '.prepare'
 
@@ -75,7 +75,7 @@ class Progress:
         self._file.close()
         # Lines of earlier runs that this one has done again are no longer needed.
         lines = (json.dumps(record.as_dict()) for _, record in sorted(self.records.items()))
-        write_atomic(self._path, ''.join(f'{line}\n' for line in lines).encode())
+        write_atomically(self._path, ''.join(f'{line}\n' for line in lines).encode())
 
 
 def remove_results(out: Path) -> None:

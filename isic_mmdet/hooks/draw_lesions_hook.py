@@ -12,9 +12,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically
 from isic_mmdet.metrics.image_row import image_row
 from isic_mmdet.metrics.mask_io import read_mask
-from isic_mmdet.report.atomic import write_atomically
 from isic_mmdet.report.panels import lesion_panel
 
 # Full colour resolution: the default halves it, which smears thin coloured lines.

@@ -1,6 +1,5 @@
 """Detections of a whole split in one COCO result file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from pycocotools import mask as coco_mask
+
+from isic_mmdet.files import write_json
 
 
 @METRICS.register_module()
@@ -57,8 +58,5 @@ class PredictionDump(BaseMetric):
         # Samplers pad the last uneven batch over processes with images that were seen already.
         by_image = {entries[0]['image_id']: entries for entries in results if entries}
         found = [entry for image_id in sorted(by_image) for entry in by_image[image_id]]
-        self.out_file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.out_file.with_name(self.out_file.name + '.part')
-        part.write_text(json.dumps(found) + '\n', encoding='utf-8')
-        part.replace(self.out_file)
+        write_json(self.out_file, found)
         return {}

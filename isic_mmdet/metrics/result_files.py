@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from isic_mmdet.files import write_atomically
 
 PER_IMAGE_COLUMNS = (
     'image_id',
@@ -29,7 +30,7 @@ PER_IMAGE_COLUMNS = (
 def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON atomically; NaN and infinities, which JSON lacks, become null."""
     text = json.dumps(_finite(content), indent=2, allow_nan=False, ensure_ascii=False)
-    _write_atomically(path, text + '\n')
+    write_atomically(path, (text + '\n').encode())
 
 
 def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -38,7 +39,7 @@ def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequ
     writer = csv.DictWriter(text, columns, extrasaction='raise', lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-    _write_atomically(path, text.getvalue())
+    write_atomically(path, text.getvalue().encode())
 
 
 def _finite(value: Any) -> Any:
@@ -49,13 +50,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_text(text, encoding='utf-8')
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

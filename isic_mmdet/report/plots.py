@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically
 from isic_mmdet.metrics.core import JACCARD_THRESHOLD
-from isic_mmdet.report.atomic import write_atomically
 from isic_mmdet.report.run_files import (
     RULES,
     continued,

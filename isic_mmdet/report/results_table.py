@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.atomic import write_atomically
+from isic_mmdet.files import write_atomically
 
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'

@@ -4,7 +4,6 @@ import functools
 import json
 import multiprocessing
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import cv2
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically
 from isic_mmdet.synthetic.sample import is_melanoma, make_sample
 
 # Raise it with every change that alters a pixel, so that older folders are not mistaken for new.
@@ -54,7 +54,9 @@ def write_dataset(
     for _ in written:
         pass
     for split in dict.fromkeys(SPLITS):
-        _write(out / f'ISIC-2017_{split}_Part3_GroundTruth.csv', _labels(split, images, seed))
+        write_atomically(
+            out / f'ISIC-2017_{split}_Part3_GroundTruth.csv', _labels(split, images, seed)
+        )
     return len(missing)
 
 
@@ -90,7 +92,7 @@ def _claim_folder(out: Path, options: dict[str, int]) -> None:
     for split in dict.fromkeys(SPLITS):
         for part in ('Data', 'Part1_GroundTruth'):
             (out / f'ISIC-2017_{split}_{part}').mkdir(parents=True, exist_ok=True)
-    _write(manifest, (json.dumps(options, indent=2) + '\n').encode())
+    write_atomically(manifest, (json.dumps(options, indent=2) + '\n').encode())
 
 
 def _each(write: functools.partial[int], indices: list[int], workers: int) -> Iterator[int]:
@@ -128,8 +130,8 @@ def _write_pair(out: Path, seed: int, size: int, index: int) -> int:
     bgr = cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     _, png = cv2.imencode('.png', sample.mask)
-    _write(image_path, jpeg.tobytes())
-    _write(mask_path, png.tobytes())
+    write_atomically(image_path, jpeg.tobytes())
+    write_atomically(mask_path, png.tobytes())
     return index
 
 
@@ -140,15 +142,3 @@ def _labels(split: str, images: int, seed: int) -> bytes:
         if SPLITS[index % len(SPLITS)] == split:
             rows.append(f'{_name(index)},{float(is_melanoma(seed, index))},0.0')
     return ('\n'.join(rows) + '\n').encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that is either complete or not there at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix='.', delete=False) as file:
-        file.write(content)
-    temporary = Path(file.name)
-    try:
-        temporary.chmod(0o644)  # temporary files are private, these are not
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -332,7 +332,7 @@ def test_a_full_disk_is_the_users_fault(
     def full(*args):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr('isic_mmdet.challenge.pairs.write_atomic', full)
+    monkeypatch.setattr('isic_mmdet.challenge.pairs.write_atomically', full)
     with pytest.raises(InputError, match=r'cannot write to .* No space left'):
         prepare(2018, [official.root], tmp_path / 'out')
 

@@ -153,7 +153,7 @@ def test_a_killed_run_continues(
     assert tool(*arguments, '--out', 'fresh').returncode == 0
     for name in ('annotations/train.json', 'annotations/test.json'):
         assert (tmp_path / 'out' / name).read_bytes() == (tmp_path / 'fresh' / name).read_bytes()
-    assert not list((tmp_path / 'out').rglob('.*.tmp'))
+    assert not list((tmp_path / 'out').rglob('.*.part'))
 
 
 def complete_lines(path: Path) -> list[str]:

@@ -45,10 +45,18 @@ def test_help_shows_an_example(root, script):
 
 def test_one_machine_meets_on_a_free_port(root, stub):
     done = bash(root, 'tools/dist_train.sh', 'a.py', '3', '--amp', PYTHON=str(stub))
-    assert done.stdout.split() == (
-        '-m torch.distributed.run --standalone --nproc-per-node 3 '
-        'tools/train.py a.py --launcher pytorch --amp'
-    ).split()
+    assert done.stdout.split() == [
+        '-m',
+        'torch.distributed.run',
+        '--standalone',
+        '--nproc-per-node',
+        '3',
+        'tools/train.py',
+        'a.py',
+        '--launcher',
+        'pytorch',
+        '--amp',
+    ]
 
 
 def test_several_machines_meet_where_they_are_told(root, stub):
@@ -63,10 +71,25 @@ def test_several_machines_meet_where_they_are_told(root, stub):
         NODE_RANK='1',
         MASTER_ADDR='10.0.0.1',
     )
-    assert done.stdout.split() == (
-        '-m torch.distributed.run --nnodes 2 --node-rank 1 --master-addr 10.0.0.1 '
-        '--master-port 29500 --nproc-per-node 8 tools/test.py a.py b.pth --launcher pytorch'
-    ).split()
+    assert done.stdout.split() == [
+        '-m',
+        'torch.distributed.run',
+        '--nnodes',
+        '2',
+        '--node-rank',
+        '1',
+        '--master-addr',
+        '10.0.0.1',
+        '--master-port',
+        '29500',
+        '--nproc-per-node',
+        '8',
+        'tools/test.py',
+        'a.py',
+        'b.pth',
+        '--launcher',
+        'pytorch',
+    ]
 
 
 def test_slurm_gets_one_task_per_gpu(root, stub):
@@ -82,11 +105,30 @@ def test_slurm_gets_one_task_per_gpu(root, stub):
         GPUS='16',
         SRUN_ARGS='--time 60',
     )
-    assert done.stdout.split() == (
-        '--partition gpu --job-name lesions --gres gpu:8 --ntasks 16 --ntasks-per-node 8 '
-        '--cpus-per-task 4 --kill-on-bad-exit=1 --time 60 '
-        'python -u tools/train.py a.py --launcher slurm --resume'
-    ).split()
+    assert done.stdout.split() == [
+        '--partition',
+        'gpu',
+        '--job-name',
+        'lesions',
+        '--gres',
+        'gpu:8',
+        '--ntasks',
+        '16',
+        '--ntasks-per-node',
+        '8',
+        '--cpus-per-task',
+        '4',
+        '--kill-on-bad-exit=1',
+        '--time',
+        '60',
+        'python',
+        '-u',
+        'tools/train.py',
+        'a.py',
+        '--launcher',
+        'slurm',
+        '--resume',
+    ]
 
 
 def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path):

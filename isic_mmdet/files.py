@@ -1,0 +1,28 @@
+"""Writing files so that a reader, or the next run after a kill, never sees half of one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write a file under a temporary name beside its place, then move it there.
+
+    Folders that are missing are made. The temporary name is fixed, so that what a killed run
+    left behind is written over by the next one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
+    """Write `value` as UTF-8 JSON, keys in the order given, atomically."""
+    separators = (',', ':') if indent is None else None
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
+    write_atomically(path, (text + '\n').encode())
