@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 def check(work: Path) -> list[str]:
     """Return what is wrong with a run, one line each."""
     faults = []
-    lines = (work / 'run' / 'vis_data' / 'scalars.json').read_text().splitlines()
+    lines = (work / 'run' / 'scalars.json').read_text().splitlines()
     losses = [row['loss'] for row in map(json.loads, lines) if 'loss' in row]
     if not losses or not all(math.isfinite(loss) for loss in losses):
         faults.append(f'the training losses are not all finite: {losses}')

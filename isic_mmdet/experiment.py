@@ -38,7 +38,7 @@ def load_config(
         if unknown:
             raise InputError(
                 f'{path} has no settings of these names (see them all in the config.py that every '
-                'run writes into its work dir under vis_data/):',
+                'run writes into its work dir):',
                 unknown,
             )
         cfg.merge_from_dict(options)
@@ -76,7 +76,7 @@ def _leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder: str = '') -> None:
-    """Set `cfg.work_dir` and keep all scalars of a run, resumed or not, in one file below it.
+    """Set `cfg.work_dir`, with one `scalars.json` in it for a run and all its resumptions.
 
     Args:
         cfg: changed in place.
@@ -86,7 +86,9 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
     """
     default = Path('work_dirs') / Path(config_path).stem / subfolder
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
-    cfg.visualizer.save_dir = cfg.work_dir
+    for backend in cfg.visualizer.vis_backends:
+        is_local = backend.type == 'LocalVisBackend'
+        backend.save_dir = cfg.work_dir if is_local else str(Path(cfg.work_dir, 'tensorboard'))
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
@@ -109,7 +111,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             )
         if int(os.environ.get('RANK', 0)) == 0:
             # A run that ended before its first checkpoint; its scalars would head the new ones.
-            (work_dir / 'vis_data' / 'scalars.json').unlink(missing_ok=True)
+            (work_dir / 'scalars.json').unlink(missing_ok=True)
         return
     if resume != 'auto':
         _require_checkpoint(resume)

@@ -57,13 +57,14 @@ def test_the_work_dir_of_the_command_line_wins(cfg):
     set_work_dir(cfg, None, 'other.py')
     assert cfg.work_dir == 'work_dirs/quickstart/test'  # the config's own, once it has one
     set_work_dir(cfg, 'there', 'other.py')
-    assert cfg.work_dir == cfg.visualizer.save_dir == 'there'
+    assert cfg.work_dir == 'there'
+    folders = [backend.save_dir for backend in cfg.visualizer.vis_backends]
+    assert folders == ['there', 'there/tensorboard']
 
 
 def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
-    scalars = tmp_path / 'vis_data' / 'scalars.json'
-    scalars.parent.mkdir()
+    scalars = tmp_path / 'scalars.json'
     scalars.write_text('{}')
     set_resume(cfg, 'auto')
     assert scalars.exists()

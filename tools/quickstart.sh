@@ -10,8 +10,8 @@ source tools/setup_env.sh requirements.txt
 
 work=work_dirs/quickstart
 echo "== data: 240 synthetic pictures in the official layout, then prepared like real ones"
-python tools/make_synthetic.py --out data/synthetic/official --images 240 --seed 0
-python tools/prepare_isic.py 2017 --src data/synthetic/official --out data/synthetic \
+python tools/make_synthetic.py --out data/official/synthetic --images 240 --seed 0
+python tools/prepare_isic.py 2017 --src data/official/synthetic --out data/synthetic \
     --split official --classes lesion
 
 if [ -e "$work/last_checkpoint" ]; then

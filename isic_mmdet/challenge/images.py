@@ -71,7 +71,7 @@ class DecodedMask:
 
     Attributes:
         lesion: (H, W) bool.
-        data: the file as it was.
+        data: the file as it was; of a mask with a palette, the same greys without it.
         greys: number of pixels that are neither 0 nor 255.
         brightest: highest value in the file.
     """
@@ -110,6 +110,9 @@ def decode_mask(file: SourceFile) -> DecodedMask:
     data, image = _load(file, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
+    if image.mode == 'P':
+        # OpenCV, which reads the copy to score against, would see three channels.
+        data = cv2.imencode('.png', values)[1].tobytes()
     return DecodedMask(values > MASK_THRESHOLD, data, greys, int(values.max()))
 
 

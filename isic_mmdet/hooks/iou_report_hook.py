@@ -19,11 +19,11 @@ from isic_mmdet.report.run_files import RULES, read_per_image, summary
 class IoUReportHook(Hook):
     """Sees to it that every evaluation leaves its report and its provenance.
 
-    A validation writes into `<work_dir>/val`, where the latest one stays, a test into
-    `<work_dir>`: `metrics.json` and `per_image.csv` (both by `LesionMetric`, which gets folder
-    and provenance from here) and `plots/iou_box.png`. A validation also redraws
-    `<work_dir>/plots/training_curves.png`. Checkpoints get the facts of their training, see
-    `TrainingRecord`. Only the main process writes.
+    It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
+    (both by `LesionMetric`, which gets folder and provenance from here) and
+    `plots/iou_box.png`. A validation also redraws `plots/training_curves.png` from
+    `scalars.json`. Checkpoints get the facts of their training, see `TrainingRecord`. Only the
+    main process writes.
     """
 
     # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
@@ -46,32 +46,28 @@ class IoUReportHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Tell the metric where to write and what to say about the run."""
-        self._prepare(runner, runner.val_loop, _val_folder(runner))
+        self._prepare(runner, runner.val_loop)
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Tell the metric where to write and what to say about the run."""
-        self._prepare(runner, runner.test_loop, Path(runner.work_dir))
+        self._prepare(runner, runner.test_loop)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the validation and redraw the curves of the training."""
         if is_main_process():
-            _report_scores(runner, _val_folder(runner))
+            _report_scores(runner)
             _redraw_curves(runner)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the test."""
         if is_main_process():
-            _report_scores(runner, Path(runner.work_dir))
+            _report_scores(runner)
 
-    def _prepare(self, runner: Runner, loop: Any, folder: Path) -> None:
+    def _prepare(self, runner: Runner, loop: Any) -> None:
         metric = _lesion_metric(loop)
         if is_main_process():
-            metric.out_dir = str(folder)
+            metric.out_dir = runner.work_dir
             metric.provenance = evaluation_facts(runner, loop.dataloader.dataset, self._training)
-
-
-def _val_folder(runner: Runner) -> Path:
-    return Path(runner.work_dir) / 'val'
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:
@@ -84,8 +80,9 @@ def _lesion_metric(loop: Any) -> LesionMetric:
     return found[0]
 
 
-def _report_scores(runner: Runner, folder: Path) -> None:
+def _report_scores(runner: Runner) -> None:
     """Draw the box plot of an evaluation and log its quartiles."""
+    folder = Path(runner.work_dir)
     per_image = folder / 'per_image.csv'
     iou_box_plot(per_image, folder / 'plots' / 'iou_box.png')
     columns = read_per_image(per_image)
@@ -97,15 +94,11 @@ def _report_scores(runner: Runner, folder: Path) -> None:
 
 def _redraw_curves(runner: Runner) -> None:
     work_dir = Path(runner.work_dir)
-    # One file for all parts of a run, or mmengine's own choice: one in a dated folder for each.
-    scalars = [
-        *sorted(work_dir.glob('*_*/vis_data/scalars.json')),
-        *work_dir.glob('vis_data/scalars.json'),
-    ]
-    if not scalars:
+    scalars = work_dir / 'scalars.json'
+    if not scalars.is_file():  # the config's visualizer writes elsewhere
         return
     try:
-        training_curves(scalars, work_dir / 'plots' / 'training_curves.png')
+        training_curves([scalars], work_dir / 'plots' / 'training_curves.png')
     except InputError as error:
         # A log line cut short by a crash must not end the training that was resumed after it.
         runner.logger.warning(f'no training curves drawn: {error}')

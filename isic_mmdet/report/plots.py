@@ -92,7 +92,7 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
     """Draw the losses and the validation scores of a training.
 
     Args:
-        scalars: one or more `vis_data/scalars.json` of one work folder, oldest first. Where a
+        scalars: one or more `scalars.json` of one run, oldest first. Where a
             step comes a second time, because a run was resumed or started over, what was
             logged from that step on is replaced.
         out: PNG to write.

@@ -11,6 +11,7 @@ from PIL import Image
 from isic_mmdet.challenge import images
 from isic_mmdet.challenge.images import UnreadableError, decode_image, decode_mask, encode_jpeg
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.metrics.mask_io import read_mask
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_mask_threshold_and_greys(source) -> None:
     assert mask.brightest == 255
 
 
-def test_masks_of_one_bit_and_of_a_palette(source) -> None:
+def test_masks_of_one_bit_and_of_a_palette(source, tmp_path) -> None:
     expected = lesion() > 128
     for mode in ('1', 'P'):
         stream = io.BytesIO()
@@ -145,6 +146,9 @@ def test_masks_of_one_bit_and_of_a_palette(source) -> None:
         mask = decode_mask(source(stream.getvalue(), 'mask.png'))
         assert np.array_equal(mask.lesion, expected)
         assert mask.greys == 0
+        copy = tmp_path / 'copy.png'
+        copy.write_bytes(mask.data)
+        assert np.array_equal(read_mask(copy), expected)
 
 
 def test_a_coloured_mask_is_refused(source) -> None:

@@ -126,8 +126,7 @@ def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             custom_hooks=hooks,
             visualizer={
                 'type': 'Visualizer',
-                'vis_backends': [{'type': 'LocalVisBackend'}],
-                'save_dir': str(work_dir),
+                'vis_backends': [{'type': 'LocalVisBackend', 'save_dir': str(work_dir)}],
             },
             randomness={'seed': 7},
             default_scope='mmdet',

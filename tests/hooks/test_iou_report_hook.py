@@ -39,12 +39,12 @@ def test_validation_leaves_scores_provenance_and_plots(make_runner):
     runner.train()
     work_dir = Path(runner.work_dir)
 
-    with (work_dir / 'val' / 'per_image.csv').open() as file:
+    with (work_dir / 'per_image.csv').open() as file:
         rows = list(csv.DictReader(file))
     for rule, values in expected_ious().items():
         assert [float(row[rule]) for row in rows] == pytest.approx(values)
 
-    report = json.loads((work_dir / 'val' / 'metrics.json').read_text())
+    report = json.loads((work_dir / 'metrics.json').read_text())
     assert report['images'] == 5
     assert report['metrics']['lesion/missed'] == pytest.approx(0.2)
     assert (report['config'], report['data'], report['split']) == ('squares', 'squares', 'val')
@@ -55,7 +55,7 @@ def test_validation_leaves_scores_provenance_and_plots(make_runner):
     assert report['hardware']
     assert report['training']['weights'] == 'random'
 
-    for picture in ('val/plots/iou_box.png', 'plots/training_curves.png'):
+    for picture in ('plots/iou_box.png', 'plots/training_curves.png'):
         assert (work_dir / picture).read_bytes().startswith(b'\x89PNG')
 
 
@@ -139,14 +139,14 @@ def test_evaluator_without_exactly_one_lesion_metric_is_refused(make_runner, tmp
 
 
 def test_damaged_log_costs_the_curves_and_not_the_training(make_runner, tmp_path):
-    scalars = tmp_path / 'work' / 'vis_data' / 'scalars.json'
+    scalars = tmp_path / 'work' / 'scalars.json'
     scalars.parent.mkdir(parents=True)
     scalars.write_text('{"loss": 1.0, "st\n')
     runner = make_runner(HOOKS)
     runner.train()
     assert runner.epoch == 2
     assert log_lines(tmp_path / 'work', 'no training curves drawn')
-    assert not (tmp_path / 'work' / 'plots').exists()
+    assert not (tmp_path / 'work' / 'plots' / 'training_curves.png').exists()
 
 
 def test_other_processes_write_nothing(make_runner, monkeypatch):

@@ -99,13 +99,13 @@ def tested(root, tiny_data, trained, tmp_path_factory) -> Path:
 
 
 def test_training_leaves_what_the_report_needs(trained):
-    rows = [json.loads(line) for line in (trained / 'vis_data/scalars.json').open()]
+    rows = [json.loads(line) for line in (trained / 'scalars.json').open()]
     assert any('loss_mask' in row for row in rows)
     assert any('lesion/iou' in row for row in rows)
-    assert (trained / 'val/metrics.json').is_file()
-    assert (trained / 'val/per_image.csv').is_file()
-    assert (trained / 'val/plots/iou_box.png').is_file()
-    assert list(trained.glob('vis_data/events.out.tfevents.*'))
+    assert (trained / 'metrics.json').is_file()
+    assert (trained / 'per_image.csv').is_file()
+    assert (trained / 'plots/iou_box.png').is_file()
+    assert list(trained.glob('tensorboard/events.out.tfevents.*'))
 
 
 def test_testing_scores_every_image_and_draws_it(tested, tiny_data):
@@ -219,7 +219,7 @@ def test_two_processes_train(root, tiny_data, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / 'epoch_1.pth').is_file()
-    assert json.loads((tmp_path / 'val/metrics.json').read_text())['images'] == 3
+    assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 
 def test_time_augmentation_gives_one_mask_per_image(root, tiny_data, trained, tmp_path):

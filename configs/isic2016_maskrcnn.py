@@ -1,0 +1,20 @@
+"""The recommended recipe on ISIC 2016 Part 1: Mask R-CNN R50-FPN from COCO weights, 512 px.
+
+Command:   python tools/train.py configs/isic2016_maskrcnn.py
+Data:      tools/prepare_isic.py 2016 --split ratio, data/isic2016, one class: lesion
+           (the official split has no validation part)
+Number:    not measured (the images of 2016 could not be had where this was written)
+Hardware:  one GPU with 4 GB, batch 2; the learning rate follows the batch size
+Date:      2026-11-22
+"""
+
+_base_ = [
+    './_base_/models/mask-rcnn_r50_fpn_lesion.py',
+    './_base_/datasets/isic2016.py',
+    './_base_/schedules/sgd_cosine.py',
+    './_base_/default_runtime.py',
+]
+
+# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+model = dict(backbone=dict(init_cfg=None))
+load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'
