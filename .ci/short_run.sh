@@ -29,7 +29,7 @@ else
 fi
 
 python tools/train.py "$config" --data-root "$work/data" --work-dir "$work/run" --cfg-options \
-    "$backbone" train_cfg.max_epochs=3 param_scheduler.0.end=10 param_scheduler.1.T_max=3
+    "$backbone" train_cfg.max_epochs=3 param_scheduler.0.end=10
 python tools/test.py "$config" "$work"/run/best_lesion_iou_epoch_*.pth --data-root "$work/data" \
     --work-dir "$work/test" --out "$work/test/detections.json" --show-dir "$work/test/pictures"
 python .ci/check_run.py "$work"

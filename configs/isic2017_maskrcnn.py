@@ -1,9 +1,11 @@
 """The recommended recipe for ISIC 2017: outline the lesion and tell melanoma from benign.
 
 Command:   python tools/train.py configs/isic2017_maskrcnn.py
-Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
+Data:      tools/prepare_isic.py 2017 --resize max-side 1024, data/isic2017, two classes:
+           benign, melanoma
 Number:    not measured yet with COCO weights (they could not be had where this was written)
-Hardware:  one GPU with 4 GB, batch 2; the learning rate follows the batch size
+Hardware:  one GPU, batch 2; the learning rate follows the batch size
+Time:      not measured
 Date:      2026-11-22
 """
 

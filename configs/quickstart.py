@@ -48,7 +48,8 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', T_max=15, eta_min=0, by_epoch=True, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=8)
-custom_hooks = []  # short enough to be finished
+# Several processes learn batch-norm statistics of their own; validation needs one model.
+custom_hooks = [dict(type='SyncBuffersHook')]

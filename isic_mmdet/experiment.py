@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
 
 from isic_mmdet.errors import InputError
 
@@ -82,10 +83,10 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
         cfg: changed in place.
         work_dir: what the command line gave; it wins over the config's own.
         config_path: its name gives the default, `work_dirs/<config>`.
-        subfolder: appended to the default only.
+        subfolder: appended where the command line gave none.
     """
-    default = Path('work_dirs') / Path(config_path).stem / subfolder
-    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    own = cfg.get('work_dir') or Path('work_dirs') / Path(config_path).stem
+    cfg.work_dir = str(work_dir or Path(own) / subfolder)
     for backend in cfg.visualizer.vis_backends:
         is_local = backend.type == 'LocalVisBackend'
         backend.save_dir = cfg.work_dir if is_local else str(Path(cfg.work_dir, 'tensorboard'))
@@ -96,27 +97,37 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Args:
         cfg: changed in place; its `work_dir` is set.
-        resume: None for a new run, 'auto' for the newest checkpoint of the work dir (a new run
-            where there is none yet), else the path of a checkpoint.
+        resume: None for a new run; 'auto' for the newest checkpoint of the work dir, or a new run
+            where none was written yet; else the path of a checkpoint.
 
     Raises:
         InputError: no such checkpoint, or a new run would write over an earlier one.
     """
     work_dir = Path(cfg.work_dir)
-    if resume is None:
-        if any(work_dir.glob('*.pth')):
-            raise InputError(
-                f'{work_dir} already holds the checkpoints of a run; add --resume to go on with '
-                'it, name another --work-dir, or remove the folder'
-            )
-        if int(os.environ.get('RANK', 0)) == 0:
-            # A run that ended before its first checkpoint; its scalars would head the new ones.
-            (work_dir / 'scalars.json').unlink(missing_ok=True)
+    newest = work_dir / 'last_checkpoint'  # mmengine writes the path of its newest one into it
+    if resume is None or (resume == 'auto' and not newest.is_file()):
+        _start_anew(cfg, work_dir)
         return
-    if resume != 'auto':
+    if resume == 'auto':
+        cfg.load_from = None  # mmengine then looks into the work dir
+    else:
         _require_checkpoint(resume)
+        cfg.load_from = resume
     cfg.resume = True
-    cfg.load_from = None if resume == 'auto' else resume
+    # The checkpoint replaces them, so they need not be at hand again.
+    cfg.model.backbone.init_cfg = None
+
+
+def _start_anew(cfg: Config, work_dir: Path) -> None:
+    if any(work_dir.glob('*.pth')):
+        raise InputError(
+            f'{work_dir} already holds the checkpoints of a run; add --resume to go on with '
+            'it, name another --work-dir, or remove the folder'
+        )
+    cfg.resume = False
+    if int(os.environ.get('RANK', 0)) == 0:
+        # A run that ended before its first checkpoint; its scalars would head the new ones.
+        (work_dir / 'scalars.json').unlink(missing_ok=True)
 
 
 def set_checkpoint(cfg: Config, checkpoint: str) -> None:
@@ -189,8 +200,8 @@ def use_amp(cfg: Config) -> None:
 def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
     """Refuse an experiment that cannot be right, with all its faults at once.
 
-    Looks at the annotation file, images and masks of every data set, and at the class count of
-    every head. What needs the pipeline is looked at when the data set is built.
+    Loads every data set, which checks its files and follows its truth through its pipeline, and
+    compares the class count of every head with its classes.
 
     Args:
         cfg: a whole experiment.
@@ -209,11 +220,47 @@ def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
     faults: list[str] = []
     for dataset_cfg in _leaf_datasets(used):
         dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
-        split_faults = [f'{dataset.ann_file}: {fault}' for fault in dataset.annotation_faults()]
-        split_faults += class_count_faults(cfg.model, dataset.metainfo['classes'])
-        faults += [fault for fault in split_faults if fault not in faults]
+        found = class_count_faults(cfg.model, dataset.metainfo['classes'])
+        try:
+            dataset.full_init()
+        except InputError as error:
+            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults or [str(error)]]
+        faults += [fault for fault in found if fault not in faults]
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+
+
+def load_weights(runner: Runner, checkpoint: str) -> None:
+    """Load every weight of the model from a checkpoint, and nothing but them.
+
+    mmengine's own loading skips what does not fit, and the scores would be those of random
+    weights.
+
+    Args:
+        runner: that will test.
+        checkpoint: a local file.
+
+    Raises:
+        InputError: weights are missing, too many or of another shape, or the checkpoint was
+            trained for other classes than the test data have.
+    """
+    try:
+        loaded = runner.load_checkpoint(checkpoint, strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(
+            f'{checkpoint} does not hold the weights of {runner.cfg.filename}; test it with the '
+            'config it was trained with:',
+            lines[1:],
+            shown=4,
+        ) from error
+    trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
+    wanted = runner.test_dataloader.dataset.metainfo['classes']
+    if trained is not None and tuple(trained) != tuple(wanted):
+        raise InputError(
+            f'{checkpoint} was trained for the classes {list(trained)}, the test data have '
+            f'{list(wanted)}; test it with the config it was trained with'
+        )
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:

@@ -5,15 +5,20 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes, writer: str = '') -> None:
     """Write a file under a temporary name beside its place, then move it there.
 
     Folders that are missing are made. The temporary name is fixed, so that what a killed run
     left behind is written over by the next one.
+
+    Args:
+        path: of the file.
+        data: its whole content.
+        writer: tells processes apart that may write the same file at the same time.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
+    part = path.with_name(f'.{path.name}{writer}.part')
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -24,10 +24,12 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         launcher: 'none', 'pytorch' (torchrun), 'slurm' or 'mpi'.
 
     Raises:
-        InputError: a launcher other than torchrun on a machine without a GPU, or torchrun's
-            environment variables are missing.
+        InputError: a launcher other than torchrun on a machine without a GPU, torchrun's
+            environment variables are missing, or it started more processes than GPUs.
     """
     cfg.launcher = launcher
+    if launcher == 'pytorch':
+        _check_torchrun()
     if launcher != 'none' and not torch.cuda.is_available():
         _start_gloo(cfg, launcher)
     try:
@@ -37,17 +39,26 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
             dist.destroy_process_group()
 
 
-def _start_gloo(cfg: Config, launcher: str) -> None:
-    if launcher != 'pytorch':
-        raise InputError(
-            f'--launcher {launcher} needs a GPU on every node; on CPUs start the processes with '
-            'tools/dist_train.sh or tools/dist_test.sh'
-        )
+def _check_torchrun() -> None:
     missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR') if name not in os.environ]
     if missing:
         raise InputError(
             f'--launcher pytorch without {", ".join(missing)} in the environment; start it '
             'through tools/dist_train.sh, tools/dist_test.sh or torchrun'
+        )
+    devices = torch.cuda.device_count()
+    if 0 < devices <= int(os.environ['LOCAL_RANK']):
+        raise InputError(
+            f'this machine has {devices} CUDA devices, too few for one a process; start at most '
+            'as many processes'
+        )
+
+
+def _start_gloo(cfg: Config, launcher: str) -> None:
+    if launcher != 'pytorch':
+        raise InputError(
+            f'--launcher {launcher} needs a GPU on every node; on CPUs start the processes with '
+            'tools/dist_train.sh or tools/dist_test.sh'
         )
     dist.init_process_group('gloo')
     cfg.env_cfg.dist_cfg.backend = 'gloo'

@@ -56,6 +56,8 @@ def test_the_work_dir_of_the_command_line_wins(cfg):
     assert cfg.work_dir == 'work_dirs/quickstart/test'
     set_work_dir(cfg, None, 'other.py')
     assert cfg.work_dir == 'work_dirs/quickstart/test'  # the config's own, once it has one
+    set_work_dir(cfg, None, 'work_dirs/quickstart/config.py', subfolder='again')
+    assert cfg.work_dir == 'work_dirs/quickstart/test/again'
     set_work_dir(cfg, 'there', 'other.py')
     assert cfg.work_dir == 'there'
     folders = [backend.save_dir for backend in cfg.visualizer.vis_backends]
@@ -66,19 +68,31 @@ def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path)
     cfg.work_dir = str(tmp_path)
     scalars = tmp_path / 'scalars.json'
     scalars.write_text('{}')
+    (tmp_path / 'last_checkpoint').touch()
     set_resume(cfg, 'auto')
     assert scalars.exists()
-    set_resume(cfg, None)
+    (tmp_path / 'last_checkpoint').unlink()
+    set_resume(cfg, 'auto')
     assert not scalars.exists()
 
 
 def test_a_checkpoint_in_the_work_dir_is_not_written_over(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
     (tmp_path / 'epoch_3.pth').touch()
+    cfg.load_from = 'coco.pth'
     with pytest.raises(InputError, match='--resume'):
         set_resume(cfg, None)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     set_resume(cfg, 'auto')
     assert cfg.resume and cfg.load_from is None
+
+
+def test_resuming_what_never_began_begins_with_the_pretrained_weights(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path)
+    cfg.load_from = 'coco.pth'
+    set_resume(cfg, 'auto')
+    assert not cfg.resume
+    assert cfg.load_from == 'coco.pth'
 
 
 def test_a_missing_checkpoint_is_named(cfg):

@@ -3,7 +3,12 @@
 # venv, and nothing else. What an earlier run left is reused.
 #
 #   bash tools/quickstart.sh
+#
+# example:
+#   PYTHON=python3.12 bash tools/quickstart.sh
 set -euo pipefail
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
+if [ $# -gt 0 ]; then echo "usage: bash tools/quickstart.sh" >&2; exit 2; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 source tools/setup_env.sh requirements.txt
@@ -22,5 +27,7 @@ fi
 python tools/train.py configs/quickstart.py --work-dir "$work" --resume
 
 echo "== test: scores and pictures of the test split"
-python tools/test.py configs/quickstart.py "$work"/best_lesion_iou_epoch_*.pth \
+# Only a run that was killed while it replaced the best checkpoint leaves two.
+best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
+python tools/test.py configs/quickstart.py "$best" \
     --work-dir "$work/test" --show-dir "$work/test/pictures"

@@ -2,7 +2,11 @@
 # Set up, lint, check types and test; further arguments go to pytest (--all adds the slow tests).
 #
 #   bash tools/run_tests.sh [--all] [pytest arguments]
+#
+# example:
+#   bash tools/run_tests.sh tests/metrics -k jaccard
 set -euo pipefail
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 source tools/setup_env.sh requirements.txt requirements-dev.txt

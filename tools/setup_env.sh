@@ -5,7 +5,7 @@
 #
 # PYTHON names the interpreter to make it with; default: the first fitting one on the PATH.
 
-fits() { "$1" -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
+fits() { "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
 
 find_python() {
     local candidate
@@ -27,9 +27,10 @@ set_up_environment() {
             continue
         fi
         echo "== environment: installing $file into .venv (about 3 GB to fetch the first time)"
-        if [ ! -x .venv/bin/python ]; then
+        # Without pip it is what a creation that was stopped left behind.
+        if ! .venv/bin/python -m pip --version > /dev/null 2>&1; then
             python=$(find_python) || return 1
-            "$python" -m venv .venv || return 1
+            "$python" -m venv --clear .venv || return 1
         fi
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || return 1
         mkdir -p .venv/installed

@@ -13,8 +13,8 @@ def parse_args() -> argparse.Namespace:
     parser = make_parser(
         'Score a checkpoint on the test split. metrics.json, per_image.csv and plots go to the '
         'work dir.',
-        'python tools/test.py configs/isic2018_maskrcnn.py work_dirs/isic2018_maskrcnn/best.pth '
-        '--show-dir work_dirs/isic2018_maskrcnn/test/pictures',
+        'python tools/test.py configs/isic2018_maskrcnn.py \\\n'
+        '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth --show-dir pictures',
     )
     parser.add_argument('config', help='Python config, see configs/')
     parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
@@ -65,7 +65,9 @@ def main() -> None:
         experiment.use_tta(cfg)
     experiment.preflight(cfg, ('test_dataloader',))
     with launched(cfg, args.launcher):
-        metrics = Runner.from_cfg(cfg).test()
+        runner = Runner.from_cfg(cfg)
+        experiment.load_weights(runner, args.checkpoint)
+        metrics = runner.test()
         if is_main_process():
             print(experiment.score_table(cfg, metrics, args.show_dir))
 

@@ -8,6 +8,9 @@ and `image_id, age_approximate, sex` (metadata, `unknown` where missing).
 
 import csv
 import io
+import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +22,16 @@ _LABEL_COLUMNS = {'melanoma', 'seborrheic_keratosis'}
 _METADATA_COLUMNS = {'age_approximate', 'sex'}
 _UNKNOWN = {'', 'unknown'}
 _DIAGNOSES = {(0.0, 0.0): 'nevus', (1.0, 0.0): 'melanoma', (0.0, 1.0): 'seborrheic_keratosis'}
+
+# What reading a file, or a member of a damaged or encrypted zip, can end in.
+_READ_ERRORS = (
+    OSError,
+    UnicodeDecodeError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 #: What is known of one image: any of `diagnosis` (str), `age` (number, years), `sex` (str).
 Label = dict[str, Any]
@@ -35,32 +48,33 @@ def read_labels(tables: Sequence[SourceFile]) -> tuple[dict[str, Label], list[Fa
         another file. A value with a fault is not in the labels.
 
     Raises:
-        InputError: a CSV file cannot be read as text.
+        InputError: a CSV file is damaged or not text.
     """
     labels: dict[str, Label] = {}
     faults: list[Fault] = []
+    contradicted: set[tuple[str, str]] = set()
     for table in sorted(tables, key=str):
         for row in _rows(table):
             isic_id = row['image_id'].strip().upper()
             known = labels.setdefault(isic_id, {})
-            try:
-                values = _parse(row)
-            except ValueError as error:
-                faults.append(Fault(isic_id, 'bad label', f'{table}: {error}', left_out=False))
-                continue
+            values, details = _parse(row)
             for key, value in values.items():
                 if known.setdefault(key, value) != value:
-                    detail = f'{table}: {key} {value}, elsewhere {known[key]}'
-                    faults.append(Fault(isic_id, 'bad label', detail, left_out=False))
-    for isic_id in {fault.isic_id for fault in faults}:
-        labels.pop(isic_id)
+                    details.append(f'{key} {value}, elsewhere {known[key]}')
+                    contradicted.add((isic_id, key))
+            faults += [
+                Fault(isic_id, 'bad label', f'{table}: {detail}', left_out=False)
+                for detail in details
+            ]
+    for isic_id, key in contradicted:
+        del labels[isic_id][key]
     return labels, faults
 
 
 def _rows(table: SourceFile) -> list[dict[str, str]]:
     try:
         text = table.read().decode('utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
+    except _READ_ERRORS as error:
         raise InputError(f'{table}: cannot be read as CSV ({error}); get it again') from error
     reader = csv.DictReader(io.StringIO(text, newline=''), restval='')
     columns = set(reader.fieldnames or ())
@@ -68,23 +82,38 @@ def _rows(table: SourceFile) -> list[dict[str, str]]:
     return list(reader) if known and 'image_id' in columns else []
 
 
-def _parse(row: dict[str, str]) -> Label:
+def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
+    """Return the values of a row that make sense, and what is wrong with the others."""
     label: Label = {}
+    faults: list[str] = []
     if row.keys() >= _LABEL_COLUMNS:
         melanoma, keratosis = row['melanoma'], row['seborrheic_keratosis']
         try:
             label['diagnosis'] = _DIAGNOSES[float(melanoma), float(keratosis)]
         except (ValueError, KeyError):
-            raise ValueError(
+            faults.append(
                 f'melanoma {melanoma!r} and seborrheic_keratosis {keratosis!r} are no diagnosis'
-            ) from None
+            )
     if row.keys() >= _METADATA_COLUMNS:
         age, sex = row['age_approximate'].strip().lower(), row['sex'].strip().lower()
         if age not in _UNKNOWN:
-            years = float(age)
-            label['age'] = int(years) if years.is_integer() else years
-        if sex not in _UNKNOWN:
-            if sex not in {'male', 'female'}:
-                raise ValueError(f'sex {sex!r} is neither male, female nor unknown')
+            years = _years(age)
+            if years is None:
+                faults.append(f'age {age!r} is no number of years')
+            else:
+                label['age'] = years
+        if sex in {'male', 'female'}:
             label['sex'] = sex
-    return label
+        elif sex not in _UNKNOWN:
+            faults.append(f'sex {sex!r} is neither male, female nor unknown')
+    return label, faults
+
+
+def _years(text: str) -> float | int | None:
+    try:
+        years = float(text)
+    except ValueError:
+        return None
+    if not (math.isfinite(years) and 0 <= years <= 120):
+        return None
+    return int(years) if years.is_integer() else years

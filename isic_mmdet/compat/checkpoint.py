@@ -25,7 +25,12 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from isic_mmdet.errors import InputError
 
-_START_WITHOUT = '--cfg-options load_from=None model.backbone.init_cfg=None'
+_DIGEST = re.compile(r'-([0-9a-f]{8,})\.pth$')
+# Random weights learn nothing behind frozen stages and fixed batch norm.
+_START_WITHOUT = (
+    '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
+    'model.backbone.norm_eval=False'
+)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -49,6 +54,8 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         )
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:
         # The pickle parser is plain Python and trusts its input, so a damaged file can end in
         # any exception.
@@ -58,7 +65,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Load a checkpoint by its address, from torch's cache if it is there.
 
-    One process downloads while the others wait, and all fail together.
+    One process downloads while the others wait; if it fails, all fail with its message.
 
     Raises:
         InputError: if it cannot be downloaded or is not fit to be loaded.
@@ -93,8 +100,11 @@ def _fetch(address: str) -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(address, str(path))
-    except (OSError, HTTPException) as error:
+        # Published names end in the first digits of the file's SHA-256: a download that was cut
+        # short does not match it, and is not kept.
+        digest = _DIGEST.search(path.name)
+        torch.hub.download_url_to_file(address, str(path), digest[1] if digest else None)
+    except (OSError, HTTPException, RuntimeError) as error:
         raise InputError(
             f'the checkpoint {address} is not on this machine and cannot be downloaded ({error}). '
             f'Download it elsewhere and put it at {path}, or anywhere and name it: --cfg-options '

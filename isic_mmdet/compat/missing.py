@@ -13,9 +13,9 @@ class MissingOperatorError(InputError, RuntimeError):
         super().__init__(
             f"the operator '{name}' is not available: mmcv is installed without its compiled "
             'operators, and torchvision, which stands in for them, has none of this name. '
-            'Choose a model that does without it, or build the full mmcv for your versions of '
-            'torch and CUDA '
-            '(https://mmcv.readthedocs.io/en/latest/get_started/build.html)'
+            'Choose a model that does without it, or replace mmcv-lite by the full mmcv 2.1.0 '
+            'built for your versions of torch and CUDA: pip uninstall mmcv-lite, then '
+            'https://mmcv.readthedocs.io/en/v2.1.0/get_started/build.html'
         )
 
 

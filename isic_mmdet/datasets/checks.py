@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 if TYPE_CHECKING:
     from mmengine.dataset import BaseDataset
@@ -57,8 +58,10 @@ def annotation_faults(
             faults.append(f'{image["isic_id"]}: no lesion is annotated')
     sizes = {image['id']: (image['height'], image['width']) for image in coco['images']}
     names = {image['id']: image.get('isic_id', image['file_name']) for image in coco['images']}
+    category_ids = {category['id'] for category in coco['categories']}
     for annotation in coco['annotations']:
-        fault = _shape_fault(annotation, sizes.get(annotation['image_id']))
+        fault = _dropped_fault(annotation, category_ids)
+        fault = fault or _shape_fault(annotation, sizes.get(annotation['image_id']))
         if fault:
             name = names.get(annotation['image_id'], f'annotation {annotation["id"]}')
             faults.append(f'{name}: {fault}')
@@ -81,6 +84,17 @@ def _category_faults(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
         # CocoDataset numbers labels by category id, whatever the order of the class names.
         faults.append(f'the categories {list(found)} are in another order than {list(wanted)}')
     return faults
+
+
+def _dropped_fault(annotation: dict, category_ids: set[int]) -> str | None:
+    """Return why CocoDataset would pass over an annotation without a word, or None."""
+    if annotation['category_id'] not in category_ids:
+        return f'its category id {annotation["category_id"]} is unknown'
+    if annotation.get('area', 0) <= 0:
+        return f'its area is {annotation.get("area")}'
+    if annotation.get('ignore') or annotation.get('iscrowd'):
+        return 'its lesion is marked to be ignored'
+    return None
 
 
 def _shape_fault(annotation: dict, size: tuple[int, int] | None) -> str | None:
@@ -111,7 +125,7 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
     ]
     state = np.random.get_state()
     faults = []
-    for index in range(len(dataset)):
+    for index in tqdm(range(len(dataset)), 'checking the truth', unit='image', leave=False):
         record = dataset.get_data_info(index)
         fault = _lost_truth(record, transforms)
         if fault:
@@ -122,6 +136,8 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
 
 def _lost_truth(record: dict, transforms: Sequence) -> str | None:
     wanted = len(record['instances'])
+    if wanted == 0:
+        return 'mmdet passes over its lesion'
     height, width = record['height'], record['width']
     results = {
         **record,

@@ -9,13 +9,17 @@ from mmdet.registry import DATASETS
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
 from isic_mmdet.errors import InputError
 
+# What was followed through its pipeline in this process already: a data set is built once to be
+# checked with all others, and once more to be trained on.
+_WITH_SOUND_TRUTH: set[tuple[str, int, str]] = set()
+
 
 @DATASETS.register_module()
 class LesionDataset(CocoDataset):
     """One skin lesion per image, in the layout that `tools/prepare_isic.py` writes.
 
     It differs from `CocoDataset` in two ways. It carries the facts that lesion scores need
-    through the pipeline: `isic_id` (str), `original_mask` (absolute path of the official mask)
+    through the pipeline: `isic_id` (str), `original_mask` (path of the official mask)
     and `gt_label` (int, index into the classes). And it refuses data that mmdet would train on
     in silence: before the first iteration it raises one `InputError` with every category that
     is missing or too many, every missing file, every image without a usable lesion, and every
@@ -71,14 +75,19 @@ class LesionDataset(CocoDataset):
         if self._fully_initialized:
             return
         super().full_init()
-        if not self.test_mode:
-            faults = truth_faults(self)
-            if faults:
-                raise InputError(
-                    f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
-                    'survive the training pipeline:',
-                    faults,
-                )
+        if self.test_mode:
+            return
+        version = (self.ann_file, Path(self.ann_file).stat().st_mtime_ns, repr(self.pipeline))
+        if version in _WITH_SOUND_TRUTH:
+            return
+        faults = truth_faults(self)
+        if faults:
+            raise InputError(
+                f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
+                'survive the training pipeline:',
+                faults,
+            )
+        _WITH_SOUND_TRUTH.add(version)
 
 
 @DATASETS.register_module()

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from mmdet.registry import HOOKS
 from mmdet.structures import DetDataSample
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -65,7 +66,9 @@ class DrawLesionsHook(Hook):
             coded, data = cv2.imencode('.jpg', _panel(sample, classes), JPEG_SETTINGS)
             if not coded:
                 raise RuntimeError(f'OpenCV cannot encode the picture of {sample.isic_id}')
-            write_atomically(self.show_dir / f'{sample.isic_id}.jpg', data.tobytes())
+            # Samplers pad the last batch with an image that another process draws too.
+            path = self.show_dir / f'{sample.isic_id}.jpg'
+            write_atomically(path, data.tobytes(), writer=str(get_rank()))
             self._drawn += 1
 
 

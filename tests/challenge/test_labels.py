@@ -38,15 +38,30 @@ def test_part3_and_metadata_are_joined(tmp_path: Path) -> None:
 def test_values_that_are_no_diagnosis(tmp_path: Path, values: str) -> None:
     file = table(tmp_path / 'a.csv', PART3 + f'ISIC_0000001,{values}\nISIC_0000002,0,0\n')
     labels, (fault,) = read_labels([file])
-    assert list(labels) == ['ISIC_0000002']
+    assert labels == {'ISIC_0000001': {}, 'ISIC_0000002': {'diagnosis': 'nevus'}}
     assert (fault.isic_id, fault.kind) == ('ISIC_0000001', 'bad label')
 
 
-@pytest.mark.parametrize('values', ['young,female', '30,other'])
-def test_values_that_are_no_metadata(tmp_path: Path, values: str) -> None:
-    labels, faults = read_labels([table(tmp_path / 'a.csv', METADATA + f'ISIC_0000001,{values}\n')])
-    assert not labels
-    assert len(faults) == 1
+@pytest.mark.parametrize(
+    ('values', 'kept'),
+    [
+        ('young,female', {'sex': 'female'}),
+        ('nan,female', {'sex': 'female'}),
+        ('-3,female', {'sex': 'female'}),
+        ('30,other', {'age': 30}),
+    ],
+)
+def test_values_that_are_no_metadata_cost_only_themselves(
+    tmp_path: Path, values: str, kept: dict
+) -> None:
+    labels, (fault,) = read_labels(
+        [
+            table(tmp_path / 'a.csv', METADATA + f'ISIC_0000001,{values}\n'),
+            table(tmp_path / 'b.csv', PART3 + 'ISIC_0000001,1,0\n'),
+        ]
+    )
+    assert labels == {'ISIC_0000001': {'diagnosis': 'melanoma', **kept}}
+    assert fault.kind == 'bad label'
 
 
 def test_contradiction_between_tables(tmp_path: Path) -> None:
@@ -56,7 +71,7 @@ def test_contradiction_between_tables(tmp_path: Path) -> None:
             table(tmp_path / 'b.csv', PART3 + 'ISIC_0000001,0.0,0.0\n'),
         ]
     )
-    assert not labels
+    assert labels == {'ISIC_0000001': {}}
     assert 'b.csv' in fault.detail
 
 

@@ -1,5 +1,6 @@
 """Loading checkpoints through mmengine: one clear message for each way in which it can fail."""
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -141,6 +142,18 @@ def test_a_checkpoint_is_downloaded_once(server, tmp_path, cache):
     assert (cache / 'weights.pth').is_file()
 
 
+def test_a_download_that_does_not_match_the_digest_in_its_name_is_not_kept(server, tmp_path, cache):
+    torch.save({'a': 1}, tmp_path / 'www' / 'whole.pth')
+    content = (tmp_path / 'www' / 'whole.pth').read_bytes()
+    name = f'mAP-0.392-{hashlib.sha256(content).hexdigest()[:8]}.pth'
+    (tmp_path / 'www' / name).write_bytes(content[:-100])
+    with pytest.raises(InputError, match='invalid hash value'):
+        load(f'{server.address}/{name}')
+    assert not list(cache.iterdir())
+    (tmp_path / 'www' / name).write_bytes(content)
+    assert load(f'{server.address}/{name}') == {'a': 1}
+
+
 def test_a_downloaded_checkpoint_runs_no_code(server, tmp_path):
     target = tmp_path / 'made_by_the_file'
     torch.save({'state_dict': {}, 'x': Evil(target)}, tmp_path / 'www' / 'evil.pth')
@@ -152,7 +165,8 @@ def test_a_downloaded_checkpoint_runs_no_code(server, tmp_path):
 def check_remedy(message, address, cached):
     assert f'{address} is not on this machine' in message
     assert f'put it at {cached}' in message
-    assert '--cfg-options load_from=None model.backbone.init_cfg=None' in message
+    assert '--cfg-options load_from=None model.backbone.init_cfg=None ' in message
+    assert 'model.backbone.frozen_stages=-1 model.backbone.norm_eval=False' in message
     assert '\n' not in message
 
 

@@ -76,6 +76,10 @@ def test_an_image_without_a_lesion_is_a_fault(data):
         (lambda annotation: annotation.pop('segmentation'), 'no mask'),
         (lambda annotation: annotation['segmentation'].update(size=[7, 7]), 'its mask is [7, 7]'),
         (lambda annotation: annotation.update(image_id=999), 'unknown'),
+        (lambda annotation: annotation.update(category_id=7), 'category id 7 is unknown'),
+        (lambda annotation: annotation.update(area=0), 'its area is 0'),
+        (lambda annotation: annotation.pop('area'), 'its area is None'),
+        (lambda annotation: annotation.update(iscrowd=1), 'ignored'),
     ],
 )
 def test_a_shape_that_cannot_be_right_is_a_fault(data, change, expected):

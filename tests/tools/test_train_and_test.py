@@ -1,13 +1,18 @@
 """The commands as users type them, on a tiny data set: train, resume, test, many processes."""
 
+import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+import isic_mmdet.register  # noqa: F401
 
 SMALL = [
     'train_cfg.max_epochs=1',
@@ -24,13 +29,12 @@ SMALL = [
 ]
 
 
-def call(root: Path, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    environment = {
-        **os.environ,
-        'PYTHON': sys.executable,
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',
-    }
+def call(
+    root: Path, *command: str | Path, cwd: Path | None = None, gpu: bool = False
+) -> subprocess.CompletedProcess:
+    environment = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
+    if not gpu:
+        environment['CUDA_VISIBLE_DEVICES'] = ''
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd or root,
@@ -137,6 +141,8 @@ def test_a_new_run_never_writes_over_an_older_one(root, tiny_data, trained):
 
 
 def test_resume_goes_on_where_the_run_ended(root, tiny_data, trained, tmp_path):
+    work = Path(shutil.copytree(trained, tmp_path / 'work'))
+    (work / 'last_checkpoint').write_text(str(work / 'epoch_1.pth'))
     done = call(
         root,
         sys.executable,
@@ -145,14 +151,14 @@ def test_resume_goes_on_where_the_run_ended(root, tiny_data, trained, tmp_path):
         '--data-root',
         tiny_data,
         '--work-dir',
-        tmp_path,
+        work,
         '--resume',
-        trained / 'epoch_1.pth',
         *small('train_cfg.max_epochs=2'),
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / 'epoch_2.pth').is_file()
-    assert not (tmp_path / 'epoch_1.pth').exists()
+    assert torch.load(work / 'epoch_2.pth')['meta']['iter'] == 6
+    rows = [json.loads(line) for line in (work / 'scalars.json').open()]
+    assert len([row for row in rows if 'loss' in row]) == 2  # one a part of the run
 
 
 def test_all_faults_of_an_experiment_come_at_once(root, tiny_data, tmp_path):
@@ -195,6 +201,8 @@ def test_two_processes_score_as_one(root, tiny_data, trained, tested, tmp_path):
     alone = json.loads((tested / 'metrics.json').read_text())
     together = json.loads((tmp_path / 'metrics.json').read_text())
     assert alone['images'] == together['images'] == 3
+    assert 'Distributed training: True' in done.stdout
+    assert 'GPU number: 2' in done.stdout
     for name, value in alone['metrics'].items():
         np.testing.assert_allclose(together['metrics'][name], value, atol=1e-6, err_msg=name)
     first, second = (
@@ -218,7 +226,8 @@ def test_two_processes_train(root, tiny_data, tmp_path):
         *small(),
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / 'epoch_1.pth').is_file()
+    # Twelve images in batches of four by two processes.
+    assert torch.load(tmp_path / 'epoch_1.pth')['meta']['iter'] == 2
     assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 
@@ -239,8 +248,39 @@ def test_time_augmentation_gives_one_mask_per_image(root, tiny_data, trained, tm
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((tmp_path / 'metrics.json').read_text())
     assert report['images'] == 3
-    # One merged detection per image leaves nothing for the oracle to choose.
-    assert report['metrics']['lesion/iou'] == report['metrics']['lesion/iou_max']
+    with (tmp_path / 'per_image.csv').open() as file:
+        # One merged detection per image leaves nothing for the oracle to choose.
+        assert [row['detections'] for row in csv.DictReader(file)] == ['1', '1', '1']
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_in_mixed_precision_and_resumes(root, tiny_data, tmp_path):
+    train = (sys.executable, 'tools/train.py', 'configs/quickstart.py', '--amp')
+    common = ('--data-root', tiny_data, '--work-dir', tmp_path)
+    for more in ((*small(),), ('--resume', *small('train_cfg.max_epochs=2'))):
+        done = call(root, *train, *common, *more, gpu=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert torch.load(tmp_path / 'epoch_2.pth')['meta']['iter'] == 6
+    assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
+
+
+def test_weights_that_do_not_fit_are_refused(root, tiny_data, trained, tmp_path):
+    done = call(
+        root,
+        sys.executable,
+        'tools/test.py',
+        'configs/isic2018_maskrcnn_r18_cpu.py',
+        checkpoint_of(trained),
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+    )
+    assert done.returncode == 1
+    assert 'does not hold the weights of' in done.stderr
+    assert 'size mismatch' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'metrics.json').exists()
 
 
 @pytest.mark.parametrize(

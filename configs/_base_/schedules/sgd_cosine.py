@@ -1,5 +1,5 @@
-# SGD with linear warm-up and cosine decay. Set max_epochs, T_max and the learning rate together
-# with the batch size it belongs to: auto_scale_lr scales it linearly to the batch in use.
+# SGD with linear warm-up and cosine decay, which ends with max_epochs. The learning rate belongs to
+# base_batch_size, and is scaled linearly to the batch size in use.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
@@ -11,6 +11,6 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
-    dict(type='CosineAnnealingLR', T_max=24, eta_min=0, by_epoch=True, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(enable=True, base_batch_size=16)
