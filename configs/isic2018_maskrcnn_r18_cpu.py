@@ -1,8 +1,8 @@
 """ISIC 2018 Task 1 on two CPU cores: ResNet-18, 128-channel FPN and heads, 256 px.
 
 Command:   python tools/train.py configs/isic2018_maskrcnn_r18_cpu.py
-Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion; measured on 1,457 / 487 / 325
-           images of 512 px, from ImageNet weights for stem to layer3 only (see the README)
+Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion; measured on 1,457 / 487 /
+           325 images of 512 px, from ImageNet weights for stem to layer3 only (see the README)
 Number:    lesion/iou 0.828 on the validation split, 0.815 on the test split (seed 0)
 Hardware:  2 CPU cores, no GPU
 Time:      56 minutes
