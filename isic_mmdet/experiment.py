@@ -1,19 +1,13 @@
-"""From a config file and command-line arguments to a config that is safe to run."""
+"""From a config file and command-line arguments to the config that is run."""
 
-import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.runner import Runner
 
 from isic_mmdet.errors import InputError
-
-if TYPE_CHECKING:
-    from isic_mmdet.datasets.lesion_dataset import LesionDataset
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -44,7 +38,7 @@ def load_config(
             )
         cfg.merge_from_dict(options)
     if data_root is not None:
-        for dataset in _leaf_datasets(cfg):
+        for dataset in leaf_datasets(cfg):
             dataset.data_root = str(data_root)
     return cfg
 
@@ -65,7 +59,7 @@ def _known(cfg: Config, key: str) -> bool:
     return bool(parents) or last in cfg
 
 
-def _leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
+def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
     """Yield every data set that reads an annotation file, inside wrappers too."""
     pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
     while pending:
@@ -171,7 +165,7 @@ def use_tta(cfg: Config) -> None:
 
     The last transform of the test pipeline, which packs the inputs, moves into every branch.
     """
-    (dataset,) = _leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
     *head, pack = dataset.pipeline
     flips = [dict(type='RandomFlip', prob=0.0)]
     flips += [
@@ -195,72 +189,6 @@ def use_amp(cfg: Config) -> None:
         raise InputError('--amp needs a CUDA device and none is there; leave --amp out')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.loss_scale = 'dynamic'
-
-
-def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Refuse an experiment that cannot be right, with all its faults at once.
-
-    Loads every data set, which checks its files and follows its truth through its pipeline, and
-    compares the class count of every head with its classes.
-
-    Args:
-        cfg: a whole experiment.
-        loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
-
-    Raises:
-        InputError: with one line per fault.
-    """
-    from mmdet.registry import DATASETS
-    from mmengine.registry import init_default_scope
-
-    from isic_mmdet.datasets.checks import class_count_faults
-
-    init_default_scope(cfg.default_scope)
-    used = Config({name: cfg[name] for name in loaders})
-    faults: list[str] = []
-    for dataset_cfg in _leaf_datasets(used):
-        dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
-        found = class_count_faults(cfg.model, dataset.metainfo['classes'])
-        try:
-            dataset.full_init()
-        except InputError as error:
-            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults or [str(error)]]
-        faults += [fault for fault in found if fault not in faults]
-    if faults:
-        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
-
-
-def load_weights(runner: Runner, checkpoint: str) -> None:
-    """Load every weight of the model from a checkpoint, and nothing but them.
-
-    mmengine's own loading skips what does not fit, and the scores would be those of random
-    weights.
-
-    Args:
-        runner: that will test.
-        checkpoint: a local file.
-
-    Raises:
-        InputError: weights are missing, too many or of another shape, or the checkpoint was
-            trained for other classes than the test data have.
-    """
-    try:
-        loaded = runner.load_checkpoint(checkpoint, strict=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise InputError(
-            f'{checkpoint} does not hold the weights of {runner.cfg.filename}; test it with the '
-            'config it was trained with:',
-            lines[1:],
-            shown=4,
-        ) from error
-    trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    wanted = runner.test_dataloader.dataset.metainfo['classes']
-    if trained is not None and tuple(trained) != tuple(wanted):
-        raise InputError(
-            f'{checkpoint} was trained for the classes {list(trained)}, the test data have '
-            f'{list(wanted)}; test it with the config it was trained with'
-        )
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:

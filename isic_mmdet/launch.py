@@ -1,5 +1,6 @@
 """Process groups on machines with and without a GPU."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from isic_mmdet.errors import InputError
 @contextmanager
 def launched(cfg: Config, launcher: str) -> Iterator[None]:
     """Run a block inside the process group that `launcher` asks for, and end the group after it.
+
+    The block must leave no reference to a Runner behind.
 
     With a GPU mmengine starts the group itself, over nccl. Without one it cannot: its launcher
     calls `torch.cuda.set_device` and gives the wrapper of a CPU module `device_ids`. So here the
@@ -36,6 +39,9 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         yield
     finally:
         if dist.is_initialized():
+            # The wrapped model refers to the group, which then outlives its end here; and threads
+            # of a group that still run when Python shuts down can abort the process.
+            gc.collect()
             dist.destroy_process_group()
 
 

@@ -5,7 +5,6 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import (
     dump_into,
     load_config,
-    preflight,
     set_checkpoint,
     set_resume,
     set_work_dir,
@@ -113,14 +112,3 @@ def test_augmentation_covers_all_four_flips_and_keeps_probabilities(cfg):
     assert pack.type == 'PackLesionInputs'
     assert cfg.model.module.test_cfg.rcnn.mask_thr_binary < 0
     assert cfg.model.mask_threshold == 0.5
-
-
-def test_preflight_collects_the_faults_of_all_splits_and_heads(cfg, tiny_data):
-    preflight(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    cfg.model.roi_head.bbox_head.num_classes = 80
-    cfg.val_dataloader.dataset.ann_file = 'annotations/nowhere.json'
-    with pytest.raises(InputError) as error:
-        preflight(cfg, ('train_dataloader', 'val_dataloader'))
-    assert len(error.value.faults) == 2
-    assert 'bbox_head.num_classes is 80' in error.value.faults[0]
-    assert 'nowhere.json: no such file' in error.value.faults[1]

@@ -4,7 +4,7 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
 from isic_mmdet.cli import make_parser, run
 
@@ -44,15 +44,25 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def score(cfg: Config, checkpoint: str) -> dict[str, float]:
+    from mmengine.runner import Runner
+
+    from isic_mmdet.preflight import load_weights
+
+    runner = Runner.from_cfg(cfg)
+    load_weights(runner, checkpoint)
+    return runner.test()
+
+
 def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
     from mmengine.dist import is_main_process
-    from mmengine.runner import Runner
 
     from isic_mmdet import experiment
     from isic_mmdet.launch import launched
+    from isic_mmdet.preflight import preflight
 
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root)
     experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder='test')
@@ -63,11 +73,9 @@ def main() -> None:
         experiment.dump_into(cfg, args.out)
     if args.tta:
         experiment.use_tta(cfg)
-    experiment.preflight(cfg, ('test_dataloader',))
+    preflight(cfg, ('test_dataloader',))
     with launched(cfg, args.launcher):
-        runner = Runner.from_cfg(cfg)
-        experiment.load_weights(runner, args.checkpoint)
-        metrics = runner.test()
+        metrics = score(cfg, args.checkpoint)
         if is_main_process():
             print(experiment.score_table(cfg, metrics, args.show_dir))
 

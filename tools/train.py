@@ -48,8 +48,9 @@ def main() -> None:
 
     from mmengine.runner import Runner
 
-    from isic_mmdet.experiment import load_config, preflight, set_resume, set_work_dir, use_amp
+    from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
     from isic_mmdet.launch import launched
+    from isic_mmdet.preflight import preflight
 
     cfg = load_config(args.config, args.cfg_options, args.data_root)
     set_work_dir(cfg, args.work_dir, args.config)

@@ -8,7 +8,8 @@ import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 
-from isic_mmdet.experiment import load_config, preflight
+from isic_mmdet.experiment import load_config
+from isic_mmdet.preflight import preflight
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LEAVES = sorted(CONFIGS.glob('*.py'))

@@ -1,0 +1,75 @@
+"""What is refused before any work is done: data, heads and weights that do not fit together."""
+
+import copy
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
+from isic_mmdet.datasets.checks import class_count_faults
+from isic_mmdet.datasets.lesion_dataset import LesionDataset
+from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import leaf_datasets
+
+
+def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
+    """Refuse an experiment that cannot be right, with all its faults at once.
+
+    Loads every data set, which checks its files and follows its truth through its pipeline, and
+    compares the class count of every head with its classes.
+
+    Args:
+        cfg: a whole experiment.
+        loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
+
+    Raises:
+        InputError: with one line per fault.
+    """
+    init_default_scope(cfg.default_scope)
+    used = Config({name: cfg[name] for name in loaders})
+    faults: list[str] = []
+    for dataset_cfg in leaf_datasets(used):
+        dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
+        found = class_count_faults(cfg.model, dataset.metainfo['classes'])
+        try:
+            dataset.full_init()
+        except InputError as error:
+            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults or [str(error)]]
+        faults += [fault for fault in found if fault not in faults]
+    if faults:
+        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+
+
+def load_weights(runner: Runner, checkpoint: str) -> None:
+    """Load every weight of the model from a checkpoint, and nothing but them.
+
+    mmengine's own loading skips what does not fit, and the scores would be those of random
+    weights.
+
+    Args:
+        runner: that will test.
+        checkpoint: a local file.
+
+    Raises:
+        InputError: weights are missing, too many or of another shape, or the checkpoint was
+            trained for other classes than the test data have.
+    """
+    try:
+        loaded = runner.load_checkpoint(checkpoint, strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(
+            f'{checkpoint} does not hold the weights of {runner.cfg.filename}; test it with the '
+            'config it was trained with:',
+            lines[1:],
+            shown=4,
+        ) from error
+    trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
+    wanted = runner.test_dataloader.dataset.metainfo['classes']
+    if trained is not None and tuple(trained) != tuple(wanted):
+        raise InputError(
+            f'{checkpoint} was trained for the classes {list(trained)}, the test data have '
+            f'{list(wanted)}; test it with the config it was trained with'
+        )
