@@ -1,7 +1,10 @@
 """Process groups on machines with and without a GPU."""
 
+import atexit
 import gc
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,12 +40,27 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         _start_gloo(cfg, launcher)
     try:
         yield
+        if dist.is_initialized() and dist.get_backend() == 'gloo':
+            atexit.register(_leave_at_once)
     finally:
         if dist.is_initialized():
-            # The wrapped model refers to the group, which then outlives its end here; and threads
-            # of a group that still run when Python shuts down can abort the process.
+            # The wrapped model refers to the group, and is part of a circle of the Runner's.
             gc.collect()
             dist.destroy_process_group()
+
+
+def _leave_at_once() -> None:
+    """End a process that has done all its work, without Python's own shutdown.
+
+    torch 2.11 keeps the threads of a gloo group that a DistributedDataParallel model has used, and
+    one that runs on during the shutdown aborts the process now and then ("terminate called
+    without an active exception"), and with it the others. This can go when no `pt_gloo_runloop`
+    thread is left after `destroy_process_group`.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _check_torchrun() -> None:

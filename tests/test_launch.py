@@ -10,7 +10,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.launch import launched
 
 SCRIPT = """
-from pathlib import Path
+import atexit
 
 import torch
 import torch.distributed as dist
@@ -20,6 +20,8 @@ from torch.nn.parallel import DistributedDataParallel
 from isic_mmdet.launch import launched
 
 cfg = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
+# Registered first, so it runs last: Python's shutdown goes on to it unless the process left.
+atexit.register(print, 'shutdown went on', flush=True)
 
 
 def train():
@@ -34,8 +36,6 @@ with launched(cfg, 'pytorch'):
     assert cfg.model_wrapper_cfg.device_ids is None
     assert train() == [[0.5, 0.5]]
 assert not dist.is_initialized()
-running = [path.read_text().strip() for path in Path('/proc/self/task').glob('*/comm')]
-assert not [name for name in running if 'gloo' in name], running
 print('ended well')
 """
 
@@ -45,14 +45,15 @@ def cfg() -> Config:
     return Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
 
 
-@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='looks for threads in /proc')
-def test_two_cpu_processes_meet_over_gloo_and_leave_no_thread_of_the_group(tmp_path):
-    # Threads of a group that run on while Python shuts down abort the process now and then.
+def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(tmp_path):
     script = tmp_path / 'two.py'
     script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
-        + [str(script)],
+        [
+            sys.executable,
+            *['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2'],
+            script,
+        ],
         env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,
@@ -60,6 +61,7 @@ def test_two_cpu_processes_meet_over_gloo_and_leave_no_thread_of_the_group(tmp_p
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('ended well') == 2
+    assert 'shutdown went on' not in done.stdout
 
 
 def test_without_a_launcher_there_is_no_group(cfg):
