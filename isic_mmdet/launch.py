@@ -1,6 +1,5 @@
 """Process groups on machines with and without a GPU."""
 
-import atexit
 import gc
 import logging
 import os
@@ -40,8 +39,6 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         _start_gloo(cfg, launcher)
     try:
         yield
-        if dist.is_initialized() and dist.get_backend() == 'gloo':
-            atexit.register(_leave_at_once)
     finally:
         if dist.is_initialized():
             # The wrapped model refers to the group, and is part of a circle of the Runner's.
@@ -49,14 +46,18 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
             dist.destroy_process_group()
 
 
-def _leave_at_once() -> None:
-    """End a process that has done all its work, without Python's own shutdown.
+def leave_gloo(cfg: Config) -> None:
+    """End a process that trained or tested over gloo, with status 0; else return.
+
+    To be called when all work is done, for Python's own shutdown is skipped.
 
     torch 2.11 keeps the threads of a gloo group that a DistributedDataParallel model has used, and
     one that runs on during the shutdown aborts the process now and then ("terminate called
     without an active exception"), and with it the others. This can go when no `pt_gloo_runloop`
     thread is left after `destroy_process_group`.
     """
+    if cfg.launcher == 'none' or cfg.env_cfg.dist_cfg.backend != 'gloo':
+        return
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -11,13 +11,14 @@ from isic_mmdet.launch import launched
 
 SCRIPT = """
 import atexit
+import sys
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
 from torch.nn.parallel import DistributedDataParallel
 
-from isic_mmdet.launch import launched
+from isic_mmdet.launch import launched, leave_gloo
 
 cfg = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
 # Registered first, so it runs last: Python's shutdown goes on to it unless the process left.
@@ -36,7 +37,10 @@ with launched(cfg, 'pytorch'):
     assert cfg.model_wrapper_cfg.device_ids is None
     assert train() == [[0.5, 0.5]]
 assert not dist.is_initialized()
+if 'fail' in sys.argv:
+    sys.exit('failed after the group')
 print('ended well')
+leave_gloo(cfg)
 """
 
 
@@ -45,23 +49,30 @@ def cfg() -> Config:
     return Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
 
 
-def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(tmp_path):
+def two_processes(tmp_path, *arguments: str) -> subprocess.CompletedProcess:
     script = tmp_path / 'two.py'
     script.write_text(SCRIPT)
-    done = subprocess.run(
-        [
-            sys.executable,
-            *['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2'],
-            script,
-        ],
+    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
+    return subprocess.run(
+        [sys.executable, *torchrun, script, *arguments],
         env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(tmp_path):
+    done = two_processes(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('ended well') == 2
     assert 'shutdown went on' not in done.stdout
+
+
+def test_a_failure_after_the_group_keeps_its_status(tmp_path):
+    done = two_processes(tmp_path, 'fail')
+    assert done.returncode != 0
+    assert 'failed after the group' in done.stderr
 
 
 def test_without_a_launcher_there_is_no_group(cfg):

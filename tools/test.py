@@ -61,7 +61,7 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from isic_mmdet import experiment
-    from isic_mmdet.launch import launched
+    from isic_mmdet.launch import launched, leave_gloo
     from isic_mmdet.preflight import preflight
 
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root)
@@ -78,6 +78,7 @@ def main() -> None:
         metrics = score(cfg, args.checkpoint)
         if is_main_process():
             print(experiment.score_table(cfg, metrics, args.show_dir))
+    leave_gloo(cfg)
 
 
 if __name__ == '__main__':

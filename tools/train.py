@@ -49,7 +49,7 @@ def main() -> None:
     from mmengine.runner import Runner
 
     from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
-    from isic_mmdet.launch import launched
+    from isic_mmdet.launch import launched, leave_gloo
     from isic_mmdet.preflight import preflight
 
     cfg = load_config(args.config, args.cfg_options, args.data_root)
@@ -60,6 +60,7 @@ def main() -> None:
     preflight(cfg, ('train_dataloader', 'val_dataloader'))
     with launched(cfg, args.launcher):
         Runner.from_cfg(cfg).train()
+    leave_gloo(cfg)
 
 
 if __name__ == '__main__':
