@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from isic_mmdet.errors import InputError
 from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
 from isic_mmdet.metrics.lesion_metric import LesionMetric
+from isic_mmdet.report.losses import loss_curves
 from isic_mmdet.report.plots import iou_box_plot, training_curves
 from isic_mmdet.report.run_files import RULES, read_per_image, summary
 
@@ -21,9 +22,9 @@ class IoUReportHook(Hook):
 
     It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
     (both by `LesionMetric`, which gets folder and provenance from here) and
-    `plots/iou_box.png`. A validation also redraws `plots/training_curves.png` from
-    `scalars.json`. Checkpoints get the facts of their training, see `TrainingRecord`. Only the
-    main process writes.
+    `plots/iou_box.png`. A validation also redraws `plots/training_curves.png` and
+    `plots/losses.png` from `scalars.json`. Checkpoints get the facts of their training, see
+    `TrainingRecord`. Only the main process writes.
     """
 
     # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
@@ -99,6 +100,7 @@ def _redraw_curves(runner: Runner) -> None:
         return
     try:
         training_curves([scalars], work_dir / 'plots' / 'training_curves.png')
+        loss_curves([scalars], work_dir / 'plots' / 'losses.png')
     except InputError as error:
         # A log line cut short by a crash must not end the training that was resumed after it.
         runner.logger.warning(f'no training curves drawn: {error}')

@@ -1,10 +1,8 @@
 """Figures drawn from the files that a run leaves: box plot of the scores, curves of the training.
 
-Matplotlib is imported only when a figure is drawn, and used without pyplot, so that no window
-system and no global state is involved. Colours are those of Okabe and Ito (2008).
+Colours are those of Okabe and Ito (2008).
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
 from isic_mmdet.metrics.core import JACCARD_THRESHOLD
+from isic_mmdet.report.figures import new_figure, save_figure
 from isic_mmdet.report.run_files import (
     RULES,
     continued,
-    epoch_length,
     read_per_image,
     read_scalars,
     summary,
+    time_unit,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ SCORES = {
     'lesion/iou_max': ('IoU, best detection', '#E69F00'),
     'lesion/iou_thr65': ('thresholded Jaccard', '#009E73'),
 }
-DOTS_PER_INCH = 150
 
 
 def iou_box_plot(per_image: str | Path, out: str | Path) -> 'Figure':
@@ -63,7 +60,7 @@ def iou_box_plot(per_image: str | Path, out: str | Path) -> 'Figure':
         InputError: see `read_per_image`.
     """
     columns = read_per_image(per_image)
-    figure = _figure(8, 5)
+    figure = new_figure(8, 5)
     axes = figure.add_subplot()
     for position, rule in enumerate(RULES):
         _box(axes, position, columns[rule], RULE_COLOURS[rule])
@@ -84,7 +81,7 @@ def iou_box_plot(per_image: str | Path, out: str | Path) -> 'Figure':
     missed = int((columns['detections'] == 0).sum())
     axes.set_title(f'{images} images, {missed} without a detection (IoU 0)')
     axes.grid(axis='y', alpha=0.3)
-    _save(figure, out)
+    save_figure(figure, out)
     return figure
 
 
@@ -111,9 +108,8 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
         raise InputError(f'{names}: neither losses nor lesion scores; is it the log of a training?')
 
     # Losses are logged by iteration, the scores of an epoch-based training by epoch.
-    by_epoch = any('epoch' in record for record in training)
-    unit, length = ('epoch', epoch_length(training)) if by_epoch else ('iteration', 1)
-    figure = _figure(9, 4)
+    unit, length = time_unit(records)
+    figure = new_figure(9, 4)
     columns = bool(training) + bool(validation)
     all_axes = iter(figure.subplots(1, columns, squeeze=False, sharex=True)[0])
     if training:
@@ -128,7 +124,7 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
         axes.set(title=_best(validation, unit), xlabel=unit, ylabel='mean over images')
         axes.legend(fontsize=9)
     axes.set_xlim(left=0)  # both: they share it
-    _save(figure, out)
+    save_figure(figure, out)
     return figure
 
 
@@ -187,15 +183,3 @@ def _best(validation: Sequence[Mapping[str, Any]], unit: str) -> str:
         return 'validation scores'
     best = max(judged, key=lambda record: record['lesion/iou'])
     return f'validation scores (best IoU {best["lesion/iou"]:.3f}, {unit} {best["step"]})'
-
-
-def _figure(width: float, height: float) -> 'Figure':
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout='constrained')
-
-
-def _save(figure: 'Figure', path: str | Path) -> None:
-    png = io.BytesIO()
-    figure.savefig(png, format='png')
-    write_atomically(path, png.getvalue())

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
 
+# What stands before `loss`, `loss_mask` and so on in the log, and whose losses those are.
+LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
 RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
 
 
@@ -67,36 +69,52 @@ def continued(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of one training out of those of its resumed or repeated parts.
 
     When the iteration falls back, everything logged from that iteration on is void, the
-    validations in between too.
+    validations in between too. Losses carry the iteration, those of held-out images also; the
+    scores of a validation do not, and follow by their place in the log.
     """
     kept: list[dict[str, Any]] = []
-    latest = 0
+    latest: dict[str, int] = {}
     for record in records:
-        if 'loss' in record:
-            if record['step'] <= latest:
-                del kept[_first_from(kept, record['step']) :]
-            latest = record['step']
+        kind = _kind(record)
+        if kind is not None:
+            step = record['step']
+            # One step has a record of each kind.
+            if step < max(latest.values(), default=step) or step == latest.get(kind):
+                del kept[_first_void(kept, kind, step) :]
+                latest.clear()
+            latest[kind] = step
         kept.append(record)
     return kept
 
 
-def epoch_length(training: Sequence[Mapping[str, Any]]) -> float:
-    """Return the iterations of an epoch, which the log does not tell directly.
+def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
+    """Return the unit in which a training counts its time, and how many iterations it lasts.
 
-    Every epoch logs its first record after the same number of iterations. Of a single epoch only
-    the last logged iteration is known.
+    An epoch's iterations are not in the log: every epoch logs its first record after the same
+    number of iterations. Of a single epoch only the last logged iteration is known.
     """
     first_steps: dict[int, int] = {}
-    for record in training:
-        first_steps.setdefault(record['epoch'], record['step'])
+    for record in records:
+        if 'epoch' in record:
+            first_steps.setdefault(record['epoch'], record['step'])
+    if not first_steps:
+        return 'iteration', 1
     start, end = min(first_steps), max(first_steps)
     if start == end:
-        return training[-1]['step'] / start
-    return (first_steps[end] - first_steps[start]) / (end - start)
+        return 'epoch', max(record['step'] for record in records) / start
+    return 'epoch', (first_steps[end] - first_steps[start]) / (end - start)
 
 
-def _first_from(records: Sequence[Mapping[str, Any]], step: int) -> int:
-    """Return the index of the first loss at or after an iteration."""
+def _kind(record: Mapping[str, Any]) -> str | None:
+    """Return which images a record holds the losses of, None for one without losses."""
+    return next((prefix for prefix in LOSS_PREFIXES if f'{prefix}loss' in record), None)
+
+
+def _first_void(records: Sequence[Mapping[str, Any]], kind: str, step: int) -> int:
+    """Return the index of the first losses that those of `kind` at an iteration replace."""
     return next(
-        index for index, record in enumerate(records) if 'loss' in record and record['step'] >= step
+        index
+        for index, record in enumerate(records)
+        if (other := _kind(record)) is not None
+        and (record['step'] > step or (record['step'] == step and other == kind))
     )

@@ -55,7 +55,7 @@ def test_validation_leaves_scores_provenance_and_plots(make_runner):
     assert report['hardware']
     assert report['training']['weights'] == 'random'
 
-    for picture in ('plots/iou_box.png', 'plots/training_curves.png'):
+    for picture in ('plots/iou_box.png', 'plots/training_curves.png', 'plots/losses.png'):
         assert (work_dir / picture).read_bytes().startswith(b'\x89PNG')
 
 
