@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isic_mmdet.challenge.convert import prepare
 from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
+from isic_mmdet.challenge.images import FOREGROUND
 from isic_mmdet.challenge.report import format_report
 from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.cli import make_parser, run
@@ -47,6 +48,21 @@ def parse_args() -> argparse.Namespace:
         choices=('lesion', 'diagnosis'),
         help='one class, or benign and melanoma (default: diagnosis for 2017, else lesion)',
     )
+    parser.add_argument(
+        '--flip-copies',
+        action='store_true',
+        help='store each training and validation image also flipped vertically and horizontally,'
+        ' as further samples (the 2018 seed recipe)',
+    )
+    parser.add_argument(
+        '--foreground',
+        type=int,
+        default=FOREGROUND,
+        metavar='GREY',
+        help='mask pixels of this value (1 to 255) or more are lesion; with another one than the'
+        ' default, original_masks/ is written thresholded, so that scores use the same truth'
+        f" (default: {FOREGROUND}, the challenge's > {FOREGROUND - 1})",
+    )
     parser.add_argument('--workers', type=int, help='processes (default: all cores)')
     parser.add_argument(
         '--strict', action='store_true', help='end with an error on any fault in the data'
@@ -78,6 +94,8 @@ def main() -> None:
         seed=args.seed,
         resize=args.resize,
         classes=args.classes,
+        flip_copies=args.flip_copies,
+        foreground=args.foreground,
         workers=args.workers,
         strict=args.strict,
         duplicate_distance=args.duplicate_distance,

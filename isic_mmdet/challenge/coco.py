@@ -32,14 +32,14 @@ def coco_split(
 
     Args:
         info: goes into the file as it is.
-        records: the pairs of the split; they are written in the order of their ids.
+        records: the samples of the split; they are written in the order of their ids.
         labels: ISIC id to what is known besides the lesion.
         classes: `lesion` or `diagnosis`.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, record in enumerate(sorted(records, key=lambda record: record.isic_id), 1):
-        label = labels.get(record.isic_id, {})
+        label = labels.get(record.official_id, {})
         images.append(
             {
                 'id': number,

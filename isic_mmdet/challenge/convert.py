@@ -1,22 +1,23 @@
 """From official files to a prepared data set: the whole way, in the order in which it is gone."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from isic_mmdet.challenge.coco import CATEGORIES, coco_split
 from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.layouts import SPLITS, YEARS, Pair, official_counts
-from isic_mmdet.challenge.pairs import Record, pair_key
+from isic_mmdet.challenge.flips import FLIPPED_SPLITS, copy_ids, flip_jobs
+from isic_mmdet.challenge.images import FOREGROUND
+from isic_mmdet.challenge.jobs import finish_jobs
+from isic_mmdet.challenge.layouts import SPLITS, YEARS, official_counts
+from isic_mmdet.challenge.pairs import Record, convert_pair, pair_key
 from isic_mmdet.challenge.plan import Plan, make_plan
-from isic_mmdet.challenge.pool import available_cores, convert_pairs
+from isic_mmdet.challenge.pool import Job, available_cores
 from isic_mmdet.challenge.progress import Progress, remove_results
 from isic_mmdet.challenge.report import faults_summary, split_summary
-from isic_mmdet.challenge.resize import ResizeRule, parse_rule
-from isic_mmdet.challenge.sources import close_zips
+from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.challenge.splits import group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_json
@@ -31,6 +32,8 @@ def prepare(
     seed: int = 0,
     resize: str = 'none',
     classes: str | None = None,
+    flip_copies: bool = False,
+    foreground: int = FOREGROUND,
     workers: int | None = None,
     strict: bool = False,
     duplicate_distance: int = DEFAULT_DISTANCE,
@@ -50,6 +53,11 @@ def prepare(
         resize: `none`, `seed` or `max-side=N`.
         classes: `lesion` or `diagnosis` (benign and melanoma); None takes `diagnosis` for 2017
             and `lesion` for the others.
+        flip_copies: store each training and validation image also flipped vertically and
+            horizontally, as further samples. They take no part in the search for near-duplicates.
+        foreground: grey value from which on a mask pixel is lesion, 1 to 255. With another one
+            than the default, `original_masks` hold the thresholded masks instead of copies of
+            the files, so that scores (> 128) are computed against the same truth.
         workers: processes; None takes all cores. With more than one, the calling script has to
             be importable (`if __name__ == '__main__'`).
         strict: make every fault fatal, instead of leaving the pair out.
@@ -66,31 +74,55 @@ def prepare(
     rule = parse_rule(resize)
     classes = classes or ('diagnosis' if year == 2017 else 'lesion')
     workers = available_cores() if workers is None else workers
-    _check_arguments(year, classes, workers, duplicate_distance)
+    _check_arguments(year, classes, foreground, workers, duplicate_distance)
     out, split = Path(out), str(split)
     plan = make_plan(year, [Path(source) for source in sources], split, classes)
+    pair_jobs = [
+        Job(
+            isic_id,
+            pair_key(pair, rule, foreground),
+            partial(convert_pair, pair, rule, foreground, out),
+        )
+        for isic_id, pair in plan.pairs.items()
+    ]
     try:
-        records = _convert(plan, rule, out, year, workers, show_progress)
-        twins = _find_twins(records, duplicate_distance)
-        split_of = plan.split_of
-        if split_of is None:
-            split_of = split_by_ratio(group_ids(records, twins), seed)
-        split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
-        members = {
-            name: [records[i] for i in sorted(split_of) if split_of[i] == name] for name in SPLITS
-        }
+        with Progress(out, year) as progress:
+            remove_results(out)
+            finish = partial(finish_jobs, plan, progress, out, workers, show_progress)
+            records = finish(pair_jobs, 'pairs')
+            twins = _find_twins(records, duplicate_distance)
+            split_of = plan.split_of
+            if split_of is None:
+                split_of = split_by_ratio(group_ids(records, twins), seed)
+            split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
+            members = {
+                name: [records[i] for i in sorted(split_of) if split_of[i] == name]
+                for name in SPLITS
+            }
+            if flip_copies:
+                originals = [record for name in FLIPPED_SPLITS for record in members[name]]
+                copies = finish(flip_jobs(originals, out), 'flip copies')
+                for name in FLIPPED_SPLITS:
+                    members[name] += [
+                        copies[copy_id]
+                        for record in members[name]
+                        for copy_id in copy_ids(record.isic_id)
+                        if copy_id in copies
+                    ]
+            _note_more(plan, records, members, progress, out, foreground)
         is_usable = bool(members['train']) and not (strict and plan.faults)
         settings = {
             'split': split if split in {'official', 'ratio'} else 'id lists',
             'seed': seed,
             'resize': str(rule),
             'classes': classes,
+            'foreground': foreground,
         }
         report = {
             'year': year,
             'out': str(out),
             'sources': [str(source) for source in sources],
-            'options': {**settings, 'strict': strict},
+            'options': {**settings, 'flip_copies': flip_copies, 'strict': strict},
             'annotations_written': is_usable,
             'official_counts': official_counts(year) if split == 'official' else {},
             'splits': {
@@ -120,7 +152,7 @@ def prepare(
     return report
 
 
-def _check_arguments(year: int, classes: str, workers: int, distance: int) -> None:
+def _check_arguments(year: int, classes: str, foreground: int, workers: int, distance: int) -> None:
     faults = []
     if year not in YEARS:
         faults.append(f'year {year}: choose from {", ".join(map(str, YEARS))}')
@@ -128,6 +160,8 @@ def _check_arguments(year: int, classes: str, workers: int, distance: int) -> No
         faults.append(f'classes {classes!r}: choose from {", ".join(CATEGORIES)}')
     if year == 2016 and classes == 'diagnosis':
         faults.append('classes diagnosis: 2016 is prepared with the one class lesion only')
+    if not 1 <= foreground <= 255:
+        faults.append(f'foreground {foreground}: give a grey value from 1 to 255')
     if workers < 1:
         faults.append(f'workers {workers}: give at least 1')
     if not 0 <= distance <= HASH_BITS:
@@ -136,60 +170,26 @@ def _check_arguments(year: int, classes: str, workers: int, distance: int) -> No
         raise InputError('some settings do not fit', faults)
 
 
-def _convert(
-    plan: Plan, rule: ResizeRule, out: Path, year: int, workers: int, show_progress: bool
-) -> dict[str, Record]:
-    """Convert the pairs that an earlier run has not; return all records in id order.
-
-    What turns out to be wrong with a pair is added to the plan's faults.
-    """
-    failed: list[Fault] = []
-    with Progress(out, year) as progress:
-        remove_results(out)
-        todo = _unfinished(plan, progress.records, rule, out)
-        results = convert_pairs(todo, rule, out, workers)
-        total, done = len(plan.pairs), len(plan.pairs) - len(todo)
-        try:
-            for result in tqdm(
-                results, 'preparing', total, initial=done, unit='pair', disable=not show_progress
-            ):
-                if isinstance(result, Fault):
-                    failed.append(result)
-                else:
-                    progress.add(result)
-        finally:
-            results.close()
-            close_zips()
-        left_out = {fault.isic_id for fault in failed}
-        records = {i: progress.records[i] for i in plan.pairs if i not in left_out}
-    plan.faults += failed
+def _note_more(
+    plan: Plan,
+    records: dict[str, Record],
+    members: dict[str, list[Record]],
+    progress: Progress,
+    out: Path,
+    foreground: int,
+) -> None:
+    """Add to the plan what is known once everything is prepared."""
     plan.faults += [
         Fault(i, 'grey mask', f'{record.greys} pixels are neither 0 nor 255', left_out=False)
         for i, record in records.items()
         if record.greys
     ]
-    return records
-
-
-def _unfinished(plan: Plan, earlier: dict[str, Record], rule: ResizeRule, out: Path) -> list[Pair]:
-    """Return the pairs still to be done, and note what an earlier run left."""
-    todo, redone = [], 0
-    for isic_id, pair in plan.pairs.items():
-        record = earlier.get(isic_id)
-        if record is None:
-            todo.append(pair)
-        elif record.key != pair_key(pair, rule) or not record.files_are_there(out):
-            todo.append(pair)
-            redone += 1
-    if len(todo) < len(plan.pairs):
-        finished = len(plan.pairs) - len(todo)
-        plan.notes.append(f'{finished} pairs were finished by an earlier run and kept')
-    if redone:
-        plan.notes.append(f'{redone} pairs of an earlier run had another rule or source: redone')
-    unused = len(earlier.keys() - plan.pairs.keys())
+    used = {record.isic_id for chosen in members.values() for record in chosen}
+    unused = len(progress.records.keys() - plan.pairs.keys() - used)
     if unused:
         plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
-    return todo
+    if foreground != FOREGROUND:
+        plan.notes.append(f'original_masks hold 255 where the files hold {foreground} or more')
 
 
 def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, str, int]]:

@@ -21,8 +21,8 @@ from isic_mmdet.challenge.sources import SourceFile
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
-#: A mask pixel above this value is lesion, as in the challenge's own scoring.
-MASK_THRESHOLD = 128
+#: A mask pixel of this grey value or more is lesion: the challenge's own scoring asks for > 128.
+FOREGROUND = 129
 JPEG_QUALITY = 95
 
 _ORIENTATION_TAG = 0x0112
@@ -70,16 +70,17 @@ class DecodedMask:
     """A lesion mask.
 
     Attributes:
+        values: (H, W) uint8, the greys of the file.
         lesion: (H, W) bool.
-        data: the file as it was; of a mask with a palette, the same greys without it.
+        data: what to store: the file as it was, but without its palette if it has one, and with
+            another foreground than the challenge's, 255 for lesion and 0 elsewhere.
         greys: number of pixels that are neither 0 nor 255.
-        brightest: highest value in the file.
     """
 
+    values: npt.NDArray[np.uint8]
     lesion: npt.NDArray[np.bool_]
     data: bytes
     greys: int
-    brightest: int
 
 
 def decode_image(file: SourceFile) -> DecodedImage:
@@ -101,8 +102,12 @@ def decode_image(file: SourceFile) -> DecodedImage:
     return DecodedImage(np.asarray(upright.convert('RGB')), data, is_plain)
 
 
-def decode_mask(file: SourceFile) -> DecodedMask:
+def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     """Decode a mask of one 8-bit channel (or one bit, or a palette of greys).
+
+    Args:
+        file: the mask.
+        foreground: grey value from which on a pixel is lesion, 1 to 255.
 
     Raises:
         UnreadableError: as for images.
@@ -110,10 +115,14 @@ def decode_mask(file: SourceFile) -> DecodedMask:
     data, image = _load(file, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
-    if image.mode == 'P':
+    lesion = values >= foreground
+    if foreground != FOREGROUND:
+        # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
+        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
+    elif image.mode == 'P':
         # OpenCV, which reads the copy to score against, would see three channels.
-        data = cv2.imencode('.png', values)[1].tobytes()
-    return DecodedMask(values > MASK_THRESHOLD, data, greys, int(values.max()))
+        data = encode_png(values)
+    return DecodedMask(values, lesion, data, greys)
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -126,6 +135,11 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     ]
     _, encoded = cv2.imencode('.jpg', cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
     return encoded.tobytes()
+
+
+def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
+    """Encode an (H, W) uint8 mask without loss."""
+    return cv2.imencode('.png', values)[1].tobytes()
 
 
 def _load(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:

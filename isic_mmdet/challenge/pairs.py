@@ -12,7 +12,6 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.challenge.duplicates import difference_hash
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.images import (
-    MASK_THRESHOLD,
     UnreadableError,
     decode_image,
     decode_mask,
@@ -32,7 +31,8 @@ class Record:
 
     Attributes:
         isic_id: id of the image.
-        key: digest of the sources' identity and the rule; another key means another result.
+        key: digest of the sources' identity, the rule and the foreground; another key means
+            another result.
         height, width: size of the prepared image.
         original_height, original_width: size of the official mask.
         bbox: x, y, width, height of the box around the lesion.
@@ -43,6 +43,7 @@ class Record:
         greys: pixels of the official mask that are neither 0 nor 255.
         hash: difference hash of the official image.
         image_bytes, mask_bytes: sizes of the two prepared files.
+        copy_of: of a flipped copy, the id of its original; else empty.
     """
 
     isic_id: str
@@ -60,6 +61,12 @@ class Record:
     hash: str
     image_bytes: int
     mask_bytes: int
+    copy_of: str = ''
+
+    @property
+    def official_id(self) -> str:
+        """Id under which the challenge published the image, and under which labels are known."""
+        return self.copy_of or self.isic_id
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -87,18 +94,23 @@ def mask_path(isic_id: str) -> str:
     return f'original_masks/{isic_id}_segmentation.png'
 
 
-def pair_key(pair: Pair, rule: ResizeRule) -> str:
-    """Return a digest that changes when the pair's files, the rule or this program change."""
-    parts = (str(FORMAT), str(rule), pair.image.identity, pair.mask.identity)
-    return hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]
+def pair_key(pair: Pair, rule: ResizeRule, foreground: int) -> str:
+    """Return a digest that changes when the pair's files, the settings or this program change."""
+    return digest(FORMAT, rule, foreground, pair.image.identity, pair.mask.identity)
 
 
-def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
+def digest(*parts: object) -> str:
+    """Return 32 hexadecimal digits that change when the text of any part changes."""
+    return hashlib.sha256('|'.join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Record | Fault:
     """Decode, check, resize and write one pair.
 
     Args:
         pair: image and mask of the same id.
         rule: how large the prepared image becomes.
+        foreground: grey value from which on a mask pixel is lesion, 1 to 255.
         out: folder of the prepared data set.
 
     Returns:
@@ -112,7 +124,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
     except UnreadableError as error:
         return Fault(pair.isic_id, 'unreadable image', f'{pair.image}: {error}')
     try:
-        mask = decode_mask(pair.mask)
+        mask = decode_mask(pair.mask, foreground)
     except UnreadableError as error:
         return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}')
 
@@ -122,7 +134,8 @@ def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
         sizes = f'image {image_width} x {image_height}, mask {width} x {height} (width x height)'
         return Fault(pair.isic_id, 'size mismatch', f'{sizes}: {pair.mask}')
     if not mask.lesion.any():
-        detail = f'{pair.mask}: no pixel above {MASK_THRESHOLD}, the brightest is {mask.brightest}'
+        brightest = mask.values.max()
+        detail = f'{pair.mask}: no pixel of {foreground} or more, the brightest is {brightest}'
         return Fault(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
     lesion = resize_mask(mask.lesion, size)
@@ -136,17 +149,16 @@ def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
         jpeg = encode_jpeg(resize_image(image.pixels, size))
     write_atomically(out / image_path(pair.isic_id), jpeg)
     write_atomically(out / mask_path(pair.isic_id), mask.data)
-    encoded = coco_mask.encode(np.asfortranarray(lesion, dtype=np.uint8))
     return Record(
         isic_id=pair.isic_id,
-        key=pair_key(pair, rule),
+        key=pair_key(pair, rule, foreground),
         height=size[0],
         width=size[1],
         original_height=height,
         original_width=width,
         bbox=bounding_box(lesion),
         area=int(lesion.sum()),
-        counts=encoded['counts'].decode('ascii'),
+        counts=encode_lesion(lesion),
         share=round(float(mask.lesion.mean()), 6),
         touches_border=_touches_border(mask.lesion),
         greys=mask.greys,
@@ -154,6 +166,12 @@ def convert_pair(pair: Pair, rule: ResizeRule, out: Path) -> Record | Fault:
         image_bytes=len(jpeg),
         mask_bytes=len(mask.data),
     )
+
+
+def encode_lesion(lesion: npt.NDArray[np.bool_]) -> str:
+    """Return an (H, W) bool mask as COCO's compressed run lengths."""
+    encoded = coco_mask.encode(np.asfortranarray(lesion, dtype=np.uint8))
+    return encoded['counts'].decode('ascii')
 
 
 def bounding_box(mask: npt.NDArray[np.bool_]) -> list[int]:

@@ -1,22 +1,35 @@
-"""Pairs converted on all cores."""
+"""Pairs converted, and copies made of them, on all cores."""
 
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from dataclasses import dataclass
 
 import cv2
 
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.layouts import Pair
-from isic_mmdet.challenge.pairs import Record, convert_pair
-from isic_mmdet.challenge.resize import ResizeRule
+from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sample to be made.
+
+    Attributes:
+        isic_id: id that its record will have.
+        key: key that its record will have.
+        run: makes it; has to be picklable.
+    """
+
+    isic_id: str
+    key: str
+    run: Callable[[], Record | Fault]
 
 
 def available_cores() -> int:
@@ -26,36 +39,30 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def convert_pairs(
-    pairs: Sequence[Pair], rule: ResizeRule, out: Path, workers: int
-) -> Generator[Record | Fault, None, None]:
-    """Convert pairs and give each result as it is finished, in no particular order.
+def run_jobs(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
+    """Run jobs and give each result as it is finished, in no particular order.
 
     Args:
-        pairs: what to convert.
-        rule: how large the prepared images become.
-        out: folder of the prepared data set.
+        jobs: what to do.
         workers: number of processes; with 1 the work is done in this one.
 
     Raises:
         InputError: a worker was killed.
-        OSError: `out` cannot be written to.
+        OSError: the prepared data set cannot be written to.
     """
-    if workers == 1 or len(pairs) < 2:
-        for pair in pairs:
-            yield convert_pair(pair, rule, out)
+    if workers == 1 or len(jobs) < 2:
+        for job in jobs:
+            yield job.run()
     else:
-        yield from _convert_in_pool(pairs, rule, out, min(workers, len(pairs)))
+        yield from _run_in_pool(jobs, min(workers, len(jobs)))
 
 
-def _convert_in_pool(
-    pairs: Sequence[Pair], rule: ResizeRule, out: Path, workers: int
-) -> Generator[Record | Fault, None, None]:
+def _run_in_pool(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
     # Spawned workers behave alike on every system and inherit no locked state from threads.
     context = multiprocessing.get_context('spawn')
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
-        futures = [executor.submit(convert_pair, pair, rule, out) for pair in pairs]
+        futures = [executor.submit(job.run) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:

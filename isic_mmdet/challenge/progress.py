@@ -13,7 +13,7 @@ _FOLDER = '.prepare'
 
 
 class Progress:
-    """The records in `OUT/.prepare/records.jsonl`, one line for each finished pair.
+    """The records in `OUT/.prepare/records.jsonl`, one line for each finished pair or copy.
 
     Lines are appended as pairs are finished, so a killed run loses at most those in work; a last
     line that was cut off is passed over.
@@ -61,7 +61,7 @@ class Progress:
         return self
 
     def add(self, record: Record) -> None:
-        """Note that a pair is finished."""
+        """Note that a pair or copy is finished."""
         self.records[record.isic_id] = record
         self._file.write(json.dumps(record.as_dict()) + '\n')
         self._file.flush()

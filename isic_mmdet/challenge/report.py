@@ -18,22 +18,25 @@ def split_summary(
     """Return counts, sizes and lesion shares of one split.
 
     Args:
-        records: the pairs of the split, at least one.
+        records: the samples of the split, at least one.
         labels: ISIC id to what is known besides the lesion.
         classes: `lesion` or `diagnosis`.
 
     Returns:
-        `images`, `classes`, `diagnoses` (where known), `official_size` and `prepared_size`
-        (`[width, height]` of the smallest, the median and the largest image by area),
-        `lesion_share` (the same three, of the official area), `touching_border`, `grey_masks`.
+        `images`, `flip_copies` (how many of these are copies), `classes`, `diagnoses` (where
+        known), `official_size` and `prepared_size` (`[width, height]` of the smallest, the median
+        and the largest image by area), `lesion_share` (the same three, of the official area),
+        `touching_border`, `grey_masks`.
     """
     names = CATEGORIES[classes]
-    found = Counter(names[category_of(classes, labels.get(r.isic_id, {})) - 1] for r in records)
-    diagnoses = Counter(labels.get(r.isic_id, {}).get('diagnosis', 'unknown') for r in records)
+    known = [labels.get(record.official_id, {}) for record in records]
+    found = Counter(names[category_of(classes, label) - 1] for label in known)
+    diagnoses = Counter(label.get('diagnosis', 'unknown') for label in known)
     shares = sorted(record.share for record in records)
     official = [(r.original_width, r.original_height) for r in records]
     return {
         'images': len(records),
+        'flip_copies': sum(bool(record.copy_of) for record in records),
         'classes': {name: found[name] for name in names},
         'diagnoses': dict(sorted(diagnoses.items())),
         'official_size': _spread_of_sizes(official),
@@ -69,7 +72,8 @@ def format_report(report: dict[str, Any]) -> str:
     options = report['options']
     lines = [
         f'ISIC {report["year"]} prepared in {report["out"]}: split {options["split"]},'
-        f' resize {options["resize"]}, classes {options["classes"]}',
+        f' resize {options["resize"]}, classes {options["classes"]},'
+        f' lesion from grey {options["foreground"]}',
         '',
         *_table(report['splits'], report['official_counts']),
         '',
@@ -106,6 +110,8 @@ def _table(splits: dict[str, dict[str, Any]], official: dict[str, int]) -> list[
 
     summaries = list(splits.values())
     add('images', [str(summary['images']) for summary in summaries])
+    if any(summary['flip_copies'] for summary in summaries):
+        add('  of them flip copies', [str(summary['flip_copies']) for summary in summaries])
     if official:
         add('published', [str(official[split]) for split in splits])
     for key, title in (('classes', ''), ('diagnoses', 'diagnosis ')):

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from official_files import FOLDERS, Official, isic, jpeg, lesion, picture, png
+from PIL import Image
 from pycocotools.coco import COCO
 
-from isic_mmdet.challenge import pool
+from isic_mmdet.challenge import convert
 from isic_mmdet.challenge.convert import prepare as prepare_with_bar
 from isic_mmdet.challenge.report import format_report
 from isic_mmdet.errors import InputError
@@ -265,8 +266,8 @@ def test_a_finished_image_is_not_decoded_again(
         done.append(pair.isic_id)
         return original(pair, *rest)
 
-    original = pool.convert_pair
-    monkeypatch.setattr(pool, 'convert_pair', convert_pair)
+    original = convert.convert_pair
+    monkeypatch.setattr(convert, 'convert_pair', convert_pair)
     report = prepare(2018, [official.root], out)
     assert done == []
     assert report['notes'] == ['13 pairs were finished by an earlier run and kept']
@@ -283,6 +284,38 @@ def test_a_finished_image_is_not_decoded_again(
     assert len(done) == 13
     assert any('13 pairs of an earlier run had another rule' in note for note in report['notes'])
     assert {image['width'] for image in images_of(out, 'train')} == {40}
+
+
+def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path) -> None:
+    mask = lesion()
+    mask[25:35] -= mask[25:35] // 4  # 192: lesion for the challenge, not for the seed
+    official.add(1, mask=png(mask))
+    out = tmp_path / 'out'
+    stored = out / f'original_masks/{isic(1)}_segmentation.png'
+    areas, reports = [], []
+    for foreground in (129, 255, 129):
+        report = prepare(2018, [official.root], out, foreground=foreground)
+        coco = COCO(out / 'annotations/train.json')
+        areas.append(coco.imgToAnns[1][0]['area'])
+        reports.append(report)
+        expected = mask >= foreground
+        assert np.array_equal(coco.annToMask(coco.imgToAnns[1][0]) > 0, expected)
+        assert np.array_equal(np.asarray(Image.open(stored)) > 128, expected)
+        assert coco.dataset['info']['foreground'] == foreground
+        assert report['options']['foreground'] == foreground
+        assert fault_kinds(report) == {'grey mask': 1}
+        assert f'lesion from grey {foreground}' in format_report(report)
+    assert areas[0] == areas[2] > areas[1]
+    assert stored.read_bytes() == official.mask_path(1).read_bytes()
+    assert any('13 pairs of an earlier run had another' in note for note in reports[1]['notes'])
+    notes = ['original_masks hold 255' in str(report['notes']) for report in reports]
+    assert notes == [False, True, False]
+
+
+@pytest.mark.parametrize('foreground', [-1, 0, 256])
+def test_a_foreground_that_is_no_grey_value(tmp_path: Path, foreground: int) -> None:
+    with pytest.raises(InputError, match=f'foreground {foreground}: give a grey value from 1'):
+        prepare(2018, [], tmp_path, foreground=foreground)
 
 
 def test_a_smaller_selection_leaves_no_stale_annotations(
@@ -302,7 +335,7 @@ def test_an_interrupted_run_leaves_no_annotations(
     out = tmp_path / 'out'
     prepare(2018, [official.root], out)
     fresh = annotation_bytes(out)
-    original, calls = pool.convert_pair, []
+    original, calls = convert.convert_pair, []
 
     def interrupted(*args):
         calls.append(args)
@@ -310,7 +343,7 @@ def test_an_interrupted_run_leaves_no_annotations(
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(pool, 'convert_pair', interrupted)
+    monkeypatch.setattr(convert, 'convert_pair', interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare(2018, [official.root], out, resize='max-side=40')
     assert not list((out / 'annotations').iterdir())
@@ -339,8 +372,10 @@ def test_a_full_disk_is_the_users_fault(
 
 def test_unfitting_settings_come_all_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        prepare(2015, [], tmp_path, classes='nevus', workers=0, duplicate_distance=300)
-    assert len(caught.value.faults) == 4
+        prepare(
+            2015, [], tmp_path, classes='nevus', workers=0, duplicate_distance=300, foreground=0
+        )
+    assert len(caught.value.faults) == 5
 
 
 @pytest.mark.shared_data

@@ -135,7 +135,24 @@ def test_mask_threshold_and_greys(source) -> None:
     mask = decode_mask(source(png(values), 'mask.png'))
     assert mask.lesion.tolist() == [[False] * 4, [True] * 4]
     assert mask.greys == 6
-    assert mask.brightest == 255
+    assert np.array_equal(mask.values, values)
+
+
+@pytest.mark.parametrize('foreground', [1, 128, 129, 130, 255])
+def test_foreground_and_the_copy_to_score_against(source, tmp_path, foreground: int) -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    data = png(values)
+    mask = decode_mask(source(data, 'mask.png'), foreground)
+    assert np.array_equal(mask.lesion, values.astype(int) >= foreground)
+    assert mask.greys == 254
+    copy = tmp_path / 'copy.png'
+    copy.write_bytes(mask.data)
+    assert np.array_equal(read_mask(copy), mask.lesion)  # as it is scored: > 128
+    if foreground == 129:
+        assert mask.data == data
+    else:
+        stored = np.asarray(Image.open(copy))
+        assert np.array_equal(stored, np.where(values.astype(int) >= foreground, 255, 0))
 
 
 def test_masks_of_one_bit_and_of_a_palette(source, tmp_path) -> None:

@@ -15,10 +15,10 @@ from isic_mmdet.challenge.pairs import Record, convert_pair, pair_key
 from isic_mmdet.challenge.resize import parse_rule
 
 
-def convert(official: Official, rule: str = 'none') -> Record | Fault:
+def convert(official: Official, rule: str = 'none', foreground: int = 129) -> Record | Fault:
     pairs, _ = find_pairs(scan(official.year, [official.root]))
     (pair,) = pairs.values()
-    return convert_pair(pair, parse_rule(rule), official.root / 'out')
+    return convert_pair(pair, parse_rule(rule), foreground, official.root / 'out')
 
 
 @pytest.fixture
@@ -117,17 +117,50 @@ def test_each_fault(
     assert not (official.root / 'out').exists()
 
 
+def test_only_the_asked_greys_are_lesion(official: Official) -> None:
+    mask = lesion(hole=True)
+    mask[20:30] //= 2
+    mask[5:8, 70:74] = 254
+    official.add(1, mask=png(mask))
+    for foreground in (100, 129, 255):
+        record = convert(official, foreground=foreground)
+        expected = mask.astype(int) >= foreground
+        assert np.array_equal(decoded(record), expected)
+        assert record.area == expected.sum()
+        assert record.share == pytest.approx(expected.mean(), abs=1e-6)
+        assert record.bbox == list(cv2.boundingRect(expected.astype(np.uint8)))
+        assert record.greys == ((mask > 0) & (mask < 255)).sum()
+        copy = Image.open(official.root / 'out/original_masks/ISIC_0000001_segmentation.png')
+        assert np.array_equal(np.asarray(copy) > 128, expected)
+    official.add(1, mask=png(np.minimum(mask, 254)))
+    fault = convert(official, foreground=255)
+    assert fault.kind == 'empty mask'
+    assert 'no pixel of 255 or more, the brightest is 254' in fault.detail
+
+
 def test_the_key_changes_with_rule_and_files(official: Official) -> None:
     official.add(1)
 
-    def key(rule: str) -> str:
+    def key(rule: str, foreground: int = 129) -> str:
         pairs, _ = find_pairs(scan(2018, [official.root]))
-        return pair_key(pairs[isic(1)], parse_rule(rule))
+        return pair_key(pairs[isic(1)], parse_rule(rule), foreground)
 
     first = key('none')
     assert key('none') == first
     official.mask_path(1).write_bytes(png(lesion(hole=True)))
-    assert len({first, key('none'), key('seed'), key('max-side=5'), key('max-side=6')}) == 5
+    assert (
+        len(
+            {
+                first,
+                key('none'),
+                key('seed'),
+                key('max-side=5'),
+                key('max-side=6'),
+                key('none', 255),
+            }
+        )
+        == 6
+    )
 
 
 def test_a_cut_or_missing_file_is_noticed(official: Official) -> None:

@@ -1,13 +1,15 @@
 import multiprocessing
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from official_files import Official, isic, lesion, png
 
 from isic_mmdet.challenge.layouts import Pair, find_pairs, scan
-from isic_mmdet.challenge.pool import available_cores, convert_pairs
+from isic_mmdet.challenge.pairs import convert_pair
+from isic_mmdet.challenge.pool import Job, available_cores, run_jobs
 from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.errors import InputError
 
@@ -22,15 +24,19 @@ def pairs(tmp_path: Path) -> list[Pair]:
     return list(find_pairs(scan(2018, [official.root]))[0].values())
 
 
+def jobs(pairs: list[Pair], out: Path) -> list[Job]:
+    return [Job(pair.isic_id, '', partial(convert_pair, pair, NONE, 129, out)) for pair in pairs]
+
+
 def test_two_processes_give_what_one_gives(pairs: list[Pair], tmp_path: Path) -> None:
-    one = list(convert_pairs(pairs, NONE, tmp_path / 'one', 1))
-    two = list(convert_pairs(pairs, NONE, tmp_path / 'two', 2))
+    one = list(run_jobs(jobs(pairs, tmp_path / 'one'), 1))
+    two = list(run_jobs(jobs(pairs, tmp_path / 'two'), 2))
     assert sorted(two, key=lambda result: result.isic_id) == one
     assert [result.isic_id for result in one] == [isic(number) for number in range(1, 7)]
 
 
 def test_a_killed_worker_is_one_message(pairs: list[Pair], tmp_path: Path) -> None:
-    results = convert_pairs(pairs * 400, NONE, tmp_path / 'out', 2)
+    results = run_jobs(jobs(pairs * 400, tmp_path / 'out'), 2)
     next(results)
     worker = multiprocessing.active_children()[0]
     os.kill(worker.pid, signal.SIGKILL)
@@ -40,7 +46,7 @@ def test_a_killed_worker_is_one_message(pairs: list[Pair], tmp_path: Path) -> No
 
 def test_stopping_early_ends_the_workers(pairs: list[Pair], tmp_path: Path) -> None:
     before = set(multiprocessing.active_children())
-    results = convert_pairs(pairs * 400, NONE, tmp_path / 'out', 2)
+    results = run_jobs(jobs(pairs * 400, tmp_path / 'out'), 2)
     next(results)
     results.close()
     assert set(multiprocessing.active_children()) <= before

@@ -15,7 +15,7 @@ def records(tmp_path: Path) -> list[Record]:
     official = Official(tmp_path / 'raw')
     official.add(1, 2, 3)
     pairs, _ = find_pairs(scan(2018, [official.root]))
-    return [convert_pair(pair, parse_rule('none'), tmp_path / 'x') for pair in pairs.values()]
+    return [convert_pair(pair, parse_rule('none'), 129, tmp_path / 'x') for pair in pairs.values()]
 
 
 def test_records_are_there_again(tmp_path: Path, records: list[Record]) -> None:

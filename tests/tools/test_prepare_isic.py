@@ -76,6 +76,25 @@ def test_prepares_and_shows_a_table(tool: Tool, raw: Path, tmp_path: Path) -> No
     assert report['options']['resize'] == 'max-side=32'
 
 
+def test_flip_copies_and_foreground(tool: Tool, raw: Path, tmp_path: Path) -> None:
+    done = tool(
+        *('2018', '--src', 'raw', '--out', 'out', '--workers', '1'),
+        *('--flip-copies', '--foreground', '255'),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {line[:22].strip(): line[22:].split() for line in done.stdout.splitlines()}
+    assert rows['images'] == ['12', '2']
+    assert rows['of them flip copies'] == ['8', '0']
+    assert '8/8' in done.stderr  # the progress bar of the copies
+    assert 'lesion from grey 255' in done.stdout
+    report = json.loads((tmp_path / 'out/prepare_report.json').read_text())
+    assert (report['options']['flip_copies'], report['options']['foreground']) == (True, 255)
+    wrong = tool('2018', '--src', 'raw', '--out', 'out', '--foreground', '256')
+    assert wrong.returncode == 1
+    assert 'foreground 256: give a grey value from 1 to 255' in wrong.stderr
+    assert 'Traceback' not in wrong.stderr
+
+
 def test_faults_end_with_1_under_strict_only(tool: Tool, raw: Path, tmp_path: Path) -> None:
     (raw / 'ISIC2018_Task1_Training_GroundTruth/ISIC_0000002_segmentation.png').unlink()
     lenient = tool('2018', '--src', 'raw', '--out', 'out', '--workers', '1')
