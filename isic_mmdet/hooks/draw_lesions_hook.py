@@ -1,4 +1,4 @@
-"""Pictures of a test: the true and the predicted contour of every image, side by side."""
+"""Pictures of a test: truth and prediction of every image, side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_atomically
 from isic_mmdet.metrics.image_row import image_row
 from isic_mmdet.metrics.mask_io import read_mask
+from isic_mmdet.report.diagnosis_panel import diagnosis_panel
 from isic_mmdet.report.panels import lesion_panel
 
 # Full colour resolution: the default halves it, which smears thin coloured lines.
@@ -32,7 +33,8 @@ class DrawLesionsHook(Hook):
     """Writes `<show_dir>/<isic_id>.jpg` for every tested image.
 
     Truth is the official mask file, the prediction is the detection with the highest score, and
-    the IoU is that of `LesionMetric`. In a distributed test every process writes its own images.
+    the IoU is that of `LesionMetric`. For data of several classes boxes and classes are drawn
+    too. In a distributed test every process writes its own images.
 
     Args:
         show_dir: folder for the pictures; made when needed.
@@ -78,16 +80,13 @@ def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
     if image is None:
         raise InputError(f'{sample.img_path}: cannot be read as an image; prepare the data again')
     row = image_row(sample.to_dict(), classes)
+    truth = read_mask(sample.original_mask)
     found = sample.pred_instances
-    mask = found.masks[int(found.scores.argmax())].cpu().numpy() if row['detections'] else None
-    several = len(classes) > 1
-    return lesion_panel(
-        image,
-        read_mask(sample.original_mask),
-        mask,
-        row['score'],
-        row['iou'],
-        label=row['label'] if several else None,
-        predicted_label=row['predicted_label'] if several else None,
-        name=row['image_id'],
-    )
+    mask = box = None
+    if row['detections']:
+        top = int(found.scores.argmax())
+        mask, box = (values[top].cpu().numpy() for values in (found.masks, found.bboxes))
+    facts = dict(score=row['score'], iou=row['iou'], name=row['image_id'])
+    if len(classes) == 1:
+        return lesion_panel(image, truth, mask, **facts)
+    return diagnosis_panel(image, truth, row['label'], mask, box, row['predicted_label'], **facts)

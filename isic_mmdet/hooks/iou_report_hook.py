@@ -11,8 +11,10 @@ from mmengine.runner import Runner
 from isic_mmdet.errors import InputError
 from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
 from isic_mmdet.metrics.lesion_metric import LesionMetric
+from isic_mmdet.report.confusion import confusion_plot
 from isic_mmdet.report.losses import loss_curves
 from isic_mmdet.report.plots import iou_box_plot, training_curves
+from isic_mmdet.report.results_table import read_reports
 from isic_mmdet.report.run_files import RULES, read_per_image, summary
 
 
@@ -22,9 +24,9 @@ class IoUReportHook(Hook):
 
     It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
     (both by `LesionMetric`, which gets folder and provenance from here) and
-    `plots/iou_box.png`. A validation also redraws `plots/training_curves.png` and
-    `plots/losses.png` from `scalars.json`. Checkpoints get the facts of their training, see
-    `TrainingRecord`. Only the main process writes.
+    `plots/iou_box.png`, on two-class data `plots/confusion_matrix.png` too. A validation also
+    redraws `plots/training_curves.png` and `plots/losses.png` from `scalars.json`. Checkpoints
+    get the facts of their training, see `TrainingRecord`. Only the main process writes.
     """
 
     # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
@@ -82,8 +84,11 @@ def _lesion_metric(loop: Any) -> LesionMetric:
 
 
 def _report_scores(runner: Runner) -> None:
-    """Draw the box plot of an evaluation and log its quartiles."""
+    """Draw the plots of an evaluation and log its quartiles."""
     folder = Path(runner.work_dir)
+    metrics = folder / 'metrics.json'
+    if 'confusion_matrix' in read_reports([metrics])[0]:
+        confusion_plot(metrics, folder / 'plots' / 'confusion_matrix.png')
     per_image = folder / 'per_image.csv'
     iou_box_plot(per_image, folder / 'plots' / 'iou_box.png')
     columns = read_per_image(per_image)

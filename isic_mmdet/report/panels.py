@@ -37,8 +37,6 @@ def lesion_panel(
     prediction: np.ndarray | None,
     score: float | None,
     iou: float,
-    label: str | None = None,
-    predicted_label: str | None = None,
     height: int = 512,
     name: str = '',
 ) -> np.ndarray:
@@ -50,18 +48,15 @@ def lesion_panel(
         prediction: the same for the predicted mask, or None where nothing was detected.
         score: confidence of the detection in [0, 1], or None where nothing was detected.
         iou: Jaccard index of the two masks in [0, 1], as the metrics report it.
-        label: true class, when there are several.
-        predicted_label: predicted class, when there are several.
         height: at which the image is shown, in pixels; header and legend come on top of it.
         name: what the header calls the image, such as the ISIC id.
 
     Returns:
         (H', W', 3) uint8, BGR. The right picture repeats the truth as a thin line.
     """
-    size = (max(1, round(image.shape[1] * height / image.shape[0])), height)
-    shrinking = height < image.shape[0]
-    left = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    left = shown_at(image, height)
     right = left.copy()
+    width = left.shape[1]
     thick = max(2, round(height / 150))
     thin = max(1, round(thick * 0.6))
     text = max(12, height // 19)
@@ -71,34 +66,25 @@ def lesion_panel(
     verdict = f'IoU {iou:.3f}'
     if prediction is None:
         verdict = f'no detection, {verdict}'
-        predicted_label = None if label is None else 'none'
     else:
         draw_contours(right, prediction, PREDICTION, thick)
         if score is not None:
             verdict = f'{verdict}, score {score:.2f}'
-
-    headers = [[name], [verdict]]
-    if label is not None or predicted_label is not None:
-        headers[0].append(f'truth: {label or "unknown"}')
-        headers[1].append(f'prediction: {predicted_label or "unknown"}')
     legends = [[(TRUTH, thick)], [(TRUTH, thin)]]
     if prediction is not None:
         legends[1].insert(0, (PREDICTION, thick))
     halves = [
-        np.vstack(
-            [
-                *(
-                    _caption(line, size[0], text, TEXT if row == 0 else FAINT_TEXT)
-                    for row, line in enumerate(lines)
-                ),
-                picture,
-                _legend(entries, size[0], text),
-            ]
-        )
-        for picture, lines, entries in zip((left, right), headers, legends, strict=True)
+        np.vstack([caption(line, width, text, TEXT), picture, _legend(entries, width, text)])
+        for picture, line, entries in zip((left, right), (name, verdict), legends, strict=True)
     ]
-    gap = np.full((halves[0].shape[0], max(2, height // 64), 3), BACKGROUND, np.uint8)
-    return np.hstack([halves[0], gap, halves[1]])
+    return side_by_side(halves, gap=max(2, height // 64))
+
+
+def shown_at(image: np.ndarray, height: int) -> np.ndarray:
+    """Return a copy of an image brought to a height in pixels; its shape is kept."""
+    size = (max(1, round(image.shape[1] * height / image.shape[0])), height)
+    shrinking = height < image.shape[0]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
 
 
 def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: int) -> None:
@@ -113,10 +99,17 @@ def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: 
     shown = resize_mask(mask > 0, *image.shape[:2]).astype(np.uint8)
     found, _ = cv2.findContours(shown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if width > 1:
-        cv2.drawContours(image, found, -1, style.outline, _outlined(width), cv2.LINE_AA)
+        cv2.drawContours(image, found, -1, style.outline, outlined(width), cv2.LINE_AA)
     # A smoothed line one pixel wide would nowhere have its full colour.
     smooth = cv2.LINE_AA if width > 1 else cv2.LINE_8
     cv2.drawContours(image, found, -1, style.colour, width, smooth)
+
+
+def side_by_side(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
+    """Join (H, W, 3) images of one height from left to right, with gaps of so many pixels."""
+    strip = np.full((pictures[0].shape[0], gap, 3), BACKGROUND, np.uint8)
+    joined = [part for picture in pictures for part in (picture, strip)]
+    return np.hstack(joined[:-1])
 
 
 def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
@@ -147,12 +140,12 @@ def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
     return sheet
 
 
-def _outlined(width: int) -> int:
+def outlined(width: int) -> int:
     """Return the width of a line together with its outline."""
     return width + 2 * max(1, round(width / 4))
 
 
-def _caption(line: str, width: int, text: int, colour: tuple[int, int, int]) -> np.ndarray:
+def caption(line: str, width: int, text: int, colour: tuple[int, int, int]) -> np.ndarray:
     """Return a (1.5 text, width, 3) strip with one line of text, shrunk to fit."""
     strip = np.full((round(1.5 * text), width, 3), BACKGROUND, np.uint8)
     _put_text(strip, line, text // 3, width - text // 3, text, colour)
@@ -170,7 +163,7 @@ def _legend(entries: Sequence[tuple[LineStyle, int]], width: int, text: int) -> 
         strip[middle - text // 2 : middle + text // 2, sample] = 128
         ends = (left, middle), (left + 2 * text - 1, middle)
         if line > 1:
-            cv2.line(strip, *ends, style.outline, _outlined(line))
+            cv2.line(strip, *ends, style.outline, outlined(line))
         cv2.line(strip, *ends, style.colour, line)
         left = _put_text(
             strip, style.name, left + round(2.3 * text), width, round(0.8 * text), FAINT_TEXT

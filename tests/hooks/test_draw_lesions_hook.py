@@ -46,24 +46,46 @@ def test_every_image_gets_a_picture_of_truth_and_top_detection(tested):
             assert (prediction.min(), prediction.max()) == pytest.approx(shifted, abs=0.8)
 
 
-def test_score_and_iou_shown_are_those_of_the_metric(tested, monkeypatch):
+def spy_on(monkeypatch, name):
+    """Replace a drawing function of the hook; return the list of (arguments, names) it collects."""
     calls = []
 
     def spy(*arguments, **names):
-        calls.append((*arguments[3:5], names))
+        calls.append((arguments, names))
         return np.zeros((8, 8, 3), np.uint8)
 
-    monkeypatch.setattr('isic_mmdet.hooks.draw_lesions_hook.lesion_panel', spy)
-    tested()
-    assert [score for score, *_ in calls] == [0.75, 0.75, 0.75, 0.75, None]
-    expected = [(20 - shift) / (20 + shift) for shift in (0, 4, 8, 12)] + [0]
-    assert [iou for _, iou, _ in calls] == pytest.approx(expected)
-    assert calls[1][2] == {'label': None, 'predicted_label': None, 'name': 'ISIC_9000001'}
+    monkeypatch.setattr(f'isic_mmdet.hooks.draw_lesions_hook.{name}', spy)
+    return calls
 
-    calls.clear()
+
+EXPECTED_IOUS = [(20 - shift) / (20 + shift) for shift in (0, 4, 8, 12)] + [0]
+
+
+def test_score_and_iou_shown_are_those_of_the_metric(tested, monkeypatch):
+    calls = spy_on(monkeypatch, 'lesion_panel')
+    tested()
+    assert [names['score'] for _, names in calls] == [0.75, 0.75, 0.75, 0.75, None]
+    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
+    assert calls[1][1]['name'] == 'ISIC_9000001'
+
+
+def test_several_classes_are_drawn_with_box_and_class(tested, monkeypatch):
+    calls = spy_on(monkeypatch, 'diagnosis_panel')
     tested(classes=('benign', 'melanoma'))
-    labels = [(names['label'], names['predicted_label']) for _, _, names in calls]
-    assert labels == [('melanoma', 'benign')] * 4 + [('melanoma', None)]
+    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
+    for (_, truth, label, mask, box, predicted, *_), names in calls[:4]:
+        assert (label, predicted, names['score']) == ('melanoma', 'benign', 0.75)
+        assert truth.shape == (120, 160)
+        assert mask.shape == (60, 80)
+        assert box.shape == (4,)
+    (_, _, label, mask, box, predicted), names = calls[4]
+    assert (label, mask, box, predicted, names['score']) == ('melanoma', None, None, None, None)
+
+
+def test_panels_of_several_classes_are_written(tested):
+    paths = tested(classes=('benign', 'melanoma'))
+    for path in paths:
+        assert cv2.imread(str(path)).shape[1] == 4 * 512 + 3 * 6
 
 
 @pytest.mark.parametrize(('limit', 'number'), [(0, 0), (3, 3), (9, 5)])

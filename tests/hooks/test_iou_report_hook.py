@@ -59,6 +59,14 @@ def test_validation_leaves_scores_provenance_and_plots(make_runner):
         assert (work_dir / picture).read_bytes().startswith(b'\x89PNG')
 
 
+@pytest.mark.parametrize('classes', [('lesion',), ('benign', 'melanoma')])
+def test_confusion_matrix_is_drawn_where_there_is_one(make_runner, classes):
+    runner = make_runner(HOOKS, classes=classes)
+    runner.test()
+    drawn = (Path(runner.work_dir) / 'plots' / 'confusion_matrix.png').is_file()
+    assert drawn == (len(classes) == 2)
+
+
 def test_quartiles_in_the_log_are_numpys(make_runner):
     runner = make_runner(HOOKS)
     runner.test()

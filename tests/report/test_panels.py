@@ -29,9 +29,9 @@ def pixels(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     return np.argwhere((image == colour).all(axis=2))
 
 
-def halves(panel: np.ndarray, rows: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def halves(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the two pictures of a panel of square images, without header and legend."""
-    top = rows * round(1.5 * max(12, HEIGHT // 19))
+    top = round(1.5 * max(12, HEIGHT // 19))
     picture = panel[top : top + HEIGHT]
     return picture[:, :HEIGHT], picture[:, -HEIGHT:]
 
@@ -83,14 +83,6 @@ def test_header_and_legend_have_text():
         assert (strip.max(axis=2) > 150).sum() > 50
     nameless = panel(name='')
     assert (nameless[:18, :HEIGHT] == BACKGROUND).all()
-
-
-def test_classes_get_a_line_of_their_own():
-    plain = panel()
-    several = panel(label='melanoma', predicted_label='benign')
-    assert several.shape[0] == plain.shape[0] + 18
-    assert several.shape[1] == plain.shape[1]
-    np.testing.assert_array_equal(halves(several, rows=2)[0], halves(plain)[0])
 
 
 @pytest.mark.parametrize('shape', [(50, 80), (400, 300), (1000, 1500)])

@@ -1,0 +1,75 @@
+"""The confusion matrix: the numbers of the file, in their places."""
+
+import json
+
+import cv2
+import pytest
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.report.confusion import confusion_plot
+
+REPORT = {
+    'metrics': {
+        'lesion/iou': 0.75,
+        'melanoma/precision': 0.43396,
+        'melanoma/recall': 0.76667,
+        'melanoma/f1': 0.5542,
+        'melanoma/average_precision': None,
+        'melanoma/auc': 0.81,
+    },
+    'images': 150,
+    'confusion_matrix': {'classes': ['not melanoma', 'melanoma'], 'counts': [[90, 30], [7, 23]]},
+}
+
+
+def write(path, **changes):
+    path.write_text(json.dumps(REPORT | changes))
+    return path
+
+
+def cells(figure):
+    """Return (row, column) to text."""
+    return {text.get_position()[::-1]: text.get_text() for text in figure.axes[0].texts}
+
+
+def test_counts_and_shares_stand_in_their_rows(tmp_path):
+    figure = confusion_plot(write(tmp_path / 'metrics.json'), tmp_path / 'plots' / 'matrix.png')
+    assert cells(figure) == {
+        (0, 0): '90\n75.0% of row',
+        (0, 1): '30\n25.0% of row',
+        (1, 0): '7\n23.3% of row',
+        (1, 1): '23\n76.7% of row',
+    }
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ['not melanoma', 'melanoma']
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        'not melanoma\n(120)',
+        'melanoma\n(30)',
+    ]
+    assert axes.get_xlabel().startswith('predicted')
+    assert axes.get_ylabel().startswith('true')
+    assert cv2.imread(str(tmp_path / 'plots' / 'matrix.png')) is not None
+
+
+def test_scores_are_those_of_the_file(tmp_path):
+    figure = confusion_plot(write(tmp_path / 'metrics.json'), tmp_path / 'matrix.png')
+    assert figure.get_suptitle() == (
+        'melanoma: precision 0.434, recall 0.767, F1 0.554\naverage precision –, AUC 0.810'
+    )
+
+
+def test_class_without_images_has_no_share(tmp_path):
+    matrix = {'classes': ['not melanoma', 'melanoma'], 'counts': [[9, 1], [0, 0]]}
+    path = write(tmp_path / 'metrics.json', confusion_matrix=matrix)
+    figure = confusion_plot(path, tmp_path / 'matrix.png')
+    assert cells(figure)[1, 0] == '0\n0.0% of row'
+
+
+def test_files_without_a_matrix_are_refused(tmp_path):
+    path = tmp_path / 'metrics.json'
+    path.write_text('{"metrics": {"lesion/iou": 0.8}}')
+    with pytest.raises(InputError, match='no confusion matrix'):
+        confusion_plot(path, tmp_path / 'matrix.png')
+    with pytest.raises(InputError, match=r'absent\.json'):
+        confusion_plot(tmp_path / 'absent.json', tmp_path / 'matrix.png')
+    assert not (tmp_path / 'matrix.png').exists()
