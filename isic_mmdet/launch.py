@@ -87,4 +87,9 @@ def _start_gloo(cfg: Config, launcher: str) -> None:
         )
     dist.init_process_group('gloo')
     cfg.env_cfg.dist_cfg.backend = 'gloo'
-    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        # As the Runner has it where it wraps the model without such a config.
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )

@@ -8,7 +8,18 @@ from isic_mmdet import compat
 
 compat.install()
 
-from isic_mmdet.datasets import lesion_dataset, transforms  # noqa: E402, F401
-from isic_mmdet.hooks import draw_lesions_hook, iou_report_hook  # noqa: E402, F401
+from isic_mmdet.datasets import (  # noqa: E402, F401
+    lesion_dataset,
+    photometric,
+    samplers,
+    some_of,
+    transforms,
+)
+from isic_mmdet.hooks import (  # noqa: E402, F401
+    draw_lesions_hook,
+    iou_report_hook,
+    staged_training_hook,
+    validation_loss_hook,
+)
 from isic_mmdet.metrics import lesion_metric, prediction_dump  # noqa: E402, F401
-from isic_mmdet.models import lesion_tta  # noqa: E402, F401
+from isic_mmdet.models import lesion_tta, torchvision_anchors  # noqa: E402, F401

@@ -18,5 +18,7 @@ custom_hooks = [
     ),
 ]
 
+# Every logged loss is the mean since the one before.
+log_processor = dict(window_size=20)
 visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 randomness = dict(seed=0)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 # Transforms that change pixels but never the truth; skipped when the truth alone is followed,
 # which makes the check of a whole training split a matter of seconds.
-PIXEL_TRANSFORMS = ('LoadImageFromFile', 'PhotoMetricDistortion', 'PackLesionInputs')
+PIXEL_TRANSFORMS = (
+    'LoadImageFromFile',
+    'PhotoMetricDistortion',
+    'GaussianBlur',
+    'ChannelBrightness',
+    'CutOut',
+    'Sharpness',
+    'PackLesionInputs',
+)
 
 
 def annotation_faults(
@@ -118,11 +126,7 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
     image, so nothing is decoded. (mmdet drops run-length masks in silence when
     `poly2mask=False`, and then trains with a mask loss of zero.)
     """
-    transforms = [
-        transform
-        for transform in dataset.pipeline.transforms
-        if type(transform).__name__ not in PIXEL_TRANSFORMS
-    ]
+    transforms = [t for t in dataset.pipeline.transforms if not _changes_pixels_only(t)]
     state = np.random.get_state()
     faults = []
     for index in tqdm(range(len(dataset)), 'checking the truth', unit='image', leave=False):
@@ -132,6 +136,13 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
             faults.append(f'{record["isic_id"]}: {fault}')
     np.random.set_state(state)
     return faults
+
+
+def _changes_pixels_only(transform: Any) -> bool:
+    parts = getattr(transform, 'transforms', None)  # of SomeOf and its like
+    if parts:
+        return all(map(_changes_pixels_only, parts))
+    return type(transform).__name__ in PIXEL_TRANSFORMS
 
 
 def _lost_truth(record: dict, transforms: Sequence) -> str | None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
@@ -11,7 +12,7 @@ from isic_mmdet.errors import InputError
 
 # What was followed through its pipeline in this process already: a data set is built once to be
 # checked with all others, and once more to be trained on.
-_WITH_SOUND_TRUTH: set[tuple[str, int, str]] = set()
+_WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 
 
 @DATASETS.register_module()
@@ -26,9 +27,23 @@ class LesionDataset(CocoDataset):
     truth mask that the pipeline loses.
 
     Subclasses only change the classes.
+
+    Args:
+        *args: of `CocoDataset`.
+        subset: `dict(size=100, seed=0)` takes only so many images, drawn at random; the same ones
+            for the same seed and annotation file. None takes all.
+        **kwargs: of `CocoDataset`.
     """
 
     METAINFO: ClassVar[dict] = {'classes': ('lesion',), 'palette': [(230, 159, 0)]}
+
+    def __init__(self, *args, subset: dict[str, int] | None = None, **kwargs) -> None:
+        if subset is not None and set(subset) != {'size', 'seed'}:
+            raise InputError(
+                f'{type(self).__name__}: subset={dict(subset)}; write subset=dict(size=100, seed=0)'
+            )
+        self.subset = subset
+        super().__init__(*args, **kwargs)
 
     def annotation_faults(self) -> list[str]:
         """Return what makes the annotation file unfit, without loading the data set."""
@@ -61,14 +76,25 @@ class LesionDataset(CocoDataset):
         return record
 
     def filter_data(self) -> list[dict]:
-        """Return the records that `filter_cfg` keeps, at least one."""
+        """Return the records that `filter_cfg` and `subset` keep, at least one."""
         kept = super().filter_data()
+        if self.subset is not None:
+            kept = self._drawn(kept, **self.subset)
         if not kept:
             raise InputError(
                 f'{self.ann_file}: no image is left for {type(self).__name__} after filtering '
                 f'with filter_cfg={self.filter_cfg}; loosen it or prepare the data again'
             )
         return kept
+
+    def _drawn(self, records: list[dict], size: int, seed: int) -> list[dict]:
+        if not 1 <= size <= len(records):
+            raise InputError(
+                f'{self.ann_file}: a subset of {size} of its {len(records)} images; give a size '
+                f'from 1 to {len(records)}'
+            )
+        chosen = np.random.default_rng(seed).choice(len(records), size, replace=False)
+        return [records[index] for index in sorted(chosen)]
 
     def full_init(self) -> None:
         """Load, filter and check; see the class for what is refused."""
@@ -77,7 +103,8 @@ class LesionDataset(CocoDataset):
         super().full_init()
         if self.test_mode:
             return
-        version = (self.ann_file, Path(self.ann_file).stat().st_mtime_ns, repr(self.pipeline))
+        changed = Path(self.ann_file).stat().st_mtime_ns
+        version = (self.ann_file, changed, repr(self.pipeline), repr(self.subset))
         if version in _WITH_SOUND_TRUTH:
             return
         faults = truth_faults(self)

@@ -86,3 +86,31 @@ def test_all_missing_files_are_named_at_once(tiny_data, tmp_path):
     with pytest.raises(InputError) as error:
         build(data)
     assert len(error.value.faults) == 3
+
+
+def test_a_subset_is_drawn_at_random_by_its_seed(tiny_data):
+    def ids(subset):
+        data = build(tiny_data, subset=subset)
+        return [data.get_data_info(index)['isic_id'] for index in range(len(data))]
+
+    everything = ids(None)
+    some = ids(dict(size=5, seed=0))
+    assert len(some) == len(set(some)) == 5
+    assert some == [name for name in everything if name in some]
+    assert some == ids(dict(size=5, seed=0))
+    assert some != ids(dict(size=5, seed=1))
+    assert some != everything[:5]
+    assert ids(dict(size=len(everything), seed=0)) == everything
+
+
+@pytest.mark.parametrize(
+    ('subset', 'fault'),
+    [
+        (dict(size=13, seed=0), 'a subset of 13 of its 12 images'),
+        (dict(size=0, seed=0), 'a subset of 0'),
+        (dict(size=5), r'write subset=dict\(size=100, seed=0\)'),
+    ],
+)
+def test_an_impossible_subset_is_refused(tiny_data, subset, fault):
+    with pytest.raises(InputError, match=fault):
+        build(tiny_data, subset=subset).full_init()

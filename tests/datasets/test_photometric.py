@@ -1,0 +1,86 @@
+"""Photometric transforms: pixels change as they should, the truth never."""
+
+import copy
+
+import cv2
+import numpy as np
+import pytest
+from mmdet.registry import TRANSFORMS
+from mmdet.structures.mask import BitmapMasks
+from scipy.ndimage import gaussian_filter
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.datasets.checks import _changes_pixels_only
+from isic_mmdet.experiment import load_config
+
+
+def picture(size=64):
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 1.5)
+
+
+def build(**config):
+    return TRANSFORMS.build(config)
+
+
+def test_blur_is_a_gaussian_of_the_sigma():
+    image = picture()
+    blurred = build(type='GaussianBlur', sigma=(1.3, 1.3))({'img': image})['img']
+    reference = gaussian_filter(image.astype(float), (1.3, 1.3, 0), mode='mirror', truncate=6)
+    assert blurred.dtype == np.uint8
+    assert np.abs(blurred - reference).max() < 3
+
+
+def test_no_blur_at_sigma_zero():
+    image = picture()
+    unchanged = build(type='GaussianBlur', sigma=(0.0, 0.0))({'img': image.copy()})['img']
+    assert np.array_equal(unchanged, image)
+
+
+def test_brightness_scales_each_channel_by_a_factor_of_its_own():
+    image = np.full((8, 8, 3), 100, np.uint8)
+    np.random.seed(0)
+    brighter = build(type='ChannelBrightness', factor=(0.5, 1.5))({'img': image})['img']
+    assert brighter.dtype == np.uint8
+    factors = {float(value) for value in np.unique(brighter / 100)}
+    assert len(factors) == 3
+    assert all(0.49 < factor < 1.51 for factor in factors)
+    assert all(len(np.unique(brighter[..., channel])) == 1 for channel in range(3))
+
+
+def test_brightness_is_cut_at_white():
+    image = np.full((4, 4, 3), 200, np.uint8)
+    white = build(type='ChannelBrightness', factor=(2.0, 2.0))({'img': image})['img']
+    assert np.all(white == 255)
+
+
+@pytest.mark.parametrize('name', ['isic2018_maskrcnn_seed', 'isic2018_maskrcnn_seed_cpu'])
+def test_the_recipe_changes_pixels_and_no_truth(root, name):
+    config = load_config(root / 'configs' / f'{name}.py')
+    (settings,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'SomeOf']
+    transform = TRANSFORMS.build(settings)
+    assert len(transform.transforms) == 4
+    assert _changes_pixels_only(transform)
+    mask = np.zeros((1, 64, 64), np.uint8)
+    mask[0, 20:40, 10:30] = 1
+    truth = {
+        'gt_masks': BitmapMasks(mask, 64, 64),
+        'gt_bboxes': np.array([[10, 20, 30, 40]], np.float32),
+        'gt_bboxes_labels': np.array([0]),
+    }
+    image = picture()
+    np.random.seed(0)
+    changed = 0
+    for _ in range(40):
+        results = transform({'img': image.copy(), **copy.deepcopy(truth)})
+        changed += not np.array_equal(results['img'], image)
+        assert results['img'].shape == image.shape and results['img'].dtype == np.uint8
+        assert np.array_equal(results['gt_masks'].masks, mask)
+        assert np.array_equal(results['gt_bboxes'], truth['gt_bboxes'])
+    # None of the four is drawn in a fifth of the cases.
+    assert 20 <= changed < 40
+
+
+def test_a_wrapper_around_a_flip_is_not_passed_over():
+    flip = dict(type='RandomFlip', prob=1.0)
+    assert not _changes_pixels_only(build(type='SomeOf', transforms=[flip]))
