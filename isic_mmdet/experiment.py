@@ -141,6 +141,17 @@ def _require_checkpoint(path: str) -> None:
         raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')
 
 
+def use_split(cfg: Config, split: str) -> None:
+    """Test on the images of a split.
+
+    Args:
+        cfg: changed in place.
+        split: 'val' or 'test'.
+    """
+    if split == 'val':
+        cfg.test_dataloader.dataset = cfg.val_dataloader.dataset
+
+
 def draw_into(cfg: Config, show_dir: str) -> None:
     """Write a picture of every tested image into `show_dir`."""
     cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)

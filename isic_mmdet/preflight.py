@@ -36,7 +36,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
         try:
             dataset.full_init()
         except InputError as error:
-            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults or [str(error)]]
+            # A message without a list names the file itself.
+            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
         faults += [fault for fault in found if fault not in faults]
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)

@@ -8,6 +8,7 @@ from isic_mmdet.experiment import (
     set_checkpoint,
     set_resume,
     set_work_dir,
+    use_split,
     use_tta,
 )
 
@@ -61,6 +62,13 @@ def test_the_work_dir_of_the_command_line_wins(cfg):
     assert cfg.work_dir == 'there'
     folders = [backend.save_dir for backend in cfg.visualizer.vis_backends]
     assert folders == ['there', 'there/tensorboard']
+
+
+def test_the_validation_split_can_be_tested(cfg):
+    use_split(cfg, 'test')
+    assert cfg.test_dataloader.dataset.ann_file == 'annotations/test.json'
+    use_split(cfg, 'val')
+    assert cfg.test_dataloader.dataset.ann_file == 'annotations/val.json'
 
 
 def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path):

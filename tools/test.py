@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Score a checkpoint on the test split, and draw what it predicts."""
+"""Score a checkpoint on a split, and draw what it predicts."""
 
 import argparse
 import os
@@ -11,14 +11,17 @@ from isic_mmdet.cli import make_parser, run
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
-        'Score a checkpoint on the test split. metrics.json, per_image.csv and plots go to the '
-        'work dir.',
+        'Score a checkpoint on the test or validation split. metrics.json, per_image.csv and '
+        'plots go to the work dir.',
         'python tools/test.py configs/isic2018_maskrcnn.py \\\n'
         '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth --show-dir pictures',
     )
     parser.add_argument('config', help='Python config, see configs/')
     parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
-    parser.add_argument('--work-dir', help='default: work_dirs/<config name>/test')
+    parser.add_argument(
+        '--split', choices=['val', 'test'], default='test', help='images to score (default: test)'
+    )
+    parser.add_argument('--work-dir', help='default: work_dirs/<config name>/<split>')
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
         '--show-dir', help='write one picture per image: truth and prediction, side by side'
@@ -65,7 +68,8 @@ def main() -> None:
     from isic_mmdet.preflight import preflight
 
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root)
-    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder='test')
+    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder=args.split)
+    experiment.use_split(cfg, args.split)
     experiment.set_checkpoint(cfg, args.checkpoint)
     if args.show_dir:
         experiment.draw_into(cfg, args.show_dir)

@@ -231,6 +231,36 @@ def test_two_processes_train(root, tiny_data, tmp_path):
     assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 
+def test_two_processes_train_in_stages(root, tiny_data, tmp_path):
+    done = call(
+        root,
+        'bash',
+        'tools/dist_train.sh',
+        'configs/isic2018_maskrcnn_seed_cpu.py',
+        '2',
+        '--data-root',
+        tiny_data,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'model.backbone.init_cfg=None',
+        'train_dataloader.sampler.num_samples=4',
+        'train_dataloader.batch_size=2',
+        'train_cfg.max_epochs=2',
+        'train_cfg.val_interval=2',
+        'val_dataloader.dataset.subset=None',
+        'custom_hooks.0.stages.1.begin=1',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'stage 2 of 2 from epoch 2 on' in done.stdout
+    scalars = [json.loads(line) for line in (tmp_path / 'scalars.json').read_text().splitlines()]
+    assert [record['step'] for record in scalars if 'val/loss' in record] == [1, 2]
+    first, second = (torch.load(tmp_path / f'epoch_{epoch}.pth')['state_dict'] for epoch in (1, 2))
+    moved = {name for name in first if not torch.equal(first[name], second[name])}
+    assert any(name.startswith('backbone.layer3') for name in moved)
+    assert not any(name.startswith(('backbone.conv1', 'backbone.layer1')) for name in moved)
+
+
 def test_time_augmentation_gives_one_mask_per_image(root, tiny_data, trained, tmp_path):
     done = call(
         root,
