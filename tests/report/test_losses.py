@@ -142,3 +142,11 @@ def test_resumption_makes_the_held_out_losses_void_too(held_out_first):
 def test_length_of_a_single_epoch_reaches_to_its_held_out_losses():
     records = [training(8), losses('val/', 10)]
     assert time_unit(records) == ('epoch', 10)
+
+
+def test_repeated_last_iteration_replaces_the_earlier_one():
+    old, new = training(20), training(20, 2.0)
+    assert continued([training(10), old, new]) == [training(10), new]
+    held_out = losses('val/', 20)
+    assert continued([old, held_out]) == [old, held_out], 'one iteration, two kinds of losses'
+    assert continued([old, held_out, new]) == [new]
