@@ -1,0 +1,35 @@
+#!/usr/bin/env python
+"""Make torchvision's COCO Mask R-CNN a checkpoint that mmdet can start from."""
+
+import argparse
+
+from isic_mmdet.cli import make_parser, run
+from isic_mmdet.models.torchvision_weights import WEIGHTS_URL, convert_file
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        "Rename the weights of torchvision's maskrcnn_resnet50_fpn for mmdet. The COCO weights\n"
+        f'that torchvision publishes:\n  {WEIGHTS_URL}',
+        'python tools/convert_torchvision_weights.py maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth '
+        'data/maskrcnn_torchvision_coco.pth',
+    )
+    parser.add_argument('source', metavar='IN', help="torchvision's state dict, a .pth file")
+    parser.add_argument('out', metavar='OUT', help='checkpoint to write; an older one is replaced')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    classes = convert_file(args.source, args.out)
+    print(f'{args.out}: written, {classes} classes besides the background')
+    print(
+        'For another number of classes, mmengine leaves out the last layers of the heads and says\n'
+        'so; everything else starts from these weights. Train with them:\n'
+        '  python tools/train.py configs/isic2017_maskrcnn_seed.py --cfg-options '
+        f'load_from={args.out}'
+    )
+
+
+if __name__ == '__main__':
+    run(main)
