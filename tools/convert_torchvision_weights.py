@@ -12,7 +12,7 @@ def parse_args() -> argparse.Namespace:
         "Rename the weights of torchvision's maskrcnn_resnet50_fpn for mmdet. The COCO weights\n"
         f'that torchvision publishes:\n  {WEIGHTS_URL}',
         'python tools/convert_torchvision_weights.py maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth '
-        'data/maskrcnn_torchvision_coco.pth',
+        'checkpoints/maskrcnn_resnet50_fpn_coco_mmdet.pth',
     )
     parser.add_argument('source', metavar='IN', help="torchvision's state dict, a .pth file")
     parser.add_argument('out', metavar='OUT', help='checkpoint to write; an older one is replaced')
