@@ -1,7 +1,7 @@
 """From a config file and command-line arguments to the config that is run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +10,9 @@ from mmengine.config import Config, ConfigDict
 from isic_mmdet.errors import InputError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# The views of an image over which --tta averages: every flip of every size.
+TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
+TTA_SCALES = (0.8, 1.0, 1.25)
 
 
 def load_config(
@@ -171,22 +174,44 @@ def dump_into(cfg: Config, out: str) -> None:
     cfg.test_evaluator = [*evaluators, dict(type='PredictionDump', out_file=out)]
 
 
-def use_tta(cfg: Config) -> None:
-    """Test every image flipped in all directions, and average the masks.
+def use_tta(
+    cfg: Config,
+    flips: Sequence[str | None] = TTA_FLIPS,
+    scales: Sequence[float] = TTA_SCALES,
+) -> None:
+    """Test every image in several sizes, each flipped in all directions, and average the masks.
 
     The last transform of the test pipeline, which packs the inputs, moves into every branch.
+
+    Args:
+        cfg: changed in place.
+        flips: directions; None is the image as it is.
+        scales: factors on the size that the test pipeline brings images to.
+
+    Raises:
+        InputError: the test pipeline has no `Resize` with a `scale`.
     """
     (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
-    *head, pack = dataset.pipeline
-    flips = [dict(type='RandomFlip', prob=0.0)]
-    flips += [
-        dict(type='RandomFlip', prob=1.0, direction=direction)
-        for direction in ('horizontal', 'vertical', 'diagonal')
+    *steps, pack = dataset.pipeline
+    place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)
+    if place is None or not steps[place].get('scale'):
+        raise InputError(
+            f'{cfg.filename}: its test pipeline has no Resize with a scale, from which the sizes '
+            'of the views are taken; give it one'
+        )
+    head, resize, tail = steps[:place], steps[place], steps[place + 1 :]
+    sizes = [{**resize, 'scale': tuple(round(side * by) for side in resize.scale)} for by in scales]
+    turns = [
+        dict(type='RandomFlip', prob=0.0 if flip is None else 1.0, direction=flip or 'horizontal')
+        for flip in flips
     ]
-    dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=[flips, [pack]])]
-    # Below zero mmdet returns mask probabilities instead of binary masks.
-    threshold = cfg.model.test_cfg.rcnn.mask_thr_binary
-    cfg.model.test_cfg.rcnn.mask_thr_binary = -1
+    branches = [sizes, *([step] for step in tail), turns, [pack]]
+    dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=branches)]
+    settings = cfg.model.test_cfg.rcnn
+    threshold = settings.mask_thr_binary
+    # Below zero mmdet returns mask probabilities instead of binary masks, and only the best
+    # detection of a view is looked at.
+    settings.update(mask_thr_binary=-1, max_per_img=1)
     cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
 
 

@@ -34,7 +34,7 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
     """
     cfg.launcher = launcher
     if launcher == 'pytorch':
-        _check_torchrun()
+        check_torchrun()
     if launcher != 'none' and not torch.cuda.is_available():
         _start_gloo(cfg, launcher)
     try:
@@ -64,7 +64,8 @@ def leave_gloo(cfg: Config) -> None:
     os._exit(0)
 
 
-def _check_torchrun() -> None:
+def check_torchrun() -> None:
+    """Raise an `InputError` if torchrun did not start this process, or started too many."""
     missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR') if name not in os.environ]
     if missing:
         raise InputError(

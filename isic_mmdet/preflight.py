@@ -1,6 +1,8 @@
 """What is refused before any work is done: data, heads and weights that do not fit together."""
 
 import copy
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -57,20 +59,41 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
         InputError: weights are missing, too many or of another shape, or the checkpoint was
             trained for other classes than the test data have.
     """
+    load_strictly(
+        partial(runner.load_checkpoint, checkpoint),
+        checkpoint,
+        runner.cfg.filename,
+        runner.test_dataloader.dataset.metainfo['classes'],
+    )
+
+
+def load_strictly(
+    load: Callable[..., dict], checkpoint: str, config: str, classes: Sequence[str]
+) -> None:
+    """Load every weight of a model from a checkpoint, and nothing but them.
+
+    Args:
+        load: mmengine's loading of this checkpoint into this model, called with `strict=True`.
+        checkpoint: a local file, for the message.
+        config: path of the config that the model was built from, for the message.
+        classes: that the model shall tell apart.
+
+    Raises:
+        InputError: as `load_weights`.
+    """
     try:
-        loaded = runner.load_checkpoint(checkpoint, strict=True)
+        loaded = load(strict=True)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise InputError(
-            f'{checkpoint} does not hold the weights of {runner.cfg.filename}; test it with the '
-            'config it was trained with:',
+            f'{checkpoint} does not hold the weights of {config}; use it with the config it was '
+            'trained with:',
             lines[1:],
             shown=4,
         ) from error
     trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    wanted = runner.test_dataloader.dataset.metainfo['classes']
-    if trained is not None and tuple(trained) != tuple(wanted):
+    if trained is not None and tuple(trained) != tuple(classes):
         raise InputError(
-            f'{checkpoint} was trained for the classes {list(trained)}, the test data have '
-            f'{list(wanted)}; test it with the config it was trained with'
+            f'{checkpoint} was trained for the classes {list(trained)}, {config} has '
+            f'{list(classes)}; use it with the config it was trained with'
         )

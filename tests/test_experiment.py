@@ -112,11 +112,24 @@ def test_detections_only_go_into_json(cfg):
         dump_into(cfg, 'found.pkl')
 
 
-def test_augmentation_covers_all_four_flips_and_keeps_probabilities(cfg):
+def test_augmentation_covers_all_flips_of_all_sizes_and_keeps_probabilities(cfg):
     use_tta(cfg)
-    flips, (pack,) = cfg.test_dataloader.dataset.pipeline[-1].transforms
+    head, augment = cfg.test_dataloader.dataset.pipeline
+    assert head.type == 'LoadImageFromFile'
+    sizes, flips, (pack,) = augment.transforms
+    assert [size.scale for size in sizes] == [(154, 154), (192, 192), (240, 240)]
+    assert all(size.keep_ratio for size in sizes)
     assert [flip.prob for flip in flips] == [0, 1, 1, 1]
     assert [flip.direction for flip in flips[1:]] == ['horizontal', 'vertical', 'diagonal']
     assert pack.type == 'PackLesionInputs'
-    assert cfg.model.module.test_cfg.rcnn.mask_thr_binary < 0
+    settings = cfg.model.module.test_cfg.rcnn
+    assert settings.mask_thr_binary < 0
+    assert settings.max_per_img == 1
     assert cfg.model.mask_threshold == 0.5
+
+
+def test_augmentation_needs_a_size_to_start_from(cfg):
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    cfg.test_dataloader.dataset.pipeline = [pipeline[0], pipeline[-1]]
+    with pytest.raises(InputError, match='no Resize with a scale'):
+        use_tta(cfg)

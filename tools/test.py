@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', help='write all detections to this COCO result file (JSON)')
     parser.add_argument(
-        '--tta', action='store_true', help='average the masks over flips of the image'
+        '--tta', action='store_true', help='average the masks over flips and sizes of the image'
     )
     parser.add_argument(
         '--cfg-options',

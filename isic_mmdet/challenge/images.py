@@ -25,11 +25,12 @@ MAX_PIXELS = 160_000_000
 FOREGROUND = 129
 JPEG_QUALITY = 95
 
-_ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG = 0x0112
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
-_DECODE_ERRORS = (
+#: What Pillow and `SourceFile.read` raise on a file that is no image, or not a whole one.
+DECODE_ERRORS = (
     OSError,
     SyntaxError,  # Pillow's word for a broken PNG
     ValueError,
@@ -92,11 +93,11 @@ def decode_image(file: SourceFile) -> DecodedImage:
     Raises:
         UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
     """
-    data, image = _load(file, _IMAGE_MODES)
+    data, image = load_whole(file, _IMAGE_MODES)
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
         upright = ImageOps.exif_transpose(image)
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
     is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
     return DecodedImage(np.asarray(upright.convert('RGB')), data, is_plain)
@@ -112,7 +113,7 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     Raises:
         UnreadableError: as for images.
     """
-    data, image = _load(file, _MASK_MODES)
+    data, image = load_whole(file, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
@@ -142,7 +143,19 @@ def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
     return cv2.imencode('.png', values)[1].tobytes()
 
 
-def _load(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
+def load_whole(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
+    """Read a file and decode all of it, as it is stored.
+
+    Args:
+        file: the image.
+        modes: Pillow's names of the kinds of pixels that are wanted.
+
+    Returns:
+        The bytes of the file, and the decoded image.
+
+    Raises:
+        UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.
+    """
     try:
         data = file.read()
         stream = io.BytesIO(data)
@@ -167,6 +180,6 @@ def _load(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
         if image.format == 'JPEG' and data.find(_HOLE, stream.tell()) >= 0:
             raise UnreadableError(f'{len(_HOLE)} zero bytes in a row inside the picture data')
         image.load()
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableError(str(error) or type(error).__name__) from error
     return data, image

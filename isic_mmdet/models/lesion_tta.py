@@ -19,10 +19,13 @@ class LesionTTAModel(BaseTTAModel):
     mmdet's own `DetTTAModel` refuses masks. One lesion per image makes it simple: every view
     gives its highest-scoring detection, and views that found none count with probability 0.
 
-    - mask: mean over the V views of the (H, W) probability maps, > `mask_threshold`;
-    - score: mean of the scores;
-    - label: the class with the highest sum of scores;
-    - box: mean of the boxes, in pixels of the unflipped image.
+    - masks: mean over the V views of the (H, W) probability maps, > `mask_threshold`;
+    - levels: that mean as uint8, 255 for certain;
+    - scores: mean of the scores;
+    - labels: the class with the highest sum of scores;
+    - bboxes: mean of the boxes, in pixels of the unflipped image.
+
+    Views may differ in size and flip: masks and boxes come back at the image's own size.
 
     Args:
         module: config of the detector; it must return mask probabilities, i.e. its
@@ -45,36 +48,41 @@ class LesionTTAModel(BaseTTAModel):
         if not found:
             merged.pred_instances = _empty(views[0].pred_instances)
             return merged
-        boxes, scores, labels, probabilities = zip(*found, strict=True)
+        boxes, scores, labels, maps = zip(*found, strict=True)
         votes: dict[int, float] = {}
         for label, score in zip(labels, scores, strict=True):
             votes[int(label)] = votes.get(int(label), 0.0) + float(score)
-        mean_map = torch.stack(probabilities).sum(0) / len(views)
+        # Whole numbers add up to the same in every order, so symmetry is kept to the pixel.
+        total = torch.zeros_like(maps[0], dtype=torch.int32)
+        for levels in maps:
+            total += levels
         merged.pred_instances = InstanceData(
             bboxes=torch.stack(boxes).mean(0, keepdim=True),
             scores=(torch.stack(scores).sum(0) / len(views))[None],
             labels=labels[0].new_tensor([max(votes, key=lambda label: votes[label])]),
-            masks=(mean_map > self.mask_threshold)[None],
+            masks=(total > self.mask_threshold * 255 * len(views))[None],
+            levels=(total / len(views)).round().to(torch.uint8)[None],
         )
         return merged
 
 
 def _best_detection(view: DetDataSample) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-    """Return box (4,), score (), label () and probability map (H, W) float, unflipped."""
+    """Return box (4,), score (), label () and probabilities (H, W) uint8, unflipped."""
     instances = view.pred_instances
     if len(instances) == 0:
         return None
     best = int(instances.scores.argmax())
     box = instances.bboxes[best]
-    probability = instances.masks[best].float() / 255
+    levels = instances.masks[best]
     if view.metainfo.get('flip'):
         direction = view.flip_direction
         box = bbox_flip(box[None], view.ori_shape[:2], direction)[0]
-        probability = probability.flip(FLIP_AXES[direction])
-    return box, instances.scores[best], instances.labels[best], probability
+        levels = levels.flip(FLIP_AXES[direction])
+    return box, instances.scores[best], instances.labels[best], levels
 
 
 def _empty(instances: InstanceData) -> InstanceData:
     none = instances[:0]
+    none.levels = none.masks
     none.masks = none.masks.bool()
     return none

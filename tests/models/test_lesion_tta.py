@@ -65,6 +65,15 @@ def test_a_flip_symmetric_map_stays_symmetric():
         view(symmetric.flip(-1), [0, 0, 12, 8], direction='horizontal'),
     )
     assert torch.equal(merged.masks[0], merged.masks[0].flip(-1))
+    assert torch.equal(merged.levels[0], merged.levels[0].flip(-1))
+
+
+def test_the_mean_probability_comes_along():
+    merged = merge(view(corner_map(), [2, 1, 7, 4]), view(corner_map() * 0.6, [2, 1, 7, 4]))
+    assert merged.levels.dtype == torch.uint8
+    assert torch.equal(merged.levels[0], torch.where(corner_map() > 0, 204, 0))  # (255 + 153) / 2
+    assert merge(view(corner_map(), [2, 1, 7, 4])).levels.max() == 255
+    assert merge(nothing()).levels.shape == (0, *SIZE)
 
 
 def test_probabilities_are_averaged_before_the_threshold():

@@ -1,0 +1,103 @@
+"""The zip that the challenge's segmentation task takes: one valid mask for every image.
+
+The 2018 challenge asks for 8-bit masks of 0 and 255, of the size of the image, and promises of its
+own masks one connected region without holes.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from isic_mmdet.challenge.images import UnreadableError, decode_mask, encode_png
+from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically
+
+_ISIC_ID = re.compile(r'ISIC_\d{7}')
+
+
+def mask_name(image_id: str) -> str:
+    """Return the name that the challenge gives the mask of an image."""
+    return f'{image_id}_segmentation.png'
+
+
+def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the largest connected region of a mask, with its holes filled.
+
+    Pixels are neighbours by a shared side. So the region is also one, and without holes, for
+    those who count shared corners.
+
+    Args:
+        mask: (H, W) bool, lesion somewhere.
+
+    Returns:
+        (H, W) bool.
+    """
+    grey = mask.astype(np.uint8)
+    _, regions, facts, _ = cv2.connectedComponentsWithStats(grey, connectivity=4)
+    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())  # 0 is the background
+    # A frame joins all background that reaches the edge; what stays apart from it is a hole.
+    skin = cv2.copyMakeBorder(
+        (regions != largest).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1
+    )
+    _, parts = cv2.connectedComponents(skin, connectivity=4)
+    return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
+
+
+def check_zip_name(path: str | Path) -> None:
+    """Raise an `InputError` if a submission cannot be written to `path`."""
+    if Path(path).suffix != '.zip':
+        raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
+
+
+def write_submission(path: str | Path, masks: Path, image_ids: Iterable[str]) -> None:
+    """Write the masks of a whole set as the challenge takes them.
+
+    Args:
+        path: of the zip.
+        masks: folder with `<id>_segmentation.png` for every image, 8-bit, lesion where > 128.
+        image_ids: of all images of the set.
+
+    Raises:
+        InputError: an id is not the challenge's, or a mask is missing, unreadable or empty;
+            nothing is written then.
+    """
+    check_zip_name(path)
+    faults = []
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w') as archive:
+        for image_id in tqdm(sorted(image_ids), 'submission', unit='mask'):
+            try:
+                region = _region(masks / mask_name(image_id), image_id)
+            except UnreadableError as error:
+                faults.append(f'{image_id}: {error}')
+                continue
+            archive.writestr(mask_name(image_id), encode_png(region.astype(np.uint8) * 255))
+    if faults:
+        raise InputError(
+            f'{path} was not written, because the challenge would refuse it:',
+            faults,
+            shown=len(faults),
+        )
+    write_atomically(path, stream.getvalue())
+
+
+def _region(path: Path, image_id: str) -> npt.NDArray[np.bool_]:
+    if not _ISIC_ID.fullmatch(image_id):
+        raise UnreadableError('not an id of the challenge (ISIC_ and 7 digits); rename the image')
+    if not path.is_file():
+        raise UnreadableError(f'{path} is missing; predict it again with --resume')
+    lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion
+    if not lesion.any():
+        raise UnreadableError(
+            'no lesion was detected, and an empty mask is none; predict the set again, into '
+            'another --out, with a smaller model.test_cfg.rcnn.score_thr in the config'
+        )
+    return one_region(lesion)

@@ -1,0 +1,45 @@
+"""Threads that work ahead of the one that takes their results."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int
+) -> Iterator[Result]:
+    """Yield `function` of every item, in their order, computed by threads.
+
+    Never more than `ahead` items are in work or waiting to be taken, so that memory does not grow
+    with their number; the items themselves are taken no earlier than that.
+
+    Args:
+        function: that threads may call at the same time.
+        items: taken from the calling thread.
+        workers: number of threads.
+        ahead: at least 1.
+    """
+    executor = ThreadPoolExecutor(workers)
+    pending: deque[Future[Result]] = deque()
+    source = iter(items)
+    try:
+        pending.extend(executor.submit(function, item) for item in islice(source, ahead))
+        while pending:
+            # Taken before the next is begun: both at once would be one too many.
+            result = pending.popleft().result()
+            pending.extend(executor.submit(function, item) for item in islice(source, 1))
+            yield result
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`, the last one shorter where they do not come out even."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch

@@ -1,0 +1,175 @@
+"""A folder of predictions: many images in, masks, pictures and a table out."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from isic_mmdet.challenge.images import UnreadableError, encode_jpeg, encode_png
+from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.challenge.submission import mask_name
+from isic_mmdet.files import write_atomically
+from isic_mmdet.inference.ahead import batches, map_ahead
+from isic_mmdet.inference.orientation import stored_box, stored_mask
+from isic_mmdet.inference.overlay import overlay, shrunk
+from isic_mmdet.inference.reading import read_image
+from isic_mmdet.inference.segmentation import Segmentation
+from isic_mmdet.inference.segmenter import LesionSegmenter
+from isic_mmdet.inference.table import Part, read_rows
+
+
+@dataclass(frozen=True)
+class FolderSettings:
+    """How a folder is predicted.
+
+    Attributes:
+        out: folder that everything is written into.
+        overlay: whether to draw a picture of every image, too.
+        batch_size: images that go through the model together.
+        workers: threads that decode, and as many that write.
+    """
+
+    out: Path
+    overlay: bool
+    batch_size: int
+    workers: int
+
+    def files_of(self, image_id: str) -> list[Path]:
+        """Return what is written for an image."""
+        files = [self.out / mask_name(image_id)]
+        return [*files, self._overlay_path(image_id)] if self.overlay else files
+
+    def _overlay_path(self, image_id: str) -> Path:
+        return self.out / 'overlays' / f'{image_id}.jpg'
+
+
+def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> dict[str, SourceFile]:
+    """Return those images of which a file or the row of the table is missing."""
+    rows = read_rows(settings.out)
+    return {
+        name: file
+        for name, file in files.items()
+        if name not in rows or not all(path.is_file() for path in settings.files_of(name))
+    }
+
+
+def predict_files(
+    segmenter: LesionSegmenter,
+    files: Mapping[str, SourceFile],
+    settings: FolderSettings,
+    rank: int = 0,
+) -> list[str]:
+    """Write masks, pictures and table rows of images.
+
+    The memory it takes does not depend on the number of images: decoded ones wait for the model
+    at its own, small size, and are decoded no faster than it takes them.
+
+    Args:
+        segmenter: the model.
+        files: images by id.
+        settings: where to and how.
+        rank: number of this process; the first one shows a progress bar.
+
+    Returns:
+        One line for every image that could not be read: the file and why.
+    """
+    faults: list[str] = []
+    with (
+        tqdm(total=len(files), desc='predicting', unit='image', disable=rank != 0) as bar,
+        Part(settings.out, rank) as part,
+    ):
+
+        def readable() -> Iterator[_Loaded]:
+            load = partial(_load, segmenter, settings.overlay)
+            ahead = settings.batch_size + settings.workers
+            for loaded in map_ahead(load, files.items(), settings.workers, ahead):
+                if isinstance(loaded, str):
+                    faults.append(loaded)
+                    bar.update()
+                else:
+                    yield loaded
+
+        write = partial(_write, settings)
+        predicted = _predicted(segmenter, readable(), settings.batch_size)
+        for row in map_ahead(write, predicted, settings.workers, settings.workers):
+            part.add(row)
+            bar.update()
+    return faults
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """An image that waits for the model: at the model's size, and small for its picture."""
+
+    name: str
+    orientation: int
+    prepared: dict[str, Any]
+    shown: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    image: _Loaded
+    lesion: Segmentation
+    seconds: float
+
+
+def _load(
+    segmenter: LesionSegmenter, with_picture: bool, item: tuple[str, SourceFile]
+) -> _Loaded | str:
+    """Return an image ready for the model, or why there is none."""
+    name, file = item
+    try:
+        image = read_image(file)
+        prepared = segmenter.prepare(image.pixels)
+    except (UnreadableError, ValueError) as error:
+        return f'{file}: {error}'
+    shown = shrunk(image.pixels) if with_picture else None
+    return _Loaded(name, image.orientation, prepared, shown)
+
+
+def _predicted(
+    segmenter: LesionSegmenter, images: Iterator[_Loaded], batch_size: int
+) -> Iterator[_Predicted]:
+    for batch in batches(images, batch_size):
+        start = time.perf_counter()
+        lesions = segmenter.predict([image.prepared for image in batch])
+        seconds = (time.perf_counter() - start) / len(batch)
+        for image, lesion in zip(batch, lesions, strict=True):
+            yield _Predicted(image, lesion, seconds)
+
+
+def _write(settings: FolderSettings, predicted: _Predicted) -> dict[str, Any]:
+    """Write the files of an image and return its row."""
+    image, lesion = predicted.image, predicted.lesion
+    mask_path, *overlay_paths = settings.files_of(image.name)
+    if image.shown is not None:
+        picture = cv2.cvtColor(overlay(image.shown, lesion, image.name), cv2.COLOR_BGR2RGB)
+        write_atomically(overlay_paths[0], encode_jpeg(np.asarray(picture, np.uint8)))
+    mask = stored_mask(lesion.mask, image.orientation)
+    write_atomically(mask_path, encode_png(np.where(mask, np.uint8(255), np.uint8(0))))
+    return _row(predicted)
+
+
+def _row(predicted: _Predicted) -> dict[str, Any]:
+    lesion = predicted.lesion
+    area = int(np.count_nonzero(lesion.mask))
+    row: dict[str, Any] = {
+        'image': predicted.image.name,
+        'area_px': area,
+        'area_share': round(area / lesion.mask.size, 6),
+        'seconds': round(predicted.seconds, 4),
+    }
+    if lesion.label is None or lesion.box is None:
+        return row
+    height, width = lesion.mask.shape
+    box = stored_box(lesion.box, (height, width), predicted.image.orientation)
+    sides = dict(zip(('x', 'y', 'width', 'height'), (round(side, 2) for side in box), strict=True))
+    return {**row, 'label': lesion.label, 'score': round(lesion.score, 6), **sides}

@@ -1,0 +1,144 @@
+"""What `tools/predict.py` does: check, share out, predict, join."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import all_gather_object, barrier, get_dist_info
+
+from isic_mmdet.challenge.submission import check_zip_name, write_submission
+from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_json
+from isic_mmdet.hooks.provenance import sha256
+from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.inference.inputs import find_images
+from isic_mmdet.inference.processes import own_device
+from isic_mmdet.inference.segmenter import LesionSegmenter
+from isic_mmdet.inference.table import is_begun, join_parts
+
+# Which model a folder of predictions is of, so that two never mix in one.
+_FACTS = 'predictions.json'
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model predicts, and how.
+
+    Attributes:
+        config: path of its config.
+        checkpoint: path of its weights.
+        tta: whether it averages over flips and sizes.
+        device: such as 'cuda:1'; None takes the process's own GPU where there is one.
+    """
+
+    config: str
+    checkpoint: str
+    tta: bool = False
+    device: str | None = None
+
+    def load(self) -> LesionSegmenter:
+        """Return the model."""
+        device = self.device or own_device()
+        return LesionSegmenter(self.config, self.checkpoint, device, self.tta)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what tells its predictions from those of another model."""
+        return {
+            'config': Path(self.config).name,
+            'checkpoint': Path(self.checkpoint).name,
+            'checkpoint_sha256': sha256(self.checkpoint),
+            'tta': self.tta,
+        }
+
+
+def predict(
+    model: ModelChoice,
+    inputs: Sequence[str],
+    settings: FolderSettings,
+    resume: bool = False,
+    submission: str | None = None,
+) -> str:
+    """Predict images into a folder, alone or as one of several processes.
+
+    Args:
+        model: that predicts.
+        inputs: see `isic_mmdet.inference.inputs.find_images`.
+        settings: of the folder.
+        resume: go on in a folder that was begun, and leave what is done there.
+        submission: path of the challenge's zip, to be made of all `inputs`.
+
+    Returns:
+        What was written, for people; empty on all processes but the first.
+
+    Raises:
+        InputError: wrong arguments, before any work; or, after it, images that could not be read
+            or a submission that the challenge would refuse.
+    """
+    if submission is not None:
+        check_zip_name(submission)
+    files = find_images(inputs, settings.out)
+    segmenter = model.load()
+    facts = model.facts()
+    _check_folder(settings.out, facts, resume)
+    rank, processes = get_dist_info()
+    # Shared out before looking at what is done, on which the processes might not agree.
+    share = dict(list(files.items())[rank::processes])
+    mine = still_to_do(share, settings)
+    barrier()
+    if rank == 0:
+        write_json(settings.out / _FACTS, facts, indent=2)
+    faults = predict_files(segmenter, mine, settings, rank)
+    all_faults = [fault for of_process in all_gather_object(faults) for fault in of_process]
+    if rank != 0:
+        return ''
+    rows = join_parts(settings.out)
+    if all_faults:
+        raise InputError(
+            f'{len(all_faults)} of {len(files)} images could not be read; the others are in '
+            f'{settings.out}. Mend these and run the command again with --resume'
+            + (f' ({submission} was not written):' if submission else ':'),
+            all_faults,
+            shown=len(all_faults),
+        )
+    if submission is not None:
+        write_submission(submission, settings.out, files)
+    return _summary([rows[name] for name in files], settings, submission)
+
+
+def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
+    if not is_begun(out):
+        return
+    if not resume:
+        raise InputError(
+            f'{out} already holds predictions; add --resume to go on with them, name another '
+            '--out, or remove the folder'
+        )
+    path = out / _FACTS
+    earlier = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else facts
+    changed = [
+        f'{key}: {earlier.get(key)}, now {value}'
+        for key, value in facts.items()
+        if earlier.get(key) != value
+    ]
+    if changed:
+        raise InputError(
+            f'{out} holds the predictions of another model; name another --out:', changed
+        )
+
+
+def _summary(
+    rows: Sequence[Mapping[str, str]], settings: FolderSettings, submission: str | None
+) -> str:
+    missed = sum(not row['label'] for row in rows)
+    lines = [
+        f'{len(rows)} images, {missed} without a detection',
+        f'masks:      {settings.out}',
+        f'table:      {settings.out / "predictions.csv"}',
+    ]
+    if settings.overlay:
+        lines.append(f'pictures:   {settings.out / "overlays"}')
+    if submission is not None:
+        lines.append(f'submission: {submission}')
+    return '\n'.join(lines)

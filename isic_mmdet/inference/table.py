@@ -1,0 +1,108 @@
+"""`predictions.csv`, and the parts of it while several processes still write.
+
+Every process appends to a part of its own, one line when all files of an image are written; at the
+end one process joins the parts. A run that is killed leaves its parts, and the next one reads them.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_atomically
+
+COLUMNS = (
+    'image',
+    'label',
+    'score',
+    'area_px',
+    'area_share',
+    'x',
+    'y',
+    'width',
+    'height',
+    'seconds',
+)
+_NAME = 'predictions.csv'
+
+
+def read_rows(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the row of every image that is done in `folder`, by the image's id.
+
+    Raises:
+        InputError: `predictions.csv` has other columns.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    table = folder / _NAME
+    if table.is_file():
+        with table.open(newline='', encoding='utf-8') as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise InputError(
+                    f'{table} was not written by predict.py: its columns are {reader.fieldnames}; '
+                    'name another --out'
+                )
+            rows |= {row['image']: row for row in reader}
+    for part in _parts(folder):
+        with part.open(newline='', encoding='utf-8') as file:
+            for row in csv.DictReader(file, COLUMNS):
+                if row['seconds'] is not None:  # else cut off when the run was killed
+                    rows[row['image']] = row
+    return rows
+
+
+def join_parts(folder: Path) -> dict[str, dict[str, str]]:
+    """Put the rows of all parts into `predictions.csv`, sorted by image, and return them."""
+    rows = read_rows(folder)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows[name] for name in sorted(rows))
+    write_atomically(folder / _NAME, text.getvalue().encode())
+    for part in _parts(folder):
+        part.unlink()
+    return rows
+
+
+def is_begun(folder: Path) -> bool:
+    """Tell whether `folder` holds predictions, finished or not."""
+    return (folder / _NAME).is_file() or bool(_parts(folder))
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob('.predictions.*.csv'))
+
+
+class Part:
+    """The rows of one process.
+
+    Args:
+        folder: of the predictions.
+        rank: number of the process.
+    """
+
+    def __init__(self, folder: Path, rank: int) -> None:
+        self._path = folder / f'.predictions.{rank}.csv'
+
+    def __enter__(self) -> 'Part':
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open('a', newline='', encoding='utf-8')
+        self._file.write('\n')  # after a kill the last line may lack its end
+        self._writer = csv.DictWriter(self._file, COLUMNS, lineterminator='\n')
+        return self
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write the row of an image; None becomes an empty cell."""
+        self._writer.writerow(row)
+        self._file.flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()

@@ -1,0 +1,42 @@
+"""A model of random weights that finds a lesion in every image."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.registry import init_default_scope
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.experiment import load_config
+from isic_mmdet.inference import LesionSegmenter
+
+
+@pytest.fixture(scope='session')
+def config(root) -> Path:
+    return root / 'configs/quickstart.py'
+
+
+@pytest.fixture(scope='session')
+def checkpoint(config, tmp_path_factory) -> Path:
+    cfg = load_config(config)
+    init_default_scope(cfg.default_scope)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    # Around one half the masks of random weights have borders that depend on the image.
+    model.roi_head.mask_head.conv_logits.weight.data *= 30
+    path = tmp_path_factory.mktemp('model') / 'random.pth'
+    meta = {'dataset_meta': {'classes': ('lesion',)}}
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+    return path
+
+
+@pytest.fixture(scope='session')
+def segmenter(config, checkpoint) -> LesionSegmenter:
+    return LesionSegmenter(config, checkpoint, 'cpu')
+
+
+@pytest.fixture(scope='session')
+def pictures(tiny_data) -> list[Path]:
+    """Six synthetic pictures of 96 x 96 pixels."""
+    return sorted((tiny_data / 'images').iterdir())[:6]

@@ -1,0 +1,128 @@
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.inference.inputs import find_images
+from isic_mmdet.inference.table import join_parts
+
+UNDO = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.fixture
+def settings(tmp_path) -> FolderSettings:
+    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
+
+
+def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> list[str]:
+    files = find_images([str(path) for path in inputs], settings.out)
+    faults = predict_files(segmenter, still_to_do(files, settings), settings)
+    join_parts(settings.out)
+    return faults
+
+
+def rows_of(settings: FolderSettings) -> dict[str, dict[str, str]]:
+    with (settings.out / 'predictions.csv').open() as file:
+        return {row['image']: row for row in csv.DictReader(file)}
+
+
+def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
+    with Image.open(settings.out / f'{name}_segmentation.png') as image:
+        assert image.mode == 'L'
+        return np.asarray(image)
+
+
+def test_masks_and_rows_are_what_the_segmenter_says(segmenter, pictures, settings):
+    assert predicted(segmenter, settings, *pictures) == []
+    rows = rows_of(settings)
+    assert set(rows) == {path.stem for path in pictures}
+    for path in pictures:
+        lesion = segmenter(np.asarray(Image.open(path).convert('RGB')))
+        mask, row = mask_of(settings, path.stem), rows[path.stem]
+        assert np.mean((mask == 255) != lesion.mask) < 0.01  # batches round otherwise
+        assert set(np.unique(mask)) <= {0, 255}
+        assert int(row['area_px']) == np.count_nonzero(mask)
+        assert float(row['area_share']) == pytest.approx(np.mean(mask == 255), abs=1e-6)
+        assert row['label'] == 'lesion'
+        assert float(row['score']) == pytest.approx(lesion.score, abs=1e-4)
+        box = [float(row[side]) for side in ('x', 'y', 'width', 'height')]
+        np.testing.assert_allclose(box, lesion.box, atol=0.05)
+        assert float(row['seconds']) > 0
+    assert sorted(path.name for path in settings.out.iterdir()) == sorted(
+        ['predictions.csv', *(f'{path.stem}_segmentation.png' for path in pictures)]
+    )
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
+    segmenter, pictures, settings, tmp_path, orientation
+):
+    upright = Image.open(pictures[0]).convert('RGB').crop((0, 0, 96, 60))
+    upright.save(tmp_path / 'upright.png')
+    # What a camera does that is held in another way: it stores the pixels turned back.
+    undo = UNDO.get(orientation)
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / 'stored.png', exif=exif)
+    assert predicted(segmenter, settings, tmp_path / 'upright.png', tmp_path / 'stored.png') == []
+
+    expected = Image.fromarray(mask_of(settings, 'upright'))
+    if undo is not None:
+        expected = expected.transpose(undo)
+    mask = mask_of(settings, 'stored')
+    assert mask.any()
+    assert mask.shape == (stored.height, stored.width)
+    np.testing.assert_array_equal(mask, np.asarray(expected))
+    row = rows_of(settings)['stored']
+    x, y, width, height = (float(row[side]) for side in ('x', 'y', 'width', 'height'))
+    rows, columns = np.nonzero(mask)
+    assert x - 1 <= columns.min() and columns.max() <= x + width + 1
+    assert y - 1 <= rows.min() and rows.max() <= y + height + 1
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_goes_on(segmenter, pictures, settings, tmp_path):
+    whole = pictures[0].read_bytes()
+    (tmp_path / 'cut.jpg').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'empty.jpg').touch()
+    stream = io.BytesIO()
+    Image.new('RGB', (9000, 1)).save(stream, 'PNG')
+    (tmp_path / 'sliver.png').write_bytes(stream.getvalue())
+    broken = [tmp_path / name for name in ('cut.jpg', 'empty.jpg', 'sliver.png')]
+    faults = predicted(segmenter, settings, broken[0], pictures[1], *broken[1:], pictures[2])
+    assert [fault.split(': ')[0] for fault in faults] == [str(path) for path in broken]
+    assert set(rows_of(settings)) == {pictures[1].stem, pictures[2].stem}
+
+
+def test_what_is_done_is_not_done_again(segmenter, pictures, settings):
+    predicted(segmenter, settings, *pictures[:3])
+    files = find_images([str(path) for path in pictures], settings.out)
+    assert set(still_to_do(files, settings)) == {path.stem for path in pictures[3:]}
+    (settings.out / f'{pictures[1].stem}_segmentation.png').unlink()
+    assert pictures[1].stem in still_to_do(files, settings)
+    with_pictures = FolderSettings(settings.out, True, 2, 2)
+    assert set(still_to_do(files, with_pictures)) == set(files)
+
+
+def test_pictures_are_drawn_on_demand(segmenter, pictures, tmp_path):
+    settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=3, workers=1)
+    predicted(segmenter, settings, *pictures[:2])
+    for path in pictures[:2]:
+        with Image.open(settings.out / 'overlays' / f'{path.stem}.jpg') as image:
+            image.load()
+            assert image.width == 96 and image.height > 96
+    assert not still_to_do(
+        find_images([str(path) for path in pictures[:2]], settings.out), settings
+    )

@@ -1,0 +1,111 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.challenge.images import UnreadableError
+from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.inference.reading import read_image
+
+
+def picture(height: int = 40, width: int = 60) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 4, columns * 3, rows + columns + 60], axis=2).astype(np.uint8)
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    """Return a function that stores an image and reads it back."""
+
+    def store(image: Image.Image, kind: str = 'PNG', **settings):
+        stream = io.BytesIO()
+        image.save(stream, kind, **settings)
+        path = tmp_path / 'file'
+        path.write_bytes(stream.getvalue())
+        return read_image(SourceFile(path, None, path.stat().st_size, 0))
+
+    return store
+
+
+@pytest.mark.parametrize(
+    ('mode', 'kind'),
+    [
+        ('RGB', 'PNG'),
+        ('RGBA', 'PNG'),
+        ('RGB', 'BMP'),
+        ('RGB', 'WEBP'),
+        ('RGB', 'TIFF'),
+        ('CMYK', 'TIFF'),
+        ('CMYK', 'JPEG'),
+        ('RGB', 'JPEG'),
+    ],
+)
+def test_colour_images_keep_their_colours(read, mode, kind):
+    settings = {'lossless': True} if kind == 'WEBP' else {'quality': 98} if kind == 'JPEG' else {}
+    image = read(Image.fromarray(picture()).convert(mode), kind, **settings)
+    assert image.pixels.shape == (40, 60, 3) and image.pixels.dtype == np.uint8
+    assert np.abs(image.pixels.astype(int) - picture()).mean() < (3 if kind == 'JPEG' else 0.01)
+    assert image.orientation == 1
+
+
+def test_a_palette_is_looked_up(read):
+    indexed = Image.fromarray(picture()).quantize(256)
+    expected = np.asarray(indexed.convert('RGB'))
+    np.testing.assert_array_equal(read(indexed).pixels, expected)
+    np.testing.assert_array_equal(read(indexed, transparency=3).pixels, expected)
+
+
+@pytest.mark.parametrize('mode', ['L', 'LA', '1'])
+def test_grey_images_become_grey_colours(read, mode):
+    grey = Image.fromarray(picture()).convert('L').convert(mode)
+    expected = np.asarray(grey.convert('L'))
+    np.testing.assert_array_equal(read(grey).pixels, np.stack([expected] * 3, axis=2))
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'PPM'])
+def test_of_16_bits_the_upper_8_are_taken(read, kind):
+    deep = (picture()[..., 0].astype(np.uint16) << 8) | 0xA5
+    image = read(Image.fromarray(deep), kind)
+    np.testing.assert_array_equal(image.pixels, np.stack([picture()[..., 0]] * 3, axis=2))
+
+
+def test_deeper_greys_are_refused(read):
+    with pytest.raises(UnreadableError, match='more than 16 bits'):
+        read(Image.fromarray(np.full((4, 4), 70_000, np.int32)), 'TIFF')
+    with pytest.raises(UnreadableError, match='mode F'):
+        read(Image.fromarray(np.zeros((4, 4), np.float32)), 'TIFF')
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_the_image_is_turned_upright(read, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read(Image.fromarray(picture()), kind, exif=exif)
+    assert image.orientation == orientation
+    assert image.pixels.shape == ((60, 40, 3) if orientation > 4 else (40, 60, 3))
+    # The bright corner of the stored picture is its lower right one.
+    corners = {
+        name: image.pixels[row, column].astype(int).sum()
+        for name, (row, column) in {
+            '00': (0, 0),
+            '01': (0, -1),
+            '10': (-1, 0),
+            '11': (-1, -1),
+        }.items()
+    }
+    brightest = max(corners, key=lambda name: corners[name])
+    # EXIF 2.32, orientation: where the stored 0th row and 0th column are on the upright image.
+    expected = {1: '11', 2: '10', 3: '00', 4: '01', 5: '11', 6: '10', 7: '00', 8: '01'}
+    assert brightest == expected[orientation]
+
+
+def test_what_is_no_image_is_unreadable(tmp_path):
+    path = tmp_path / 'image.jpg'
+    path.write_text('not an image')
+    with pytest.raises(UnreadableError):
+        read_image(SourceFile(path, None, path.stat().st_size, 0))
+    with pytest.raises(UnreadableError, match='No such file'):
+        read_image(SourceFile(tmp_path / 'nowhere.jpg', None, 0, 0))

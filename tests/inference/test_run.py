@@ -1,0 +1,118 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.inference.folder import FolderSettings
+from isic_mmdet.inference.run import ModelChoice, predict
+from isic_mmdet.inference.table import read_rows
+
+
+@pytest.fixture
+def settings(tmp_path) -> FolderSettings:
+    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
+
+
+@pytest.fixture
+def model(config, checkpoint) -> ModelChoice:
+    return ModelChoice(str(config), str(checkpoint), device='cpu')
+
+
+def masks(settings: FolderSettings) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in settings.out.glob('*_segmentation.png')}
+
+
+def test_what_cannot_be_read_is_mended_and_resumed(model, pictures, settings, tmp_path):
+    mine = tmp_path / 'mine'
+    mine.mkdir()
+    for path in pictures:
+        shutil.copy(path, mine)
+    broken = [mine / path.name for path in pictures[1:3]]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match='2 of 6 images could not be read') as error:
+        predict(model, [str(mine)], settings)
+    assert [fault.split(': ')[0] for fault in error.value.faults] == [str(path) for path in broken]
+    kept = masks(settings)
+    assert len(kept) == len(read_rows(settings.out)) == 4
+
+    with pytest.raises(InputError, match='add --resume'):
+        predict(model, [str(mine)], settings)
+    for path in pictures:
+        shutil.copy(path, mine)
+    times = {path: path.stat().st_mtime_ns for path in settings.out.glob('*.png')}
+    written = predict(model, [str(mine)], settings, resume=True)
+    assert '6 images, 0 without a detection' in written
+    assert kept.items() < masks(settings).items()
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    assert set(read_rows(settings.out)) == {path.stem for path in pictures}
+
+
+def test_a_run_that_was_killed_goes_on(model, pictures, settings):
+    inputs = [str(path) for path in pictures]
+    predict(model, inputs[:3], settings)
+    # As it stands before the parts are joined, with the last line cut off.
+    table = settings.out / 'predictions.csv'
+    part = '\n'.join(table.read_text().splitlines()[1:])[:-30]
+    (settings.out / '.predictions.1.csv').write_text(part)
+    table.unlink()
+    with pytest.raises(InputError, match='add --resume'):
+        predict(model, inputs, settings)
+    predict(model, inputs, settings, resume=True)
+    assert set(read_rows(settings.out)) == {path.stem for path in pictures}
+    assert not list(settings.out.glob('.*'))
+
+
+def test_predictions_of_two_models_never_mix(model, config, checkpoint, pictures, settings):
+    inputs = [str(pictures[0])]
+    predict(model, inputs, settings)
+    weights = torch.load(checkpoint, weights_only=True)
+    weights['state_dict']['backbone.conv1.weight'] += 1
+    other = settings.out / 'other.pth'
+    torch.save(weights, other)
+    with pytest.raises(InputError, match='predictions of another model') as error:
+        predict(ModelChoice(str(config), str(other)), inputs, settings, resume=True)
+    assert [fault.split(': ')[0] for fault in error.value.faults] == [
+        'checkpoint',
+        'checkpoint_sha256',
+    ]
+    with pytest.raises(InputError, match='tta: False, now True'):
+        predict(ModelChoice(model.config, model.checkpoint, tta=True), inputs, settings, True)
+
+
+def test_flips_and_sizes_give_another_mask(model, pictures, settings, tmp_path):
+    average = ModelChoice(model.config, model.checkpoint, tta=True, device='cpu')
+    other = FolderSettings(tmp_path / 'tta', False, 1, 1)
+    inputs = [str(pictures[0])]
+    predict(model, inputs, settings)
+    predict(average, inputs, other)
+    assert masks(settings).keys() == masks(other).keys()
+    assert masks(settings) != masks(other)
+
+
+def test_no_submission_without_every_image(model, pictures, settings, tmp_path):
+    broken = tmp_path / 'ISIC_0000007.jpg'
+    broken.write_bytes(b'')
+    sent = tmp_path / 'sent.zip'
+    inputs = [str(pictures[0]), str(broken)]
+    with pytest.raises(InputError, match=r'sent\.zip was not written'):
+        predict(model, inputs, settings, submission=str(sent))
+    assert not sent.exists()
+    with pytest.raises(InputError, match='zip'):
+        predict(model, inputs, settings, submission=str(tmp_path / 'sent.tar'))
+
+
+def test_no_submission_with_an_empty_mask(model, pictures, settings, tmp_path):
+    shy = Path(shutil.copy(model.config, tmp_path / 'shy.py'))
+    shy.write_text(
+        f'_base_ = {model.config!r}\nmodel = dict(test_cfg=dict(rcnn=dict(score_thr=0.99)))\n'
+    )
+    sent = tmp_path / 'sent.zip'
+    blind = ModelChoice(str(shy), model.checkpoint, device='cpu')
+    with pytest.raises(InputError, match='no lesion was detected'):
+        predict(blind, [str(pictures[0])], settings, submission=str(sent))
+    assert not sent.exists()
+    row = read_rows(settings.out)[pictures[0].stem]
+    assert (row['label'], row['score'], row['x'], row['area_px']) == ('', '', '', '0')

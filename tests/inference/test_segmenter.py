@@ -1,0 +1,127 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import inference_detector, init_detector
+from PIL import Image
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.inference import LesionSegmenter
+
+
+@pytest.fixture(scope='session')
+def images(pictures) -> list[np.ndarray]:
+    return [np.asarray(Image.open(path).convert('RGB')) for path in pictures]
+
+
+@pytest.fixture
+def changed(config, tmp_path):
+    """Return a function that writes the config with other settings of its test."""
+
+    def write(**settings) -> str:
+        path = tmp_path / 'changed.py'
+        path.write_text(
+            f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(**{settings})))\n'
+        )
+        return str(path)
+
+    return write
+
+
+def test_it_finds_what_mmdet_finds(config, checkpoint, segmenter, images):
+    model = init_detector(str(config), str(checkpoint), device='cpu')
+    for image in (images[0], cv2.resize(images[1], (311, 170))):
+        expected = inference_detector(model, image[..., ::-1].copy()).pred_instances
+        lesion = segmenter(image)
+        x, y, width, height = lesion.box
+        np.testing.assert_allclose((x, y, x + width, y + height), expected.bboxes[0], atol=1e-4)
+        assert lesion.score == pytest.approx(float(expected.scores[0]))
+        assert lesion.label == 'lesion'
+        assert lesion.mask.dtype == np.bool_
+        assert lesion.mask.shape == lesion.probability.shape == image.shape[:2]
+        # Probabilities come in steps of 1/255, so those nearest to the threshold may go over it.
+        differ = lesion.mask != expected.masks[0].numpy()
+        assert np.all(lesion.levels[differ] == 127)
+        assert 0 < lesion.mask.mean() < 1
+        np.testing.assert_array_equal(lesion.mask, lesion.probability > 0.5)
+
+
+def test_a_batch_gives_what_its_images_give_alone(segmenter, images):
+    together = segmenter.batch(images[:3])
+    for image, lesion in zip(images[:3], together, strict=True):
+        alone = segmenter(image)
+        np.testing.assert_allclose(lesion.box, alone.box, atol=1e-3)
+        assert np.mean(lesion.mask != alone.mask) < 0.01
+    assert segmenter.batch([]) == []
+
+
+def test_images_of_several_sizes_go_together(segmenter, images):
+    sizes = [(200, 100), (40, 90), (1, 1)]
+    found = segmenter.batch([cv2.resize(images[0], (w, h)).reshape(h, w, 3) for h, w in sizes])
+    assert [lesion.mask.shape for lesion in found] == sizes
+
+
+def test_nothing_found_is_an_empty_mask(changed, checkpoint, images):
+    lesion = LesionSegmenter(changed(score_thr=0.99), checkpoint, 'cpu')(images[0])
+    assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
+    assert lesion.mask.shape == lesion.probability.shape == (96, 96)
+    assert not lesion.mask.any() and not lesion.probability.any()
+
+
+def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
+    changed, checkpoint, images
+):
+    image = images[0] // 2 + images[0][:, ::-1] // 2
+    # The views of random weights rarely agree on the lesion, so their mean is low.
+    config = changed(mask_thr_binary=0.05)
+    lesion = LesionSegmenter(config, checkpoint, 'cpu', tta=True)(image)
+    assert 0 < lesion.mask.mean() < 1
+    np.testing.assert_array_equal(lesion.mask, lesion.mask[:, ::-1])
+    np.testing.assert_array_equal(lesion.levels, lesion.levels[:, ::-1])
+    plain = LesionSegmenter(config, checkpoint, 'cpu')(image)
+    assert np.any(plain.mask != plain.mask[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(segmenter, image):
+    with pytest.raises(ValueError, match='expected an'):
+        segmenter(image)
+
+
+def test_a_sliver_is_refused(segmenter):
+    with pytest.raises(ValueError, match='9000 x 1 pixels'):
+        segmenter(np.zeros((1, 9000, 3), np.uint8))
+
+
+def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
+    with pytest.raises(InputError, match='does not hold the weights of'):
+        LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_cpu.py', checkpoint, 'cpu')
+    saved = torch.load(checkpoint, weights_only=True)
+    saved['meta']['dataset_meta']['classes'] = ('naevus',)
+    torch.save(saved, tmp_path / 'other.pth')
+    with pytest.raises(InputError, match="trained for the classes \\['naevus'\\]"):
+        LesionSegmenter(config, tmp_path / 'other.pth', 'cpu')
+    with pytest.raises(InputError, match='no such checkpoint'):
+        LesionSegmenter(config, tmp_path / 'none.pth', 'cpu')
+
+
+@pytest.mark.parametrize('device', ['quantum', 'cuda:99'])
+def test_a_device_that_is_not_there_is_named(config, checkpoint, device):
+    with pytest.raises(InputError, match=f'device {device} cannot be used'):
+        LesionSegmenter(config, checkpoint, device)
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_what_the_cpu_finds(config, checkpoint, segmenter, images):
+    lesion = LesionSegmenter(config, checkpoint)(images[0])
+    expected = segmenter(images[0])
+    np.testing.assert_allclose(lesion.box, expected.box, atol=0.5)
+    assert np.mean(lesion.mask != expected.mask) < 0.02

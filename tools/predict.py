@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+"""Segment the lesions of images: a mask for each, a table, pictures, the challenge's submission."""
+
+import argparse
+import os
+from pathlib import Path
+
+from isic_mmdet.cli import make_parser, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        'Segment the lesions of images. For each image the folder gets a mask of the size and\n'
+        'orientation it is stored in (<name>_segmentation.png, 0 and 255), and predictions.csv\n'
+        'a row: class, score in [0, 1], area of the lesion in pixels and as a share of the\n'
+        'image, box in pixels, and seconds in the model. Files that cannot be read are listed\n'
+        'at the end, with exit status 1.',
+        'python tools/predict.py configs/isic2018_maskrcnn.py \\\n'
+        '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth photos --out masks\n'
+        '\non 4 GPUs:\n'
+        '  torchrun --standalone --nproc-per-node 4 tools/predict.py ... --launcher pytorch',
+    )
+    parser.add_argument('config', help='Python config that the model was trained with')
+    parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
+    parser.add_argument(
+        'input',
+        nargs='+',
+        help='images, folders with their subfolders, zips, globs, or .txt files that list images',
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder for what is written')
+    parser.add_argument(
+        '--overlay', action='store_true', help='draw the outline on every image, in OUT/overlays'
+    )
+    parser.add_argument(
+        '--resume', action='store_true', help='go on in OUT; what is done there stays'
+    )
+    parser.add_argument(
+        '--submission',
+        metavar='FILE.zip',
+        help='also write all masks as the ISIC challenge takes them, one region without holes each',
+    )
+    parser.add_argument(
+        '--tta', action='store_true', help='average the masks over flips and sizes of the image'
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=_positive,
+        default=4,
+        metavar='N',
+        help='images that go through the model together (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=_positive,
+        default=4,
+        metavar='N',
+        help='threads that decode images, and that write masks (default: %(default)s)',
+    )
+    parser.add_argument('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch'], default='none', help='who starts the processes'
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{number} is less than 1')
+    return number
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
+
+    from isic_mmdet.inference.folder import FolderSettings
+    from isic_mmdet.inference.processes import process_group
+    from isic_mmdet.inference.run import ModelChoice, predict
+
+    model = ModelChoice(args.config, args.checkpoint, args.tta, args.device)
+    settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)
+    with process_group(args.launcher):
+        written = predict(model, args.input, settings, args.resume, args.submission)
+    if written:
+        print(written)
+
+
+if __name__ == '__main__':
+    run(main)
