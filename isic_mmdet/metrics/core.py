@@ -138,18 +138,40 @@ def bootstrap_interval(
     Raises:
         ValueError: if there are no values.
     """
+    means = bootstrap_means(values, resamples, seed)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_means(
+    values: ArrayLike, resamples: int = 10_000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return the means of values drawn anew with replacement.
+
+    Args:
+        values: (N,) float, one value an image, or (N, M), whose columns meet the same draws.
+        resamples: number of draws of N images with replacement.
+        seed: of the random generator; the draws depend on it and on N alone.
+
+    Returns:
+        (resamples,) or (resamples, M) float.
+
+    Raises:
+        ValueError: if there are no values.
+    """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
         raise ValueError('no values to resample')
+    columns = np.ascontiguousarray(data.reshape(len(data), -1).T)
     rng = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    block = max(1, _BLOCK // data.size)
+    means = np.empty((len(columns), resamples))
+    block = max(1, _BLOCK // len(data))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
-        draws = rng.integers(0, data.size, (stop - start, data.size))
-        means[start:stop] = data[draws].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+        draws = rng.integers(0, len(data), (stop - start, len(data)))
+        for column, row in zip(columns, means, strict=True):
+            row[start:stop] = column[draws].mean(axis=1)
+    return means.T.reshape(resamples, *data.shape[1:])
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -200,6 +200,21 @@ def test_bootstrap_interval_equals_scipys():
     assert found == pytest.approx(tuple(expected), abs=1e-12)
 
 
+def test_columns_of_values_meet_the_same_draws(monkeypatch):
+    values = np.random.default_rng(8).random((50, 3))
+    means = core.bootstrap_means(values, resamples=999)
+    assert means.shape == (999, 3)
+    for column, expected in zip(values.T, means.T, strict=True):
+        assert np.array_equal(core.bootstrap_means(column, resamples=999), expected)
+    assert core.bootstrap_interval(values[:, 1], resamples=999) == tuple(
+        np.quantile(means[:, 1], [(1 - 0.95) / 2, (1 + 0.95) / 2])
+    )
+    monkeypatch.setattr(core, '_BLOCK', 120)
+    assert np.array_equal(core.bootstrap_means(values, resamples=999), means)
+    with pytest.raises(ValueError, match='no values'):
+        core.bootstrap_means(np.empty((0, 3)))
+
+
 def test_bootstrap_interval_does_not_depend_on_its_block_size(monkeypatch):
     values = np.random.default_rng(6).random(50)
     whole = core.bootstrap_interval(values, resamples=999)

@@ -1,0 +1,1 @@
+"""Scoring masks that lie in files: what `tools/score.py` does. Needs neither torch nor mmdet."""

@@ -1,0 +1,72 @@
+"""Whether one set of predictions is better than another on the same images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics import core
+from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.scoring.summary import SCORES, full_name, has_boundary, values_of
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def compare(a: Rows, b: Rows) -> dict[str, dict[str, float]]:
+    """Compare two sets by a paired bootstrap: images are drawn anew, each with both its scores.
+
+    Args:
+        a: one row an image, see `mask_scores.score_pair`.
+        b: the same images, in any order.
+
+    Returns:
+        For each metric that both sets hold: `images` where both have it defined, the means `a`
+        and `b`, `difference` (a - b) with its 95 % percentile interval `ci_low` and `ci_high`,
+        and `a_better`, the share of draws in which A's mean is the better one (the lower one of
+        a distance), a tie counting half. Only `images` stands for a metric without any.
+
+    Raises:
+        InputError: the two sets differ in their images, or in the size of an image.
+    """
+    by_id = {row['image_id']: row for row in b}
+    _check_same_images(a, by_id)
+    b = [by_id[row['image_id']] for row in a]
+    names = SCORES + BOUNDARY_COLUMNS if has_boundary(a) and has_boundary(b) else SCORES
+    return {full_name(name): _difference(a, b, name) for name in names}
+
+
+def _difference(a: Rows, b: Rows, name: str) -> dict[str, float]:
+    first, second = values_of(a, name), values_of(b, name)
+    defined = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[defined], second[defined]
+    if not len(first):
+        return {'images': 0}
+    # The difference of two means over the same draw is the mean of the differences.
+    means = core.bootstrap_means(first - second)
+    low, high = np.quantile(means, (0.025, 0.975))
+    better = -means if name in BOUNDARY_COLUMNS else means
+    return {
+        'images': len(first),
+        'a': float(first.mean()),
+        'b': float(second.mean()),
+        'difference': float((first - second).mean()),
+        'ci_low': float(low),
+        'ci_high': float(high),
+        'a_better': float(np.mean(better > 0) + np.mean(better == 0) / 2),
+    }
+
+
+def _check_same_images(a: Rows, b: Mapping[str, Mapping[str, Any]]) -> None:
+    ids = {row['image_id'] for row in a}
+    faults = [f'{image_id}: only in the first set' for image_id in sorted(ids - b.keys())]
+    faults += [f'{image_id}: only in the second set' for image_id in sorted(b.keys() - ids)]
+    for row in a:
+        other = b.get(row['image_id'], row)
+        sizes = [f'{r["width"]} x {r["height"]}' for r in (row, other)]
+        if sizes[0] != sizes[1]:
+            faults.append(f'{row["image_id"]}: scored at {sizes[0]} and at {sizes[1]} pixels')
+    if faults:
+        raise InputError(
+            'the two sets cannot be compared; score both against the same truth', faults
+        )

@@ -1,0 +1,146 @@
+"""All that `tools/score.py` computes, and the two files it leaves."""
+
+import csv
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
+from isic_mmdet.scoring.calibration import calibration
+from isic_mmdet.scoring.comparison import compare
+from isic_mmdet.scoring.groups import by_group
+from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, Row, score_masks
+from isic_mmdet.scoring.summary import summarise
+from isic_mmdet.scoring.tables import LABEL_COLUMNS, read_labels, read_per_image, read_scores
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score and what to tell of it.
+
+    Attributes:
+        predictions: folder or zip of masks, or a `per_image.csv`.
+        truth: folder or zip of masks; not needed for a `per_image.csv`.
+        boundary: also compute the distances between the borders.
+        groups: whether to score groups of images.
+        group_keys: of `groups.GROUPINGS`; none takes all of which something is known.
+        annotations: file with diagnosis, sex and age.
+        scores: table with the score of each mask; a `per_image.csv` holds its own.
+        other: a second set of predictions to compare with, as `predictions`.
+        out: `scores.json`, with `per_image.csv` beside it unless that is what was read; None
+            writes nothing.
+        workers: number of threads; None takes one for each core.
+        show_progress: show progress bars on stderr.
+    """
+
+    predictions: Path
+    truth: Path | None = None
+    boundary: bool = False
+    groups: bool = False
+    group_keys: Sequence[str] = ()
+    annotations: Path | None = None
+    scores: Path | None = None
+    other: Path | None = None
+    out: Path | None = None
+    workers: int | None = None
+    show_progress: bool = True
+
+
+def is_table(source: Path) -> bool:
+    """Tell whether predictions come as the scores of an earlier evaluation."""
+    return source.suffix.lower() == '.csv'
+
+
+def evaluate(request: Request) -> dict[str, Any]:
+    """Score a set of predictions.
+
+    Returns:
+        The content of `scores.json`: `metrics`, `images`, `extra_predictions` (files that belong
+        to no truth), `groups` and `comparison` if asked for, `calibration` if scores are known,
+        and where it all comes from.
+
+    Raises:
+        InputError: the official scorer would refuse the masks; another input is wrong; two sets
+            differ in their images; nothing is known of a group; or `out` would replace the table
+            of another tool.
+        ValueError: masks without a truth.
+    """
+    table = None
+    if request.out and not is_table(request.predictions):
+        table = _table_beside(request.out)
+    rows, extra = _rows(request, request.predictions)
+    if request.scores:
+        scores = read_scores(request.scores)
+        _add(rows, {name: {'score': score} for name, score in scores.items()}, request.scores)
+    if request.annotations:
+        _add(rows, read_labels(request.annotations), request.annotations)
+    content: dict[str, Any] = {
+        'metrics': summarise(rows),
+        'images': len(rows),
+        'extra_predictions': extra,
+    }
+    if request.groups:
+        content['groups'] = by_group(rows, request.group_keys)
+    if any(row['score'] is not None for row in rows):
+        content['calibration'] = calibration(rows)
+    if request.other:
+        content['comparison'] = compare(rows, _rows(request, request.other)[0])
+    content |= _provenance(request)
+    if request.out:
+        write_metrics(request.out, content)
+    if table:
+        _write_table(table, rows)
+    return content
+
+
+def _table_beside(out: Path) -> Path:
+    """Return where the table goes, which replaces nothing but an earlier one of this tool."""
+    table = out.with_name('per_image.csv')
+    if table.is_file():
+        with table.open(newline='', encoding='utf-8') as file:
+            if not set(TRUTH_COLUMNS) <= set(next(csv.reader(file), ())):
+                raise InputError(
+                    f'{table}: was written by another tool and would be replaced; choose another'
+                    ' folder for --out'
+                )
+    return table
+
+
+def _write_table(path: Path, rows: Sequence[Row]) -> None:
+    names = (*TRUTH_COLUMNS, *BOUNDARY_COLUMNS, *LABEL_COLUMNS)
+    extra = tuple(name for name in names if any(name in row for row in rows))
+    write_per_image(path, rows, PER_IMAGE_COLUMNS + extra)
+
+
+def _rows(request: Request, source: Path) -> tuple[list[Row], int]:
+    if is_table(source):
+        return read_per_image(source), 0
+    if request.truth is None:
+        raise ValueError(f'{source}: masks need a truth')
+    scored = score_masks(
+        source, request.truth, request.boundary, request.workers, request.show_progress
+    )
+    return scored.rows, scored.extra
+
+
+def _add(rows: list[Row], known: dict[str, Row], source: Path) -> None:
+    found = [row for row in rows if row['image_id'] in known]
+    if not found:
+        raise InputError(f'{source}: names none of the {len(rows)} images scored; is it theirs?')
+    for row in found:
+        row.update(known[row['image_id']])
+
+
+def _provenance(request: Request) -> dict[str, Any]:
+    return {
+        'predictions': str(request.predictions),
+        'truth': None if request.truth is None else str(request.truth),
+        'other': None if request.other is None else str(request.other),
+        'command': shlex.join(['python', *sys.argv]),
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    }

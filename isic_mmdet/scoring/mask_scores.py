@@ -1,0 +1,155 @@
+"""Scores of all masks of a set against their truth, decoded in parallel."""
+
+import math
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from isic_mmdet.challenge.pool import available_cores
+from isic_mmdet.challenge.sources import close_zips
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics import core
+from isic_mmdet.metrics.boundary import boundary_distances
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.scoring.mask_files import MaskPair, UnreadableMaskError, pair_masks, read_mask
+
+BOUNDARY_COLUMNS = (
+    'hausdorff95_px',
+    'hausdorff95_diagonal',
+    'surface_distance_px',
+    'surface_distance_diagonal',
+)
+TRUTH_COLUMNS = ('lesion_share', 'touches_border')
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScoredMasks:
+    """The scores of a set of masks.
+
+    Attributes:
+        rows: one an image, sorted by id, as `score_pair` returns them.
+        extra: number of files among the predictions that belong to no truth.
+    """
+
+    rows: list[Row]
+    extra: int
+
+
+def score_masks(
+    predictions: Path,
+    truth: Path,
+    boundary: bool = False,
+    workers: int | None = None,
+    show_progress: bool = True,
+) -> ScoredMasks:
+    """Score every prediction against its truth.
+
+    Decoding and counting run in threads, since both leave Python's lock alone; each holds two
+    masks at a time, however many images there are.
+
+    Args:
+        predictions: folder or zip, see `pair_masks`.
+        truth: the same.
+        boundary: also compute the distances between the borders, which takes longer than all
+            else.
+        workers: number of threads; None takes one for each core.
+        show_progress: show a progress bar on stderr.
+
+    Raises:
+        InputError: the official scorer would refuse these files; lists all faults.
+    """
+    pairing = pair_masks(predictions, truth)
+    rows: list[Row] = []
+    faults = list(pairing.faults)
+    results = _in_threads(pairing.pairs, boundary, workers or available_cores())
+    try:
+        for result in tqdm(
+            results, 'scoring', len(pairing.pairs), unit='image', disable=not show_progress
+        ):
+            if isinstance(result, dict):
+                rows.append(result)
+            else:
+                faults += result
+    finally:
+        results.close()
+        close_zips()
+    if faults:
+        raise InputError(
+            f'{predictions}: cannot be scored, as in the challenge; mend these files'
+            f' ({len(faults)} faults):',
+            faults,
+            shown=len(faults),
+        )
+    return ScoredMasks(rows, pairing.extra)
+
+
+def score_pair(pair: MaskPair, boundary: bool) -> Row | list[str]:
+    """Score one mask.
+
+    Returns:
+        The columns `PER_IMAGE_COLUMNS` (an empty mask counts as no detection, and a single mask
+        is also the best of its image), `TRUTH_COLUMNS` and, if wanted, `BOUNDARY_COLUMNS` (None
+        where undefined); or the faults of the two files.
+    """
+    masks: list[NDArray[np.bool_]] = []
+    faults = []
+    for file in (pair.truth, pair.prediction):
+        try:
+            masks.append(read_mask(file))
+        except UnreadableMaskError as error:
+            faults.append(f'{file}: {error}')
+    if faults:
+        return faults
+    truth, prediction = masks
+    if truth.shape != prediction.shape:
+        size, wanted = (f'{width} x {height}' for height, width in (prediction.shape, truth.shape))
+        return [f'{pair.prediction}: {size} pixels, but its truth has {wanted} (width x height)']
+    counts = core.confusion(core.pack(truth), core.pack(prediction))
+    scores = core.mask_scores(counts)
+    row: Row = dict.fromkeys(PER_IMAGE_COLUMNS)
+    row |= {
+        'image_id': pair.image_id,
+        **scores,
+        'iou_max': scores['iou'],
+        'detections': int(counts.tp + counts.fp > 0),
+        'height': truth.shape[0],
+        'width': truth.shape[1],
+        'lesion_share': (counts.tp + counts.fn) / truth.size,
+        'touches_border': _touches_border(truth),
+    }
+    if boundary:
+        row |= _boundary_columns(truth, prediction)
+    return row
+
+
+def _in_threads(
+    pairs: list[MaskPair], boundary: bool, workers: int
+) -> Generator[Row | list[str], None, None]:
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from pool.map(partial(score_pair, boundary=boundary), pairs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _touches_border(mask: NDArray[np.bool_]) -> bool:
+    return any(bool(edge.any()) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
+def _boundary_columns(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> Row:
+    diagonal = math.hypot(*truth.shape)
+    found = boundary_distances(truth, prediction)
+    values = (found.hausdorff95, found.hausdorff95 / diagonal, found.mean, found.mean / diagonal)
+    return {
+        name: None if math.isnan(value) else value
+        for name, value in zip(BOUNDARY_COLUMNS, values, strict=True)
+    }

@@ -1,0 +1,143 @@
+"""Reading the tables that belong to a set of predictions."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.scoring.mask_files import ISIC_ID
+from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
+
+LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
+
+Row = dict[str, Any]
+
+_SHARES = {'iou', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
+_COUNTS = {'detections', 'height', 'width'}
+_NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
+_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
+
+
+def read_per_image(path: Path) -> list[Row]:
+    """Read a `per_image.csv` of `tools/test.py` or of `tools/score.py`, sorted by image id.
+
+    Returns:
+        One row an image: numbers, `touches_border` as bool, else text; None where empty.
+
+    Raises:
+        InputError: the file is missing, no such table, or holds an image twice or a value that
+            makes no sense; lists all faults.
+    """
+    rows, faults = {}, []
+    for number, cells in _read_csv(path, {'image_id', *_SHARES, *_COUNTS}):
+        row, wrong = _parse(cells)
+        if row['image_id'] in rows:
+            wrong.append(f'{row["image_id"]} is there twice')
+        faults += [f'line {number}: {fault}' for fault in wrong]
+        rows[row['image_id']] = row
+    if faults:
+        raise InputError(f'{path}: write it again, some values cannot be', faults)
+    if not rows:
+        raise InputError(f'{path}: has no rows; write it again')
+    return [rows[image_id] for image_id in sorted(rows)]
+
+
+def read_scores(path: Path) -> dict[str, float | None]:
+    """Read the scores of detections by ISIC id, None where nothing was detected.
+
+    Args:
+        path: a table with the columns `score` and `image` (`predictions.csv` of
+            `tools/predict.py`) or `image_id` (`per_image.csv`).
+
+    Raises:
+        InputError: the file is missing, has other columns, names an image twice or without its
+            ISIC id, or a score is not in [0, 1]; lists all faults.
+    """
+    scores: dict[str, float | None] = {}
+    faults = []
+    for number, cells in _read_csv(path, {'score'}):
+        name = cells.get('image') or cells.get('image_id') or ''
+        found = ISIC_ID.search(Path(name).name)
+        if not found:
+            faults.append(f'line {number}: no ISIC id in image {name!r}')
+            continue
+        if found[0] in scores:
+            faults.append(f'line {number}: {found[0]} is there twice')
+        row, wrong = _parse({'score': cells['score']})
+        faults += [f'line {number}: {fault}' for fault in wrong]
+        scores[found[0]] = row['score']
+    if faults:
+        raise InputError(f'{path}: cannot be matched to masks; write it again', faults)
+    return scores
+
+
+def read_labels(path: Path) -> dict[str, Row]:
+    """Read diagnosis, sex and age by ISIC id from an annotation file of `tools/prepare_isic.py`.
+
+    Raises:
+        InputError: the file is missing, not JSON, or its images carry no ISIC id.
+    """
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
+    except ValueError as error:
+        raise InputError(f'{path}: not JSON ({error})') from error
+    images = content.get('images') if isinstance(content, dict) else None
+    if not isinstance(images, list) or not all(
+        isinstance(image, dict) and 'isic_id' in image for image in images
+    ):
+        raise InputError(
+            f'{path}: no images with an isic_id; give an annotation file of tools/prepare_isic.py'
+        )
+    return {
+        image['isic_id']: {key: image[key] for key in LABEL_COLUMNS if key in image}
+        for image in images
+    }
+
+
+def _read_csv(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and cells of each row."""
+    try:
+        with path.open(newline='', encoding='utf-8-sig') as file:
+            reader = csv.DictReader(file, restval='')
+            absent = sorted(columns - set(reader.fieldnames or ()))
+            if absent:
+                raise InputError(f'{path}: lacks the columns {", ".join(absent)}')
+            for cells in reader:
+                cells.pop(None, None)  # type: ignore[call-overload]  # beyond the last column
+                yield reader.line_num, cells
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f'{path}: not a CSV file ({error})') from error
+
+
+def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
+    """Return the values of a row, and what is wrong with some of them."""
+    row: Row = {}
+    faults = []
+    for name, text in cells.items():
+        if name == 'touches_border':
+            row[name] = None if not text else text == 'True'
+        elif name not in _NUMBERS:
+            row[name] = text or None
+        else:
+            row[name] = value = _number(text)
+            if name in _COUNTS and value is not None:
+                row[name] = int(value)
+            is_blank = not text and name in _MAY_BE_EMPTY
+            if not is_blank and (value is None or (name in _SHARES and not 0 <= value <= 1)):
+                faults.append(f'{name} is {text!r}')
+    return row, faults
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,110 @@
+"""The tables that `tools/score.py` prints."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.scoring.summary import SCORES, full_name
+
+_IN_GROUPS = ('iou', 'iou_thr65', 'dice', 'sensitivity', 'specificity')
+
+
+def format_scores(content: Mapping[str, Any]) -> str:
+    """Return what `evaluate.evaluate` returned as text to read."""
+    parts = [_metrics(content)]
+    parts += [_groups(key, groups) for key, groups in content.get('groups', {}).items()]
+    if 'calibration' in content:
+        parts.append(_calibration(content['calibration']))
+    if 'comparison' in content:
+        parts.append(_comparison(content['comparison']))
+    return '\n\n'.join(parts)
+
+
+def _metrics(content: Mapping[str, Any]) -> str:
+    metrics = content['metrics']
+    rows = [
+        [name, _number(metrics[full_name(name)]), _interval(metrics, full_name(name))]
+        for name in SCORES + BOUNDARY_COLUMNS
+        if full_name(name) in metrics
+    ]
+    rows.append(['missed', _number(metrics['lesion/missed']), ''])
+    lines = [f'{content["images"]} images', '']
+    lines += _table(['metric', 'mean', '95 % interval'], rows)
+    if metrics.get('boundary/images', content['images']) < content['images']:
+        lines.append(
+            f'distances: of the {metrics["boundary/images"]} images in which neither mask is empty'
+        )
+    if content['extra_predictions']:
+        lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')
+    return '\n'.join(lines)
+
+
+def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            group['group'],
+            str(group['images']),
+            _number(group['metrics']['lesion/iou']),
+            _interval(group['metrics'], 'lesion/iou'),
+            *(_number(group['metrics'][full_name(name)]) for name in _IN_GROUPS[1:]),
+        ]
+        for group in groups
+    ]
+    head = [key, 'images', 'iou', '95 % interval', *_IN_GROUPS[1:]]
+    return '\n'.join(_table(head, rows))
+
+
+def _calibration(content: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            f'{_number(row["score_low"])} to {_number(row["score_high"])}',
+            str(row['images']),
+            _number(row['mean_score']),
+            _number(row['mean_iou']),
+        ]
+        for row in content['bins']
+    ]
+    correlation = _number(content['rank_correlation'])
+    return '\n'.join(
+        [
+            f'score against IoU: rank correlation {correlation} over {content["images"]} images',
+            *_table(['score', 'images', 'mean score', 'mean iou'], rows),
+        ]
+    )
+
+
+def _comparison(content: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [
+        [
+            key.partition('/')[2],
+            *(_number(row[name]) for name in ('a', 'b', 'difference')),
+            _interval(row),
+            f'{100 * row["a_better"]:.1f} %',
+        ]
+        for key, row in content.items()
+        if row['images']
+    ]
+    head = ['metric', 'A', 'B', 'A - B', '95 % interval', 'A better']
+    return '\n'.join(['A: the predictions, B: --compare', *_table(head, rows)])
+
+
+def _interval(row: Mapping[str, float], name: str = '') -> str:
+    low, high = (row[f'{name}_{end}' if name else end] for end in ('ci_low', 'ci_high'))
+    return '-' if math.isnan(low) else f'{_number(low)} to {_number(high)}'
+
+
+def _number(value: float) -> str:
+    return '-' if math.isnan(value) else f'{value:.4f}'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        '  '.join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (head, *rows)
+    ]

@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+"""Score masks as the ISIC challenge does, and say where and why they are good or bad."""
+
+import argparse
+from pathlib import Path
+
+from isic_mmdet.cli import make_parser, run
+from isic_mmdet.scoring.evaluate import Request, evaluate, is_table
+from isic_mmdet.scoring.groups import GROUPINGS
+from isic_mmdet.scoring.text import format_scores
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        f'{__doc__}\nNeeds no model. Files that the official scorer would refuse are all listed at '
+        'once, and\nthe exit status is 1.',
+        'python tools/score.py predictions ISIC2018_Task1_Test_GroundTruth.zip \\\n'
+        '    --out scores/scores.json --boundary --groups --compare other_predictions',
+    )
+    parser.add_argument(
+        'predictions',
+        type=Path,
+        help='folder or zip of masks, or the per_image.csv of tools/test.py or of this tool',
+    )
+    parser.add_argument(
+        'truth', type=Path, nargs='?', help='folder or zip of the true masks; not for a .csv'
+    )
+    parser.add_argument(
+        '--out', type=Path, metavar='JSON', help='write all numbers there, per_image.csv beside it'
+    )
+    parser.add_argument(
+        '--boundary',
+        action='store_true',
+        help='also 95 %% Hausdorff and mean distance of the borders (slower)',
+    )
+    parser.add_argument(
+        '--groups',
+        nargs='*',
+        choices=list(GROUPINGS),
+        metavar='KEY',
+        help=f'also score groups of images, by any of {", ".join(GROUPINGS)} (default: all known)',
+    )
+    parser.add_argument(
+        '--annotations',
+        type=Path,
+        metavar='JSON',
+        help='annotation file of prepare_isic.py that knows diagnosis, sex and age',
+    )
+    parser.add_argument(
+        '--scores',
+        type=Path,
+        metavar='CSV',
+        help='predictions.csv of predict.py: does a high score mean a good mask? (a .csv of '
+        'predictions answers that by itself)',
+    )
+    parser.add_argument(
+        '--compare',
+        type=Path,
+        metavar='OTHER',
+        help='folder, zip or per_image.csv of other predictions: a paired bootstrap tells which '
+        'are better',
+    )
+    parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
+    args = parser.parse_args()
+    masks = [path for path in (args.predictions, args.compare) if path and not is_table(path)]
+    if masks and args.truth is None:
+        parser.error(f'TRUTH is needed to score the masks of {masks[0]}')
+    if args.workers is not None and args.workers < 1:
+        parser.error('--workers must be at least 1')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    request = Request(
+        args.predictions,
+        args.truth,
+        boundary=args.boundary,
+        groups=args.groups is not None,
+        group_keys=args.groups or (),
+        annotations=args.annotations,
+        scores=args.scores,
+        other=args.compare,
+        out=args.out,
+        workers=args.workers,
+    )
+    print(format_scores(evaluate(request)))
+
+
+if __name__ == '__main__':
+    run(main)
