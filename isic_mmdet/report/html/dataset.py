@@ -1,0 +1,155 @@
+"""What the annotations say about the evaluated images, and what was detected on them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.report.html.evaluation import ImageScores
+
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask as compressed run-length code of COCO.
+
+    Attributes:
+        counts: the code.
+        size: (height, width).
+    """
+
+    counts: str
+    size: tuple[int, int]
+
+    def decode(self) -> NDArray[np.bool_]:
+        """Return the mask as (H, W) bool."""
+        code = {'size': list(self.size), 'counts': self.counts.encode('ascii')}
+        return coco_mask.decode(code).astype(bool)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of an image besides its scores; None where it is not.
+
+    Attributes:
+        path: of the prepared image.
+        truth: at its size.
+        diagnosis: such as 'nevus'.
+        age: in years.
+        sex: such as 'female'.
+    """
+
+    path: Path
+    truth: Mask
+    diagnosis: str | None
+    age: float | None
+    sex: str | None
+
+
+def read_records(data_root: Path, split: str, image_ids: Iterable[str]) -> dict[str, Record]:
+    """Return the record of every image, by its id.
+
+    Args:
+        data_root: prepared data set, as `tools/prepare_isic.py` writes it.
+        split: name of its annotation file.
+        image_ids: ISIC ids of the images that were evaluated.
+
+    Raises:
+        InputError: if the annotation file is missing, damaged, or of other images.
+    """
+    path = data_root / 'annotations' / f'{split}.json'
+    content = _read_json(path, 'name the prepared data set with --data-root')
+    try:
+        truths = {
+            entry['image_id']: _mask(entry['segmentation']) for entry in content['annotations']
+        }
+        known = {
+            image['isic_id']: Record(
+                data_root / 'images' / image['file_name'],
+                truths[image['id']],
+                image.get('diagnosis'),
+                image.get('age'),
+                image.get('sex'),
+            )
+            for image in content['images']
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'{path}: not annotations as tools/prepare_isic.py writes them '
+            f'({type(error).__name__}: {error}); prepare the data again'
+        ) from error
+    wanted = list(image_ids)
+    absent = [name for name in wanted if name not in known]
+    if absent:
+        raise InputError(
+            f'{path}: {len(absent)} of the {len(wanted)} evaluated images are not in it; '
+            'name the data set of the evaluation with --data-root',
+            absent,
+        )
+    return {name: known[name] for name in wanted}
+
+
+def read_predictions(path: Path, images: Sequence[ImageScores]) -> dict[str, Mask]:
+    """Return the mask of the detection with the highest score of every image that has one.
+
+    Args:
+        path: all detections of the evaluation, as `tools/test.py --out` writes them.
+        images: that were evaluated.
+
+    Raises:
+        InputError: if the file is missing, damaged, or of another evaluation, as a score shows
+            that differs from the one in `per_image.csv`.
+    """
+    remedy = 'write it with tools/test.py --out'
+    entries = _read_json(path, remedy)
+    top: dict[str, tuple[float, Mask]] = {}
+    try:
+        for entry in entries:
+            name, score = entry['isic_id'], float(entry['score'])
+            # Of equal scores the first counts, as in the metrics.
+            if name not in top or score > top[name][0]:
+                top[name] = score, _mask(entry['segmentation'])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'{path}: not a file of detections ({type(error).__name__}: {error}); {remedy}'
+        ) from error
+    faults = []
+    for image in images:
+        here = top[image.image_id][0] if image.image_id in top else None
+        if not _alike(here, image.score):
+            faults.append(f'{image.image_id}: score {image.score}, here {here}')
+    if faults:
+        raise InputError(
+            f'{path}: detections of another evaluation than per_image.csv; {remedy}:', faults
+        )
+    return {name: mask for name, (_, mask) in top.items()}
+
+
+def _alike(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return abs(first - second) <= _TOLERANCE
+
+
+def _mask(code: Mapping[str, Any]) -> Mask:
+    height, width = code['size']
+    counts = code['counts']
+    if not isinstance(counts, str) or not counts.isascii():
+        raise ValueError('a mask that is no compressed run-length code')
+    return Mask(counts, (int(height), int(width)))
+
+
+def _read_json(path: Path, remedy: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror}); {remedy}') from error
+    except ValueError as error:
+        raise InputError(f'{path}: not JSON ({error}); {remedy}') from error

@@ -1,0 +1,145 @@
+"""Gathering the files of one evaluation, and making sure that they belong together."""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.core import threshold_jaccard
+from isic_mmdet.report.results_table import read_reports
+from isic_mmdet.report.run_files import continued, read_scalars
+
+SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """One row of `per_image.csv`; what the file leaves empty is None.
+
+    Attributes:
+        image_id: ISIC id.
+        scores: the columns `SCORES`, in [0, 1].
+        score: confidence of the detection with the highest one, in [0, 1].
+        label: true class.
+        predicted_label: class of the detection with the highest score.
+        detections: how many there are.
+        height: of the official mask in pixels.
+        width: of the official mask in pixels.
+    """
+
+    image_id: str
+    scores: Mapping[str, float]
+    score: float | None
+    label: str | None
+    predicted_label: str | None
+    detections: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation left, and the log of the training behind it.
+
+    Attributes:
+        metrics: content of `metrics.json`.
+        images: rows of `per_image.csv`.
+        scalars: records of the training's log, empty where there is none.
+    """
+
+    metrics: Mapping[str, Any]
+    images: tuple[ImageScores, ...]
+    scalars: tuple[dict[str, Any], ...]
+
+    def per_image(self) -> dict[str, NDArray[np.float64]]:
+        """Return the values per image of every metric that is a mean over images, (N,) each."""
+        columns = {name: [image.scores[name] for image in self.images] for name in SCORES}
+        columns['iou_thr65'] = [threshold_jaccard(value) for value in columns['iou']]
+        columns['missed'] = [float(image.detections == 0) for image in self.images]
+        return {name: np.array(values, np.float64) for name, values in columns.items()}
+
+    def find(self, *keys: str) -> Any:
+        """Return a nested value of `metrics.json`, None where it is not known."""
+        value: Any = self.metrics
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+
+def read_evaluation(work_dir: str | Path) -> Evaluation:
+    """Read `metrics.json`, `per_image.csv` and `scalars.json`.
+
+    Args:
+        work_dir: folder of a test, or of a run, whose files are those of the last validation. The
+            folder above a test's is that of its training.
+
+    Raises:
+        InputError: if one of the first two is missing or damaged, they are not of one evaluation,
+            or the log is damaged.
+    """
+    folder = Path(work_dir)
+    (metrics,) = read_reports([folder / 'metrics.json'])
+    images = _read_images(folder / 'per_image.csv')
+    logs = [path for path in (folder, folder.resolve().parent) if (path / 'scalars.json').is_file()]
+    scalars = continued(read_scalars(logs[0] / 'scalars.json')) if logs else []
+    evaluation = Evaluation(metrics, tuple(images), tuple(scalars))
+    for name, values in evaluation.per_image().items():
+        told = evaluation.find('metrics', f'lesion/{name}')
+        if told is not None and abs(told - values.mean()) > _TOLERANCE:
+            raise InputError(
+                f'{folder}: metrics.json has lesion/{name} {told:.6f}, but the mean over '
+                f'per_image.csv is {values.mean():.6f}; they are not of the same evaluation, '
+                'run tools/test.py again'
+            )
+    return evaluation
+
+
+def _read_images(path: Path) -> list[ImageScores]:
+    try:
+        with path.open(newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file, restval=''))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f'{path}: cannot be read ({error}); run tools/test.py first') from error
+    if not rows:
+        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
+    images, faults = [], []
+    for number, row in enumerate(rows, 2):
+        try:
+            images.append(_image(row))
+        except KeyError as error:
+            raise InputError(
+                f'{path}: lacks the column {error}; is it the per_image.csv of a test?'
+            ) from error
+        except ValueError as error:
+            faults.append(f'line {number}: {error}')
+    counts = Counter(image.image_id for image in images)
+    faults += [f'{name} comes {count} times' for name, count in counts.items() if count > 1]
+    if faults:
+        raise InputError(f'{path}: damaged; run tools/test.py again to write it:', faults)
+    return images
+
+
+def _image(row: Mapping[str, str]) -> ImageScores:
+    scores = {name: float(row[name]) for name in SCORES}
+    score = float(row['score']) if row['score'] else None
+    for value in (*scores.values(), score):
+        if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
+            raise ValueError(f'a score of {value}, which is not in [0, 1]')
+    return ImageScores(
+        row['image_id'],
+        scores,
+        score,
+        row['label'] or None,
+        row['predicted_label'] or None,
+        int(row['detections']),
+        int(row['height']),
+        int(row['width']),
+    )

@@ -1,0 +1,70 @@
+"""tools/report.py as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+TABLE = (
+    'image_id,iou,iou_max,dice,pixel_accuracy,sensitivity,specificity,score,label,'
+    'predicted_label,detections,height,width\n'
+    'ISIC_0000001,0.5,0.5,0.6,0.9,0.8,0.9,0.7,lesion,lesion,1,100,100\n'
+    'ISIC_0000002,0.9,0.9,0.95,0.99,0.9,0.99,0.99,lesion,lesion,1,100,100\n'
+)
+
+
+@pytest.fixture
+def tool(root, tmp_path):
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, root / 'tools' / 'report.py', *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={'PYTHONPATH': str(root), 'PYTHONIOENCODING': 'utf-8'},
+        )
+
+    return call
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    folder = tmp_path / 'work'
+    folder.mkdir()
+    facts = {'metrics': {'lesion/iou': 0.7}, 'data': 'absent', 'split': 'test'}
+    (folder / 'metrics.json').write_text(json.dumps(facts))
+    (folder / 'per_image.csv').write_text(TABLE)
+    return folder
+
+
+def test_writes_the_page_and_says_what_it_lacks(tool, work_dir, tmp_path):
+    done = tool(work_dir)
+    assert done.returncode == 0, done.stderr
+    assert 'note: ' in done.stdout and '--data-root' in done.stdout
+    assert '0.700' in (work_dir / 'report.html').read_text(encoding='utf-8')
+    assert tool(work_dir, '--out', tmp_path / 'a' / 'page.html').returncode == 0
+    assert (tmp_path / 'a' / 'page.html').is_file()
+
+
+def test_needs_neither_torch_nor_mmdet(root):
+    code = (
+        'import sys, isic_mmdet.report.html.page as p; '
+        "print([m for m in ('torch', 'mmdet', 'mmengine') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, cwd=root, check=True
+    )
+    assert done.stdout.strip() == '[]'
+
+
+def test_exit_statuses(tool, work_dir, tmp_path):
+    absent = tool(tmp_path / 'absent')
+    assert absent.returncode == 1
+    assert 'metrics.json' in absent.stderr and 'Traceback' not in absent.stderr
+    assert tool(work_dir, '--data-root', 'absent').returncode == 1
+    assert not (work_dir / 'report.html').exists()
+    assert tool().returncode == 2
+    usage = tool('--help')
+    assert usage.returncode == 0
+    assert 'example:' in usage.stdout
