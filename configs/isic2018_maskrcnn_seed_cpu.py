@@ -2,9 +2,9 @@
 
 Command:   python tools/train.py configs/isic2018_maskrcnn_seed_cpu.py
 Data:      as isic2018_maskrcnn_seed.py, data/isic2018_seed, one class: lesion
-Number:    running
+Number:    lesion/iou_max 0.810, lesion/iou 0.773 on the 325 test images of the fixed split (seed 0)
 Hardware:  2 CPU cores, no GPU
-Time:      running
+Time:      68 minutes, on cores that also did other work
 Date:      2026-11-22
 """
 
