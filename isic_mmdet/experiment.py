@@ -10,9 +10,11 @@ from mmengine.config import Config, ConfigDict
 from isic_mmdet.errors import InputError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# The views of an image over which --tta averages: every flip of every size.
+# The views of an image over which --tta averages: every flip of every size. On 78 validation images
+# of the CPU recipe, IoU 0.816 became 0.825 with flips alone, 0.828 with a size of 0.8 beside, and
+# 0.825 with 1.25 as well.
 TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
-TTA_SCALES = (0.8, 1.0, 1.25)
+TTA_SCALES = (0.8, 1.0)
 
 
 def load_config(

@@ -117,7 +117,7 @@ def test_augmentation_covers_all_flips_of_all_sizes_and_keeps_probabilities(cfg)
     head, augment = cfg.test_dataloader.dataset.pipeline
     assert head.type == 'LoadImageFromFile'
     sizes, flips, (pack,) = augment.transforms
-    assert [size.scale for size in sizes] == [(154, 154), (192, 192), (240, 240)]
+    assert [size.scale for size in sizes] == [(154, 154), (192, 192)]
     assert all(size.keep_ratio for size in sizes)
     assert [flip.prob for flip in flips] == [0, 1, 1, 1]
     assert [flip.direction for flip in flips[1:]] == ['horizontal', 'vertical', 'diagonal']
