@@ -2,7 +2,7 @@
 
 Command:   python tools/train.py configs/isic2017_maskrcnn_seed_balanced.py
 Data:      as isic2017_maskrcnn_seed.py
-Number:    not measured with COCO weights; what it changes is measured in docs/recipes.md
+Number:    not measured with COCO weights; docs/recipes.md has what balance changes on a CPU
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22
