@@ -115,9 +115,10 @@ list.addEventListener('keydown', (event) => {
 /* The enlarged picture. */
 
 const large = find('large');
+let enlarged = null; // the record that it shows
 
 function enlarge(record) {
-  rove(record);
+  enlarged = record;
   find('large-name').textContent = record.id;
   find('large-picture').replaceChildren(...picture(record));
   const facts = {
@@ -142,7 +143,7 @@ function enlarge(record) {
 }
 
 function step(by) {
-  const next = shown[shown.indexOf(current) + by];
+  const next = shown[shown.indexOf(enlarged) + by];
   if (next) enlarge(next);
 }
 
@@ -156,7 +157,7 @@ large.addEventListener('keydown', (event) => {
 });
 large.addEventListener('close', () => {
   find('large-picture').replaceChildren();
-  current?.button.focus();
+  enlarged.button.focus(); // the browser itself goes back to the card it came from
 });
 
 /* The switches beside the gallery and in the enlarged picture are the same two. */
