@@ -3,6 +3,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
@@ -26,7 +27,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir', help='write one picture per image: truth and prediction, side by side'
     )
-    parser.add_argument('--out', help='write all detections to this COCO result file (JSON)')
+    parser.add_argument(
+        '--out',
+        help='COCO result file for all detections (default: detections.json in the work dir)',
+    )
     parser.add_argument(
         '--tta', action='store_true', help='average the masks over flips and sizes of the image'
     )
@@ -73,8 +77,7 @@ def main() -> None:
     experiment.set_checkpoint(cfg, args.checkpoint)
     if args.show_dir:
         experiment.draw_into(cfg, args.show_dir)
-    if args.out:
-        experiment.dump_into(cfg, args.out)
+    experiment.dump_into(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
     if args.tta:
         experiment.use_tta(cfg)
     preflight(cfg, ('test_dataloader',))

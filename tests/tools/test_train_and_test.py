@@ -92,8 +92,6 @@ def tested(root, tiny_data, trained, tmp_path_factory) -> Path:
         work,
         '--show-dir',
         work / 'pictures',
-        '--out',
-        work / 'detections.json',
         *small(),
     )
     assert done.returncode == 0, done.stderr[-3000:]
