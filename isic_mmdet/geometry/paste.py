@@ -1,0 +1,125 @@
+"""From the few cells that a network predicts in a box to a mask of the whole image.
+
+A mask head tells the lesion in 28 x 28 cells, whatever the size of its box. Interpolating them
+linearly is separable: with the weights `D` of the cells' rows in every row of the image, and `A`
+of their columns in every column, the probabilities are the matrix product `D cells A^T`, in which
+a row of `D` or `A` holds at most two numbers that are not 0. So one product gives a strip of the
+image, which is compared with the threshold while it lies in the cache, and nothing but the mask
+itself is ever as large as the image.
+
+The mean over several views of an image is the same product with their cells side by side. Hence
+views are averaged as they were predicted, at no resolution in between.
+
+Cells are sampled as `grid_sample(..., align_corners=False)` does it for mmdet's `_do_paste_mask`:
+their centres and those of the pixels lie at half-integers, and outside of the box is probability
+0, to which the outermost cells fade within half a cell beyond it. (On a CPU mmdet cuts that off
+one pixel beyond the box.)
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Pixels of a strip: as float64, 1 MB, about the cache that one core has to itself.
+_STRIP = 2**17
+# What is equal to the threshold is not above it, though a sum of weights may round to above.
+_TIE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class BoxCells:
+    """What a mask head says inside of a box.
+
+    Attributes:
+        cells: (h, w) float, probability of each cell to be lesion, in [0, 1].
+        box: x1, y1, x2, y2 in pixels of the image, pixel centres at half-integers; it may reach
+            over the border. Without area it shows nothing.
+    """
+
+    cells: NDArray[np.floating]
+    box: tuple[float, float, float, float]
+
+
+def paste_mask(
+    views: Sequence[BoxCells], number: int, shape: tuple[int, int], threshold: float
+) -> NDArray[np.bool_]:
+    """Return where the mean probability of an image's views is above a threshold.
+
+    Args:
+        views: those in which something was found.
+        number: how many views there are; the others count with probability 0.
+        shape: height and width of the image in pixels.
+        threshold: in [0, 1].
+
+    Returns:
+        (height, width) bool.
+    """
+    mask = np.zeros(shape, bool)
+    for rows, columns, strip in _strips(views, number, shape):
+        np.greater(strip, threshold + _TIE, out=mask[rows, columns])
+    return mask
+
+
+def paste_probability(
+    views: Sequence[BoxCells], number: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return the mean probability of an image's views, (height, width) float32 in [0, 1].
+
+    Args:
+        views: as in `paste_mask`.
+        number: as in `paste_mask`.
+        shape: as in `paste_mask`.
+    """
+    probability = np.zeros(shape, np.float32)
+    for rows, columns, strip in _strips(views, number, shape):
+        probability[rows, columns] = strip
+    return probability
+
+
+def _strips(
+    views: Sequence[BoxCells], number: int, shape: tuple[int, int]
+) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
+    """Yield rows, columns and mean probabilities of the strips outside of which all is 0.
+
+    Strips share their memory: each is overwritten by the next.
+    """
+    views = [view for view in views if view.box[0] < view.box[2] and view.box[1] < view.box[3]]
+    top, bottom = _reach([(v.box[1], v.box[3], v.cells.shape[0]) for v in views], shape[0])
+    left, right = _reach([(v.box[0], v.box[2], v.cells.shape[1]) for v in views], shape[1])
+    if top >= bottom or left >= right:
+        return
+    down = np.hstack(
+        [_weights(top, bottom, v.box[1], v.box[3], v.cells.shape[0]) @ v.cells for v in views]
+    )
+    down /= number
+    across = np.vstack(
+        [_weights(left, right, v.box[0], v.box[2], v.cells.shape[1]).T for v in views]
+    )
+    height = max(1, _STRIP // (right - left))
+    strip = np.empty((height, right - left))
+    for start in range(0, bottom - top, height):
+        part = down[start : start + height]
+        rows = slice(top + start, top + start + len(part))
+        yield rows, slice(left, right), np.matmul(part, across, out=strip[: len(part)])
+
+
+def _reach(sides: Sequence[tuple[float, float, int]], length: int) -> tuple[int, int]:
+    """Return the first and one past the last of `length` pixels that any side's cells reach."""
+    halves = [(high - low) / number / 2 for low, high, number in sides]
+    first = min((low - half for (low, _, _), half in zip(sides, halves, strict=True)), default=0)
+    last = max((high + half for (_, high, _), half in zip(sides, halves, strict=True)), default=0)
+    return max(0, floor(first)), min(length, ceil(last))
+
+
+def _weights(start: int, stop: int, low: float, high: float, number: int) -> NDArray[np.float64]:
+    """Return how much of each of `number` cells from `low` to `high` is in each pixel.
+
+    Returns:
+        (stop - start, number) float64, for the pixels from `start` to before `stop`.
+    """
+    pixels = np.arange(start, stop) + 0.5
+    position = (pixels - low) / (high - low) * number - 0.5
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(number)))
