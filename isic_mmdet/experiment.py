@@ -210,11 +210,10 @@ def use_tta(
     branches = [sizes, *([step] for step in tail), turns, [pack]]
     dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=branches)]
     settings = cfg.model.test_cfg.rcnn
-    threshold = settings.mask_thr_binary
-    # Below zero mmdet returns mask probabilities instead of binary masks, and only the best
-    # detection of a view is looked at.
-    settings.update(mask_thr_binary=-1, max_per_img=1)
-    cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
+    settings.max_per_img = 1  # only the best detection of a view is looked at
+    cfg.model = dict(
+        type='LesionTTAModel', mask_threshold=settings.mask_thr_binary, module=cfg.model
+    )
 
 
 def use_amp(cfg: Config) -> None:

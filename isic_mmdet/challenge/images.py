@@ -9,6 +9,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.metrics.binary_png import decode_binary_png
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
@@ -55,15 +57,25 @@ class DecodedImage:
     """A dermoscopic image.
 
     Attributes:
-        pixels: (H, W, 3) uint8, RGB, EXIF orientation applied.
+        pixels: (ceil(H / step), ceil(W / step), 3) uint8, RGB, EXIF orientation applied.
+        shape: height and width in the file, H and W, EXIF orientation applied.
+        step: how many pixels along each side became one: 1, 2, 4 or 8. The last pixels reach
+            beyond the image where its sides are no multiples of it.
         data: the file as it was.
         is_plain: whether `data` itself is an 8-bit RGB JPEG without EXIF rotation, so that every
             reader agrees on its pixels and it can be copied instead of encoded again.
     """
 
     pixels: npt.NDArray[np.uint8]
+    shape: tuple[int, int]
+    step: int
     data: bytes
     is_plain: bool
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Height and width of the image, in units of its `pixels`."""
+        return self.shape[0] / self.step, self.shape[1] / self.step
 
 
 @dataclass(frozen=True)
@@ -71,36 +83,78 @@ class DecodedMask:
     """A lesion mask.
 
     Attributes:
-        values: (H, W) uint8, the greys of the file.
         lesion: (H, W) bool.
         data: what to store: the file as it was, but without its palette if it has one, and with
             another foreground than the challenge's, 255 for lesion and 0 elsewhere.
         greys: number of pixels that are neither 0 nor 255.
+        brightest: highest grey.
     """
 
-    values: npt.NDArray[np.uint8]
     lesion: npt.NDArray[np.bool_]
     data: bytes
     greys: int
+    brightest: int
 
 
-def decode_image(file: SourceFile) -> DecodedImage:
+def decode_image(
+    file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
+) -> DecodedImage:
     """Decode an image.
 
     Official images carry no EXIF orientation. Where a copy does, it is applied: the pixels then
     stand as viewers show them, and have to fit the mask like any other image.
 
+    A JPEG is stored in frequencies of 8 x 8 pixels. Those that a smaller picture lacks need not
+    be turned into pixels, which saves half of the time; all of the file is read nonetheless.
+
+    Args:
+        file: the image.
+        size_of: given its height and width, the height and width of the picture that is to be
+            made of it. Decoding at less than full size, at least at that one, is then allowed.
+
     Raises:
         UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
     """
-    data, image = load_whole(file, _IMAGE_MODES)
+    shape, step = (0, 0), 1
+
+    def draft(image: Image.Image) -> None:
+        nonlocal shape, step
+        shape = image.height, image.width
+        if size_of is not None and image.format == 'JPEG' and _orientation(image) == 1:
+            step = decoding_step(shape, size_of(*shape))
+            image.draft(None, (image.width // step, image.height // step))
+
+    data, image = load_whole(file, _IMAGE_MODES, draft)
+    orientation = _orientation(image)
+    is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
+    if orientation != 1:
+        image = ImageOps.exif_transpose(image)
+        shape = image.height, image.width
+    if image.mode != 'RGB':
+        image = image.convert('RGB')
+    return DecodedImage(np.asarray(image), shape, step, data, is_plain)
+
+
+def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
+    """Return 8, 4, 2 or 1: the largest step at which a JPEG is decoded to no less than `size`.
+
+    Args:
+        shape: height and width of the image.
+        size: height and width of what is to be made of it.
+    """
+    return next(
+        step
+        for step in (8, 4, 2, 1)
+        if step == 1
+        or all(-(-full // step) >= wanted for full, wanted in zip(shape, size, strict=True))
+    )
+
+
+def _orientation(image: Image.Image) -> int:
     try:
-        orientation = image.getexif().get(ORIENTATION_TAG, 1)
-        upright = ImageOps.exif_transpose(image)
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
-    is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
-    return DecodedImage(np.asarray(upright.convert('RGB')), data, is_plain)
 
 
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
@@ -113,6 +167,11 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     Raises:
         UnreadableError: as for images.
     """
+    with _unreadable():
+        data = file.read()
+        lesion = decode_binary_png(data)
+    if lesion is not None:
+        return DecodedMask(lesion, data, greys=0, brightest=255 * bool(lesion.any()))
     data, image = load_whole(file, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
@@ -123,7 +182,7 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     elif image.mode == 'P':
         # OpenCV, which reads the copy to score against, would see three channels.
         data = encode_png(values)
-    return DecodedMask(values, lesion, data, greys)
+    return DecodedMask(lesion, data, greys, int(values.max()))
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -143,12 +202,16 @@ def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
     return cv2.imencode('.png', values)[1].tobytes()
 
 
-def load_whole(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
+def load_whole(
+    file: SourceFile, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
+) -> tuple[bytes, Image.Image]:
     """Read a file and decode all of it, as it is stored.
 
     Args:
         file: the image.
         modes: Pillow's names of the kinds of pixels that are wanted.
+        prepare: is given the image before its pixels are decoded, and may ask for fewer of them
+            (`Image.draft`).
 
     Returns:
         The bytes of the file, and the decoded image.
@@ -179,6 +242,8 @@ def load_whole(file: SourceFile, modes: set[str]) -> tuple[bytes, Image.Image]:
         # of nothing is a hole that an interrupted copy or download left.
         if image.format == 'JPEG' and data.find(_HOLE, stream.tell()) >= 0:
             raise UnreadableError(f'{len(_HOLE)} zero bytes in a row inside the picture data')
+        if prepare is not None:
+            prepare(image)
         image.load()
     except DECODE_ERRORS as error:
         raise UnreadableError(str(error) or type(error).__name__) from error

@@ -1,1 +1,1 @@
-"""Masks and boxes as plain arrays: NumPy only, so that no part of the project is too light for it."""
+"""Masks and boxes as plain arrays: NumPy only, so that any part of the project can import it."""

@@ -79,6 +79,27 @@ def paste_probability(
     return probability
 
 
+def paste_levels(
+    views: Sequence[BoxCells], number: int, shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return the mean probability of an image's views in steps of 1/255, (height, width) uint8.
+
+    Halves are rounded down, so that levels above 127 are the mask at the threshold 0.5.
+
+    Args:
+        views: as in `paste_mask`.
+        number: as in `paste_mask`.
+        shape: as in `paste_mask`.
+    """
+    levels = np.zeros(shape, np.uint8)
+    for rows, columns, strip in _strips(views, number, shape):
+        strip -= _TIE
+        strip *= 255
+        strip -= 0.5
+        levels[rows, columns] = np.ceil(strip, out=strip)
+    return levels
+
+
 def _strips(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:

@@ -18,10 +18,10 @@ from isic_mmdet.challenge.submission import mask_name
 from isic_mmdet.files import write_atomically
 from isic_mmdet.inference.ahead import batches, map_ahead
 from isic_mmdet.inference.orientation import stored_box, stored_mask
-from isic_mmdet.inference.overlay import overlay, shrunk
+from isic_mmdet.inference.overlay import HEIGHT, overlay, shrunk
 from isic_mmdet.inference.reading import read_image
 from isic_mmdet.inference.segmentation import Segmentation
-from isic_mmdet.inference.segmenter import LesionSegmenter
+from isic_mmdet.inference.segmenter import LesionSegmenter, Prepared
 from isic_mmdet.inference.table import Part, read_rows
 
 
@@ -110,7 +110,7 @@ class _Loaded:
 
     name: str
     orientation: int
-    prepared: dict[str, Any]
+    prepared: Prepared
     shown: NDArray[np.uint8] | None
 
 
@@ -126,9 +126,14 @@ def _load(
 ) -> _Loaded | str:
     """Return an image ready for the model, or why there is none."""
     name, file = item
+
+    def reduction(height: int, width: int) -> int:
+        most = segmenter.reduction(height, width)
+        return min(most, min(height, width) // HEIGHT) if with_picture else most
+
     try:
-        image = read_image(file)
-        prepared = segmenter.prepare(image.pixels)
+        image = read_image(file, reduction)
+        prepared = segmenter.prepare(image.pixels, image.placement)
     except (UnreadableError, ValueError) as error:
         return f'{file}: {error}'
     shown = shrunk(image.pixels) if with_picture else None
@@ -153,8 +158,8 @@ def _write(settings: FolderSettings, predicted: _Predicted) -> dict[str, Any]:
     if image.shown is not None:
         picture = cv2.cvtColor(overlay(image.shown, lesion, image.name), cv2.COLOR_BGR2RGB)
         write_atomically(overlay_paths[0], encode_jpeg(np.asarray(picture, np.uint8)))
-    mask = stored_mask(lesion.mask, image.orientation)
-    write_atomically(mask_path, encode_png(np.where(mask, np.uint8(255), np.uint8(0))))
+    mask = np.ascontiguousarray(stored_mask(lesion.mask, image.orientation)).view(np.uint8)
+    write_atomically(mask_path, encode_png(mask * np.uint8(255)))
     return _row(predicted)
 
 

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isic_mmdet.geometry.placement import Placement
+
 Pixels = TypeVar('Pixels', bound=np.generic)
 Box = tuple[float, float, float, float]
 
@@ -64,3 +66,21 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
     if way.flip_columns:
         x = columns - x - width
     return x, y, width, height
+
+
+def reduced_placement(stored: tuple[int, int], step: int, orientation: int) -> Placement:
+    """Return how a reduced image, turned upright, lies in the whole one, turned upright.
+
+    Args:
+        stored: height and width of the whole image as it is stored.
+        step: see `Placement`; the last reduced pixels of the stored image may reach over its right
+            and lower border.
+        orientation: see `stored_mask`.
+    """
+    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
+    height, width = stored
+    top = height % -step if way.flip_rows else 0
+    left = width % -step if way.flip_columns else 0
+    if way.transpose:
+        height, width, top, left = width, height, left, top
+    return Placement((height, width), step, left, top)

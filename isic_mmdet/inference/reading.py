@@ -1,6 +1,7 @@
 """Images of every kind that people have, as RGB of 8 bits."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from isic_mmdet.challenge.images import (
     load_whole,
 )
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.inference.orientation import reduced_placement
 
 # What Pillow decodes 16-bit grey to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
@@ -25,24 +28,39 @@ class UprightImage:
     """An image as a viewer shows it.
 
     Attributes:
-        pixels: (H, W, 3) uint8, RGB; transparency is left out.
+        pixels: (h, w, 3) uint8, RGB; transparency is left out. Of the size of the image, or
+            reduced.
+        placement: where these pixels lie in the image.
         orientation: EXIF's number for how the stored pixels were turned to get these.
     """
 
     pixels: NDArray[np.uint8]
+    placement: Placement
     orientation: int
 
 
-def read_image(file: SourceFile) -> UprightImage:
+def read_image(
+    file: SourceFile, reduction: Callable[[int, int], int] | None = None
+) -> UprightImage:
     """Decode an image whole and turn it upright.
 
     Of 16 bits the upper 8 are taken, as Pillow does with 16-bit colours.
+
+    A JPEG is stored in frequencies, and those that a smaller picture lacks need not be turned into
+    pixels. All of the file is read nonetheless, so that a truncated one is told.
+
+    Args:
+        file: the image.
+        reduction: given the height and width of the stored image, how many pixels along each side
+            may at most become one; the next lower one of 8, 4, 2 and 1 is taken where the file is
+            a JPEG. None decodes all pixels.
 
     Raises:
         UnreadableError: truncated, damaged, not an image, or larger than `MAX_PIXELS` of
             `isic_mmdet.challenge.images`.
     """
-    data, image = load_whole(file, _MODES)
+    draft = _Draft(reduction)
+    data, image = load_whole(file, _MODES, draft)
     try:
         # Pillow turns TIFF files itself when it decodes them, and then the tag is gone.
         header = Image.open(io.BytesIO(data)) if image.format == 'TIFF' else image
@@ -52,7 +70,34 @@ def read_image(file: SourceFile) -> UprightImage:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
     if upright.mode in _DEEP_MODES:
         upright = Image.fromarray(_upper_byte(np.asarray(upright)))
-    return UprightImage(np.asarray(upright.convert('RGB')), orientation)
+    pixels = np.asarray(upright.convert('RGB'))
+    if draft.step == 1:
+        placement = Placement((pixels.shape[0], pixels.shape[1]))
+    else:
+        placement = reduced_placement(draft.shape, draft.step, orientation)
+    return UprightImage(pixels, placement, orientation)
+
+
+class _Draft:
+    """Asks Pillow for fewer pixels, and knows afterwards how many it gave.
+
+    Attributes:
+        shape: height and width of the stored image.
+        step: how many of its pixels along each side became one.
+    """
+
+    def __init__(self, reduction: Callable[[int, int], int] | None) -> None:
+        self._reduction = reduction
+        self.shape = (0, 0)
+        self.step = 1
+
+    def __call__(self, image: Image.Image) -> None:
+        self.shape = (image.height, image.width)
+        most = 1 if self._reduction is None else self._reduction(*self.shape)
+        if most > 1:
+            drafted = image.draft(None, (image.width // most, image.height // most))
+            if drafted is not None:
+                self.step = round(self.shape[1] / drafted[1][2])
 
 
 def _upper_byte(values: NDArray[np.integer]) -> NDArray[np.uint8]:

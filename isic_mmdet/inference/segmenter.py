@@ -1,6 +1,7 @@
 """A trained model behind one call: arrays in, lesions out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,38 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmdet.registry import DATASETS, MODELS
-from mmdet.structures import DetDataSample
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from numpy.typing import NDArray
 
 import isic_mmdet.register  # noqa: F401 - the config names what this registers
+from isic_mmdet.compat.unpasted import leave_unpasted
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_tta
+from isic_mmdet.geometry.findings import Finding, verdict
+from isic_mmdet.geometry.placement import Placement
 from isic_mmdet.inference.segmentation import Segmentation
+from isic_mmdet.models.lesion_findings import best_finding
 from isic_mmdet.preflight import load_strictly
+
+# A reduced image stays at least so many times as large as the model's input on both sides: about
+# what prepared images are, which the model was trained on. (So prepared images are never reduced.)
+_MARGIN = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image as the model wants it.
+
+    Attributes:
+        views: what the test pipeline made of it; with test-time augmentation several.
+        placement: where the pixels that the views were made from lie in the image.
+    """
+
+    views: list[dict[str, Any]]
+    placement: Placement
 
 
 class LesionSegmenter:
@@ -34,8 +55,14 @@ class LesionSegmenter:
         plt.imshow(lesion.mask)
 
     Images are (H, W, 3) uint8, RGB, as Pillow, matplotlib and scikit-image have them; turn those
-    of `cv2.imread` with `image[..., ::-1]`. The detection with the highest score is the lesion.
-    The mask is the test's of `tools/test.py`, but for probabilities being told in steps of 1/255.
+    of `cv2.imread` with `image[..., ::-1]`. The detection with the highest score is the lesion,
+    and its mask that of `tools/test.py`, but for pixels whose probability is the threshold to six
+    digits.
+
+    The model predicts a mask as 28 x 28 cells, and no more than them is kept for a result. With
+    test-time augmentation these are the cells of every view, averaged where they are asked for:
+    `isic_mmdet.geometry.paste` says how. So neither time nor memory in the model depends on the
+    size of the image.
 
     Args:
         config: path of the config that the model was trained with.
@@ -61,24 +88,26 @@ class LesionSegmenter:
         self.device = _device(device)
         cfg = load_config(config)
         set_checkpoint(cfg, str(checkpoint))
+        model_cfg = cfg.model
+        self._threshold = float(model_cfg.test_cfg.rcnn.mask_thr_binary)
+        model_cfg.test_cfg.rcnn.max_per_img = 1
         if tta:
             use_tta(cfg)
-        else:
-            # A plain prediction is the average over one view.
-            use_tta(cfg, flips=(None,), scales=(1.0,))
         init_default_scope(cfg.default_scope)
         (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
         # Not loaded: no file of the data set is looked at.
         built = DATASETS.build({**dataset, 'lazy_init': True})
         self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *dataset.pipeline[1:]])
-        model = MODELS.build(cfg.model)
+        self._sizes = list(_sizes(dataset.pipeline))
+        model = MODELS.build(model_cfg)
         load_strictly(
             partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
             str(checkpoint),
             str(config),
             self.classes,
         )
+        leave_unpasted(model)
         self._model = model.to(self.device).eval()
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
@@ -97,11 +126,28 @@ class LesionSegmenter:
         """
         return self.predict([self.prepare(image) for image in images]) if images else []
 
-    def prepare(self, image: NDArray[np.uint8]) -> dict[str, Any]:
+    def reduction(self, height: int, width: int) -> int:
+        """Return how many pixels along each side may be read as one without loss for the model.
+
+        Args:
+            height: of an image in pixels, upright or on its side.
+            width: likewise.
+
+        Returns:
+            At least 1.
+        """
+        if not self._sizes:
+            return 1
+        shrunk = min(_shrunk(size, height, width) for size in self._sizes)
+        return max(1, int(shrunk / _MARGIN))
+
+    def prepare(self, image: NDArray[np.uint8], placement: Placement | None = None) -> Prepared:
         """Return one image as the model wants it; may be called from several threads.
 
         Args:
-            image: (H, W, 3) uint8, RGB.
+            image: (h, w, 3) uint8, RGB.
+            placement: where its pixels lie in the image that the lesion is wanted of; None where
+                it is that image.
 
         Raises:
             ValueError: the array is of another type or shape, or has a side so short that nothing
@@ -111,33 +157,75 @@ class LesionSegmenter:
             raise ValueError(
                 f'expected an (H, W, 3) uint8 image, RGB, got {image.dtype} of {image.shape}'
             )
+        height, width = image.shape[:2]
         try:
-            return self._pipeline({'img': cv2.cvtColor(image, cv2.COLOR_RGB2BGR), 'img_id': 0})
+            inputs = self._pipeline({'img': cv2.cvtColor(image, cv2.COLOR_RGB2BGR), 'img_id': 0})
         except cv2.error as error:
-            height, width = image.shape[:2]
             raise ValueError(
                 f'{width} x {height} pixels cannot be brought to the size the model wants'
             ) from error
+        return Prepared(_views(inputs), placement or Placement((height, width)))
 
-    def predict(self, prepared: Sequence[dict[str, Any]]) -> list[Segmentation]:
+    def predict(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
         """Return the lesions of images from `prepare`, in their order."""
+        views = zip(*(image.views for image in prepared), strict=True)
         with torch.inference_mode():
-            samples = self._model.test_step(pseudo_collate(prepared))
-        return [self._segmentation(sample) for sample in samples]
+            # View by view, so that those of an image never meet in a batch: there, equal ones
+            # could round otherwise, and a symmetric image lose its symmetry.
+            samples = [self._model.test_step(pseudo_collate(list(view))) for view in views]
+            found = [[best_finding(sample) for sample in view] for view in samples]
+        return [
+            self._segmentation(of_image, image.placement)
+            for of_image, image in zip(zip(*found, strict=True), prepared, strict=True)
+        ]
 
-    def _segmentation(self, sample: DetDataSample) -> Segmentation:
-        found = sample.pred_instances
-        if len(found) == 0:
-            shape = sample.ori_shape
-            return Segmentation(np.zeros(shape, bool), np.zeros(shape, np.uint8), 0.0, None, None)
-        x1, y1, x2, y2 = found.bboxes[0].tolist()
-        return Segmentation(
-            mask=found.masks[0].cpu().numpy(),
-            levels=found.levels[0].cpu().numpy(),
-            score=float(found.scores[0]),
-            label=self.classes[int(found.labels[0])],
-            box=(x1, y1, x2 - x1, y2 - y1),
-        )
+    def _segmentation(self, found: Sequence[Finding | None], placement: Placement) -> Segmentation:
+        findings = [
+            replace(finding, view=placement.in_whole(finding.view))
+            for finding in found
+            if finding is not None
+        ]
+        said = verdict(findings, len(found))
+        if said is None:
+            score, label, box = 0.0, None, None
+        else:
+            score, label, box = said.score, self.classes[said.label], _inside(said.box, placement)
+        views = tuple(finding.view for finding in findings)
+        return Segmentation(placement.shape, views, len(found), self._threshold, score, label, box)
+
+
+def _inside(
+    box: tuple[float, float, float, float], placement: Placement
+) -> tuple[float, float, float, float]:
+    """Return x, y, width, height of what a box covers of the image."""
+    height, width = placement.shape
+    x1, x2 = (min(max(0.0, x), float(width)) for x in box[::2])
+    y1, y2 = (min(max(0.0, y), float(height)) for y in box[1::2])
+    return x1, y1, x2 - x1, y2 - y1
+
+
+def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the views that `TestTimeAug` has made, or the only one there is."""
+    if not isinstance(inputs['inputs'], list):
+        return [inputs]
+    return [dict(zip(inputs, view, strict=True)) for view in zip(*inputs.values(), strict=True)]
+
+
+def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:
+    """Yield every `Resize` with a scale in a pipeline, those of test-time augmentation too."""
+    for step in pipeline:
+        if step.type == 'Resize' and step.get('scale'):
+            yield step
+        for branch in step.get('transforms', ()):
+            yield from _sizes(branch)
+
+
+def _shrunk(size: ConfigDict, height: int, width: int) -> float:
+    """Return how many pixels of an image, along its less reduced side, a `Resize` makes one of."""
+    scale = size.scale if isinstance(size.scale, (tuple, list)) else (size.scale, size.scale)
+    if size.get('keep_ratio'):
+        return max(max(height, width) / max(scale), min(height, width) / min(scale))
+    return min(height, width) / max(scale)
 
 
 def _device(name: str | torch.device | None) -> torch.device:

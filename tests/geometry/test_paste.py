@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.geometry.paste import BoxCells, paste_mask, paste_probability
+from isic_mmdet.geometry.paste import BoxCells, paste_levels, paste_mask, paste_probability
 
 SHAPE = (170, 230)
 
@@ -79,6 +79,22 @@ def test_nothing_is_shown_where_nothing_is(box):
     view = BoxCells(np.ones((28, 28), np.float32), box)
     assert not paste_probability([view], 1, SHAPE).any()
     assert not paste_mask([view], 1, SHAPE, 0.0).any()
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_levels_are_probabilities_in_steps(seed):
+    views = [random_view(seed), random_view(seed + 100)]
+    levels = paste_levels(views, 2, SHAPE)
+    assert levels.dtype == np.uint8
+    assert np.abs(levels - 255 * paste_probability(views, 2, SHAPE)).max() < 0.501
+    np.testing.assert_array_equal(levels > 127, paste_mask(views, 2, SHAPE, 0.5))
+
+
+def test_certain_and_impossible_have_the_outermost_levels():
+    view = BoxCells(np.ones((28, 28), np.float32), (20.0, 20.0, 120.3, 120.0))
+    levels = paste_levels([view], 1, SHAPE)
+    assert levels.min() == 0 and levels[22:118, 22:118].min() == levels.max() == 255
+    assert np.all(paste_levels([view], 2, SHAPE)[22:118, 22:118] == 127)
 
 
 def test_no_view_gives_an_empty_mask():

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.registry import init_default_scope
+from PIL import Image
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.experiment import load_config
@@ -18,17 +20,31 @@ def config(root) -> Path:
 
 
 @pytest.fixture(scope='session')
-def checkpoint(config, tmp_path_factory) -> Path:
+def checkpoint(config, pictures, tmp_path_factory) -> Path:
     cfg = load_config(config)
     init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    # Around one half the masks of random weights have borders that depend on the image.
-    model.roi_head.mask_head.conv_logits.weight.data *= 30
     path = tmp_path_factory.mktemp('model') / 'random.pth'
-    meta = {'dataset_meta': {'classes': ('lesion',)}}
-    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+
+    def save() -> None:
+        meta = {'dataset_meta': {'classes': ('lesion',)}}
+        torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+
+    # Around one half the masks of random weights have borders that depend on the image.
+    last = model.roi_head.mask_head.conv_logits
+    last.weight.data *= 30
+    save()
+    lesions = LesionSegmenter(config, path, 'cpu').batch([read(picture) for picture in pictures])
+    cells = np.concatenate([lesion.views[0].cells for lesion in lesions])
+    last.bias.data -= float(np.median(np.log(cells / (1 - cells))))
+    save()
     return path
+
+
+def read(picture: Path) -> np.ndarray:
+    """Return an image as (H, W, 3) uint8, RGB."""
+    return np.asarray(Image.open(picture).convert('RGB'))
 
 
 @pytest.fixture(scope='session')

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ from PIL import Image
 
 from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
 from isic_mmdet.inference.inputs import find_images
+from isic_mmdet.inference.orientation import stored_box, stored_mask
+from isic_mmdet.inference.overlay import HEIGHT
+from isic_mmdet.inference.reading import read_image
 from isic_mmdet.inference.table import join_parts
 
 UNDO = {
@@ -45,13 +49,15 @@ def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
 
 
 def test_masks_and_rows_are_what_the_segmenter_says(segmenter, pictures, settings):
+    # One by one, as they go through the segmenter below: batches round otherwise.
+    settings = replace(settings, batch_size=1)
     assert predicted(segmenter, settings, *pictures) == []
     rows = rows_of(settings)
     assert set(rows) == {path.stem for path in pictures}
     for path in pictures:
         lesion = segmenter(np.asarray(Image.open(path).convert('RGB')))
         mask, row = mask_of(settings, path.stem), rows[path.stem]
-        assert np.mean((mask == 255) != lesion.mask) < 0.01  # batches round otherwise
+        np.testing.assert_array_equal(mask == 255, lesion.mask)
         assert set(np.unique(mask)) <= {0, 255}
         assert int(row['area_px']) == np.count_nonzero(mask)
         assert float(row['area_share']) == pytest.approx(np.mean(mask == 255), abs=1e-6)
@@ -91,6 +97,52 @@ def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
     rows, columns = np.nonzero(mask)
     assert x - 1 <= columns.min() and columns.max() <= x + width + 1
     assert y - 1 <= rows.min() and rows.max() <= y + height + 1
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
+    segmenter, pictures, settings, tmp_path, orientation
+):
+    # 1999 and 1597 are no multiples of what becomes one pixel.
+    large = Image.open(pictures[0]).convert('RGB').resize((1999, 1597), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
+    assert predicted(segmenter, settings, tmp_path / 'large.jpg') == []
+
+    file = find_images([str(tmp_path / 'large.jpg')], settings.out)['large']
+    reduced = read_image(file, segmenter.reduction)
+    place = reduced.placement
+    assert place.step == 4
+    lesion = segmenter(reduced.pixels)
+    # Each reduced pixel as what it stands for; some of them reach over the border.
+    blocks = np.kron(lesion.mask, np.ones((4, 4), bool))
+    rows, columns = place.shape
+    upright = blocks[-place.top : rows - place.top, -place.left : columns - place.left]
+    expected = stored_mask(upright, orientation)
+    mask = mask_of(settings, 'large') == 255
+    assert mask.shape == expected.shape == (1597, 1999)
+    assert 0.001 < mask.mean() < 0.999
+    assert np.count_nonzero(mask != expected) < 2 * np.count_nonzero(edges(expected))
+    x, y, width, height = (4 * side for side in lesion.box)
+    box = stored_box((x + place.left, y + place.top, width, height), place.shape, orientation)
+    written = [float(rows_of(settings)['large'][side]) for side in ('x', 'y', 'width', 'height')]
+    np.testing.assert_allclose(written, box, atol=3.01)  # up to 3 pixels are beyond the border
+
+
+def edges(mask: np.ndarray) -> np.ndarray:
+    """Pixels of a mask that have others beside or below them."""
+    return (mask[1:, 1:] != mask[:-1, 1:]) | (mask[1:, 1:] != mask[1:, :-1])
+
+
+def test_a_picture_is_drawn_from_enough_pixels(segmenter, pictures, tmp_path):
+    large = Image.open(pictures[0]).convert('RGB').resize((3000, 2100))
+    large.save(tmp_path / 'large.jpg')
+    settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=1, workers=1)
+    assert segmenter.reduction(2100, 3000) > 2
+    predicted(segmenter, settings, tmp_path / 'large.jpg')
+    with Image.open(settings.out / 'overlays' / 'large.jpg') as image:
+        assert image.height > HEIGHT
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_goes_on(segmenter, pictures, settings, tmp_path):

@@ -1,15 +1,14 @@
 import numpy as np
 
+from isic_mmdet.geometry.paste import BoxCells
 from isic_mmdet.inference.overlay import HEIGHT, overlay, shrunk
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.report.panels import PREDICTION
 
 
 def lesion(label: str | None = 'lesion') -> Segmentation:
-    mask = np.zeros((3000, 2000), bool)
-    if label:
-        mask[600:1500, 500:1500] = True
-    return Segmentation(mask, mask.astype(np.uint8), 0.5, label, None)
+    found = BoxCells(np.ones((28, 28), np.float32), (500.0, 600.0, 1500.0, 1500.0))
+    return Segmentation((3000, 2000), (found,) if label else (), 1, 0.5, 0.5, label, None)
 
 
 def test_large_images_are_shown_small_and_small_ones_as_they_are():

@@ -7,6 +7,7 @@ from PIL import Image
 
 from isic_mmdet.challenge.images import UnreadableError
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.geometry.placement import Placement
 from isic_mmdet.inference.reading import read_image
 
 
@@ -19,12 +20,12 @@ def picture(height: int = 40, width: int = 60) -> np.ndarray:
 def read(tmp_path: Path):
     """Return a function that stores an image and reads it back."""
 
-    def store(image: Image.Image, kind: str = 'PNG', **settings):
+    def store(image: Image.Image, kind: str = 'PNG', reduction=None, **settings):
         stream = io.BytesIO()
         image.save(stream, kind, **settings)
         path = tmp_path / 'file'
         path.write_bytes(stream.getvalue())
-        return read_image(SourceFile(path, None, path.stat().st_size, 0))
+        return read_image(SourceFile(path, None, path.stat().st_size, 0), reduction)
 
     return store
 
@@ -100,6 +101,67 @@ def test_the_image_is_turned_upright(read, kind, orientation):
     # EXIF 2.32, orientation: where the stored 0th row and 0th column are on the upright image.
     expected = {1: '11', 2: '10', 3: '00', 4: '01', 5: '11', 6: '10', 7: '00', 8: '01'}
     assert brightest == expected[orientation]
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('step', [2, 4, 8])
+def test_a_reduced_jpeg_holds_the_means_of_the_pixels_it_stands_for(read, step, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    rows, columns = np.mgrid[:403, :603]
+    smooth = np.stack([rows / 2, columns / 3, (rows + columns) / 5], axis=2).astype(np.uint8)
+    asked = []
+
+    def reduction(height: int, width: int) -> int:
+        asked.append((height, width))
+        return step + 1
+
+    settings = {'exif': exif, 'quality': 98, 'subsampling': 0}
+    image = read(Image.fromarray(smooth), 'JPEG', reduction, **settings)
+    whole = read(Image.fromarray(smooth), 'JPEG', **settings)
+    assert asked == [(403, 603)]
+    place = image.placement
+    assert place.step == step
+    assert place.shape == whole.pixels.shape[:2] == whole.placement.shape
+    height, width = image.pixels.shape[:2]
+    assert (height, width) == tuple(-(-side // step) for side in place.shape)
+    padded = np.pad(
+        whole.pixels,
+        (
+            (-place.top, height * step - place.shape[0] + place.top),
+            (-place.left, width * step - place.shape[1] + place.left),
+            (0, 0),
+        ),
+        mode='edge',
+    )
+    means = padded.reshape(height, step, width, step, 3).mean(axis=(1, 3))
+    inner = np.s_[1:-1, 1:-1]
+    assert np.abs(image.pixels[inner] - means[inner]).max() < 3
+    assert np.abs(image.pixels[inner] - means[inner]).mean() < 0.6
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'WEBP', 'BMP'])
+def test_other_files_are_never_reduced(read, kind):
+    image = read(Image.fromarray(picture()), kind, lambda height, width: 8)
+    assert image.pixels.shape == (40, 60, 3)
+    assert image.placement == Placement((40, 60))
+
+
+@pytest.mark.parametrize('mode', ['L', 'CMYK'])
+def test_grey_and_printed_jpegs_are_reduced_too(read, mode):
+    image = read(Image.fromarray(picture()).convert(mode), 'JPEG', lambda height, width: 2)
+    assert image.pixels.shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_a_truncated_jpeg_is_told_though_it_is_reduced(tmp_path, progressive):
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, 'JPEG', progressive=progressive)
+    path = tmp_path / 'cut.jpg'
+    path.write_bytes(stream.getvalue()[:-1000])
+    with pytest.raises(UnreadableError, match='truncated'):
+        read_image(SourceFile(path, None, path.stat().st_size, 0), lambda height, width: 8)
 
 
 def test_what_is_no_image_is_unreadable(tmp_path):

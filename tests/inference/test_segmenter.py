@@ -39,11 +39,10 @@ def test_it_finds_what_mmdet_finds(config, checkpoint, segmenter, images):
         assert lesion.label == 'lesion'
         assert lesion.mask.dtype == np.bool_
         assert lesion.mask.shape == lesion.probability.shape == image.shape[:2]
-        # Probabilities come in steps of 1/255, so those nearest to the threshold may go over it.
         differ = lesion.mask != expected.masks[0].numpy()
-        assert np.all(lesion.levels[differ] == 127)
+        assert np.all(np.abs(lesion.probability[differ] - 0.5) < 1e-5)
         assert 0 < lesion.mask.mean() < 1
-        np.testing.assert_array_equal(lesion.mask, lesion.probability > 0.5)
+        np.testing.assert_array_equal(lesion.mask, lesion.levels > 127)
 
 
 def test_a_batch_gives_what_its_images_give_alone(segmenter, images):
@@ -80,6 +79,26 @@ def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
     np.testing.assert_array_equal(lesion.levels, lesion.levels[:, ::-1])
     plain = LesionSegmenter(config, checkpoint, 'cpu')(image)
     assert np.any(plain.mask != plain.mask[:, ::-1])
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_a_reduced_image_keeps_twice_the_size_of_the_model(config, checkpoint, tta):
+    segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)  # at 192 pixels
+    assert segmenter.reduction(96, 96) == 1
+    assert segmenter.reduction(500, 767) == 1
+    assert segmenter.reduction(500, 768) == segmenter.reduction(768, 500) == 2
+    assert segmenter.reduction(4499, 6748) == 17
+
+
+def test_a_pipeline_without_a_size_reduces_nothing(config, checkpoint, tmp_path):
+    path = tmp_path / 'unsized.py'
+    path.write_text(
+        f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+"""
+    )
+    assert LesionSegmenter(path, checkpoint, 'cpu').reduction(4499, 6748) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
@@ -7,14 +8,22 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.models.lesion_tta import LesionTTAModel
 
 SIZE = (8, 12)
+WHOLE = [0, 0, 12, 8]
 
 
 class Stub(nn.Module):
+    def __init__(self) -> None:
+        from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+
+        super().__init__()
+        self.mask_head = FCNMaskHead(1, in_channels=4, conv_out_channels=4, num_classes=1)
+
     def test_step(self, data):
         raise NotImplementedError
 
 
-def view(probability, box, score=0.9, label=0, direction=None) -> DetDataSample:
+def view(cells, box=WHOLE, score=0.9, label=0, direction=None) -> DetDataSample:
+    """A view in which one lesion was found; `cells` of a box of the whole image are its pixels."""
     sample = DetDataSample(
         metainfo=dict(ori_shape=SIZE, flip=direction is not None, flip_direction=direction)
     )
@@ -22,13 +31,13 @@ def view(probability, box, score=0.9, label=0, direction=None) -> DetDataSample:
         bboxes=torch.tensor([box], dtype=torch.float32),
         scores=torch.tensor([score]),
         labels=torch.tensor([label]),
-        masks=(probability[None] * 255).to(torch.uint8),
+        masks=cells[None],
     )
     return sample
 
 
 def nothing() -> DetDataSample:
-    sample = view(torch.zeros(SIZE), [0, 0, 1, 1])
+    sample = view(torch.zeros(SIZE))
     sample.pred_instances = sample.pred_instances[:0]
     return sample
 
@@ -39,55 +48,58 @@ def merge(*views):
 
 
 def corner_map() -> torch.Tensor:
-    probability = torch.zeros(SIZE)
-    probability[1:4, 2:7] = 1.0
-    return probability
+    cells = torch.zeros(SIZE)
+    cells[1:4, 2:7] = 1.0
+    return cells
 
 
 def test_flipped_views_of_one_lesion_agree():
     plain = corner_map()
     merged = merge(
-        view(plain, [2, 1, 7, 4]),
-        view(plain.flip(-1), [5, 1, 10, 4], direction='horizontal'),
-        view(plain.flip(-2), [2, 4, 7, 7], direction='vertical'),
-        view(plain.flip(-2, -1), [5, 4, 10, 7], direction='diagonal'),
+        view(plain),
+        view(plain.flip(-1), direction='horizontal'),
+        view(plain.flip(-2), direction='vertical'),
+        view(plain.flip(-2, -1), direction='diagonal'),
     )
     assert torch.equal(merged.masks[0], plain.bool())
-    assert torch.allclose(merged.bboxes, torch.tensor([[2.0, 1.0, 7.0, 4.0]]))
+
+
+def test_boxes_are_flipped_back():
+    some = torch.ones(28, 28)
+    merged = merge(
+        view(some, [2, 1, 7, 4]),
+        view(some, [5, 1, 10, 4], direction='horizontal'),
+        view(some, [2, 4, 7, 7], direction='vertical'),
+        view(some, [5, 4, 10, 7], direction='diagonal'),
+    )
+    assert merged.bboxes.tolist() == [[2, 1, 7, 4]]
+    assert torch.equal(merged.masks[0], corner_map().bool())
 
 
 def test_a_flip_symmetric_map_stays_symmetric():
     torch.manual_seed(0)
-    random = torch.rand(SIZE)
-    symmetric = (random + random.flip(-1)) / 2
+    cells = torch.rand(28, 28)
     merged = merge(
-        view(symmetric, [0, 0, 12, 8]),
-        view(symmetric.flip(-1), [0, 0, 12, 8], direction='horizontal'),
+        view(cells, [1.25, 0, 8.5, 8]),
+        view(cells, [1.25, 0, 8.5, 8], direction='horizontal'),
+        view(cells, [1.25, 0, 8.5, 8], direction='vertical'),
+        view(cells, [1.25, 0, 8.5, 8], direction='diagonal'),
     )
+    assert 0 < merged.masks.float().mean() < 1
     assert torch.equal(merged.masks[0], merged.masks[0].flip(-1))
-    assert torch.equal(merged.levels[0], merged.levels[0].flip(-1))
-
-
-def test_the_mean_probability_comes_along():
-    merged = merge(view(corner_map(), [2, 1, 7, 4]), view(corner_map() * 0.6, [2, 1, 7, 4]))
-    assert merged.levels.dtype == torch.uint8
-    assert torch.equal(merged.levels[0], torch.where(corner_map() > 0, 204, 0))  # (255 + 153) / 2
-    assert merge(view(corner_map(), [2, 1, 7, 4])).levels.max() == 255
-    assert merge(nothing()).levels.shape == (0, *SIZE)
+    assert torch.equal(merged.masks[0], merged.masks[0].flip(-2))
 
 
 def test_probabilities_are_averaged_before_the_threshold():
     # Votes on binary masks would keep pixels that two of three views see at 0.55.
     merged = merge(
-        view(torch.full(SIZE, 0.55), [0, 0, 12, 8]),
-        view(torch.full(SIZE, 0.55), [0, 0, 12, 8]),
-        view(torch.zeros(SIZE), [0, 0, 12, 8]),
+        view(torch.full(SIZE, 0.55)), view(torch.full(SIZE, 0.55)), view(torch.zeros(SIZE))
     )
     assert not merged.masks.any()
 
 
 def test_a_view_without_detection_counts_with_zero():
-    merged = merge(view(corner_map(), [2, 1, 7, 4], score=0.8), nothing())
+    merged = merge(view(corner_map(), score=0.8), nothing())
     assert torch.allclose(merged.scores, torch.tensor([0.4]))
     assert not merged.masks.any()  # 1/2 is not above 1/2
 
@@ -95,13 +107,22 @@ def test_a_view_without_detection_counts_with_zero():
 def test_no_view_with_a_detection_gives_none():
     merged = merge(nothing(), nothing())
     assert len(merged) == 0
-    assert merged.masks.dtype == torch.bool
+    assert merged.masks.dtype == torch.bool and merged.masks.shape == (0, *SIZE)
 
 
 def test_the_label_with_the_most_score_wins():
     merged = merge(
-        view(corner_map(), [2, 1, 7, 4], score=0.5, label=0),
-        view(corner_map(), [2, 1, 7, 4], score=0.9, label=1),
-        view(corner_map(), [2, 1, 7, 4], score=0.3, label=0),
+        view(corner_map(), score=0.5, label=0),
+        view(corner_map(), score=0.9, label=1),
+        view(corner_map(), score=0.3, label=0),
     )
     assert merged.labels.tolist() == [1]
+
+
+def test_of_several_detections_the_one_with_the_highest_score_counts():
+    sample = view(corner_map())
+    sample.pred_instances = InstanceData.cat(
+        [view(torch.zeros(SIZE), score=0.2).pred_instances, sample.pred_instances]
+    )
+    merged = merge(sample)
+    np.testing.assert_array_equal(merged.masks[0], corner_map().bool())

@@ -1,0 +1,91 @@
+"""What several views of an image say of its lesion, and what they say together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.geometry.paste import BoxCells
+
+#: Axes of an (H, W) map that undo a flip of this name; None is no flip.
+FLIP_AXES: dict[str | None, tuple[int, ...]] = {
+    None: (),
+    'horizontal': (1,),
+    'vertical': (0,),
+    'diagonal': (0, 1),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """The detection with the highest score in one view of an image.
+
+    Attributes:
+        view: its cells and box, in pixels of the image.
+        score: in [0, 1].
+        label: index of its class.
+    """
+
+    view: BoxCells
+    score: float
+    label: int
+
+
+class Verdict(NamedTuple):
+    """What is said of the lesion of an image besides its mask.
+
+    Attributes:
+        score: in [0, 1].
+        label: index of the class.
+        box: x1, y1, x2, y2 in pixels of the image.
+    """
+
+    score: float
+    label: int
+    box: tuple[float, float, float, float]
+
+
+def unflipped(
+    cells: NDArray[np.floating],
+    box: Sequence[float],
+    shape: tuple[int, int],
+    direction: str | None,
+) -> BoxCells:
+    """Return what was found in a flipped image as it lies in the image itself.
+
+    Args:
+        cells: (h, w) float.
+        box: x1, y1, x2, y2 in the flipped image.
+        shape: height and width of the image, in the same unit.
+        direction: of the flip, a key of `FLIP_AXES`.
+    """
+    x1, y1, x2, y2 = box
+    height, width = shape
+    axes = FLIP_AXES[direction]
+    if 1 in axes:
+        x1, x2 = width - x2, width - x1
+    if 0 in axes:
+        y1, y2 = height - y2, height - y1
+    return BoxCells(np.flip(cells, axes), (x1, y1, x2, y2))
+
+
+def verdict(findings: Sequence[Finding], number: int) -> Verdict | None:
+    """Return what the views of an image say together, None where none found anything.
+
+    The score is the mean over all views, with 0 for those that found nothing; the label is the
+    class with the highest sum of scores; the box is the mean of all that were found.
+
+    Args:
+        findings: at most one a view.
+        number: how many views there were.
+    """
+    if not findings:
+        return None
+    votes: dict[int, float] = {}
+    for found in findings:
+        votes[found.label] = votes.get(found.label, 0.0) + found.score
+    x1, y1, x2, y2 = np.mean([found.view.box for found in findings], axis=0).tolist()
+    score = sum(found.score for found in findings) / number
+    return Verdict(score, max(votes, key=lambda label: votes[label]), (x1, y1, x2, y2))

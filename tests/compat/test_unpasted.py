@@ -1,0 +1,74 @@
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.registry import init_default_scope
+from torch import nn
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.compat.unpasted import leave_unpasted
+from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import load_config
+from isic_mmdet.geometry.paste import BoxCells, paste_probability
+
+SHAPE = (150, 210)
+
+
+@pytest.fixture(scope='module', params=['isic2018_maskrcnn_r18_cpu', 'isic2017_maskrcnn_seed_cpu'])
+def model(root, request):
+    cfg = load_config(root / f'configs/{request.param}.py')
+    init_default_scope(cfg.default_scope)
+    cfg.model.backbone.init_cfg = None
+    # Below zero mmdet pastes probabilities.
+    cfg.model.test_cfg.rcnn.update(mask_thr_binary=-1, score_thr=0.0, max_per_img=3)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    model.roi_head.mask_head.conv_logits.weight.data *= 30
+    return model
+
+
+def predicted(model):
+    """Predict an image of 150 x 210 pixels that the model is shown at 128 x 160."""
+    sample = DetDataSample(
+        metainfo=dict(
+            img_shape=(128, 160),
+            batch_input_shape=(128, 160),
+            ori_shape=SHAPE,
+            scale_factor=(160 / 210, 128 / 150),
+        )
+    )
+    torch.manual_seed(1)
+    with torch.inference_mode():
+        (found,) = model.predict(torch.randn(1, 3, 128, 160), [sample.clone()])
+    return found.pred_instances
+
+
+def test_only_the_pasting_is_left_out(model):
+    pasted = predicted(model)
+    leave_unpasted(model)
+    found = predicted(model)
+    assert len(found) == len(pasted) == 3
+    assert found.masks.shape == (3, 28, 28)
+    for key in ('bboxes', 'scores', 'labels'):
+        torch.testing.assert_close(found[key], pasted[key])
+    for cells, box, expected in zip(found.masks, found.bboxes, pasted.masks, strict=True):
+        view = BoxCells(cells.numpy(), tuple(box.tolist()))
+        # mmdet cuts off what is beyond the box, and rounds down to steps of 1/255.
+        x1, y1, x2, y2 = (round(side) for side in view.box)
+        inside = slice(y1 + 1, y2 - 1), slice(x1 + 1, x2 - 1)
+        probability = paste_probability([view], 1, SHAPE)[inside]
+        assert abs(probability - expected.numpy()[inside] / 255).max() < 1.1 / 255
+        assert probability.size
+
+
+def test_no_detection_gives_no_cells(model):
+    leave_unpasted(model)
+    model.roi_head.test_cfg.score_thr = 2.0
+    found = predicted(model)
+    model.roi_head.test_cfg.score_thr = 0.0
+    assert len(found) == 0
+
+
+def test_a_model_with_other_masks_is_refused():
+    with pytest.raises(InputError, match='no mask head like that of Mask R-CNN'):
+        leave_unpasted(nn.Linear(2, 2))
