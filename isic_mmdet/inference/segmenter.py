@@ -27,9 +27,10 @@ from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.models.lesion_findings import best_finding
 from isic_mmdet.preflight import load_strictly
 
-# A reduced image stays at least so many times as large as the model's input on both sides: about
-# what prepared images are, which the model was trained on. (So prepared images are never reduced.)
-_MARGIN = 2
+# A reduced image stays at least so many times as large as the model's input on both sides. The test
+# pipeline then samples it much as it samples the whole one, and an image that was prepared for
+# training (at most about twice that size) is never reduced.
+_MARGIN = 4
 
 
 @dataclass(frozen=True, eq=False)

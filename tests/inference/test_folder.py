@@ -103,8 +103,8 @@ def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
 def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     segmenter, pictures, settings, tmp_path, orientation
 ):
-    # 1999 and 1597 are no multiples of what becomes one pixel.
-    large = Image.open(pictures[0]).convert('RGB').resize((1999, 1597), Image.Resampling.BICUBIC)
+    # 3999 and 3195 are no multiples of what becomes one pixel.
+    large = Image.open(pictures[0]).convert('RGB').resize((3999, 3195), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = orientation
     large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
@@ -121,7 +121,7 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     upright = blocks[-place.top : rows - place.top, -place.left : columns - place.left]
     expected = stored_mask(upright, orientation)
     mask = mask_of(settings, 'large') == 255
-    assert mask.shape == expected.shape == (1597, 1999)
+    assert mask.shape == expected.shape == (3195, 3999)
     assert 0.001 < mask.mean() < 0.999
     assert np.count_nonzero(mask != expected) < 2 * np.count_nonzero(edges(expected))
     x, y, width, height = (4 * side for side in lesion.box)
@@ -136,10 +136,10 @@ def edges(mask: np.ndarray) -> np.ndarray:
 
 
 def test_a_picture_is_drawn_from_enough_pixels(segmenter, pictures, tmp_path):
-    large = Image.open(pictures[0]).convert('RGB').resize((3000, 2100))
+    large = Image.open(pictures[0]).convert('RGB').resize((3600, 2100))
     large.save(tmp_path / 'large.jpg')
     settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=1, workers=1)
-    assert segmenter.reduction(2100, 3000) > 2
+    assert segmenter.reduction(2100, 3600) > 2
     predicted(segmenter, settings, tmp_path / 'large.jpg')
     with Image.open(settings.out / 'overlays' / 'large.jpg') as image:
         assert image.height > HEIGHT

@@ -82,12 +82,12 @@ def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
 
 
 @pytest.mark.parametrize('tta', [False, True])
-def test_a_reduced_image_keeps_twice_the_size_of_the_model(config, checkpoint, tta):
+def test_a_reduced_image_keeps_four_times_the_size_of_the_model(config, checkpoint, tta):
     segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)  # at 192 pixels
     assert segmenter.reduction(96, 96) == 1
-    assert segmenter.reduction(500, 767) == 1
-    assert segmenter.reduction(500, 768) == segmenter.reduction(768, 500) == 2
-    assert segmenter.reduction(4499, 6748) == 17
+    assert segmenter.reduction(500, 1535) == 1
+    assert segmenter.reduction(500, 1536) == segmenter.reduction(1536, 500) == 2
+    assert segmenter.reduction(4499, 6748) == 8
 
 
 def test_a_pipeline_without_a_size_reduces_nothing(config, checkpoint, tmp_path):
