@@ -25,6 +25,9 @@ class LesionGraph(nn.Module):
         model: in evaluation mode; its layers are shared, not copied.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: MaskRCNN) -> None:
         super().__init__()
         self.backbone, self.neck = model.backbone, model.neck

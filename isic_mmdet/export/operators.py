@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 import torchvision
-from onnxscript import opset18 as op
+from onnxscript import opset18
 from torch import Tensor
 
+# Its annotations do not know that one operator's output is the next one's input.
+op: Any = opset18
 #: Scores below it mark what is no candidate.
 NO_CANDIDATE = -0.5
 
