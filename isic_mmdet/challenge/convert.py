@@ -14,11 +14,12 @@ from isic_mmdet.challenge.jobs import finish_jobs
 from isic_mmdet.challenge.layouts import SPLITS, YEARS, official_counts
 from isic_mmdet.challenge.pairs import Record, convert_pair, pair_key
 from isic_mmdet.challenge.plan import Plan, make_plan
-from isic_mmdet.challenge.pool import Job, available_cores
+from isic_mmdet.challenge.pool import Job
 from isic_mmdet.challenge.progress import Progress, remove_results
 from isic_mmdet.challenge.report import faults_summary, split_summary
 from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.challenge.splits import group_ids, part_near_duplicates, split_by_ratio
+from isic_mmdet.cores import available_cores
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_json
 

@@ -32,13 +32,6 @@ class Job:
     run: Callable[[], Record | Fault]
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use, which a container may limit."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_jobs(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
     """Run jobs and give each result as it is finished, in no particular order.
 

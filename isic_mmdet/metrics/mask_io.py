@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.binary_png import decode_binary_png
 from isic_mmdet.metrics.core import binarise
 
 
@@ -17,12 +18,15 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
         InputError: if the file is missing, damaged, or not 8-bit with one channel.
     """
     try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(
             f'{path}: the mask cannot be read ({error.strerror}); prepare the data again'
         ) from error
-    grey = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if (mask := decode_binary_png(data)) is not None:
+        return mask
+    array = np.frombuffer(data, np.uint8)
+    grey = cv2.imdecode(array, cv2.IMREAD_UNCHANGED) if data else None
     if grey is None:
         raise InputError(f'{path}: not an image or damaged; fetch the file again')
     if grey.ndim != 2 or grey.dtype != np.uint8:

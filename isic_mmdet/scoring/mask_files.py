@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.binary_png import decode_binary_png
 from isic_mmdet.metrics.core import binarise
 
 ISIC_ID = re.compile('ISIC_[0-9]{7}')
@@ -118,13 +119,17 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
 def read_mask(file: SourceFile) -> NDArray[np.bool_]:
     """Return a mask as (H, W) bool, lesion where the grey value is above 128.
 
-    Pillow decodes, as in the official scorer, so that both accept the same files.
+    Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
+    so that both accept the same.
 
     Raises:
         UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
     """
     try:
-        image = Image.open(io.BytesIO(_read(file)))
+        data = _read(file)
+        if (mask := decode_binary_png(data)) is not None:
+            return mask
+        image = Image.open(io.BytesIO(data))
         image.load()
     except UnidentifiedImageError:
         raise UnreadableMaskError('not an image') from None

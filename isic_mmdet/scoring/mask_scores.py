@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from isic_mmdet.challenge.pool import available_cores
 from isic_mmdet.challenge.sources import close_zips
+from isic_mmdet.cores import available_cores
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
-from isic_mmdet.metrics.boundary import boundary_distances
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.scoring.mask_files import MaskPair, UnreadableMaskError, pair_masks, read_mask
 
@@ -146,6 +145,8 @@ def _touches_border(mask: NDArray[np.bool_]) -> bool:
 
 
 def _boundary_columns(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> Row:
+    from isic_mmdet.metrics.boundary import boundary_distances
+
     diagonal = math.hypot(*truth.shape)
     found = boundary_distances(truth, prediction)
     values = (found.hausdorff95, found.hausdorff95 / diagonal, found.mean, found.mean / diagonal)

@@ -9,7 +9,7 @@ from official_files import Official, isic, lesion, png
 
 from isic_mmdet.challenge.layouts import Pair, find_pairs, scan
 from isic_mmdet.challenge.pairs import convert_pair
-from isic_mmdet.challenge.pool import Job, available_cores, run_jobs
+from isic_mmdet.challenge.pool import Job, run_jobs
 from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.errors import InputError
 
@@ -50,7 +50,3 @@ def test_stopping_early_ends_the_workers(pairs: list[Pair], tmp_path: Path) -> N
     next(results)
     results.close()
     assert set(multiprocessing.active_children()) <= before
-
-
-def test_at_least_one_core() -> None:
-    assert 1 <= available_cores() <= (os.cpu_count() or 1)

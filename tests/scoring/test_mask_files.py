@@ -3,7 +3,9 @@
 import io
 import re
 import shutil
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -88,6 +90,45 @@ def bad_png():
     return bytes(data)
 
 
+def black_and_white(shape=(24, 32)):
+    return np.where(grey(6, shape) > 128, 255, 0).astype(np.uint8)
+
+
+def chunk(kind, content=b''):
+    checksum = struct.pack('>I', zlib.crc32(kind + content))
+    return struct.pack('>I', len(content)) + kind + content + checksum
+
+
+def plain(pixels):
+    """Return the stream of unfiltered lines."""
+    return zlib.compress(b''.join(b'\0' + row.tobytes() for row in pixels))
+
+
+def png(stream=None, *, interlaced=0, before=b'', has_end=True):
+    """Put a black-and-white file together, by default a right one."""
+    stream = plain(black_and_white()) if stream is None else stream
+    header = struct.pack('>II5B', 32, 24, 8, 0, 0, 0, interlaced)
+    start = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + before + chunk(b'IDAT', stream)
+    return start + chunk(b'IEND') if has_end else start
+
+
+def interlaced():
+    """Return a file of Adam7's seven passes: first row, first column and the steps of each."""
+    passes = [
+        *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+        *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+    ]
+    parts = [black_and_white()[top::down, left::right] for top, left, down, right in passes]
+    lines = b''.join(b'\0' + row.tobytes() for part in parts for row in part)
+    return png(zlib.compress(lines), interlaced=1)
+
+
+def with_byte_changed(data, position):
+    data = bytearray(data)
+    data[position] ^= 1
+    return bytes(data)
+
+
 COLOUR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 # What a prediction may hold, and whether it is accepted.
 CONTENTS = {
@@ -107,6 +148,40 @@ CONTENTS = {
     'cut off': (encode(grey(5))[:300], False),
     'header only': (encode(grey(5))[:40], False),
     'damaged': (bad_png(), False),
+    'black and white': (encode(black_and_white()), True),
+    'black and white, 1 bit': (encode(black_and_white(), mode='1'), True),
+    'black and white, 1 bit TIFF': (encode(black_and_white(), 'TIFF', mode='1'), True),
+    'black and white, palette': (encode(black_and_white(), mode='P'), False),
+    'black and white, 16 bit': (encode(black_and_white().astype(np.uint16) * 257), False),
+    'black and white, colour': (encode(black_and_white(), mode='RGB'), False),
+    'black and white, too wide': (encode(black_and_white((24, 33))), False),
+    'black and white, turned': (encode(black_and_white((32, 24))), False),
+    'put together': (png(), True),
+    'interlaced': (interlaced(), True),
+    'transparent value': (png(before=chunk(b'tRNS', b'\0\0')), True),
+    'gamma, text and unit': (
+        png(
+            before=chunk(b'gAMA', struct.pack('>I', 45455))
+            + chunk(b'tEXt', b'Software\0none')
+            + chunk(b'pHYs', bytes(9))
+        ),
+        True,
+    ),
+    'unknown chunk': (png(before=chunk(b'abCd', b'?')), True),
+    'unknown critical chunk': (png(before=chunk(b'ABCD', b'?')), True),
+    'trailing garbage': (png() + b'garbage', True),
+    'no end': (png(has_end=False), True),
+    'wrong checksum of the header': (with_byte_changed(png(), 29), False),
+    'wrong checksum of the data': (with_byte_changed(png(), -13), True),
+    'changed data': (with_byte_changed(png(), 60), False),
+    'wrong checksum inside the data': (png(with_byte_changed(plain(black_and_white()), -1)), False),
+    'no checksum inside the data': (png(plain(black_and_white())[:-4]), True),
+    'a line too few': (png(plain(black_and_white()[:-1])), True),
+    'a line too many': (png(plain(np.vstack([black_and_white(), grey(6)[:1]]))), True),
+    'something behind the stream': (png(plain(black_and_white()) + b'more'), True),
+    'stream in an unknown way': (png(b'x' + plain(black_and_white())), False),
+    'unknown filter': (png(zlib.compress(bytes([9] * (24 * 33)))), False),
+    'black and white, cut off': (png()[:200], False),
     'text': (b'no image at all', False),
     'empty file': (b'', False),
 }
