@@ -1,5 +1,6 @@
 """Writing files so that a reader, or the next run after a kill, never sees half of one."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,12 @@ def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     separators = (',', ':') if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
     write_atomically(path, (text + '\n').encode())
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

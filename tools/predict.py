@@ -14,18 +14,31 @@ def parse_args() -> argparse.Namespace:
         'orientation it is stored in (<name>_segmentation.png, 0 and 255), and predictions.csv\n'
         'a row: class, score in [0, 1], area of the lesion in pixels and as a share of the\n'
         'image, box in pixels, and seconds in the model. Files that cannot be read are listed\n'
-        'at the end, with exit status 1.',
+        'at the end, with exit status 1.\n\n'
+        'With --onnx, a file of tools/export_onnx.py takes the place of config and checkpoint,\n'
+        'and neither torch nor mmdet is needed, only what requirements-runtime.txt lists.',
         'python tools/predict.py configs/isic2018_maskrcnn.py \\\n'
         '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth photos --out masks\n'
+        '  python tools/predict.py --onnx model.onnx photos --out masks\n'
         '\non 4 GPUs:\n'
         '  torchrun --standalone --nproc-per-node 4 tools/predict.py ... --launcher pytorch',
     )
-    parser.add_argument('config', help='Python config that the model was trained with')
-    parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
+    parser.usage = (
+        '%(prog)s CONFIG CHECKPOINT INPUT [INPUT ...] --out OUT [options]\n'
+        '       %(prog)s --onnx FILE.onnx INPUT [INPUT ...] --out OUT [options]'
+    )
     parser.add_argument(
-        'input',
+        'arguments',
         nargs='+',
-        help='images, folders with their subfolders, zips, globs, or .txt files that list images',
+        metavar='CONFIG CHECKPOINT INPUT',
+        help='Python config that the model was trained with; a .pth file that tools/train.py '
+        'wrote; and images, folders with their subfolders, zips, globs, or .txt files that list '
+        'images',
+    )
+    parser.add_argument(
+        '--onnx',
+        metavar='FILE.onnx',
+        help='predict with this exported model, on the CPU; all ARGUMENTS are inputs',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for what is written')
     parser.add_argument(
@@ -61,7 +74,16 @@ def parse_args() -> argparse.Namespace:
         '--launcher', choices=['none', 'pytorch'], default='none', help='who starts the processes'
     )
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.onnx is None:
+        if len(args.arguments) < 3:
+            parser.error('CONFIG, CHECKPOINT and at least one INPUT are required')
+        args.config, args.checkpoint, *args.input = args.arguments
+    else:
+        if args.tta or args.device or args.launcher != 'none':
+            parser.error('--tta, --device and --launcher need a checkpoint; leave them out')
+        args.input = args.arguments
+    return args
 
 
 def _positive(text: str) -> int:
@@ -76,13 +98,17 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
     from isic_mmdet.inference.folder import FolderSettings
-    from isic_mmdet.inference.processes import process_group
-    from isic_mmdet.inference.run import ModelChoice, predict
+    from isic_mmdet.inference.run import ModelChoice, OnnxChoice, predict
 
-    model = ModelChoice(args.config, args.checkpoint, args.tta, args.device)
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)
-    with process_group(args.launcher):
-        written = predict(model, args.input, settings, args.resume, args.submission)
+    if args.onnx is not None:
+        written = predict(OnnxChoice(args.onnx), args.input, settings, args.resume, args.submission)
+    else:
+        from isic_mmdet.inference.processes import process_group
+
+        model = ModelChoice(args.config, args.checkpoint, args.tta, args.device)
+        with process_group(args.launcher) as group:
+            written = predict(model, args.input, settings, args.resume, args.submission, group)
     if written:
         print(written)
 

@@ -18,7 +18,7 @@ from isic_mmdet.export.detector import LesionGraph
 from isic_mmdet.export.images import CheckImages, check_images
 from isic_mmdet.export.model import load_model
 from isic_mmdet.export.onnx_file import OPSET, graph_of, with_half_weights, with_metadata
-from isic_mmdet.hooks.provenance import sha256
+from isic_mmdet.files import sha256
 from isic_mmdet.inference.segmenter import LesionSegmenter
 from isic_mmdet.runtime import LesionNet
 from isic_mmdet.runtime.card import ModelCard

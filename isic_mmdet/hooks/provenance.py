@@ -1,6 +1,5 @@
 """Where a number comes from: the facts that stand beside the metrics in `metrics.json`."""
 
-import hashlib
 import os
 import platform
 import shlex
@@ -21,6 +20,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import isic_mmdet
+from isic_mmdet.files import sha256
 
 META_KEY = 'training'
 
@@ -171,12 +171,3 @@ def versions() -> dict[str, str]:
         'python': platform.python_version(),
         **{module.__name__: module.__version__ for module in modules},
     }
-
-
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with Path(path).open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -19,9 +19,9 @@ from isic_mmdet.files import write_atomically
 from isic_mmdet.inference.ahead import batches, map_ahead
 from isic_mmdet.inference.orientation import stored_box, stored_mask
 from isic_mmdet.inference.overlay import HEIGHT, overlay, shrunk
+from isic_mmdet.inference.predictor import Predictor
 from isic_mmdet.inference.reading import read_image
 from isic_mmdet.inference.segmentation import Segmentation
-from isic_mmdet.inference.segmenter import LesionSegmenter, Prepared
 from isic_mmdet.inference.table import Part, read_rows
 
 
@@ -61,7 +61,7 @@ def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> di
 
 
 def predict_files(
-    segmenter: LesionSegmenter,
+    predictor: Predictor,
     files: Mapping[str, SourceFile],
     settings: FolderSettings,
     rank: int = 0,
@@ -72,7 +72,7 @@ def predict_files(
     at its own, small size, and are decoded no faster than it takes them.
 
     Args:
-        segmenter: the model.
+        predictor: the model.
         files: images by id.
         settings: where to and how.
         rank: number of this process; the first one shows a progress bar.
@@ -87,7 +87,7 @@ def predict_files(
     ):
 
         def readable() -> Iterator[_Loaded]:
-            load = partial(_load, segmenter, settings.overlay)
+            load = partial(_load, predictor, settings.overlay)
             ahead = settings.batch_size + settings.workers
             for loaded in map_ahead(load, files.items(), settings.workers, ahead):
                 if isinstance(loaded, str):
@@ -97,7 +97,7 @@ def predict_files(
                     yield loaded
 
         write = partial(_write, settings)
-        predicted = _predicted(segmenter, readable(), settings.batch_size)
+        predicted = _predicted(predictor, readable(), settings.batch_size)
         for row in map_ahead(write, predicted, settings.workers, settings.workers):
             part.add(row)
             bar.update()
@@ -110,7 +110,7 @@ class _Loaded:
 
     name: str
     orientation: int
-    prepared: Prepared
+    prepared: Any
     shown: NDArray[np.uint8] | None
 
 
@@ -121,19 +121,17 @@ class _Predicted:
     seconds: float
 
 
-def _load(
-    segmenter: LesionSegmenter, with_picture: bool, item: tuple[str, SourceFile]
-) -> _Loaded | str:
+def _load(predictor: Predictor, with_picture: bool, item: tuple[str, SourceFile]) -> _Loaded | str:
     """Return an image ready for the model, or why there is none."""
     name, file = item
 
     def reduction(height: int, width: int) -> int:
-        most = segmenter.reduction(height, width)
+        most = predictor.reduction(height, width)
         return min(most, min(height, width) // HEIGHT) if with_picture else most
 
     try:
         image = read_image(file, reduction)
-        prepared = segmenter.prepare(image.pixels, image.placement)
+        prepared = predictor.prepare(image.pixels, image.placement)
     except (UnreadableError, ValueError) as error:
         return f'{file}: {error}'
     shown = shrunk(image.pixels) if with_picture else None
@@ -141,11 +139,11 @@ def _load(
 
 
 def _predicted(
-    segmenter: LesionSegmenter, images: Iterator[_Loaded], batch_size: int
+    predictor: Predictor, images: Iterator[_Loaded], batch_size: int
 ) -> Iterator[_Predicted]:
     for batch in batches(images, batch_size):
         start = time.perf_counter()
-        lesions = segmenter.predict([image.prepared for image in batch])
+        lesions = predictor.predict([image.prepared for image in batch])
         seconds = (time.perf_counter() - start) / len(batch)
         for image, lesion in zip(batch, lesions, strict=True):
             yield _Predicted(image, lesion, seconds)

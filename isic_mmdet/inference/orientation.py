@@ -33,6 +33,21 @@ _WAYS_BACK = {
 }
 
 
+def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
+    """Return stored pixels as a viewer shows them.
+
+    Args:
+        stored: (H, W) or (H, W, C).
+        orientation: EXIF's number, 1 to 8; viewers take any other for 1.
+
+    Returns:
+        (H, W) or (W, H) with the channels of `stored`; a view of it.
+    """
+    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
+    turned = stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
+    return turned.swapaxes(0, 1) if way.transpose else turned
+
+
 def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
     """Return an (H, W) map of the upright image as a map of the stored pixels.
 

@@ -1,18 +1,36 @@
-"""Processes that share one set of images."""
+"""Processes that share one set of images, started by torchrun."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.dist import all_gather_object, barrier
 
+from isic_mmdet.inference.group import Group
 from isic_mmdet.launch import check_torchrun
 
 
+class TorchGroup(Group):
+    """The processes of torch's default group."""
+
+    def __init__(self) -> None:
+        super().__init__(dist.get_rank(), dist.get_world_size())
+
+    def wait(self) -> None:
+        """Return when all processes are here."""
+        barrier()
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all processes, in the order of their ranks."""
+        return all_gather_object(value)
+
+
 @contextmanager
-def process_group(launcher: str) -> Iterator[None]:
+def process_group(launcher: str) -> Iterator[Group]:
     """Run a block in the group of the processes that torchrun started.
 
     They exchange a few lines of text and no tensors, so the group is one over gloo, with a GPU
@@ -25,13 +43,13 @@ def process_group(launcher: str) -> Iterator[None]:
         InputError: torchrun did not start this process, or more of them than there are GPUs.
     """
     if launcher == 'none':
-        yield
+        yield Group()
         return
     check_torchrun()
     # The first to finish wait for the last, as long as it takes.
     dist.init_process_group('gloo', timeout=timedelta(days=7))
     try:
-        yield
+        yield TorchGroup()
     finally:
         dist.destroy_process_group()
 

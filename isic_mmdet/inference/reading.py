@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from isic_mmdet.challenge.images import (
     DECODE_ERRORS,
@@ -16,11 +16,13 @@ from isic_mmdet.challenge.images import (
 )
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.geometry.placement import Placement
-from isic_mmdet.inference.orientation import reduced_placement
+from isic_mmdet.inference.orientation import reduced_placement, upright
 
 # What Pillow decodes 16-bit grey to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 _MODES = {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'} | _DEEP_MODES
+# Rows of pixels that are converted at a time.
+_STRIP = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +65,16 @@ def read_image(
     data, image = load_whole(file, _MODES, draft)
     try:
         # Pillow turns TIFF files itself when it decodes them, and then the tag is gone.
-        header = Image.open(io.BytesIO(data)) if image.format == 'TIFF' else image
-        orientation = int(header.getexif().get(ORIENTATION_TAG, 1))
-        upright = ImageOps.exif_transpose(image)
+        turned = image.format == 'TIFF'
+        header = Image.open(io.BytesIO(data)) if turned else image
+        tag = header.getexif().get(ORIENTATION_TAG, 1)
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
-    if upright.mode in _DEEP_MODES:
-        upright = Image.fromarray(_upper_byte(np.asarray(upright)))
-    pixels = np.asarray(upright.convert('RGB'))
+    orientation = tag if isinstance(tag, int) else 1  # a forged tag may be of any type
+    pixels = _rgb(image)
+    del header, image
+    if not turned:
+        pixels = np.ascontiguousarray(upright(pixels, orientation))
     if draft.step == 1:
         placement = Placement((pixels.shape[0], pixels.shape[1]))
     else:
@@ -98,6 +102,20 @@ class _Draft:
             drafted = image.draft(None, (image.width // most, image.height // most))
             if drafted is not None:
                 self.step = round(self.shape[1] / drafted[1][2])
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an image, (H, W, 3) uint8.
+
+    Strip by strip: Pillow takes four bytes a pixel, and copies all of them at every step.
+    """
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+        if strip.mode in _DEEP_MODES:
+            strip = Image.fromarray(_upper_byte(np.asarray(strip)))
+        pixels[top : top + _STRIP] = strip.convert('RGB')
+    return pixels
 
 
 def _upper_byte(values: NDArray[np.integer]) -> NDArray[np.uint8]:

@@ -4,27 +4,34 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from mmengine.dist import all_gather_object, barrier, get_dist_info
+from typing import Any, Protocol
 
 from isic_mmdet.challenge.submission import check_zip_name, write_submission
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_json
-from isic_mmdet.hooks.provenance import sha256
+from isic_mmdet.files import sha256, write_json
 from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.inference.group import Group
 from isic_mmdet.inference.inputs import find_images
-from isic_mmdet.inference.processes import own_device
-from isic_mmdet.inference.segmenter import LesionSegmenter
+from isic_mmdet.inference.predictor import Predictor
 from isic_mmdet.inference.table import is_begun, join_parts
 
 # Which model a folder of predictions is of, so that two never mix in one.
 _FACTS = 'predictions.json'
 
 
+class Choice(Protocol):
+    """Which model predicts, and how."""
+
+    def load(self) -> Predictor:
+        """Return the model."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what tells its predictions from those of another model."""
+
+
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model predicts, and how.
+    """A checkpoint, with torch and mmdet.
 
     Attributes:
         config: path of its config.
@@ -38,8 +45,12 @@ class ModelChoice:
     tta: bool = False
     device: str | None = None
 
-    def load(self) -> LesionSegmenter:
+    def load(self) -> Predictor:
         """Return the model."""
+        # Imported here, for an exported file does without torch.
+        from isic_mmdet.inference.processes import own_device
+        from isic_mmdet.inference.segmenter import LesionSegmenter
+
         device = self.device or own_device()
         return LesionSegmenter(self.config, self.checkpoint, device, self.tta)
 
@@ -53,12 +64,35 @@ class ModelChoice:
         }
 
 
+@dataclass(frozen=True)
+class OnnxChoice:
+    """A file that `tools/export_onnx.py` wrote, with ONNX Runtime.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: str
+
+    def load(self) -> Predictor:
+        """Return the model."""
+        # Imported here, for a checkpoint does without ONNX Runtime.
+        from isic_mmdet.runtime import LesionNet
+
+        return LesionNet(self.path)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what tells its predictions from those of another model."""
+        return {'onnx': Path(self.path).name, 'onnx_sha256': sha256(self.path)}
+
+
 def predict(
-    model: ModelChoice,
+    model: Choice,
     inputs: Sequence[str],
     settings: FolderSettings,
     resume: bool = False,
     submission: str | None = None,
+    group: Group = Group(),  # noqa: B008 - it cannot be changed
 ) -> str:
     """Predict images into a folder, alone or as one of several processes.
 
@@ -68,6 +102,7 @@ def predict(
         settings: of the folder.
         resume: go on in a folder that was begun, and leave what is done there.
         submission: path of the challenge's zip, to be made of all `inputs`.
+        group: the processes that share the images.
 
     Returns:
         What was written, for people; empty on all processes but the first.
@@ -79,19 +114,18 @@ def predict(
     if submission is not None:
         check_zip_name(submission)
     files = find_images(inputs, settings.out)
-    segmenter = model.load()
+    predictor = model.load()
     facts = model.facts()
     _check_folder(settings.out, facts, resume)
-    rank, processes = get_dist_info()
     # Shared out before looking at what is done, on which the processes might not agree.
-    share = dict(list(files.items())[rank::processes])
+    share = dict(list(files.items())[group.rank :: group.size])
     mine = still_to_do(share, settings)
-    barrier()
-    if rank == 0:
+    group.wait()
+    if group.rank == 0:
         write_json(settings.out / _FACTS, facts, indent=2)
-    faults = predict_files(segmenter, mine, settings, rank)
-    all_faults = [fault for of_process in all_gather_object(faults) for fault in of_process]
-    if rank != 0:
+    faults = predict_files(predictor, mine, settings, group.rank)
+    all_faults = [fault for of_process in group.gather(faults) for fault in of_process]
+    if group.rank != 0:
         return ''
     rows = join_parts(settings.out)
     if all_faults:

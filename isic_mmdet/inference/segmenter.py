@@ -22,15 +22,10 @@ from isic_mmdet.compat.unpasted import leave_unpasted
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_tta
 from isic_mmdet.geometry.findings import Finding, verdict
-from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.models.lesion_findings import best_finding
 from isic_mmdet.preflight import load_strictly
-
-# A reduced image stays at least so many times as large as the model's input on both sides. The test
-# pipeline then samples it much as it samples the whole one, and an image that was prepared for
-# training (at most about twice that size) is never reduced.
-_MARGIN = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +134,7 @@ class LesionSegmenter:
         """
         if not self._sizes:
             return 1
-        shrunk = min(_shrunk(size, height, width) for size in self._sizes)
-        return max(1, int(shrunk / _MARGIN))
+        return reduction(min(_shrunk(size, height, width) for size in self._sizes))
 
     def prepare(self, image: NDArray[np.uint8], placement: Placement | None = None) -> Prepared:
         """Return one image as the model wants it; may be called from several threads.
@@ -190,19 +184,9 @@ class LesionSegmenter:
         if said is None:
             score, label, box = 0.0, None, None
         else:
-            score, label, box = said.score, self.classes[said.label], _inside(said.box, placement)
+            score, label, box = said.score, self.classes[said.label], placement.inside(said.box)
         views = tuple(finding.view for finding in findings)
         return Segmentation(placement.shape, views, len(found), self._threshold, score, label, box)
-
-
-def _inside(
-    box: tuple[float, float, float, float], placement: Placement
-) -> tuple[float, float, float, float]:
-    """Return x, y, width, height of what a box covers of the image."""
-    height, width = placement.shape
-    x1, x2 = (min(max(0.0, x), float(width)) for x in box[::2])
-    y1, y2 = (min(max(0.0, y), float(height)) for y in box[1::2])
-    return x1, y1, x2 - x1, y2 - y1
 
 
 def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:
@@ -225,7 +209,7 @@ def _shrunk(size: ConfigDict, height: int, width: int) -> float:
     """Return how many pixels of an image, along its less reduced side, a `Resize` makes one of."""
     scale = size.scale if isinstance(size.scale, (tuple, list)) else (size.scale, size.scale)
     if size.get('keep_ratio'):
-        return max(max(height, width) / max(scale), min(height, width) / min(scale))
+        return shrunk_into(height, width, scale)
     return min(height, width) / max(scale)
 
 

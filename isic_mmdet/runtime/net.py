@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.runtime.card import ModelCard, NoCardError
 from isic_mmdet.runtime.pixels import NetworkImage, network_image
@@ -70,6 +70,18 @@ class LesionNet:
         """
         return self.predict([self.prepare(image) for image in images])
 
+    def reduction(self, height: int, width: int) -> int:
+        """Return how many pixels along each side may be read as one without loss for the model.
+
+        Args:
+            height: of an image in pixels, upright or on its side.
+            width: likewise.
+
+        Returns:
+            At least 1.
+        """
+        return reduction(shrunk_into(height, width, self.card.scale))
+
     def prepare(self, image: NDArray[np.uint8], placement: Placement | None = None) -> NetworkImage:
         """Return one image as the model wants it; may be called from several threads.
 
@@ -124,11 +136,8 @@ class LesionNet:
         if score <= self.card.score_threshold:
             return Segmentation(shape, (), 1, threshold, 0.0, None, None)
         view = image.in_whole(cells, box)
-        height, width = shape
-        x1, x2 = (min(max(0.0, x), float(width)) for x in view.box[::2])
-        y1, y2 = (min(max(0.0, y), float(height)) for y in view.box[1::2])
-        name, ends = self.classes[int(label)], (x1, y1, x2 - x1, y2 - y1)
-        return Segmentation(shape, (view,), 1, threshold, float(score), name, ends)
+        name, place = self.classes[int(label)], image.placement.inside(view.box)
+        return Segmentation(shape, (view,), 1, threshold, float(score), name, place)
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

@@ -1,0 +1,23 @@
+"""What predicts a folder: a checkpoint with torch, or an exported file without."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.inference.segmentation import Segmentation
+
+
+class Predictor(Protocol):
+    """`isic_mmdet.inference.LesionSegmenter`, `isic_mmdet.runtime.LesionNet`, or the like."""
+
+    def reduction(self, height: int, width: int) -> int:
+        """Return how many pixels along each side may be read as one without loss."""
+
+    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> Any:
+        """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
+
+    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
+        """Return the lesions of images from `prepare`."""
