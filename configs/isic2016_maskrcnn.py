@@ -10,7 +10,7 @@ Date:      2026-11-22
 """
 
 _base_ = [
-    './_base_/models/mask-rcnn_r50_fpn_lesion.py',
+    './_base_/models/mask-rcnn_r50_fpn-p3_lesion.py',
     './_base_/datasets/isic2016.py',
     './_base_/schedules/sgd_cosine.py',
     './_base_/default_runtime.py',

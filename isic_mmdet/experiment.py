@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, ConfigDict
 
+from isic_mmdet.bfloat16 import check_bfloat16
 from isic_mmdet.errors import InputError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -217,15 +217,13 @@ def use_tta(
 
 
 def use_amp(cfg: Config) -> None:
-    """Train in automatic mixed precision.
+    """Compute in automatic mixed precision, with convolutions in bfloat16.
 
     Raises:
-        InputError: there is no GPU; mmengine's AMP has no CPU path.
+        InputError: the device does not run bfloat16.
     """
-    if not torch.cuda.is_available():
-        raise InputError('--amp needs a CUDA device and none is there; leave --amp out')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.loss_scale = 'dynamic'
+    check_bfloat16()
+    cfg.model.precision = 'bfloat16'
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:

@@ -22,4 +22,10 @@ from isic_mmdet.hooks import (  # noqa: E402, F401
     validation_loss_hook,
 )
 from isic_mmdet.metrics import lesion_metric, prediction_dump  # noqa: E402, F401
-from isic_mmdet.models import lesion_tta, torchvision_anchors  # noqa: E402, F401
+from isic_mmdet.models import (  # noqa: E402, F401
+    coarse_fpn,
+    lesion_heads,
+    lesion_mask_rcnn,
+    lesion_tta,
+    torchvision_anchors,
+)

@@ -37,10 +37,10 @@ def leave_unpasted(model: nn.Module) -> None:
             'only such are predicted with; choose a config whose roi_head has one'
         )
     for head in heads:
-        head.predict_by_feat = partial(_predict_by_feat, head)
+        head.predict_by_feat = partial(predict_cells, head)
 
 
-def _predict_by_feat(
+def predict_cells(
     head: FCNMaskHead,
     mask_preds: Sequence[Tensor],
     results_list: list[InstanceData],
@@ -49,7 +49,7 @@ def _predict_by_feat(
     rescale: bool = False,
     activate_map: bool = False,
 ) -> list[InstanceData]:
-    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting."""
+    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting; see `leave_unpasted`."""
     for predicted, results, meta in zip(mask_preds, results_list, batch_img_metas, strict=True):
         # Averaged over several heads they come as probabilities, in NumPy.
         maps = results.bboxes.new_tensor(predicted) if activate_map else predicted.sigmoid()

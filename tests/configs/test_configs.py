@@ -87,3 +87,4 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
     assert 1 <= count <= cfg.model.test_cfg.rcnn.max_per_img
     assert found.pred_instances.masks.shape == (count, height, width)
     assert found.isic_id.startswith('ISIC_')
+    assert cfg.model.type == 'LesionMaskRCNN'  # else --amp has nothing to set

@@ -317,7 +317,6 @@ def test_weights_that_do_not_fit_are_refused(root, tiny_data, trained, tmp_path)
         ('train.py', ['configs/nowhere.py']),
         ('train.py', ['configs/quickstart.py', '--resume', 'nowhere.pth']),
         ('train.py', ['configs/quickstart.py', '--cfg-options', 'model.rio_head.x=1']),
-        ('train.py', ['configs/quickstart.py', '--amp']),
         ('test.py', ['configs/quickstart.py', 'nowhere.pth']),
     ],
 )

@@ -3,7 +3,12 @@
 _base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
 
 model = dict(
-    roi_head=dict(bbox_head=dict(num_classes=1), mask_head=dict(num_classes=1)),
+    type='LesionMaskRCNN',
+    rpn_head=dict(type='LesionRPNHead'),
+    roi_head=dict(
+        bbox_head=dict(type='LesionBBoxHead', num_classes=1),
+        mask_head=dict(type='LesionMaskHead', num_classes=1),
+    ),
     train_cfg=dict(
         rpn=dict(sampler=dict(num=128)),
         rpn_proposal=dict(nms_pre=1000, max_per_img=200),

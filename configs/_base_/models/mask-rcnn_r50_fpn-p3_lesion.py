@@ -1,0 +1,25 @@
+# The same from P3 up and with fewer proposals, for images of 512 px; see docs/performance.md.
+_base_ = './mask-rcnn_r50_fpn_lesion.py'
+
+model = dict(
+    neck=dict(type='CoarseFPN', num_outs=4),
+    # Anchors of 64 to 512 px, as large as lesions are at this size. However badly they fit a
+    # lesion, the best of them is trained for it.
+    rpn_head=dict(anchor_generator=dict(strides=[8, 16, 32, 64])),
+    roi_head=dict(
+        # Regions go to the levels they went to, and those of P2 to P3. A fixed number of samples
+        # per bin, as torchvision has it, costs less than mmdet's adaptive one.
+        bbox_roi_extractor=dict(
+            featmap_strides=[8, 16, 32], finest_scale=112, roi_layer=dict(sampling_ratio=2)
+        ),
+        mask_roi_extractor=dict(
+            featmap_strides=[8, 16, 32], finest_scale=112, roi_layer=dict(sampling_ratio=2)
+        ),
+    ),
+    train_cfg=dict(
+        rpn=dict(assigner=dict(min_pos_iou=0.0)),
+        rpn_proposal=dict(nms_pre=200, max_per_img=100),
+        rcnn=dict(sampler=dict(num=32)),
+    ),
+    test_cfg=dict(rpn=dict(nms_pre=200)),
+)
