@@ -100,6 +100,35 @@ def paste_levels(
     return levels
 
 
+def count_above(
+    views: Sequence[BoxCells],
+    number: int,
+    shape: tuple[int, int],
+    steps: int,
+    within: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Count the pixels of the masks at all thresholds 0, 1 / steps, ... below 1, at one pass.
+
+    Args:
+        views: as in `paste_mask`.
+        number: as in `paste_mask`.
+        shape: as in `paste_mask`.
+        steps: number of thresholds.
+        within: (height, width); pixels where it is False do not count.
+
+    Returns:
+        (steps,) numbers of pixels, from the lowest threshold to the highest.
+    """
+    counts = np.zeros(steps + 1, np.int64)
+    for rows, columns, strip in _strips(views, number, shape):
+        strip -= _TIE
+        strip *= steps
+        passed = np.ceil(strip, out=strip).astype(np.int64)
+        counted = passed if within is None else passed[within[rows, columns]]
+        counts += np.bincount(counted.ravel().clip(0), minlength=steps + 1)
+    return counts[:0:-1].cumsum()[::-1]
+
+
 def _strips(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.geometry.paste import BoxCells, paste_levels, paste_mask, paste_probability
+from isic_mmdet.geometry.paste import (
+    BoxCells,
+    count_above,
+    paste_levels,
+    paste_mask,
+    paste_probability,
+)
 
 SHAPE = (170, 230)
 
@@ -53,6 +59,20 @@ def test_views_are_averaged_and_those_without_a_lesion_count(seed):
     np.testing.assert_allclose(paste_probability(views, 5, SHAPE), mean, atol=2e-3)
     differ = paste_mask(views, 5, SHAPE, 0.2) != (mean > 0.2)
     assert np.all(np.abs(mean[differ] - 0.2) < 2e-3)
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_counts_are_those_of_the_masks_at_every_threshold(seed):
+    views = [random_view(2 * seed + number) for number in range(2)]
+    # Cells that are equal to a threshold are not above it.
+    views.append(BoxCells(np.full((28, 28), 0.5, np.float32), (20.0, 30.0, 200.0, 150.0)))
+    within = np.random.default_rng(seed).random(SHAPE) < 0.3
+    masks = [paste_mask(views, 3, SHAPE, percent / 100) for percent in range(100)]
+    counts = count_above(views, 3, SHAPE, 100)
+    np.testing.assert_array_equal(counts, [mask.sum() for mask in masks])
+    inside = count_above(views, 3, SHAPE, 100, within)
+    np.testing.assert_array_equal(inside, [(mask & within).sum() for mask in masks])
+    assert count_above([], 1, SHAPE, 100).tolist() == [0] * 100
 
 
 def test_maps_of_any_number_of_cells_meet():

@@ -11,11 +11,23 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome', 'chrome-headless-shell')
-_KEYS = {'Enter': 13, 'Escape': 27, 'Tab': 9, 'End': 35, 'Home': 36, 'ArrowRight': 39}
+_KEYS = {
+    'Enter': 13,
+    'Escape': 27,
+    'Tab': 9,
+    'End': 35,
+    'Home': 36,
+    'ArrowLeft': 37,
+    'ArrowUp': 38,
+    'ArrowRight': 39,
+    'ArrowDown': 40,
+    'Delete': 46,
+}
 
 
 def find_browser() -> str | None:
@@ -81,10 +93,11 @@ class Browser:
                 return answer['result']
             self.events.append(answer)
 
-    def open(self, page: Path) -> None:
-        """Open a file and wait until it is loaded."""
+    def open(self, page: Path | str) -> None:
+        """Open a file or an address and wait until it is loaded."""
         begun = len(self.events)
-        self.call('Page.navigate', url=page.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call('Page.navigate', url=url)
         while not any(e.get('method') == 'Page.loadEventFired' for e in self.events[begun:]):
             self.events.append(self._receive())
 
@@ -104,11 +117,45 @@ class Browser:
             time.sleep(0.05)
 
     def press(self, key: str) -> None:
-        """Press and release a key, such as 'Enter' or 'Tab'."""
-        facts = {'key': key, 'code': key, 'windowsVirtualKeyCode': _KEYS[key]}
-        text = {'text': '\r'} if key == 'Enter' else {}
-        self.call('Input.dispatchKeyEvent', type='keyDown', **facts, **text)
-        self.call('Input.dispatchKeyEvent', type='keyUp', **facts)
+        """Press and release a key, such as 'Enter' or 'Tab', or type a letter."""
+        self.hold(key)
+        self.release(key)
+
+    def hold(self, key: str) -> None:
+        """Press a key."""
+        text = {'text': '\r' if key == 'Enter' else key} if key == 'Enter' or len(key) == 1 else {}
+        self.call('Input.dispatchKeyEvent', type='keyDown', **_facts(key), **text)
+
+    def release(self, key: str) -> None:
+        """Let go of a key."""
+        self.call('Input.dispatchKeyEvent', type='keyUp', **_facts(key))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag with the mouse from one point of the screen to another."""
+        for kind, (x, y) in (
+            ('mouseMoved', start),
+            ('mousePressed', start),
+            ('mouseMoved', end),
+            ('mouseReleased', end),
+        ):
+            button = {'button': 'left', 'buttons': 1, 'clickCount': 1}
+            self.call('Input.dispatchMouseEvent', type=kind, x=x, y=y, **button)
+
+    def drop(self, paths: Sequence[Path], x: float, y: float) -> None:
+        """Drop files or folders of the computer on a point of the screen."""
+        data = {'items': [], 'files': [str(p) for p in paths], 'dragOperationsMask': 1}
+        for kind in ('dragEnter', 'dragOver', 'drop'):
+            self.call('Input.dispatchDragEvent', type=kind, x=x, y=y, data=data)
+
+    def choose(self, selector: str, paths: Sequence[Path]) -> None:
+        """Choose files in an `<input type=file>`."""
+        root = self.call('DOM.getDocument')['root']['nodeId']
+        node = self.call('DOM.querySelector', nodeId=root, selector=selector)['nodeId']
+        self.call('DOM.setFileInputFiles', nodeId=node, files=[str(p) for p in paths])
+
+    def save_to(self, folder: Path) -> None:
+        """Let downloads go to a folder, without asking."""
+        self.call('Page.setDownloadBehavior', behavior='allow', downloadPath=str(folder))
 
     def click(self, selector: str) -> None:
         """Click on the middle of an element, as a mouse does."""
@@ -160,3 +207,8 @@ class Browser:
             self._unread += part
         message, _, self._unread = self._unread.partition(b'\0')
         return json.loads(message)
+
+
+def _facts(key: str) -> dict[str, Any]:
+    code = _KEYS[key] if key in _KEYS else ord(key.upper())
+    return {'key': key, 'code': key, 'windowsVirtualKeyCode': code}

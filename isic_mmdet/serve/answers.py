@@ -1,0 +1,154 @@
+"""What the page asks for, computed from bytes: lesions, mask files, comparisons, previews.
+
+A threshold is a whole number of percent, 1 to 99; the lesion is where the probability is above it.
+"""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.challenge.images import UnreadableError, encode_jpeg, encode_png
+from isic_mmdet.geometry.paste import count_above, paste_mask
+from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.inference.orientation import stored_box, stored_mask
+from isic_mmdet.inference.segmentation import Segmentation
+from isic_mmdet.serve.lesion import Lesion
+from isic_mmdet.serve.uploads import decode_truth, decode_upload
+
+#: Longest side of the map that the page draws the outline of a truth mask from.
+MAP_SIDE = 1024
+#: Longest side of a picture for a browser that cannot show the file itself.
+PREVIEW_SIDE = 2048
+
+_PERCENT = 100
+# EXIF's orientations that undo each other; all others undo themselves.
+_UNDONE_BY = {6: 8, 8: 6}
+
+
+class Predictor(Protocol):
+    """What finds lesions: `isic_mmdet.runtime.LesionNet`, or anything like it."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes."""
+
+    def reduction(self, height: int, width: int) -> int:
+        """Return how many pixels along each side may be read as one without loss."""
+
+    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> Any:
+        """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
+
+    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
+        """Return the lesions of images from `prepare`."""
+
+
+def segment(net: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
+    """Find the lesion of an image.
+
+    Args:
+        net: that finds it.
+        data: of the image file.
+        max_pixels: that the image may have.
+
+    Returns:
+        `label` (None where nothing was found), `score`, `box` (x, y, width, height in the stored
+        image, pixels), `threshold` (percent, of the model's own mask), `areas` (100 numbers: the
+        pixels above 0, 1, ... 99 percent), and `lesion`, see `Lesion`.
+
+    Raises:
+        UnreadableError: see `decode_upload`, or the image is too narrow for the model.
+    """
+    image = decode_upload(data, max_pixels, net.reduction)
+    try:
+        prepared = net.prepare(image.pixels, image.placement)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
+    (found,) = net.predict([prepared])
+    box = None
+    if found.box is not None:
+        box = [round(side, 2) for side in stored_box(found.box, found.shape, image.orientation)]
+    return {
+        'label': found.label,
+        'score': round(found.score, 6),
+        'box': box,
+        'threshold': round(_PERCENT * found.threshold),
+        'areas': count_above(found.views, found.number, found.shape, _PERCENT).tolist(),
+        'lesion': Lesion(found.views, found.number, found.shape, image.orientation).to_json(),
+    }
+
+
+def mask_file(lesion: Lesion, threshold: int) -> bytes:
+    """Return the mask as `tools/predict.py` writes it: the PNG, as the image is stored."""
+    mask = paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
+    stored = np.ascontiguousarray(stored_mask(mask, lesion.orientation)).view(np.uint8)
+    return encode_png(stored * np.uint8(255))
+
+
+def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
+    """Count a lesion against a truth mask, for every threshold at once.
+
+    Args:
+        lesion: that was found.
+        truth: file of the official mask, as the image is stored.
+        max_pixels: see `segment`.
+
+    Returns:
+        `area` (pixels of the truth), `common` (100 numbers: its pixels above 0, 1, ... 99
+        percent), `map` (it as a viewer shows the image, 0 and 255, see `_packed`).
+
+    Raises:
+        UnreadableError: see `decode_truth`, or the truth is of another size than the image.
+    """
+    stored = decode_truth(truth, max_pixels)
+    turned = lesion.orientation in _UNDONE_BY
+    upright = stored_mask(stored, _UNDONE_BY[lesion.orientation] if turned else lesion.orientation)
+    if upright.shape != lesion.shape:
+        (rows, columns), (height, width) = upright.shape, lesion.shape
+        raise UnreadableError(
+            f'the mask has {columns} x {rows} pixels, the image {width} x {height}; '
+            'take the mask of this image, at its full size'
+        )
+    common = count_above(lesion.views, lesion.number, lesion.shape, _PERCENT, upright)
+    return {
+        'area': int(np.count_nonzero(stored)),
+        'common': common.tolist(),
+        'map': _packed(np.ascontiguousarray(upright).view(np.uint8) * np.uint8(255)),
+    }
+
+
+def preview(data: bytes, max_pixels: int) -> bytes:
+    """Return an image, upright and at most `PREVIEW_SIDE` pixels long, as JPEG.
+
+    Raises:
+        UnreadableError: see `decode_upload`.
+    """
+
+    def reduction(height: int, width: int) -> int:
+        return max(1, max(height, width) // PREVIEW_SIDE)
+
+    return encode_jpeg(_shrunk(decode_upload(data, max_pixels, reduction).pixels, PREVIEW_SIDE))
+
+
+def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a map for the page: sides, and row by row its bytes, zlib, in base64.
+
+    Not a picture: browsers that guard against fingerprinting change the pixels of those a little
+    when a page reads them.
+    """
+    small = np.ascontiguousarray(_shrunk(values, MAP_SIDE))
+    data = base64.b64encode(zlib.compress(small.data, 1)).decode()
+    return {'width': small.shape[1], 'height': small.shape[0], 'data': data}
+
+
+def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

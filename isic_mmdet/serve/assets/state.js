@@ -1,0 +1,54 @@
+// What the page knows, and who is told when it changes.
+
+/**
+ * An image that was added:
+ * file, name (of the file), stem (name without its ending),
+ * status ('queued', 'waiting', 'done', 'failed'), place (in the server's line, null before it is known),
+ * note (why it waits or failed), result (what the server found), url (of the file, for the browser),
+ * truth (null, or {file, note, result}), ruler (null, or {x1, y1, x2, y2}, in pixels of the image),
+ * scale (null, or pixels a millimetre).
+ */
+export const state = {
+  about: null,
+  items: [],
+  current: null,
+  orphans: 0, // truth masks of images that are not there
+  threshold: null, // percent; until it is set, that of the model
+  opacity: 15, // percent
+  shown: { found: true, truth: true, diameters: true },
+};
+
+const listeners = {};
+
+/** Call `listener` whenever `tell(kind)` is. Kinds: 'items', 'current', 'item', 'look'. */
+export function on(kind, listener) {
+  (listeners[kind] ??= []).push(listener);
+}
+
+export function tell(kind, item) {
+  for (const listener of listeners[kind] ?? []) listener(item);
+}
+
+export function select(item) {
+  if (!item || item === state.current) return;
+  state.current = item;
+  tell('current', item);
+}
+
+/** Go `by` images on; past an end, stay there. */
+export function step(by) {
+  const place = state.items.indexOf(state.current) + by;
+  select(state.items[Math.min(Math.max(place, 0), state.items.length - 1)]);
+}
+
+export function remove(item) {
+  const place = state.items.indexOf(item);
+  state.items.splice(place, 1);
+  item.stop?.abort();
+  URL.revokeObjectURL(item.url);
+  if (item === state.current) {
+    state.current = null;
+    select(state.items[Math.min(place, state.items.length - 1)]);
+  }
+  tell('items');
+}

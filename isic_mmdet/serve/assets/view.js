@@ -1,0 +1,190 @@
+// The picture: which one, how large, and the lines on it.
+
+import { preview, Refusal } from './ask.js';
+import { pathOf } from './contour.js';
+import { course, find } from './dom.js';
+import { on, state, tell } from './state.js';
+
+const view = find('view');
+const stage = find('stage');
+const picture = find('picture');
+
+const STEP = 1.25; // of a press on a button
+const CLOSEST = 8; // screen pixels for one of the image
+const LARGEST = 12000; // screen pixels on a side, beyond which browsers slow down
+
+// Size of the image in pixels, screen pixels for one of them (null: fitted), and where its left upper corner is.
+const place = { width: 0, height: 0, scale: null, x: 0, y: 0 };
+
+const fitting = () => Math.min(view.clientWidth / place.width, view.clientHeight / place.height);
+const scale = () => place.scale ?? fitting();
+
+function lay() {
+  if (!place.width) return;
+  const [width, height] = [place.width * scale(), place.height * scale()];
+  // A picture smaller than its frame stands in the middle; a larger one leaves no gap.
+  const held = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
+  place.x = held(place.x, width, view.clientWidth);
+  place.y = held(place.y, height, view.clientHeight);
+  Object.assign(stage.style, {
+    width: `${width}px`, height: `${height}px`, translate: `${place.x}px ${place.y}px`,
+  });
+  picture.classList.toggle('near', scale() > 3);
+  view.classList.toggle('zoomed', place.scale !== null);
+  find('zoom-fit').disabled = place.scale === null;
+}
+
+/** Make the picture `by` times as large, with the point at (x, y) of the frame kept where it is. */
+function zoom(by, x = view.clientWidth / 2, y = view.clientHeight / 2) {
+  if (!place.width) return;
+  const before = scale();
+  const most = Math.min(CLOSEST, LARGEST / Math.max(place.width, place.height));
+  const after = Math.min(before * by, Math.max(most, fitting()));
+  place.x = x - (x - place.x) * after / before;
+  place.y = y - (y - place.y) * after / before;
+  place.scale = after <= fitting() * 1.001 ? null : after;
+  lay();
+}
+
+export function fit() {
+  place.scale = null;
+  lay();
+}
+
+export const larger = () => zoom(STEP);
+export const smaller = () => zoom(1 / STEP);
+
+/** Where in the image, in its pixels, an event of the pointer is. */
+export function inImage(event) {
+  const box = stage.getBoundingClientRect();
+  const within = (value, most) => Math.min(Math.max(value, 0), most);
+  return [
+    within((event.clientX - box.left) / scale(), place.width),
+    within((event.clientY - box.top) / scale(), place.height),
+  ];
+}
+
+export const imageSize = () => [place.width, place.height];
+
+function sized(width, height) {
+  Object.assign(place, { width, height });
+  for (const svg of [find('lines'), find('ruler')]) svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  lay();
+}
+
+/* Which picture. */
+
+/** The address of a picture that this browser shows as the model saw it. */
+export async function pictureOf(item) {
+  const { file, result } = item;
+  // Browsers turn JPEG by its EXIF data, and other files some do and some do not.
+  const certain = !result || result.lesion.orientation === 1 || file.type === 'image/jpeg';
+  if (certain && await isShown(item)) return item.url;
+  if (!item.result) return null;
+  item.preview ??= URL.createObjectURL(await preview(file));
+  return item.preview;
+}
+
+async function isShown(item) {
+  item.shown ??= await new Promise((resolve) => {
+    const test = new Image();
+    test.onload = () => resolve(true);
+    test.onerror = () => resolve(false);
+    test.src = item.url;
+  });
+  return item.shown;
+}
+
+async function showPicture() {
+  const item = state.current;
+  let url = null;
+  try {
+    url = item && await pictureOf(item);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    Object.assign(item, { status: 'failed', note: error.message });
+    tell('item', item);
+  }
+  if (item !== state.current) return;
+  picture.hidden = !url;
+  if (url && picture.src !== url) picture.src = url;
+  if (item?.result) sized(item.result.lesion.width, item.result.lesion.height);
+}
+
+picture.addEventListener('load', () => {
+  if (!state.current?.result) sized(picture.naturalWidth, picture.naturalHeight);
+});
+
+on('current', () => {
+  place.scale = null;
+  picture.hidden = true;
+  drawFindings(null);
+  showPicture();
+});
+on('item', (item) => { if (item === state.current) showPicture(); });
+
+/* The lines. */
+
+/** Draw what was found, or with null nothing. */
+export function drawFindings(findings) {
+  const { shown, opacity } = state;
+  const found = findings ? pathOf(findings.rings) : '';
+  const lines = findings?.size?.lines ?? [];
+  find('fill').setAttribute('d', found);
+  find('fill').style.opacity = opacity / 100;
+  course(find('found-lines'), shown.found ? found : '');
+  course(find('truth-lines'), shown.truth ? pathOf(findings?.truthRings ?? []) : '');
+  course(find('diameter-lines'), shown.diameters
+    ? lines.map(([x1, y1, x2, y2]) => `M${x1} ${y1}L${x2} ${y2}`).join('') : '');
+}
+
+/** Hide all lines as long as `hidden` is true, to see the skin below. */
+export const hideLines = (hidden) => find('lines').classList.toggle('hidden', hidden);
+
+/* Pointer and wheel. */
+
+view.addEventListener('wheel', (event) => {
+  event.preventDefault();
+  const box = view.getBoundingClientRect();
+  zoom(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
+}, { passive: false });
+
+const fingers = new Map(); // where each pointer was last
+
+view.addEventListener('pointerdown', (event) => {
+  if (event.button) return;
+  fingers.set(event.pointerId, event);
+  view.setPointerCapture(event.pointerId);
+});
+
+view.addEventListener('pointermove', (event) => {
+  const before = fingers.get(event.pointerId);
+  if (!before) return;
+  const other = [...fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
+  fingers.set(event.pointerId, event);
+  if (other) {
+    const apart = (finger) => Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
+    const box = view.getBoundingClientRect();
+    zoom(apart(event) / Math.max(apart(before), 1),
+      (event.clientX + other.clientX) / 2 - box.left, (event.clientY + other.clientY) / 2 - box.top);
+  } else if (place.scale !== null) {
+    place.x += event.clientX - before.clientX;
+    place.y += event.clientY - before.clientY;
+    lay();
+  }
+});
+
+for (const kind of ['pointerup', 'pointercancel']) {
+  view.addEventListener(kind, (event) => fingers.delete(event.pointerId));
+}
+
+view.addEventListener('dblclick', (event) => {
+  const box = view.getBoundingClientRect();
+  if (place.scale === null) zoom(2.5, event.clientX - box.left, event.clientY - box.top);
+  else fit();
+});
+
+find('zoom-in').addEventListener('click', larger);
+find('zoom-out').addEventListener('click', smaller);
+find('zoom-fit').addEventListener('click', fit);
+new ResizeObserver(lay).observe(view);

@@ -1,0 +1,77 @@
+"""The server: a listening socket, a thread for each connection, and the one line they share."""
+
+import socket
+import threading
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.serve.answers import Predictor
+from isic_mmdet.serve.handler import Handler
+from isic_mmdet.serve.line import Line
+from isic_mmdet.serve.page import load_assets
+from isic_mmdet.serve.settings import Settings
+
+# Connections beside those that hold a ticket: the page and its files, and refusals.
+_SPARE_CONNECTIONS = 64
+
+
+class LesionServer(ThreadingTCPServer):
+    """Serves the page and its questions: `with LesionServer(...) as it: it.serve_forever()`.
+
+    Attributes:
+        net: finds the lesions.
+        settings: as given.
+        line: in which all work is done.
+        assets: files of the page.
+
+    Raises:
+        InputError: the host is unknown, or the port is taken.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, net: Predictor, settings: Settings) -> None:
+        self.net = net
+        self.settings = settings
+        self.assets = load_assets()
+        self._connections = threading.Semaphore(settings.max_waiting + _SPARE_CONNECTIONS)
+        self.line = Line(settings.max_waiting)
+        try:
+            found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+            self.address_family, *_, address = found[0]
+            super().__init__(address[:2], Handler)  # type: ignore[arg-type]
+        except (OSError, OverflowError) as error:
+            raise InputError(
+                f'cannot listen on {settings.host}, port {settings.port} ({error}); '
+                'name another --host or --port'
+            ) from error
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        host, port = self.server_address[:2]
+        name = f'[{host!s}]' if ':' in str(host) else str(host)
+        return f'http://{name}:{port}/'
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a thread for a connection, or drop it where there are too many."""
+        if not self._connections.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
+
+    def server_close(self) -> None:
+        """Stop listening and working; what waits is given up."""
+        super().server_close()
+        self.line.close()
