@@ -25,6 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'predictions',
         type=Path,
+        nargs='?',
         help='folder or zip of masks, or the per_image.csv of tools/test.py or of this tool',
     )
     parser.add_argument(
@@ -61,13 +62,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--compare',
         type=Path,
+        nargs='+',
         metavar='OTHER',
-        help='folder, zip or per_image.csv of other predictions: a paired bootstrap tells which '
-        'are better',
+        help='other predictions, as the first: a paired bootstrap tells which are better. '
+        '"TRUTH --compare A B" and "--compare A.csv B.csv" say the same as "A TRUTH --compare B" '
+        'and "A.csv --compare B.csv"',
     )
     parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
     args = parser.parse_args()
-    masks = [path for path in (args.predictions, args.compare) if path and not is_table(path)]
+    *first, args.other = args.compare or [None]
+    if len(first) > 1 or (first and args.truth):
+        parser.error('--compare takes one OTHER behind PREDICTIONS TRUTH, or A B behind TRUTH')
+    if first:
+        args.truth, args.predictions = args.predictions, first[0]
+    if args.predictions is None:
+        parser.error('PREDICTIONS are needed')
+    masks = [path for path in (args.predictions, args.other) if path and not is_table(path)]
     if masks and args.truth is None:
         parser.error(f'TRUTH is needed to score the masks of {masks[0]}')
     if args.workers is not None and args.workers < 1:
@@ -85,7 +95,7 @@ def main() -> None:
         group_keys=args.groups or (),
         annotations=args.annotations,
         scores=args.scores,
-        other=args.compare,
+        other=args.other,
         out=args.out,
         workers=args.workers,
     )

@@ -17,15 +17,20 @@ def calibration(rows: Sequence[Mapping[str, Any]], bins: int = 10) -> dict[str, 
 
     Returns:
         `images` with a score, `rank_correlation` of score and IoU (Spearman's, with mean ranks for
-        ties; NaN if all scores or all IoUs are equal), and the `bins`.
+        ties; NaN if all scores or all IoUs are equal), `error`, by how much the score is off from
+        the IoU (mean over images of the distance of the two means of their bin, as the expected
+        calibration error of Guo et al. 2017, arXiv 1706.04599; NaN without images), and the `bins`.
     """
     scored = [row for row in rows if row['score'] is not None]
     score = np.array([row['score'] for row in scored], dtype=np.float64)
     iou = np.array([row['iou'] for row in scored], dtype=np.float64)
+    found = binned(score, iou, bins)
+    off = [row['images'] * abs(row['mean_score'] - row['mean_iou']) for row in found]
     return {
         'images': len(scored),
         'rank_correlation': rank_correlation(score, iou),
-        'bins': binned(score, iou, bins),
+        'error': sum(off) / len(scored) if scored else math.nan,
+        'bins': found,
     }
 
 

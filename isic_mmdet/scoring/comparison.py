@@ -13,7 +13,7 @@ from isic_mmdet.scoring.summary import SCORES, full_name, has_boundary, values_o
 Rows = Sequence[Mapping[str, Any]]
 
 
-def compare(a: Rows, b: Rows) -> dict[str, dict[str, float]]:
+def compare(a: Rows, b: Rows) -> dict[str, dict[str, Any]]:
     """Compare two sets by a paired bootstrap: images are drawn anew, each with both its scores.
 
     Args:
@@ -23,8 +23,9 @@ def compare(a: Rows, b: Rows) -> dict[str, dict[str, float]]:
     Returns:
         For each metric that both sets hold: `images` where both have it defined, the means `a`
         and `b`, `difference` (a - b) with its 95 % percentile interval `ci_low` and `ci_high`,
-        and `a_better`, the share of draws in which A's mean is the better one (the lower one of
-        a distance), a tie counting half. Only `images` stands for a metric without any.
+        `a_better`, the share of draws in which A's mean is the better one (the lower one of a
+        distance), a tie counting half, and `better`, 'a' or 'b' if the interval leaves out 0,
+        else None. Only `images` stands for a metric without any.
 
     Raises:
         InputError: the two sets differ in their images, or in the size of an image.
@@ -36,7 +37,7 @@ def compare(a: Rows, b: Rows) -> dict[str, dict[str, float]]:
     return {full_name(name): _difference(a, b, name) for name in names}
 
 
-def _difference(a: Rows, b: Rows, name: str) -> dict[str, float]:
+def _difference(a: Rows, b: Rows, name: str) -> dict[str, Any]:
     first, second = values_of(a, name), values_of(b, name)
     defined = ~(np.isnan(first) | np.isnan(second))
     first, second = first[defined], second[defined]
@@ -45,7 +46,11 @@ def _difference(a: Rows, b: Rows, name: str) -> dict[str, float]:
     # The difference of two means over the same draw is the mean of the differences.
     means = core.bootstrap_means(first - second)
     low, high = np.quantile(means, (0.025, 0.975))
-    better = -means if name in BOUNDARY_COLUMNS else means
+    lower_is_better = name in BOUNDARY_COLUMNS
+    gains = -means if lower_is_better else means
+    better = None
+    if low > 0 or high < 0:
+        better = 'a' if (low > 0) != lower_is_better else 'b'
     return {
         'images': len(first),
         'a': float(first.mean()),
@@ -53,7 +58,8 @@ def _difference(a: Rows, b: Rows, name: str) -> dict[str, float]:
         'difference': float((first - second).mean()),
         'ci_low': float(low),
         'ci_high': float(high),
-        'a_better': float(np.mean(better > 0) + np.mean(better == 0) / 2),
+        'a_better': float(np.mean(gains > 0) + np.mean(gains == 0) / 2),
+        'better': better,
     }
 
 

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from isic_mmdet.metrics import core
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
 
-SCORES = ('iou', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+#: Means over images, in the order in which they are told. Of mask files, one an image, the best
+#: detection is the only one, and `iou_max` is `iou`.
+SCORES = (
+    'iou',
+    'iou_max',
+    'iou_thr65',
+    'dice',
+    'pixel_accuracy',
+    'sensitivity',
+    'specificity',
+)
 
 
 def has_boundary(rows: Sequence[Mapping[str, Any]]) -> bool:

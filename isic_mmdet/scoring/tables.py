@@ -15,7 +15,7 @@ LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
 
 Row = dict[str, Any]
 
-_SHARES = {'iou', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
+_SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
 _COUNTS = {'detections', 'height', 'width'}
 _NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
 _MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}

@@ -7,7 +7,11 @@ from typing import Any
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
 from isic_mmdet.scoring.summary import SCORES, full_name
 
-_IN_GROUPS = ('iou', 'iou_thr65', 'dice', 'sensitivity', 'specificity')
+# Behind the mean and the interval of `iou`; the file holds all of them with intervals.
+_IN_GROUPS = (
+    *('iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'missed'),
+    *('hausdorff95_px', 'surface_distance_px'),
+)
 
 
 def format_scores(content: Mapping[str, Any]) -> str:
@@ -41,17 +45,18 @@ def _metrics(content: Mapping[str, Any]) -> str:
 
 
 def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    names = [name for name in _IN_GROUPS if full_name(name) in groups[0]['metrics']]
     rows = [
         [
             group['group'],
             str(group['images']),
             _number(group['metrics']['lesion/iou']),
             _interval(group['metrics'], 'lesion/iou'),
-            *(_number(group['metrics'][full_name(name)]) for name in _IN_GROUPS[1:]),
+            *(_number(group['metrics'][full_name(name)]) for name in names),
         ]
         for group in groups
     ]
-    head = [key, 'images', 'iou', '95 % interval', *_IN_GROUPS[1:]]
+    head = [key, 'images', 'iou', '95 % interval', *names]
     return '\n'.join(_table(head, rows))
 
 
@@ -65,28 +70,31 @@ def _calibration(content: Mapping[str, Any]) -> str:
         ]
         for row in content['bins']
     ]
-    correlation = _number(content['rank_correlation'])
+    correlation, error = (_number(content[name]) for name in ('rank_correlation', 'error'))
     return '\n'.join(
         [
-            f'score against IoU: rank correlation {correlation} over {content["images"]} images',
+            f'score against IoU: rank correlation {correlation} over {content["images"]} images, '
+            f'off by {error} on average',
             *_table(['score', 'images', 'mean score', 'mean iou'], rows),
         ]
     )
 
 
-def _comparison(content: Mapping[str, Mapping[str, float]]) -> str:
+def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [
             key.partition('/')[2],
             *(_number(row[name]) for name in ('a', 'b', 'difference')),
             _interval(row),
             f'{100 * row["a_better"]:.1f} %',
+            (row['better'] or '-').upper(),
         ]
         for key, row in content.items()
         if row['images']
     ]
-    head = ['metric', 'A', 'B', 'A - B', '95 % interval', 'A better']
-    return '\n'.join(['A: the predictions, B: --compare', *_table(head, rows)])
+    head = ['metric', 'A', 'B', 'A - B', '95 % interval', 'A in draws', 'better']
+    title = 'A against B by a paired bootstrap over the images; better: whose interval leaves out 0'
+    return '\n'.join([title, *_table(head, rows)])
 
 
 def _interval(row: Mapping[str, float], name: str = '') -> str:

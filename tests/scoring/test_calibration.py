@@ -50,6 +50,20 @@ def test_equal_scores_share_a_bin():
     assert len(binned([0.5, 0.5], [1, 1])) == 1
 
 
+def test_the_error_is_how_far_scores_are_off_within_the_bins():
+    rows = [
+        {'score': score, 'iou': iou}
+        for score, iou in ((0.5, 0.1), (0.5, 0.5), (0.5, 0.6), (0.9, 0.7), (0.9, 0.9), (0.9, 1.0))
+    ]
+    # Three images that score 0.1 too high on average, and three where it is 1 / 30.
+    found = calibration(rows)['error']
+    assert found == pytest.approx((3 * 0.1 + 3 * (0.9 - 2.6 / 3)) / 6)
+    for row in rows:
+        row['iou'] = row['score']
+    assert calibration(rows)['error'] == 0
+    assert math.isnan(calibration([{'score': None, 'iou': 0.0}])['error'])
+
+
 def test_images_without_a_score_are_left_out():
     rows = [{'score': s, 'iou': i} for s, i in ((0.5, 0.2), (None, 0.0), (0.9, 0.8), (0.7, 0.5))]
     found = calibration(rows, bins=3)

@@ -6,7 +6,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.scoring.comparison import compare
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
 
-NAMES = ('iou', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+NAMES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
 
 
 def make_rows(values, size=100):
@@ -48,6 +48,7 @@ def test_interval_equals_scipys_paired_bootstrap():
         assert row['a_better'] == pytest.approx(wins, abs=0.02)
         assert row['images'] == 60
     assert 0.5 < found['lesion/iou']['a_better'] < 1
+    assert found['lesion/iou']['ci_low'] > 0 and found['lesion/iou']['better'] == 'a'
 
 
 def test_the_order_of_the_rows_does_not_matter():
@@ -61,6 +62,20 @@ def test_swapping_the_sets_swaps_the_result():
     assert there['difference'] == -back['difference']
     assert there['ci_low'] == pytest.approx(-back['ci_high'])
     assert there['a_better'] == pytest.approx(1 - back['a_better'])
+
+
+def test_the_better_one_is_named_where_the_interval_leaves_out_0():
+    worse, better = (make_rows((np.arange(30) / 50 + shift).tolist()) for shift in (0, 0.2))
+    assert compare(better, worse)['lesion/iou']['better'] == 'a'
+    assert compare(worse, better)['lesion/iou']['better'] == 'b'
+    # One image that differs is left out of a third of the draws: (29 / 30) ** 30.
+    worse[3]['dice'] += 0.1
+    assert compare(worse, worse)['lesion/dice']['better'] is None
+    one = [dict(row) for row in worse]
+    one[3]['dice'] -= 0.05
+    row = compare(worse, one)['lesion/dice']
+    assert (row['ci_low'], row['better']) == (0, None)
+    assert row['a_better'] == pytest.approx(1 - 0.5 * (29 / 30) ** 30, abs=0.02)
 
 
 def test_pairing_tells_apart_what_two_intervals_would_not():
@@ -86,7 +101,8 @@ def test_the_lower_distance_is_better_where_both_have_one():
         second |= dict.fromkeys(BOUNDARY_COLUMNS, distances[1])
     row = compare(a, b)['boundary/hausdorff95_px']
     assert (row['images'], row['a'], row['b'], row['difference']) == (2, 2, 2.75, -0.75)
-    assert row['a_better'] == 1
+    assert (row['a_better'], row['better']) == (1, 'a')
+    assert compare(b, a)['boundary/hausdorff95_px']['better'] == 'b'
     assert compare(a[2:], b[2:])['boundary/surface_distance_px'] == {'images': 0}
     # Without distances on one side there is nothing to compare.
     assert 'boundary/hausdorff95_px' not in compare(a, make_rows([0.5] * 4))

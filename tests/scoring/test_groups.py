@@ -6,7 +6,9 @@ from isic_mmdet.scoring.summary import summarise
 
 
 def row(iou=0.5, height=512, width=512, **known):
-    scores = dict.fromkeys(('iou', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity'), iou)
+    scores = dict.fromkeys(
+        ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity'), iou
+    )
     return scores | {'detections': 1, 'height': height, 'width': width} | known
 
 

@@ -13,6 +13,9 @@ import pytest
 
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_per_image
 
+# The table of scores, in its order.
+SCORES = ['iou', 'iou_max', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity']
+
 
 @pytest.fixture
 def tool(root, tmp_path):
@@ -55,12 +58,13 @@ def test_scores_of_folders(tool, data):
     scores = json.loads((data / 'out/scores.json').read_text())
     assert scores['images'] == 12
     metrics, printed = scores['metrics'], lines_of(done.stdout)
-    for name in ('iou', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity'):
+    for name in SCORES:
         values = [metrics[f'lesion/{name}{end}'] for end in ('', '_ci_low', '_ci_high')]
         mean, low, high = (f'{value:.4f}' for value in values)
         assert printed[name] == [mean, low, 'to', high]
         assert values[1] < values[0] < values[2] <= 1
     assert metrics['lesion/missed'] == 0
+    assert [name for name in printed if name in SCORES] == SCORES
     assert scores['command'].startswith('python ')
     assert scores['command'].endswith('score.py good truth --out out/scores.json')
     with (data / 'out/per_image.csv').open(newline='') as file:
@@ -158,8 +162,13 @@ def test_compare_with_a_folder_or_a_table(tool, data):
     assert row['a_better'] == 1
     assert 0 < row['ci_low'] < row['difference'] < row['ci_high']
     assert row['difference'] == pytest.approx(row['a'] - row['b'])
-    assert done.stdout.splitlines()[-6].split()[-2:] == ['100.0', '%']
+    assert done.stdout.splitlines()[-7].split()[-3:] == ['100.0', '%', 'A']
     assert tool('good', 'truth', '--compare', 'bad_scores/per_image.csv').stdout == done.stdout
+    # Both behind --compare, the truth alone before it.
+    assert tool('truth', '--compare', 'good', 'bad').stdout == done.stdout
+    assert tool('good', 'truth', '--out', 'good_scores/scores.json').returncode == 0
+    tables = 'good_scores/per_image.csv', 'bad_scores/per_image.csv'
+    assert tool('--compare', *tables).stdout == done.stdout
     (data / 'truth/ISIC_0000003_segmentation.png').unlink()
     other = tool('good', 'truth', '--compare', 'bad_scores/per_image.csv')
     assert other.returncode == 1
@@ -178,6 +187,7 @@ def test_scores_against_iou(tool, data):
     assert found['images'] == 11
     assert found['rank_correlation'] == pytest.approx(1)
     assert 'score against IoU: rank correlation 1.0000 over 11 images' in done.stdout
+    assert f'off by {found["error"]:.4f} on average' in done.stdout
     done = tool('per_image.csv')
     assert 'rank correlation 1.0000 over 11 images' in done.stdout
 
@@ -210,6 +220,9 @@ def test_files_of_other_images_are_an_error(tool, data):
         ['good.csv', '--compare', 'bad'],
         ['good', 'truth', '--groups', 'hair'],
         ['good', 'truth', '--workers', '0'],
+        ['truth', 'good', '--compare', 'good', 'bad'],
+        ['truth', '--compare', 'good', 'bad', 'worse'],
+        ['--compare', 'good', 'bad'],
     ],
 )
 def test_wrong_arguments_end_with_2(tool, arguments):
