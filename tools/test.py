@@ -35,6 +35,11 @@ def parse_args() -> argparse.Namespace:
         '--tta', action='store_true', help='average the masks over flips and sizes of the image'
     )
     parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='compute in bfloat16: twice as fast where the processor knows it',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -78,6 +83,8 @@ def main() -> None:
     if args.show_dir:
         experiment.draw_into(cfg, args.show_dir)
     experiment.dump_into(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
+    if args.amp:
+        experiment.use_amp(cfg)
     if args.tta:
         experiment.use_tta(cfg)
     preflight(cfg, ('test_dataloader',))

@@ -17,7 +17,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='Python config, see configs/')
     parser.add_argument('--work-dir', help='default: work_dirs/<config name>')
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
-    parser.add_argument('--amp', action='store_true', help='compute in bfloat16: twice as fast where the processor knows it')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='compute in bfloat16: twice as fast where the processor knows it',
+    )
     parser.add_argument(
         '--resume',
         nargs='?',

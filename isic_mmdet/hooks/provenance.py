@@ -142,9 +142,19 @@ def _pretrained(node: Any) -> Iterator[str]:
 
 def hardware(runner: Runner) -> str:
     """Return what the model runs on, such as '2 x NVIDIA A100' or '4 CPU cores (Intel ...)'."""
-    if next(runner.model.parameters()).is_cuda:
-        name = torch.cuda.get_device_name()
-        return name if runner.world_size == 1 else f'{runner.world_size} x {name}'
+    on_gpu = next(runner.model.parameters()).is_cuda
+    name = hardware_here(on_gpu)
+    return f'{runner.world_size} x {name}' if on_gpu and runner.world_size > 1 else name
+
+
+def hardware_here(gpu: bool | None = None) -> str:
+    """Return the GPU of this process, or the CPU cores that it may use.
+
+    Args:
+        gpu: which of the two; None takes the GPU where there is one.
+    """
+    if torch.cuda.is_available() if gpu is None else gpu:
+        return torch.cuda.get_device_name()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     name = _cpu_name()
     return f'{usable} CPU cores' + (f' ({name})' if name else '')

@@ -38,12 +38,14 @@ class ModelChoice:
         checkpoint: path of its weights.
         tta: whether it averages over flips and sizes.
         device: such as 'cuda:1'; None takes the process's own GPU where there is one.
+        amp: whether it computes in bfloat16.
     """
 
     config: str
     checkpoint: str
     tta: bool = False
     device: str | None = None
+    amp: bool = False
 
     def load(self) -> Predictor:
         """Return the model."""
@@ -52,7 +54,7 @@ class ModelChoice:
         from isic_mmdet.inference.segmenter import LesionSegmenter
 
         device = self.device or own_device()
-        return LesionSegmenter(self.config, self.checkpoint, device, self.tta)
+        return LesionSegmenter(self.config, self.checkpoint, device, self.tta, self.amp)
 
     def facts(self) -> dict[str, Any]:
         """Return what tells its predictions from those of another model."""
@@ -61,6 +63,7 @@ class ModelChoice:
             'checkpoint': Path(self.checkpoint).name,
             'checkpoint_sha256': sha256(self.checkpoint),
             'tta': self.tta,
+            'amp': self.amp,
         }
 
 

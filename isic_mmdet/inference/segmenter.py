@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import isic_mmdet.register  # noqa: F401 - the config names what this registers
 from isic_mmdet.compat.unpasted import leave_unpasted
 from isic_mmdet.errors import InputError
-from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_tta
+from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_amp, use_tta
 from isic_mmdet.geometry.findings import Finding, verdict
 from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
 from isic_mmdet.inference.segmentation import Segmentation
@@ -65,6 +65,7 @@ class LesionSegmenter:
         checkpoint: path of its weights; all of them have to be there and fit.
         device: such as 'cuda:1' or 'cpu'; None takes the GPU where there is one.
         tta: average over flips and sizes of the image, see `isic_mmdet.experiment.use_tta`.
+        amp: compute in bfloat16, see `isic_mmdet.experiment.use_amp`.
 
     Attributes:
         classes: names that `Segmentation.label` can have.
@@ -80,6 +81,7 @@ class LesionSegmenter:
         checkpoint: str | Path,
         device: str | torch.device | None = None,
         tta: bool = False,
+        amp: bool = False,
     ) -> None:
         self.device = _device(device)
         cfg = load_config(config)
@@ -87,6 +89,8 @@ class LesionSegmenter:
         model_cfg = cfg.model
         self._threshold = float(model_cfg.test_cfg.rcnn.mask_thr_binary)
         model_cfg.test_cfg.rcnn.max_per_img = 1
+        if amp:
+            use_amp(cfg)
         if tta:
             use_tta(cfg)
         init_default_scope(cfg.default_scope)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
+from isic_mmdet.report.markers import replace_between
 
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'
@@ -47,20 +47,7 @@ def update_table(readme: str | Path, metrics_files: Sequence[str | Path]) -> Non
         InputError: if a file is missing or no `metrics.json`, or the markers are not there
             once each, in order.
     """
-    reports = read_reports(metrics_files)
-    try:
-        text = Path(readme).read_text(encoding='utf-8')
-    except OSError as error:
-        raise InputError(f'{readme}: cannot be read ({error.strerror})') from error
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise InputError(
-            f'{readme}: needs one line {BEGIN} and below it one line {END}; '
-            'the table goes between them'
-        )
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    text = f'{head}{BEGIN}\n\n{results_table(reports)}\n\n{END}{tail}'
-    write_atomically(readme, text.encode())
+    replace_between(readme, BEGIN, END, results_table(read_reports(metrics_files)))
 
 
 def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Measurements of speed and memory beside the peers, each a module with a `run`."""

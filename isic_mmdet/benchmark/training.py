@@ -1,0 +1,210 @@
+"""A training step beside those of the peers, and beside its floor.
+
+A step is forward, backward and the optimiser's move on a batch that is ready in memory. The floor
+is forward and backward of the bare backbone and FPN, which no training of the network can go below.
+"""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from isic_mmdet.benchmark import networks
+from isic_mmdet.benchmark.pictures import Picture, pictures
+from isic_mmdet.benchmark.rows import row
+from isic_mmdet.benchmark.timing import interleaved, medians
+
+# After networks, which installs what mmcv lacks.
+from mmdet.structures.mask import BitmapMasks  # isort: skip
+
+Step = Callable[[], object]
+
+
+def run(out: Path, quick: bool) -> dict[str, Any]:
+    """Measure, and return rows and details.
+
+    Args:
+        out: not used; nothing but the result is written.
+        quick: one step each, at 128 px, to see that all of it runs.
+    """
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    size, batch = (128, 2) if quick else (512, 16 if device.type == 'cuda' else 2)
+    repeats = 1 if quick else 7
+    batch_of = pictures(batch, size)
+    steps, memory = {}, {}
+    for name, build in _steps(size, batch_of, device).items():
+        step = build()
+        memory[name] = _peak_memory(step, device)
+        steps[name] = step
+    seconds = interleaved(steps, repeats, warm_ups=1 if quick else 2, title='training steps')
+    middle = medians(seconds)
+    what = f'training step, R50-FPN, batch {batch}, {size} px'
+    goals = {'stock mmdet': 4.0, 'torchvision': 4.0} if device.type == 'cpu' else {}
+    goals = goals or {'stock mmdet': 3.0, 'torchvision': 3.0}
+    rows = [
+        row(what, middle['ours, bfloat16'], name, middle[name], at_least=goal)
+        for name, goal in goals.items()
+    ]
+    limit = 1.5 if device.type == 'cpu' else 2.0
+    rows += [
+        row(what, middle['ours, bfloat16'], f'floor: {of}', middle[f'floor: {of}'], at_most=limit)
+        for of in ('stock backbone and FPN, bfloat16', 'our backbone and FPN, bfloat16')
+    ]
+    rows += [
+        row(f'{what}, without --amp', middle['ours, float32'], name, middle[name]) for name in goals
+    ]
+    return {
+        'rows': rows,
+        'details': {
+            'device': str(device),
+            'seconds': seconds,
+            'peak_memory_bytes': memory,
+            'profile': {
+                'ours, bfloat16': _shares(steps['ours, bfloat16'], device),
+                'stock mmdet': _shares(steps['stock mmdet'], device),
+            },
+        },
+    }
+
+
+def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, Callable[[], Step]]:
+    """Return what makes each step; the networks are made one by one, for they are large."""
+    return {
+        'ours, bfloat16': lambda: _mmdet_step(networks.ours('bfloat16'), batch, device),
+        'ours, float32': lambda: _mmdet_step(networks.ours('float32'), batch, device),
+        'stock mmdet': lambda: _mmdet_step(networks.stock_mmdet(), batch, device),
+        'torchvision': lambda: _torchvision_step(networks.torchvision_peer(size), batch, device),
+        'floor: stock backbone and FPN, bfloat16': lambda: _floor_step(
+            networks.stock_mmdet(), size, len(batch), device
+        ),
+        'floor: our backbone and FPN, bfloat16': lambda: _floor_step(
+            networks.ours('bfloat16'), size, len(batch), device
+        ),
+    }
+
+
+def _mmdet_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
+    model.to(device).train()
+    optimiser = _optimiser(model)
+    images = [torch.from_numpy(each.image[..., ::-1].transpose(2, 0, 1).copy()) for each in batch]
+    samples = [_sample(each) for each in batch]
+
+    def step() -> None:
+        data = {'inputs': images, 'data_samples': copy.deepcopy(samples)}
+        data = model.data_preprocessor(data, training=True)
+        loss, _ = model.parse_losses(model(**data, mode='loss'))
+        _move(optimiser, loss, device)
+
+    return step
+
+
+def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
+    model.to(device).train()
+    optimiser = _optimiser(model)
+    images = [torch.from_numpy(each.image.transpose(2, 0, 1) / np.float32(255)) for each in batch]
+    targets = [
+        {
+            'boxes': torch.tensor([_box(each)]),
+            'labels': torch.ones(1, dtype=torch.int64),
+            'masks': torch.from_numpy(each.lesion[None].astype(np.uint8)),
+        }
+        for each in batch
+    ]
+
+    def step() -> None:
+        placed = [{key: value.to(device) for key, value in each.items()} for each in targets]
+        losses = model([image.to(device) for image in images], placed)
+        _move(optimiser, sum(losses.values()), device)
+
+    return step
+
+
+def _floor_step(model: nn.Module, size: int, batch: int, device: torch.device) -> Step:
+    model.to(device).train()
+    maps_of = networks.bare(model, 'bfloat16')
+    images = torch.randn(batch, 3, size, size, device=device)
+
+    def step() -> None:
+        loss = sum(each.float().mean() for each in maps_of(images))
+        model.zero_grad()
+        loss.backward()
+        _wait(device)
+
+    return step
+
+
+def _optimiser(model: nn.Module) -> torch.optim.Optimizer:
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # The rate of a first warm-up step: random weights stay what they are.
+    return torch.optim.SGD(learning, lr=1e-5, momentum=0.9, weight_decay=1e-4)
+
+
+def _move(optimiser: torch.optim.Optimizer, loss: Tensor, device: torch.device) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    _wait(device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == 'cuda':
+        torch.cuda.synchronize()
+
+
+def _sample(picture: Picture) -> DetDataSample:
+    height, width = picture.lesion.shape
+    sample = DetDataSample(
+        metainfo={
+            'img_shape': (height, width),
+            'ori_shape': (height, width),
+            'pad_shape': (height, width),
+            'scale_factor': (1.0, 1.0),
+        }
+    )
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor([_box(picture)]),
+        labels=torch.zeros(1, dtype=torch.int64),
+        masks=BitmapMasks([picture.lesion.astype(np.uint8)], height, width),
+    )
+    return sample
+
+
+def _box(picture: Picture) -> list[float]:
+    rows, columns = np.nonzero(picture.lesion)
+    return [
+        float(columns.min()),
+        float(rows.min()),
+        float(columns.max() + 1),
+        float(rows.max() + 1),
+    ]
+
+
+def _peak_memory(step: Step, device: torch.device) -> int | None:
+    """Return the most bytes that a GPU holds during a step; None on a CPU, which does not tell."""
+    if device.type != 'cuda':
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    return torch.cuda.max_memory_allocated()
+
+
+def _shares(step: Step, device: torch.device) -> dict[str, float]:
+    """Return the twelve operators that take most of a step, with their shares of its time."""
+    step()
+    activities = [ProfilerActivity.CPU]
+    if device.type == 'cuda':
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiled:
+        step()
+    key = 'self_device_time_total' if device.type == 'cuda' else 'self_cpu_time_total'
+    times = {each.key: getattr(each, key) for each in profiled.key_averages()}
+    total = sum(times.values())
+    largest = sorted(times, key=lambda name: -times[name])[:12]
+    return {name: round(times[name] / total, 4) for name in largest}

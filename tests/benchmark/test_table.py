@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from isic_mmdet.benchmark.rows import row
+from isic_mmdet.benchmark.table import BEGIN, END, update_performance
+from isic_mmdet.errors import InputError
+
+
+def test_a_peer_is_told_in_times_as_fast_and_a_floor_in_times_as_long():
+    peer = row('a step', 0.5, 'peer', 2.0, at_least=4.5)
+    assert (peer['ratio'], peer['reached']) == (4.0, False)
+    floor = row('a step', 0.5, 'floor', 0.4, at_most=1.5)
+    assert (floor['ratio'], floor['reached']) == (1.25, True)
+    assert 'reached' not in row('a step', 0.5, 'peer', 2.0)
+
+
+@pytest.fixture
+def result(tmp_path):
+    rows = [
+        row('a step', 0.0123, 'peer', 2.0, at_least=4),
+        {'what': 'memory', 'ours_mb': 400.4, 'peer': 'peer', 'peer_mb': 900, 'ratio': 2.2},
+        {'what': 'a large image', 'ours_s': 3.5, 'peer': 'peer', 'peer_s': None, 'ratio': None},
+    ]
+    content = {
+        'command': 'python tools/benchmark.py train',
+        'hardware': '2 CPU cores',
+        'date': '2026-11-25T10:00:00+00:00',
+        'rows': rows,
+    }
+    path = tmp_path / 'train.json'
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_page_gets_what_the_file_holds_and_keeps_the_rest(tmp_path, result):
+    page = tmp_path / 'performance.md'
+    page.write_text(f'before\n{BEGIN}\nold\n{END}\nafter\n')
+    update_performance(page, [result])
+    text = page.read_text()
+    assert text.startswith('before\n') and text.endswith('\nafter\n')
+    assert 'old' not in text
+    assert '`python tools/benchmark.py train`, 2 CPU cores, 2026-11-25' in text
+    assert '| a step | 12.3 ms | peer | 2.00 s | 162.60 | at least 4 x as fast | yes |' in text
+    assert '| memory | 400 MB | peer | 900 MB | 2.20 |  |  |' in text
+    assert '| a large image | 3.50 s | peer | not finished |' in text
+
+
+def test_a_page_without_the_markers_is_refused(tmp_path, result):
+    page = tmp_path / 'performance.md'
+    page.write_text('nothing\n')
+    with pytest.raises(InputError, match=r'performance\.md: needs one line'):
+        update_performance(page, [result])
+    assert page.read_text() == 'nothing\n'

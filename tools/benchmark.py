@@ -1,0 +1,88 @@
+#!/usr/bin/env python
+"""Measure speed and memory beside the peers, and write the table of docs/performance.md."""
+
+import argparse
+import importlib
+from datetime import datetime, timezone
+from pathlib import Path
+
+from isic_mmdet.cli import make_parser, run
+
+# Which module measures it. Each takes its own data along, and its peers their turns in between.
+BENCHMARKS = {
+    'train': 'training',
+    'infer': 'inference',
+    'large-image': 'large_image',
+    'start': 'startup',
+    'prepare': 'prepare',
+    'pipeline': 'pipeline',
+    'score': 'scoring',
+}
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(
+        f'{__doc__}\n\n'
+        'Ours and the peers (stock mmdet, torchvision, the official scorer, plain loops) take\n'
+        'turns, and medians are compared. Let nothing else run on the machine in the meantime.\n'
+        'All of it takes about half an hour on two CPU cores; on a GPU, train and infer measure\n'
+        'that instead.',
+        'python tools/benchmark.py train infer',
+    )
+    parser.add_argument(
+        'names',
+        nargs='*',
+        metavar='NAME',
+        help=f'any of {", ".join(BENCHMARKS)} (default: all)',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=ROOT / 'benchmarks' / 'results',
+        help='folder for one JSON file each (default: benchmarks/results)',
+    )
+    parser.add_argument(
+        '--page',
+        type=Path,
+        default=ROOT / 'docs' / 'performance.md',
+        help='page whose table is made from the JSON files (default: docs/performance.md)',
+    )
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='small and once, to see that it runs: numbers of no worth, and no page is written',
+    )
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f'no such benchmark: {", ".join(unknown)}; there are {", ".join(BENCHMARKS)}')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+
+    from isic_mmdet.benchmark.table import performance_table, update_performance
+    from isic_mmdet.files import write_json
+    from isic_mmdet.hooks.provenance import command, hardware_here, versions
+
+    for name in args.names or BENCHMARKS:
+        module = importlib.import_module(f'isic_mmdet.benchmark.{BENCHMARKS[name]}')
+        content = {
+            'benchmark': name,
+            'command': command(),
+            'hardware': hardware_here(),
+            'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            'versions': versions(),
+            **module.run(args.out, args.quick),
+        }
+        write_json(args.out / f'{name}.json', content, indent=1)
+        print(performance_table([content]), flush=True)
+    if not args.quick:
+        files = [args.out / f'{name}.json' for name in BENCHMARKS]
+        update_performance(args.page, [path for path in files if path.is_file()])
+
+
+if __name__ == '__main__':
+    run(main)
