@@ -111,7 +111,7 @@ def _ways(
     return ways
 
 
-def _mmdet_way(model: nn.Module, paths: list[Path], size: int, work: Path) -> Callable[[], object]:
+def _mmdet_way(model: Any, paths: list[Path], size: int, work: Path) -> Callable[[], object]:
     model.eval()
     pipeline = Compose(
         [
@@ -142,7 +142,9 @@ def _torchvision_way(model: nn.Module, paths: list[Path], work: Path) -> Callabl
     @torch.inference_mode()
     def way() -> None:
         for path in paths:
-            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            stored = cv2.imread(str(path))
+            assert stored is not None  # written above
+            image = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
             tensor = torch.from_numpy(image.transpose(2, 0, 1) / np.float32(255)).to(device)
             (found,) = model([tensor])
             best = found['masks'][int(found['scores'].argmax()), 0] > 0.5

@@ -62,7 +62,7 @@ def torchvision_peer(size: int, detections: int = 100) -> nn.Module:
     )
 
 
-def bare(model: nn.Module, precision: str) -> Callable[[Tensor], tuple[Tensor, ...]]:
+def bare(model: Any, precision: str) -> Callable[[Tensor], tuple[Tensor, ...]]:
     """Return a model's backbone and FPN alone, in channels-last order.
 
     Args:
@@ -82,9 +82,9 @@ def bare(model: nn.Module, precision: str) -> Callable[[Tensor], tuple[Tensor, .
 def _built(model_cfg: dict[str, Any]) -> nn.Module:
     init_default_scope('mmdet')
     torch.manual_seed(0)
-    model_cfg = Config(model_cfg)
-    model_cfg.backbone.init_cfg = None
-    model = MODELS.build(model_cfg)
+    cfg = Config(model_cfg)
+    cfg.backbone.init_cfg = None
+    model = MODELS.build(cfg)
     logging.disable(logging.INFO)  # a line for every layer
     try:
         model.init_weights()

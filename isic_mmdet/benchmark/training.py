@@ -90,7 +90,7 @@ def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, C
     }
 
 
-def _mmdet_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
+def _mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
     model.to(device).train()
     optimiser = _optimiser(model)
     images = [torch.from_numpy(each.image[..., ::-1].transpose(2, 0, 1).copy()) for each in batch]
@@ -121,7 +121,7 @@ def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.devi
     def step() -> None:
         placed = [{key: value.to(device) for key, value in each.items()} for each in targets]
         losses = model([image.to(device) for image in images], placed)
-        _move(optimiser, sum(losses.values()), device)
+        _move(optimiser, torch.stack(list(losses.values())).sum(), device)
 
     return step
 
@@ -132,7 +132,7 @@ def _floor_step(model: nn.Module, size: int, batch: int, device: torch.device) -
     images = torch.randn(batch, 3, size, size, device=device)
 
     def step() -> None:
-        loss = sum(each.float().mean() for each in maps_of(images))
+        loss = torch.stack([each.float().mean() for each in maps_of(images)]).sum()
         model.zero_grad()
         loss.backward()
         _wait(device)

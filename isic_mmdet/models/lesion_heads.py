@@ -39,7 +39,7 @@ class LesionBBoxHead(Shared2FCBBoxHead):
     Its few regions cost less than casting the weights of its layers would.
     """
 
-    def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return class scores (R, K + 1) and box deltas (R, 4K), float32, of (R, C, 7, 7) maps."""
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(at_least_float32(x))
