@@ -3,10 +3,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from isic_mmdet.challenge.pairs import bounding_box
-from isic_mmdet.inference.orientation import stored_box, stored_mask
+from isic_mmdet.inference.orientation import stored_box, stored_mask, upright
 
 
-def upright(stored: np.ndarray, orientation: int) -> np.ndarray:
+def by_pillow(stored: np.ndarray, orientation: int) -> np.ndarray:
     """Turn an array as Pillow turns an image with this tag."""
     image = Image.fromarray(stored)
     image.getexif()[0x0112] = orientation
@@ -16,13 +16,20 @@ def upright(stored: np.ndarray, orientation: int) -> np.ndarray:
 @pytest.mark.parametrize('orientation', range(10))
 def test_the_way_back_undoes_what_pillow_does(orientation):
     stored = np.random.default_rng(0).integers(0, 256, (5, 7), dtype=np.uint8)
-    np.testing.assert_array_equal(stored_mask(upright(stored, orientation), orientation), stored)
+    np.testing.assert_array_equal(stored_mask(by_pillow(stored, orientation), orientation), stored)
+
+
+@pytest.mark.parametrize('shape', [(5, 7), (5, 7, 3)])
+@pytest.mark.parametrize('orientation', range(10))
+def test_pixels_are_turned_as_pillow_turns_them(orientation, shape):
+    stored = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(upright(stored, orientation), by_pillow(stored, orientation))
 
 
 @pytest.mark.parametrize('orientation', range(10))
 def test_a_box_goes_the_same_way(orientation):
     stored = np.zeros((50, 70), np.uint8)
     stored[8:20, 30:65] = 1
-    turned = upright(stored, orientation)
+    turned = by_pillow(stored, orientation)
     box = stored_box(tuple(bounding_box(turned > 0)), turned.shape, orientation)
     assert box == (30, 8, 35, 12)

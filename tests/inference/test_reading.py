@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,23 @@ def test_a_truncated_jpeg_is_told_though_it_is_reduced(tmp_path, progressive):
     path.write_bytes(stream.getvalue()[:-1000])
     with pytest.raises(UnreadableError, match='truncated'):
         read_image(SourceFile(path, None, path.stat().st_size, 0), lambda height, width: 8)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'count', 'value'),
+    [
+        (2, 4, b'six\0'),  # letters
+        (11, 1, struct.pack('>f', 6.5)),
+        (7, 4, b'\6\6\6\6'),  # of undefined type
+        (3, 1, b'\0\x63\0\0'),  # 99
+    ],
+)
+def test_a_forged_tag_turns_nothing(read, kind, count, value):
+    entry = struct.pack('>HHI', 0x0112, kind, count) + value
+    exif = b'Exif\0\0MM\0*\0\0\0\x08\0\1' + entry + bytes(4)
+    image = read(Image.fromarray(picture()), 'JPEG', exif=exif, quality=98)
+    assert image.pixels.shape == (40, 60, 3)
+    assert np.abs(image.pixels.astype(int) - picture()).mean() < 3
 
 
 def test_what_is_no_image_is_unreadable(tmp_path):
