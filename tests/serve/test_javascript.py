@@ -108,13 +108,28 @@ def test_diameters_are_those_of_brute_force(page):
         longest = lengths.max()
         assert told['longest'] == pytest.approx(longest)
         i, j = np.unravel_index(lengths.argmax(), lengths.shape)
-        normal = np.array([-apart[i, j][1], apart[i, j][0]]) / longest
-        sides = points @ normal
-        assert told['across'] == pytest.approx(sides.max() - sides.min())
+        along = apart[i, j] / longest
+        aside = np.array([-along[1], along[0]])
+        assert told['across'] == pytest.approx(widest(points @ along, points @ aside))
         (x1, y1, x2, y2), (u1, v1, u2, v2) = told['lines']
         assert np.hypot(x2 - x1, y2 - y1) == pytest.approx(longest)
         assert np.hypot(u2 - u1, v2 - v1) == pytest.approx(told['across'])
         assert (x2 - x1) * (u2 - u1) + (y2 - y1) * (v2 - v1) == pytest.approx(0, abs=1e-6)
+
+
+def widest(along, aside):
+    """The longest of all chords across, through the corners of a ring and close to them."""
+    best = 0
+    for place in np.concatenate([along, along + 1e-9, along - 1e-9]):
+        ends = [
+            b0 + (b1 - b0) * (place - a0) / (a1 - a0)
+            for a0, a1, b0, b1 in zip(
+                along, np.roll(along, 1), aside, np.roll(aside, 1), strict=True
+            )
+            if min(a0, a1) <= place <= max(a0, a1) and a0 != a1
+        ]
+        best = max(best, np.ptp(ends) if ends else 0)
+    return best
 
 
 def test_diameters_of_an_ellipse(page):

@@ -205,7 +205,7 @@ def test_a_truth_mask_is_compared(page, net, photos, tiny_data, tmp_path):
     page.wait(f"{text('progress')} === 'a mask without its image'")
     drop_and_wait(page, photos[1])
     for photo, truth in zip(photos[:2], truths, strict=True):
-        page.wait("document.querySelectorAll('#numbers dt').length === 7")
+        page.wait("document.querySelectorAll('#numbers dt').length === 8")
         mask = cv2.imdecode(np.frombuffer(mask_file(expected(net, photo)[1], 50), np.uint8), 0) > 0
         official = cv2.imread(str(truth), 0) > 128
         iou = (mask & official).sum() / (mask | official).sum()
@@ -326,7 +326,7 @@ def test_a_server_that_ended_is_told_and_asked_again(chromium, net, photos):
 def test_all_files_to_keep(page, net, photos, tmp_path, tiny_data):
     drop_and_wait(page, *photos[:3])
     page.drop([tiny_data / f'original_masks/{photos[0].stem}_segmentation.png'], 650, 450)
-    page.wait("document.querySelectorAll('#numbers dt').length === 7")
+    page.wait("document.querySelectorAll('#numbers dt').length === 8")
     empty = tmp_path / 'empty, "none".png'
     Image.new('RGB', (50, 40), 'white').save(empty)
     drop_and_wait(page, empty)
@@ -350,7 +350,8 @@ def test_all_files_to_keep(page, net, photos, tmp_path, tiny_data):
         picture = Image.open(io.BytesIO(archive.read(f'{photos[0].stem}_overlay.jpg')))
         assert picture.size[0] == 96 and 96 < picture.size[1] < 140
         picture = np.asarray(picture, int)
-        assert (np.abs(picture - (230, 159, 0)).max(2) < 60).sum() > 40
+        assert (np.abs(picture - (230, 159, 0)).max(2) < 60).sum() > 40  # the outline
+        assert (np.abs(picture - (0, 158, 115)).max(2) < 60).sum() > 20  # the truth
 
     table = saved(page, tmp_path, 'get-table', 'lesions.csv').decode()
     rows = list(csv.DictReader(io.StringIO(table)))

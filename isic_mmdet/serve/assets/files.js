@@ -81,6 +81,7 @@ function itemOf(file, stem) {
     note: tooLarge || '',
     result: null,
     url: URL.createObjectURL(file),
+    preview: null,
     truth: null,
     ruler: null,
     scale: null,

@@ -13,12 +13,13 @@ export function overlap(found, truth, both) {
 }
 
 /**
- * The longest diameter of the largest ring, and its width across that.
+ * The longest diameter of the largest ring, and the longest one at a right angle to it.
+ *
+ * Both go from outline to outline; where the ring bends inwards they may leave it in between.
  *
  * @param {number[][]} rings as `outlines` gives them
  * @returns {null | {longest: number, across: number, lines: number[][]}} in the rings' unit; `lines`
- *   holds x1, y1, x2, y2 of the two. `across` is measured between the two lines along the longest
- *   diameter that hold the ring between them.
+ *   holds x1, y1, x2, y2 of the two
  */
 export function diameters(rings) {
   if (!rings.length) return null;
@@ -33,16 +34,53 @@ export function diameters(rings) {
   }
   if (longest <= 0) return null;
   const [ux, uy] = [(q[0] - p[0]) / longest, (q[1] - p[1]) / longest];
-  const sides = corners.map(([x, y]) => (y - p[1]) * ux - (x - p[0]) * uy);
-  const [low, high] = [Math.min(...sides), Math.max(...sides)];
-  // Drawn where the two outermost points are on average.
-  const along = [low, high].map((side) => {
-    const [x, y] = corners[sides.indexOf(side)];
-    return (x - p[0]) * ux + (y - p[1]) * uy;
-  });
-  const middle = (along[0] + along[1]) / 2;
-  const at = (side) => [p[0] + ux * middle - uy * side, p[1] + uy * middle + ux * side];
-  return { longest, across: high - low, lines: [[...p, ...q], [...at(low), ...at(high)]] };
+  const { at, low, high } = widest(ring, p, ux, uy);
+  const point = (side) => [p[0] + ux * at - uy * side, p[1] + uy * at + ux * side];
+  return { longest, across: high - low, lines: [[...p, ...q], [...point(low), ...point(high)]] };
+}
+
+/**
+ * Where a ring is widest across a direction: how far from `p` along (ux, uy), and from where to where.
+ *
+ * Between two corners the width changes evenly, so it is largest at one of them.
+ */
+function widest(ring, p, ux, uy) {
+  const number = ring.length / 2;
+  const along = new Float64Array(number);
+  const aside = new Float64Array(number);
+  for (let i = 0; i < number; i += 1) {
+    const [x, y] = [ring[2 * i] - p[0], ring[2 * i + 1] - p[1]];
+    along[i] = x * ux + y * uy;
+    aside[i] = y * ux - x * uy;
+  }
+  const places = Float64Array.from(along).sort();
+  const low = new Float64Array(number).fill(Infinity);
+  const high = new Float64Array(number).fill(-Infinity);
+  for (let i = 0, j = number - 1; i < number; j = i, i += 1) {
+    const [from, to] = along[i] < along[j] ? [i, j] : [j, i];
+    const length = along[to] - along[from];
+    for (let k = firstFrom(places, along[from]); k < number && places[k] <= along[to]; k += 1) {
+      const ends = length > 0
+        ? [aside[from] + (aside[to] - aside[from]) * (places[k] - along[from]) / length]
+        : [aside[from], aside[to]];
+      low[k] = Math.min(low[k], ...ends);
+      high[k] = Math.max(high[k], ...ends);
+    }
+  }
+  let best = 0;
+  for (let k = 1; k < number; k += 1) if (high[k] - low[k] > high[best] - low[best]) best = k;
+  return { at: places[best], low: low[best], high: high[best] };
+}
+
+/** Index of the first of the sorted `values` that is not below `value`. */
+function firstFrom(values, value) {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Twice the area of a ring; below 0 where it runs the other way round. */

@@ -13,7 +13,7 @@ export function drawPanel(item, findings) {
   const facts = findings ? factsOf(item, findings) : [];
   find('numbers').replaceChildren(...facts.flatMap(([name, value, also]) => [
     make('dt', { textContent: name }),
-    make('dd', {}, make('strong', { textContent: value }), make('span', { textContent: also ?? '' }))]));
+    make('dd', {}, make('strong', { textContent: value }), ...(also ? [make('span', { textContent: also })] : []))]));
   const caveat = findings ? caveatOf(findings) : '';
   find('caveat').textContent = caveat;
   find('caveat').hidden = !caveat;
@@ -40,12 +40,11 @@ function factsOf(item, { area, share, size, iou, dice }) {
   const { scale } = item;
   const lengths = (pixels) => (scale
     ? [`${written(pixels / scale, 1)} mm`, `${written(pixels, 1)} px`] : [`${written(pixels, 1)} px`, '']);
-  const percent = `${written(100 * share, 1)} %`;
   const facts = [
     ['Class', label],
     ['Score', written(score, 3)],
-    ['Area', ...(scale ? [`${written(area / scale ** 2, 1)} mm²`, `${written(area)} px, ${percent}`]
-      : [`${written(area)} px`, `${percent} of the image`])],
+    ['Area', ...(scale ? [`${written(area / scale ** 2, 1)} mm²`, `${written(area)} px`] : [`${written(area)} px`, ''])],
+    ['Share of the image', `${written(100 * share, 1)} %`],
   ];
   if (size) facts.push(['Longest diameter', ...lengths(size.longest)], ['Across it', ...lengths(size.across)]);
   if (iou !== null) facts.push(['IoU with the truth', written(iou, 3)], ['Dice', written(dice, 3)]);

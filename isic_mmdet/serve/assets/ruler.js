@@ -26,7 +26,11 @@ export function markRuler() {
   const [width, height] = imageSize();
   if (!item || !width) return;
   setMarking(!marking);
-  if (!marking) return;
+  if (!marking) {
+    if (item.scale === null) item.ruler = null; // it was never used
+    tell('item', item);
+    return;
+  }
   item.ruler ??= { x1: width * 0.3, y1: height * 0.5, x2: width * 0.7, y2: height * 0.5 };
   tell('item', item);
   handles[0].focus({ preventScroll: true });

@@ -3,6 +3,7 @@
 /**
  * An image that was added:
  * file, name (of the file), stem (name without its ending),
+ * preview (of the server, for a browser that does not show the file; null at first),
  * status ('queued', 'waiting', 'done', 'failed'), place (in the server's line, null before it is known),
  * note (why it waits or failed), result (what the server found), url (of the file, for the browser),
  * truth (null, or {file, note, result}), ruler (null, or {x1, y1, x2, y2}, in pixels of the image),
@@ -14,7 +15,7 @@ export const state = {
   current: null,
   orphans: 0, // truth masks of images that are not there
   threshold: null, // percent; until it is set, that of the model
-  opacity: 15, // percent
+  opacity: 10, // percent
   shown: { found: true, truth: true, diameters: true },
 };
 
@@ -45,7 +46,7 @@ export function remove(item) {
   const place = state.items.indexOf(item);
   state.items.splice(place, 1);
   item.stop?.abort();
-  URL.revokeObjectURL(item.url);
+  for (const url of [item.url, item.preview]) if (url) URL.revokeObjectURL(url);
   if (item === state.current) {
     state.current = null;
     select(state.items[Math.min(place, state.items.length - 1)]);

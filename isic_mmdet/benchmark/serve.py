@@ -1,0 +1,251 @@
+"""The local page under load: users who ask at once, and the memory of the server meanwhile.
+
+    python -m isic_mmdet.benchmark.serve --model model.onnx --out serve.json
+
+The server is `tools/serve.py` in a process of its own, asked over the loopback interface alone.
+Each user sends one image, waits for its lesion, and sends the next. Every answer is held against
+that which a single user got for the same image, so that one that is mixed up counts as a fault.
+"""
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isic_mmdet import cli
+from isic_mmdet.benchmark.pictures import pictures
+from isic_mmdet.challenge.images import encode_jpeg
+from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_json
+
+USERS = 8
+_ROOT = Path(__file__).resolve().parents[2]
+# The memory is looked at so many times. After a tenth of the requests the server has all that it
+# needs but once.
+_SAMPLES = 40
+_SETTLED = 4
+# Seconds after which users begin no further request.
+_LIMIT = 1500
+
+
+def run(
+    out: Path, quick: bool, model: Path | None = None, images: Sequence[bytes] = ()
+) -> dict[str, Any]:
+    """Measure, and return rows and details.
+
+    Args:
+        out: folder in which `model.onnx` lies, where `model` is None.
+        quick: 40 requests at 128 px, to see that all of it runs.
+        model: an exported model.
+        images: files that users send; synthetic JPEGs where there are none.
+
+    Raises:
+        InputError: there is no model, or the server does not start.
+    """
+    model = model or out / 'model.onnx'
+    size, requests = (128, 40) if quick else (512, 1000)
+    files = list(images) or [encode_jpeg(picture.image) for picture in pictures(16, size)]
+    with _server(model) as (port, process):
+        load = _Load(port, process.pid, files, requests)
+        load.run()
+    memory = [mb for _, mb in load.memory]
+    settled = load.memory[_SETTLED - 1][0]
+    before = float(np.mean(memory[_SETTLED - 2 : _SETTLED]))
+    after = float(np.mean(memory[-2:]))
+    faults = load.requests - len(load.waits)
+    what = f'page, {USERS} users at once, {len(files)} images in turn'
+    return {
+        'rows': [
+            {'what': f'{what}: requests', 'ours_per_s': len(load.waits) / load.seconds},
+            {'what': f'{what}: wait, median', 'ours_s': float(np.median(load.waits))},
+            {'what': f'{what}: wait, 99 % are shorter', 'ours_s': _percentile(load.waits, 99)},
+            {
+                'what': f'{what}: {faults} of {load.requests} answers lost or mixed up',
+                'goal': 'none',
+                'reached': faults == 0,
+            },
+            {
+                'what': f'{what}: memory after {requests} requests',
+                'ours_mb': after,
+                'peer': f'after {settled}',
+                'peer_mb': before,
+                'ratio': before / after,
+                'goal': 'at most a twentieth more',
+                'reached': after <= 1.05 * before,
+            },
+        ],
+        'details': {
+            'model': model.name,
+            'seconds': load.seconds,
+            'alone_s': float(np.median(load.alone)),
+            'waits_s': _spread(load.waits),
+            'last_place': load.last_place,
+            'memory_mb': load.memory,
+            'faults': load.faults,
+        },
+    }
+
+
+@contextmanager
+def _server(model: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run the command as users type it, on a free port.
+
+    Raises:
+        InputError: it ends before it serves; it has said why.
+    """
+    command = [sys.executable, str(_ROOT / 'tools/serve.py'), str(model), '--port', '0']
+    process = subprocess.Popen(
+        [*command, '--no-browser'], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r'http://[^:]+:(\d+)/', process.stdout.readline())
+        if not found:
+            raise InputError(f'the page of {model} cannot be served; see above')
+        yield int(found[1]), process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@dataclass
+class _Load:
+    """Users, and what they saw.
+
+    Attributes:
+        port: of the server.
+        pid: of its process.
+        files: that users send.
+        requests: in all.
+        seconds: that those took.
+        alone: seconds of each file without other users.
+        waits: seconds of each right answer.
+        memory: megabytes of the server after so many requests.
+        faults: one line each.
+        last_place: that any user heard.
+    """
+
+    port: int
+    pid: int
+    files: list[bytes]
+    requests: int
+    seconds: float = 0.0
+    alone: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    memory: list[tuple[int, float]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    last_place: int = 0
+
+    def run(self) -> None:
+        """Ask for each image alone, and then for all of them from all users at once."""
+        self._expected = []
+        for file in self.files:
+            start = time.perf_counter()
+            self._expected.append(self._ask(file))
+            self.alone.append(time.perf_counter() - start)
+        self._lock = threading.Lock()
+        self._begun = 0
+        self._done = 0
+        self._end = time.monotonic() + _LIMIT
+        users = [threading.Thread(target=self._user) for _ in range(USERS)]
+        start = time.perf_counter()
+        for user in users:
+            user.start()
+        for user in users:
+            user.join()
+        self.seconds = time.perf_counter() - start
+
+    def _user(self) -> None:
+        while (turn := self._next()) is not None:
+            place = turn % len(self.files)
+            start = time.perf_counter()
+            try:
+                answer = self._ask(self.files[place])
+                fault = '' if answer == self._expected[place] else f'image {place}: mixed up'
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                fault = f'image {place}: {error!r}'
+            wait = time.perf_counter() - start
+            with self._lock:
+                if fault:
+                    self.faults.append(fault)
+                else:
+                    self.waits.append(wait)
+                self._done += 1
+                if self._done % (self.requests // _SAMPLES) == 0:
+                    self.memory.append((self._done, _memory_of(self.pid)))
+
+    def _next(self) -> int | None:
+        with self._lock:
+            if self._begun == self.requests or time.monotonic() > self._end:
+                return None
+            self._begun += 1
+            return self._begun - 1
+
+    def _ask(self, file: bytes) -> Any:
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=300)
+        try:
+            connection.request('POST', '/segment', file)
+            answer = connection.getresponse()
+            *places, last = (json.loads(line) for line in answer.read().splitlines())
+        finally:
+            connection.close()
+        self.last_place = max(self.last_place, *(line['place'] for line in places))
+        if 'result' not in last:
+            raise ValueError(last)
+        return last['result']
+
+
+def _memory_of(pid: int) -> float:
+    """Return the megabytes of memory that a process holds."""
+    status = Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
+    found = re.search(r'^VmRSS:\s+(\d+) kB', status, re.MULTILINE)
+    assert found, 'a process that runs has memory'
+    return int(found[1]) / 1024
+
+
+def _percentile(values: Sequence[float], percent: float) -> float:
+    return float(np.percentile(values, percent))
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    shares = (1, 25, 50, 75, 90, 99, 100)
+    return {f'{share} %': _percentile(values, share) for share in shares}
+
+
+def main() -> None:
+    """Measure, write the result, and print its rows."""
+    parser = cli.make_parser(
+        __doc__.splitlines()[0] + '\nLet nothing else run on the machine in the meantime.',
+        'python -m isic_mmdet.benchmark.serve --model model.onnx --out serve.json',
+    )
+    parser.add_argument('--model', type=Path, required=True, help='an exported model')
+    parser.add_argument('--out', type=Path, required=True, metavar='FILE.json')
+    parser.add_argument('--images', type=Path, metavar='DIR', help='of JPEGs (default: synthetic)')
+    parser.add_argument('--quick', action='store_true', help='40 requests, to see that it runs')
+    args = parser.parse_args()
+    images = _images(args.images) if args.images else []
+    result = run(args.out.parent, args.quick, args.model, images)
+    write_json(args.out, result, indent=1)
+    for row in result['rows']:
+        print(json.dumps(row))
+
+
+def _images(folder: Path) -> list[bytes]:
+    paths = sorted(folder.glob('*.jpg'))[:64]
+    if not paths:
+        raise InputError(f'{folder}: no *.jpg is there; name another --images')
+    return [path.read_bytes() for path in paths]
+
+
+if __name__ == '__main__':
+    cli.run(main)
