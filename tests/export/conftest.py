@@ -1,7 +1,13 @@
 from pathlib import Path
 
+import onnx
 import pytest
 from random_model import save_random_model
+
+from isic_mmdet.experiment import load_config
+from isic_mmdet.export.detector import LesionGraph
+from isic_mmdet.export.model import load_model
+from isic_mmdet.export.onnx_file import graph_of
 
 
 @pytest.fixture(scope='session')
@@ -12,3 +18,20 @@ def config(root) -> Path:
 @pytest.fixture(scope='session')
 def checkpoint(config, tmp_path_factory) -> Path:
     return save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
+
+
+@pytest.fixture(scope='session')
+def detector(config, checkpoint) -> LesionGraph:
+    model = load_model(load_config(config), str(checkpoint), str(config), ('lesion',))
+    return LesionGraph(model).eval()
+
+
+@pytest.fixture(scope='session')
+def graph_bytes(detector) -> bytes:
+    return graph_of(detector, None).SerializeToString()
+
+
+@pytest.fixture
+def graph(graph_bytes) -> onnx.ModelProto:
+    """The detector for any number of images, to be changed by a test."""
+    return onnx.load_from_string(graph_bytes)

@@ -64,15 +64,14 @@ def test_it_finds_what_mmdet_finds(path, tmp_path):
     assert (boxes[0] - boxes[1]).abs().max() > 1
 
 
-def test_the_pixels_of_the_padding_do_not_matter(config, checkpoint):
-    graph = LesionGraph(load_model(load_config(config), str(checkpoint), '', ('lesion',))).eval()
+def test_the_pixels_of_the_padding_do_not_matter(detector):
     image = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), dtype=np.uint8)
     size = torch.tensor([[80, 100]])
     changed = image.copy()
     changed[:, 80:] = 255
     changed[:, :, 100:] = 7
     with torch.no_grad():
-        one, other = (graph(torch.from_numpy(pixels), size) for pixels in (image, changed))
+        one, other = (detector(torch.from_numpy(pixels), size) for pixels in (image, changed))
     for left, right in zip(one, other, strict=True):
         assert torch.equal(left, right)
     assert one[2][0, 2] <= 100 and one[2][0, 3] <= 80
