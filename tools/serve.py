@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.cores import available_cores
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--threads',
         type=_positive,
-        default=os.cpu_count() or 1,
+        default=available_cores(),
         metavar='N',
         help='of the model (default: as many as cores, here %(default)s)',
     )
@@ -103,16 +104,17 @@ def main() -> None:
         max_waiting=args.max_waiting,
         model=args.model.name,
     )
-    with LesionServer(LesionNet(args.model, threads=args.threads), settings) as server:
-        print(f'{args.model.name} is served at {server.url} (Ctrl-C ends it)', flush=True)
-        if not is_loopback(str(server.server_address[0])):
-            print('the whole network can reach it, and there is no password', flush=True)
-        if not args.no_browser and _has_screen():
-            webbrowser.open(server.url)
-        try:
+    net = LesionNet(args.model, threads=args.threads)
+    try:
+        with LesionServer(net, settings) as server:
+            if not is_loopback(str(server.server_address[0])):
+                print("the whole network can reach it, by this computer's address; no password")
+            print(f'{args.model.name} is served at {server.url} (Ctrl-C ends it)', flush=True)
+            if not args.no_browser and _has_screen():
+                webbrowser.open(server.url)
             server.serve_forever()
-        except KeyboardInterrupt:
-            print('stopped')
+    except KeyboardInterrupt:
+        print('stopped')
 
 
 if __name__ == '__main__':

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _UPLOAD_SECONDS = 120
 _SILENCE_SECONDS = 30
 _PIECE = 1 << 16
-_FAILED = 'the model failed on this image; the terminal of the server shows why'
+_FAILED = 'the server failed on this file; its terminal shows why'
 
 
 class RefusedError(Exception):

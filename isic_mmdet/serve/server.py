@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from ipaddress import ip_address
 from socketserver import ThreadingTCPServer
 from typing import Any
 
@@ -52,10 +53,12 @@ class LesionServer(ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Address of the page."""
-        host, port = self.server_address[:2]
-        name = f'[{host!s}]' if ':' in str(host) else str(host)
-        return f'http://{name}:{port}/'
+        """Address of the page for a browser on this computer."""
+        address = ip_address(str(self.server_address[0]))
+        name = f'[{address}]' if address.version == 6 else str(address)
+        if address.is_unspecified:  # it listens on all addresses, and none of them is this one
+            name = 'localhost'
+        return f'http://{name}:{self.server_address[1]}/'
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for a connection, or drop it where there are too many."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.challenge.images import DECODE_ERRORS, UnreadableError, decode_mask
+from isic_mmdet.challenge.images import DECODE_ERRORS, UnreadableError, load_whole
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.inference.reading import UprightImage, read_image
+from isic_mmdet.metrics.core import binarise
 
 # Pillow knows many more, of which some start other programs (Ghostscript for EPS).
 _FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP')
@@ -63,7 +64,8 @@ def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
         UnreadableError: no image, damaged, not one channel of grey, or larger than `max_pixels`.
     """
     check_header(data, max_pixels)
-    return decode_mask(Upload.of(data)).lesion
+    _, image = load_whole(Upload.of(data), {'L', '1'})
+    return binarise(np.asarray(image.convert('L')))
 
 
 def check_header(data: bytes, max_pixels: int) -> None:

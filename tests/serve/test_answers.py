@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isic_mmdet.challenge.images import UnreadableError, decode_mask
+from isic_mmdet.challenge.images import UnreadableError
 from isic_mmdet.inference.orientation import stored_mask
 from isic_mmdet.metrics.core import confusion, dice, jaccard, pack
 from isic_mmdet.serve.answers import MAP_SIDE, compare, mask_file, preview, segment
 from isic_mmdet.serve.lesion import Lesion
-from isic_mmdet.serve.uploads import Upload
 
 LIMIT = 10_000_000
 
@@ -35,6 +34,13 @@ def png(values):
     return cv2.imencode('.png', values)[1].tobytes()
 
 
+def mask_of(lesion, threshold):
+    """The pixels of the mask file."""
+    grey = cv2.imdecode(np.frombuffer(mask_file(lesion, threshold), np.uint8), -1)
+    assert grey.dtype == np.uint8 and set(np.unique(grey)) <= {0, 255}
+    return grey > 0
+
+
 def answered(net, orientation=1):
     """What the page has of a photo: the answer, and the lesion that it sends back."""
     answer = segment(net, photo(orientation), LIMIT)
@@ -46,7 +52,7 @@ def test_areas_are_those_of_the_mask_files(net):
     answer, lesion = answered(net)
     assert answer['label'] == 'benign' and answer['threshold'] == 50
     for threshold in (1, 20, 50, 83, 99):
-        mask = decode_mask(Upload.of(mask_file(lesion, threshold))).lesion
+        mask = mask_of(lesion, threshold)
         assert mask.shape == (140, 200)
         assert mask.sum() == answer['areas'][threshold]
     assert answer['areas'][20] > answer['areas'][50] > answer['areas'][83] > 0
@@ -57,7 +63,7 @@ def test_mask_and_box_lie_as_the_image_is_stored(net, orientation):
     answer, lesion = answered(net, orientation)
     sides = (140, 200) if orientation < 5 else (200, 140)
     assert (answer['lesion']['height'], answer['lesion']['width']) == sides
-    mask = decode_mask(Upload.of(mask_file(lesion, 50))).lesion
+    mask = mask_of(lesion, 50)
     assert mask.shape == (140, 200)
     truth = np.zeros((140, 200), np.uint8)
     cv2.ellipse(truth, (80, 60), (50, 25), 30, 0, 360, 1, -1)
@@ -73,7 +79,7 @@ def test_comparison_is_that_of_the_metrics(net, orientation):
     cv2.ellipse(truth, (85, 64), (45, 30), 20, 0, 360, 255, -1)
     told = compare(lesion, png(truth), LIMIT)
     for threshold in (10, 50, 90):
-        mask = decode_mask(Upload.of(mask_file(lesion, threshold))).lesion
+        mask = mask_of(lesion, threshold)
         counts = confusion(pack(truth > 128), pack(mask))
         found, both = answer['areas'][threshold], told['common'][threshold]
         assert both / (found + told['area'] - both) == jaccard(counts)
@@ -104,7 +110,7 @@ def test_nothing_found(net):
     assert (answer['label'], answer['score'], answer['box']) == (None, 0.0, None)
     assert answer['areas'] == [0] * 100
     lesion = Lesion.from_json(json.dumps(answer['lesion']).encode(), LIMIT)
-    assert not decode_mask(Upload.of(mask_file(lesion, 50))).lesion.any()
+    assert not mask_of(lesion, 50).any()
 
 
 def test_too_narrow_for_the_model(net):

@@ -14,6 +14,7 @@ from conftest import served
 from headless_browser import Browser, find_browser
 from PIL import Image
 
+from isic_mmdet.challenge.images import UnreadableError
 from isic_mmdet.serve.answers import mask_file, segment
 from isic_mmdet.serve.lesion import Lesion
 
@@ -386,6 +387,19 @@ def test_an_image_that_browsers_do_not_show(page, photos, tmp_path):
     drop_and_wait(page, path)
     page.wait("document.getElementById('picture').naturalWidth === 64")
     assert page.run("document.getElementById('picture').naturalHeight") == 96
+
+
+def test_a_picture_that_cannot_be_had_leaves_the_numbers(page, photos, tmp_path, monkeypatch):
+    def refuse(data, max_pixels):
+        raise UnreadableError('no picture')
+
+    monkeypatch.setattr('isic_mmdet.serve.handler.preview', refuse)
+    with Image.open(photos[0]) as image:
+        image.save(tmp_path / 'deep.tif')
+    drop_and_wait(page, tmp_path / 'deep.tif')
+    page.wait(f"{text('over')} === 'the picture cannot be shown: no picture'")
+    assert number(page, 'Class') == 'benign'
+    page.events.clear()  # the browser's own word on what was refused
 
 
 def test_names_are_only_text(page, photos, tmp_path):

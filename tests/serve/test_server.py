@@ -248,7 +248,7 @@ def test_a_fault_of_the_model_is_told_and_the_next_image_is_served(server, net, 
     real = net.predict
     net.predict = lambda prepared: 1 / 0
     _, _, body = ask(server, 'POST', '/segment', photos[0].read_bytes())
-    assert 'the model failed on this image' in lines(body)[-1]['error']
+    assert 'the server failed on this file' in lines(body)[-1]['error']
     assert 'ZeroDivisionError' in capsys.readouterr().err
     net.predict = real
     assert outlined(server, photos[0].read_bytes())['label'] == 'benign'

@@ -17,8 +17,9 @@ export function drawPanel(item, findings) {
   const caveat = findings ? caveatOf(findings) : '';
   find('caveat').textContent = caveat;
   find('caveat').hidden = !caveat;
-  find('over').hidden = !item || item.status === 'done';
-  find('over').textContent = item?.status === 'failed' ? item.note : item ? progressOf(item) : '';
+  const over = !item ? '' : { done: item.unseen, failed: item.note }[item.status] ?? progressOf(item);
+  find('over').textContent = over;
+  find('over').hidden = !over;
   drawTruth(item);
   drawSpoken(item, findings);
 

@@ -3,7 +3,8 @@
 /**
  * An image that was added:
  * file, name (of the file), stem (name without its ending),
- * preview (of the server, for a browser that does not show the file; null at first),
+ * shown (null, or a promise of whether the browser can show the file), preview (null, or a promise of the
+ * address of the server's picture, where it cannot), unseen (why there is no picture, or ''),
  * status ('queued', 'waiting', 'done', 'failed'), place (in the server's line, null before it is known),
  * note (why it waits or failed), result (what the server found), url (of the file, for the browser),
  * truth (null, or {file, note, result}), ruler (null, or {x1, y1, x2, y2}, in pixels of the image),
@@ -46,7 +47,8 @@ export function remove(item) {
   const place = state.items.indexOf(item);
   state.items.splice(place, 1);
   item.stop?.abort();
-  for (const url of [item.url, item.preview]) if (url) URL.revokeObjectURL(url);
+  URL.revokeObjectURL(item.url);
+  item.preview?.then((url) => URL.revokeObjectURL(url), () => {});
   if (item === state.current) {
     state.current = null;
     select(state.items[Math.min(place, state.items.length - 1)]);

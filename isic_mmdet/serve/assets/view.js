@@ -81,12 +81,17 @@ export async function pictureOf(item) {
   const certain = !result || result.lesion.orientation === 1 || file.type === 'image/jpeg';
   if (certain && await isShown(item)) return item.url;
   if (!item.result) return null;
-  item.preview ??= URL.createObjectURL(await preview(file));
-  return item.preview;
+  item.preview ??= preview(file).then((blob) => URL.createObjectURL(blob));
+  try {
+    return await item.preview;
+  } catch (error) {
+    item.preview = null; // asked for again when it is wanted again
+    throw error;
+  }
 }
 
-async function isShown(item) {
-  item.shown ??= await new Promise((resolve) => {
+function isShown(item) {
+  item.shown ??= new Promise((resolve) => {
     const test = new Image();
     test.onload = () => resolve(true);
     test.onerror = () => resolve(false);
@@ -100,10 +105,11 @@ async function showPicture() {
   let url = null;
   try {
     url = item && await pictureOf(item);
+    if (url) item.unseen = '';
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    Object.assign(item, { status: 'failed', note: error.message });
-    tell('item', item);
+    item.unseen = `the picture cannot be shown: ${error.message}`;
+    tell('look');
   }
   if (item !== state.current) return;
   picture.hidden = !url;
