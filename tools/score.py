@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.memory import keep_freed_memory
 from isic_mmdet.scoring.evaluate import Request, evaluate, is_table
 from isic_mmdet.scoring.groups import GROUPINGS
 from isic_mmdet.scoring.text import format_scores
@@ -87,6 +88,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    keep_freed_memory()
     request = Request(
         args.predictions,
         args.truth,

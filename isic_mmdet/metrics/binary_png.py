@@ -57,6 +57,16 @@ def decode_binary_png(data: bytes) -> NDArray[np.bool_] | None:
         (which no encoder chooses for such images), or more than `MAX_PIXELS`. A general decoder
         has to judge those; of the files decoded here each one would say the same.
     """
+    found = decode_bits(data)
+    if found is None:
+        return None
+    bits, width = found
+    octets = bits.astype('>u8').view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=width).view(np.bool_)
+
+
+def decode_bits(data: bytes) -> tuple[Bits, int] | None:
+    """Decode the same files to (H, ceil(W / 64)) bits, 0 behind the last pixel of a row, and W."""
     found = _read_chunks(data)
     if found is None:
         return None
@@ -69,8 +79,9 @@ def decode_binary_png(data: bytes) -> NDArray[np.bool_] | None:
     # to the bit found, every prediction was 0 or 255, from the first pixel to the last.
     if bits is None or not np.array_equal(lines.brighter, lines.differs & bits):
         return None
-    octets = bits.astype('>u8').view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=width).view(np.bool_)
+    # Behind the last pixel of a row its predictions went on.
+    bits[:, -1] &= np.uint64(2**64 - 2 ** (-width % 64))
+    return bits, width
 
 
 def _read_chunks(data: bytes) -> tuple[int, int, bytes] | None:

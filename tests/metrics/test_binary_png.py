@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.metrics import binary_png
-from isic_mmdet.metrics.binary_png import decode_binary_png
+from isic_mmdet.metrics.binary_png import decode_binary_png, decode_bits
 
 SIZES = [(1, 1), (1, 65), (70, 1), (5, 63), (7, 64), (9, 129), (40, 50), (130, 200)]
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
@@ -75,6 +75,19 @@ def test_every_filter_is_undone(kind, picture, size):
         mask = decode_binary_png(data)
         assert mask.dtype == bool and mask.shape == size
         assert np.array_equal(mask, grey == 255)
+
+
+@pytest.mark.parametrize('size', SIZES, ids=str)
+@pytest.mark.parametrize('kind', [NONE, SUB, UP, PAETH])
+def test_bits_are_those_of_the_pixels_with_nothing_behind(kind, size):
+    grey = speckle(2, *size)
+    bits, width = decode_bits(png(size, filtered(grey, [kind] * size[0])))
+    assert width == size[1]
+    assert bits.dtype == np.uint64 and bits.shape == (size[0], -(-width // 64))
+    rows = [''.join(f'{word:064b}' for word in row) for row in bits.tolist()]
+    behind = '0' * (-width % 64)
+    assert rows == [''.join('01'[value // 255] for value in row) + behind for row in grey.tolist()]
+    assert decode_bits(b'') is None
 
 
 @pytest.mark.parametrize('size', SIZES, ids=str)

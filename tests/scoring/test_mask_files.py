@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from isic_challenge_scoring.load_image import load_segmentation_image
 from isic_challenge_scoring.segmentation import SegmentationScore
 from PIL import Image
 
@@ -206,6 +207,45 @@ def test_a_file_of_any_content(folders, data, accepted, whose):
     else:
         with pytest.raises(InputError, match=f'zip:.*/{NAME}'):
             score_masks(archives[1], archives[0], show_progress=False)
+
+
+def damaged(data, rng):
+    """Change, cut, add or take a few bytes anywhere, or none."""
+    kind, data = rng.integers(4), bytearray(data)
+    for _ in range(rng.integers(3)):
+        at, size = int(rng.integers(len(data))), int(rng.integers(1, 9))
+        if kind == 0:
+            data[at] = int(rng.integers(256))
+        elif kind == 1:
+            data = data[: max(at, 1)]
+        elif kind == 2:
+            data[at:at] = rng.bytes(size)
+        elif len(data) > size:
+            del data[at : at + size]
+    return bytes(data)
+
+
+@pytest.mark.filterwarnings('ignore::UserWarning:PIL')
+def test_damage_of_any_kind_gets_the_official_verdict(tmp_path):
+    rng = np.random.default_rng(0)
+    path, accepted, number = tmp_path / NAME, 0, 600
+    for _ in range(number):
+        pixels = black_and_white(tuple(rng.integers(1, 70, 2)))
+        mode, level = rng.choice([None, '1']), int(rng.integers(10))
+        path.write_bytes(damaged(encode(pixels, mode=mode, compress_level=level), rng))
+        try:
+            expected = load_segmentation_image(path) > 128
+        except Exception:
+            expected = None
+        try:
+            found = read_mask(SourceFile(path, None, 1, 0))
+        except UnreadableMaskError:
+            found = None
+        assert (found is None) == (expected is None)
+        if expected is not None:
+            accepted += 1
+            assert np.array_equal(found, expected)
+    assert number / 5 < accepted < number * 4 / 5
 
 
 def missing(truth, predictions):

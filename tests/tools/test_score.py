@@ -76,21 +76,35 @@ def test_scores_of_folders(tool, data):
     assert tool('good', 'truth', '--out', 'out/scores.json').returncode == 0
 
 
-def test_neither_torch_nor_mmdet_is_imported(tool, data, root):
-    code = f"""
+IMPORTS = """
 import runpy, sys
-sys.argv = ['score.py', *sys.argv[1:]]
+tool, names, *sys.argv[1:] = sys.argv[1:]
 try:
-    runpy.run_path({str(root / 'tools/score.py')!r}, run_name='__main__')
+    runpy.run_path(tool, run_name='__main__')
 except SystemExit as end:
     print('status', end.code)
-print(sorted({{'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv'}} & set(sys.modules)))
+print(sorted(set(names.split(',')) & set(sys.modules)))
 """
-    done = tool(
-        *('good', 'truth', '--boundary', '--compare', 'bad', '--out', 'scores.json', '--groups'),
-        python=('-c', code),
-    )
-    assert done.stdout.splitlines()[-2:] == ['status 0', '[]'], done.stderr
+
+
+def imported(tool, root, names, *arguments):
+    """Return which of some modules the tool has imported by its end."""
+    script = str(root / 'tools/score.py')
+    done = tool(script, ','.join(names), *arguments, python=('-c', IMPORTS))
+    assert done.stdout.splitlines()[-2] == 'status 0', done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_neither_torch_nor_mmdet_is_imported(tool, data, root):
+    names = 'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv'
+    more = '--boundary', '--compare', 'bad', '--out', 'scores.json', '--groups'
+    assert imported(tool, root, names, 'good', 'truth', *more) == '[]'
+
+
+def test_what_takes_long_to_import_waits_until_it_is_needed(tool, data, root):
+    names = 'cv2', 'scipy', 'matplotlib', 'pandas', 'pycocotools'
+    assert imported(tool, root, names, 'good', 'truth', '--groups') == '[]'
+    assert imported(tool, root, names, 'good', 'truth', '--boundary') == "['cv2']"
 
 
 def test_a_zip_scores_like_its_folder(tool, data):
