@@ -73,12 +73,16 @@ def evaluate(request: Request) -> dict[str, Any]:
     table = None
     if request.out and not is_table(request.predictions):
         table = _table_beside(request.out)
-    rows, extra = _rows(request, request.predictions)
+    # The tables first: they are read in no time, and may be wrong.
+    known: dict[Path, dict[str, Row]] = {}
     if request.scores:
         scores = read_scores(request.scores)
-        _add(rows, {name: {'score': score} for name, score in scores.items()}, request.scores)
+        known[request.scores] = {name: {'score': score} for name, score in scores.items()}
     if request.annotations:
-        _add(rows, read_labels(request.annotations), request.annotations)
+        known[request.annotations] = read_labels(request.annotations)
+    (rows, extra), *others = _all_rows(request)
+    for source, values in known.items():
+        _add(rows, values, source)
     content: dict[str, Any] = {
         'metrics': summarise(rows),
         'images': len(rows),
@@ -88,8 +92,8 @@ def evaluate(request: Request) -> dict[str, Any]:
         content['groups'] = by_group(rows, request.group_keys)
     if any(row['score'] is not None for row in rows):
         content['calibration'] = calibration(rows)
-    if request.other:
-        content['comparison'] = compare(rows, _rows(request, request.other)[0])
+    for other, _ in others:
+        content['comparison'] = compare(rows, other)
     content |= _provenance(request)
     if request.out:
         write_metrics(request.out, content)
@@ -115,6 +119,19 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
     names = (*TRUTH_COLUMNS, *BOUNDARY_COLUMNS, *LABEL_COLUMNS)
     extra = tuple(name for name in names if any(name in row for row in rows))
     write_per_image(path, rows, PER_IMAGE_COLUMNS + extra)
+
+
+def _all_rows(request: Request) -> list[tuple[list[Row], int]]:
+    """Return rows and number of further files of the one set or the two; lists faults of both."""
+    found, errors = [], []
+    for source in filter(None, (request.predictions, request.other)):
+        try:
+            found.append(_rows(request, source))
+        except InputError as error:
+            errors.append(error)
+    if errors:
+        raise InputError('\n'.join(map(str, errors)))
+    return found
 
 
 def _rows(request: Request, source: Path) -> tuple[list[Row], int]:

@@ -129,6 +129,23 @@ def test_bad_masks_end_with_1_and_are_all_listed(tool, data):
     assert not (data / 'scores.json').exists()
 
 
+def test_faults_of_both_sets_are_listed(tool, data):
+    (data / 'good/ISIC_0000003_segmentation.png').unlink()
+    (data / 'bad/ISIC_0000004_segmentation.png').write_bytes(b'')
+    done = tool('good', 'truth', '--compare', 'bad')
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert 'ISIC_0000003: no prediction in good' in done.stderr
+    assert 'bad/ISIC_0000004_segmentation.png: not an image' in done.stderr
+
+
+@pytest.mark.parametrize('option', ['--annotations', '--scores'])
+def test_a_wrong_table_is_found_before_the_masks_are_read(tool, data, option):
+    done = tool('good', 'truth', option, 'nowhere')
+    assert done.returncode == 1
+    assert done.stderr == 'error: nowhere: cannot be read (No such file or directory)\n'
+
+
 def test_distances_groups_and_labels(tool, data):
     images = [
         {'isic_id': f'ISIC_{n:07d}', 'diagnosis': 'nevus' if n % 2 else 'melanoma', 'age': 20 + n}
