@@ -10,23 +10,26 @@ that which a single user got for the same image, so that one that is mixed up co
 import http.client
 import json
 import re
+import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from isic_mmdet import cli
 from isic_mmdet.benchmark.pictures import pictures
 from isic_mmdet.challenge.images import encode_jpeg
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_json
 
 USERS = 8
 _ROOT = Path(__file__).resolve().parents[2]
@@ -38,21 +41,45 @@ _SETTLED = 4
 _LIMIT = 1500
 
 
-def run(
-    out: Path, quick: bool, model: Path | None = None, images: Sequence[bytes] = ()
-) -> dict[str, Any]:
-    """Measure, and return rows and details.
+def run(out: Path, quick: bool) -> dict[str, Any]:
+    """Measure the model of the recommended recipe with random weights.
 
     Args:
-        out: folder in which `model.onnx` lies, where `model` is None.
-        quick: 40 requests at 128 px, to see that all of it runs.
-        model: an exported model.
+        out: not used; nothing but the result is written.
+        quick: a small model, 40 requests at 128 px, to see that all of it runs.
+    """
+    # Imported here, for what is measured with a file of the user's needs none of it.
+    import torch
+
+    from isic_mmdet.benchmark import networks
+    from isic_mmdet.export.run import ExportSettings, export
+
+    config = networks.CONFIGS / 'quickstart.py' if quick else networks.OURS
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        detector: Any = networks.ours('float32', config)
+        # As it is, all proposals are as good, and rounding would choose among them.
+        detector.roi_head.bbox_head.fc_cls.weight.data *= 100
+        torch.save({'state_dict': detector.state_dict(), 'meta': {}}, work / 'random.pth')
+        (work / 'images').mkdir()
+        for index, picture in enumerate(pictures(2, 256)):
+            (work / f'images/{index}.jpg').write_bytes(encode_jpeg(picture.image))
+        settings = ExportSettings(check_images=str(work / 'images'))
+        export(str(config), str(work / 'random.pth'), work / f'{config.stem}.onnx', settings)
+        return measure(work / f'{config.stem}.onnx', quick)
+
+
+def measure(model: Path, quick: bool, images: Sequence[bytes] = ()) -> dict[str, Any]:
+    """Measure a model, and return rows and details.
+
+    Args:
+        model: file of `tools/export_onnx.py`.
+        quick: 40 requests at 128 px.
         images: files that users send; synthetic JPEGs where there are none.
 
     Raises:
-        InputError: there is no model, or the server does not start.
+        InputError: the server does not start.
     """
-    model = model or out / 'model.onnx'
     size, requests = (128, 40) if quick else (512, 1000)
     files = list(images) or [encode_jpeg(picture.image) for picture in pictures(16, size)]
     with _server(model) as (port, process):
@@ -63,7 +90,7 @@ def run(
     before = float(np.mean(memory[_SETTLED - 2 : _SETTLED]))
     after = float(np.mean(memory[-2:]))
     faults = load.requests - len(load.waits)
-    what = f'page, {USERS} users at once, {len(files)} images in turn'
+    what = f'page, {model.stem}, {USERS} users at once'
     return {
         'rows': [
             {'what': f'{what}: requests', 'ours_per_s': len(load.waits) / load.seconds},
@@ -86,6 +113,7 @@ def run(
         ],
         'details': {
             'model': model.name,
+            'images': len(files),
             'seconds': load.seconds,
             'alone_s': float(np.median(load.alone)),
             'waits_s': _spread(load.waits),
@@ -103,7 +131,7 @@ def _server(model: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     Raises:
         InputError: it ends before it serves; it has said why.
     """
-    command = [sys.executable, str(_ROOT / 'tools/serve.py'), str(model), '--port', '0']
+    command = [sys.executable, 'tools/serve.py', str(model.resolve()), '--port', '0']
     process = subprocess.Popen(
         [*command, '--no-browser'], stdout=subprocess.PIPE, text=True, cwd=_ROOT
     )
@@ -159,10 +187,11 @@ class _Load:
         self._end = time.monotonic() + _LIMIT
         users = [threading.Thread(target=self._user) for _ in range(USERS)]
         start = time.perf_counter()
-        for user in users:
-            user.start()
-        for user in users:
-            user.join()
+        with tqdm(total=self.requests, desc='requests', unit='image') as self._bar:
+            for user in users:
+                user.start()
+            for user in users:
+                user.join()
         self.seconds = time.perf_counter() - start
 
     def _user(self) -> None:
@@ -181,6 +210,7 @@ class _Load:
                 else:
                     self.waits.append(wait)
                 self._done += 1
+                self._bar.update()
                 if self._done % (self.requests // _SAMPLES) == 0:
                     self.memory.append((self._done, _memory_of(self.pid)))
 
@@ -223,21 +253,36 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, write the result, and print its rows."""
+    """Measure what the command line names, print a table and write a file."""
     parser = cli.make_parser(
-        __doc__.splitlines()[0] + '\nLet nothing else run on the machine in the meantime.',
+        f'{__doc__.splitlines()[0]}\n\n'
+        f'{USERS} users send 1000 images, each one after the other. Let nothing else run on the\n'
+        'machine in the meantime.',
         'python -m isic_mmdet.benchmark.serve --model model.onnx --out serve.json',
     )
-    parser.add_argument('--model', type=Path, required=True, help='an exported model')
-    parser.add_argument('--out', type=Path, required=True, metavar='FILE.json')
-    parser.add_argument('--images', type=Path, metavar='DIR', help='of JPEGs (default: synthetic)')
+    parser.add_argument('--model', type=Path, required=True, help='file of tools/export_onnx.py')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to be written')
+    parser.add_argument(
+        '--images', type=Path, metavar='DIR', help='JPEGs that are sent (default: synthetic ones)'
+    )
     parser.add_argument('--quick', action='store_true', help='40 requests, to see that it runs')
     args = parser.parse_args()
     images = _images(args.images) if args.images else []
-    result = run(args.out.parent, args.quick, args.model, images)
-    write_json(args.out, result, indent=1)
-    for row in result['rows']:
-        print(json.dumps(row))
+
+    from isic_mmdet.benchmark.table import performance_table
+    from isic_mmdet.files import write_json
+    from isic_mmdet.hooks.provenance import hardware_here, versions
+
+    content = {
+        'benchmark': 'serve',
+        'command': shlex.join(['python', '-m', 'isic_mmdet.benchmark.serve', *sys.argv[1:]]),
+        'hardware': hardware_here(),
+        'date': time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime()),
+        'versions': {**versions(), 'onnxruntime': version('onnxruntime')},
+        **measure(args.model, args.quick, images),
+    }
+    write_json(args.out, content, indent=1)
+    print(performance_table([content]))
 
 
 def _images(folder: Path) -> list[bytes]:
