@@ -1,7 +1,7 @@
 """The CPU recipe with stock mmdet's pyramid and budgets, to compare what they reach.
 
 Command:   python tools/train.py benchmarks/configs/stock_budgets_r18.py --cfg-options
-           train_cfg.max_epochs=4 model.backbone.init_cfg.checkpoint=WEIGHTS
+           train_cfg.max_epochs=2 model.backbone.init_cfg.checkpoint=WEIGHTS
 Data:      as isic2018_maskrcnn_r18_cpu.py
 Number:    see docs/performance.md, "Equal accuracy"
 Hardware:  CPU

@@ -9,6 +9,8 @@ from isic_mmdet.report.markers import replace_between
 
 BEGIN = '<!-- performance:begin -->'
 END = '<!-- performance:end -->'
+PROFILE_BEGIN = '<!-- profile:begin -->'
+PROFILE_END = '<!-- profile:end -->'
 _COLUMNS = ('what', 'ours', 'beside', 'its', 'ratio', 'goal', 'reached')
 
 
@@ -16,7 +18,7 @@ def update_performance(page: Path, results: Sequence[Path]) -> None:
     """Write the table of some result files into a page.
 
     Args:
-        page: Markdown with the two markers.
+        page: Markdown with the markers for the table and for the profile of a training step.
         results: JSON files of `tools/benchmark.py`.
 
     Raises:
@@ -24,11 +26,40 @@ def update_performance(page: Path, results: Sequence[Path]) -> None:
     """
     contents = [json.loads(path.read_text(encoding='utf-8')) for path in results]
     replace_between(page, BEGIN, END, performance_table(contents))
+    for content in contents:
+        if 'profile' in content.get('details', {}):
+            replace_between(page, PROFILE_BEGIN, PROFILE_END, profile_table(content))
 
 
 def performance_table(contents: Sequence[Mapping[str, Any]]) -> str:
     """Return one table a benchmark, under the command, the machine and the date."""
     return '\n\n'.join(_one_table(content) for content in contents)
+
+
+def profile_table(content: Mapping[str, Any]) -> str:
+    """Return a table of the operators that take most of a training step.
+
+    Args:
+        content: of `train.json`.
+    """
+    details = content['details']
+    sides = list(details['profile'].items())
+    used = details['arithmetic']
+    lines = [
+        '| ' + ' | '.join(f'{name}: operator | share' for name, _ in sides) + ' |',
+        '| ' + ' | '.join(['---'] * 2 * len(sides)) + ' |',
+    ]
+    for entries in zip(*(shares.items() for _, shares in sides), strict=True):
+        cells = [cell for name, share in entries for cell in (f'`{name}`', f'{share:.1%}')]
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    lines += [
+        '',
+        f'Ours takes {used["operations"] / 1e9:.0f} thousand million operations a step, '
+        f'{used["operations_per_s"] / 1e9:.0f} a second: {used["share"]:.0%} of the '
+        f'{used["bfloat16_operations_per_s"] / 1e9:.0f} that a product of two large matrices '
+        'reaches in bfloat16 on the same device.',
+    ]
+    return '\n'.join(lines)
 
 
 def _one_table(content: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from isic_mmdet.benchmark import networks
+from isic_mmdet.benchmark.arithmetic import arithmetic
 from isic_mmdet.benchmark.pictures import Picture, pictures
 from isic_mmdet.benchmark.rows import row
 from isic_mmdet.benchmark.timing import interleaved, medians
@@ -60,12 +61,15 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     rows += [
         row(f'{what}, without --amp', middle['ours, float32'], name, middle[name]) for name in goals
     ]
+    if device.type == 'cuda':
+        rows.append(_memory_at_1024(device))
     return {
         'rows': rows,
         'details': {
             'device': str(device),
             'seconds': seconds,
             'peak_memory_bytes': memory,
+            'arithmetic': arithmetic(steps['ours, bfloat16'], middle['ours, bfloat16'], device),
             'profile': {
                 'ours, bfloat16': _shares(steps['ours, bfloat16'], device),
                 'stock mmdet': _shares(steps['stock mmdet'], device),
@@ -193,6 +197,30 @@ def _peak_memory(step: Step, device: torch.device) -> int | None:
     torch.cuda.reset_peak_memory_stats()
     step()
     return torch.cuda.max_memory_allocated()
+
+
+def _memory_at_1024(device: torch.device) -> dict[str, Any]:
+    """Return the row of the most memory that a step on two images of 1024 px takes."""
+    batch = pictures(2, 1024)
+    megabytes = {}
+    for name, model in (
+        ('ours', networks.ours('bfloat16')),
+        ('stock mmdet', networks.stock_mmdet()),
+    ):
+        step = _mmdet_step(model, batch, device)
+        step()
+        megabytes[name] = (_peak_memory(step, device) or 0) / 2**20
+        del step
+        torch.cuda.empty_cache()
+    return {
+        'what': 'memory of a training step, R50-FPN, batch 2, 1024 px',
+        'ours_mb': megabytes['ours'],
+        'peer': 'stock mmdet',
+        'peer_mb': megabytes['stock mmdet'],
+        'ratio': megabytes['stock mmdet'] / megabytes['ours'],
+        'goal': 'at most 4096 MB',
+        'reached': megabytes['ours'] <= 4096,
+    }
 
 
 def _shares(step: Step, device: torch.device) -> dict[str, float]:

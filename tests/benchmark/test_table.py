@@ -3,7 +3,7 @@ import json
 import pytest
 
 from isic_mmdet.benchmark.rows import row
-from isic_mmdet.benchmark.table import BEGIN, END, update_performance
+from isic_mmdet.benchmark.table import BEGIN, END, profile_table, update_performance
 from isic_mmdet.errors import InputError
 
 
@@ -52,3 +52,18 @@ def test_a_page_without_the_markers_is_refused(tmp_path, result):
     with pytest.raises(InputError, match=r'performance\.md: needs one line'):
         update_performance(page, [result])
     assert page.read_text() == 'nothing\n'
+
+
+def test_a_profile_stands_beside_that_of_the_peer():
+    details = {
+        'profile': {'ours': {'conv': 0.5, 'mm': 0.25}, 'stock': {'roi_align': 0.9, 'nms': 0.1}},
+        'arithmetic': {
+            'operations': 4e11,
+            'operations_per_s': 1e11,
+            'bfloat16_operations_per_s': 2e11,
+            'share': 0.5,
+        },
+    }
+    text = profile_table({'details': details})
+    assert '| `conv` | 50.0% | `roi_align` | 90.0% |' in text
+    assert '100 a second: 50% of the 200' in text
