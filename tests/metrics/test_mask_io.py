@@ -25,6 +25,13 @@ def test_read_mask_takes_greys_above_128(tmp_path):
     assert read_mask(path).tolist() == [[False, False, True], [True, False, True]]
 
 
+def test_official_masks_are_not_left_to_opencv(tmp_path, monkeypatch):
+    """OpenCV says the same, but takes several times as long."""
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / 'mask.png')
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    assert read_mask(tmp_path / 'mask.png').tolist() == [[False, True]]
+
+
 def test_read_mask_takes_one_bit_files(tmp_path):
     Image.fromarray(np.array([[0, 255]], np.uint8)).convert('1').save(tmp_path / 'mask.png')
     assert read_mask(str(tmp_path / 'mask.png')).tolist() == [[False, True]]

@@ -209,6 +209,15 @@ def test_a_file_of_any_content(folders, data, accepted, whose):
             score_masks(archives[1], archives[0], show_progress=False)
 
 
+def test_official_masks_are_not_left_to_pillow(tmp_path, monkeypatch):
+    """Pillow says the same, but takes several times as long."""
+    (tmp_path / NAME).write_bytes(png())
+    monkeypatch.setattr(Image, 'open', None)
+    assert np.array_equal(
+        read_mask(SourceFile(tmp_path / NAME, None, 1, 0)), black_and_white() == 255
+    )
+
+
 def damaged(data, rng):
     """Change, cut, add or take a few bytes anywhere, or none."""
     kind, data = rng.integers(4), bytearray(data)
