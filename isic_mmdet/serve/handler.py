@@ -65,6 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     server: 'LesionServer'
     protocol_version = 'HTTP/1.1'
     timeout = _SILENCE_SECONDS
+    disable_nagle_algorithm = True  # or a place in the line waits for the one before to arrive
 
     def do_GET(self) -> None:
         """Answer with the page or one of its files."""

@@ -1,6 +1,7 @@
 """The server: a listening socket, a thread for each connection, and the one line they share."""
 
 import socket
+import sys
 import threading
 from ipaddress import ip_address
 from socketserver import ThreadingTCPServer
@@ -73,6 +74,11 @@ class LesionServer(ThreadingTCPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._connections.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong with a connection, but not that its other end is gone."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     def server_close(self) -> None:
         """Stop listening and working; what waits is given up."""

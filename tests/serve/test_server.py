@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import socket
+import struct
 import sys
 import threading
 import time
@@ -165,6 +166,36 @@ def test_an_upload_that_stops_early_takes_no_place(server, photos):
                 b'POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc'
             )
     until(lambda: outlined_or_none(server, photos[0].read_bytes()))
+
+
+def test_who_hangs_up_in_the_middle_of_a_word_is_not_talked_about(server, capsys):
+    for sent in (
+        b'',
+        b'GET',
+        b'POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na',
+    ):
+        client = socket.create_connection(server.server_address[:2], 30)
+        client.sendall(sent)
+        time.sleep(0.05)
+        # With no time to linger the connection is reset, not closed.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        client.close()
+    assert ask(server, 'GET', '/about')[0] == 200
+    assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_noise_ends_no_server(server, seed, photos, capsys):
+    random = np.random.default_rng(seed)
+    for _ in range(30):
+        with socket.create_connection(server.server_address[:2], 30) as client:
+            head = random.choice([b'', b'POST /segment HTTP/1.1\r\n', b'GET / HTTP/9.9\r\n'])
+            client.sendall(bytes(head) + random.bytes(300) + b'\r\n\r\n')
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(1000):
+                pass
+    assert outlined(server, photos[0].read_bytes())['label'] == 'benign'
+    assert 'Traceback' not in capsys.readouterr().err
 
 
 def outlined_or_none(server, photo):
