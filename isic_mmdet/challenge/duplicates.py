@@ -7,6 +7,7 @@ pair in the highest bit. Two images are near-duplicates when their hashes differ
 of the 256 bits.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -15,15 +16,43 @@ import numpy.typing as npt
 
 DEFAULT_DISTANCE = 24
 HASH_BITS = 256
+#: Pixels along each side from which on the hashes of the reduced and of the whole image agree well
+#: enough: the near-duplicates among 2,270 images of 512 px are the same at this size. At half of
+#: it, one of the 12 pairs is missed.
+HASHED_SIDE = 128
 
 _BLOCK = 256  # rows compared at a time: bounds the memory at a few MB for 4,000 images
 
 
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the hash of an (H, W, 3) uint8 RGB image as 64 hexadecimal digits."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (17, 16), interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    small = np.rint(_cell_means(grey, 16, 17))
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+
+
+def _cell_means(grey: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Average an (H, W) image over the equal cells of a grid; borders cut through pixels.
+
+    OpenCV's own average over area takes as long for this as the rest of a preparation.
+    """
+    height, width = grey.shape
+    # Sums over the rows above each border, then over the columns left of each; per band of rows,
+    # because 32 bits hold the sum of 16 million white pixels only.
+    bands = np.zeros((rows, width))
+    for band, (top, bottom) in enumerate(itertools.pairwise(np.arange(rows + 1) * height / rows)):
+        first, last = int(top), int(bottom)
+        if last > first:
+            bands[band] = cv2.reduce(grey[first:last], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        bands[band] -= (top - first) * grey[first]
+        if last < height:
+            bands[band] += (bottom - last) * grey[last]
+    summed = np.zeros((rows, width + 1))
+    np.cumsum(bands, axis=1, out=summed[:, 1:])
+    left = np.arange(columns + 1) * width / columns
+    whole = left.astype(np.intp)
+    cut = summed[:, whole] + (left - whole) * bands[:, np.minimum(whole, width - 1)]
+    return np.diff(cut, axis=1) * (rows * columns / (height * width))
 
 
 def near_duplicates(hashes: Sequence[str], distance: int) -> list[tuple[int, int, int]]:

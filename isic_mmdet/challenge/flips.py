@@ -15,8 +15,8 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.images import (
     UnreadableError,
+    decode_greys,
     decode_image,
-    decode_mask,
     encode_jpeg,
     encode_png,
 )
@@ -83,7 +83,7 @@ def flip_pair(record: Record, direction: str, out: Path) -> Record | Fault:
     mask_file = SourceFile(out / mask_path(record.isic_id), None, record.mask_bytes, 0)
     try:
         image = decode_image(image_file).pixels
-        mask = decode_mask(mask_file).values
+        mask = decode_greys(mask_file)
     except UnreadableError as error:
         detail = f'{error}; delete {image_file} and {mask_file} and run again'
         return Fault(copy_id, 'damaged original', detail)

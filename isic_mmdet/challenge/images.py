@@ -11,14 +11,16 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from isic_mmdet.challenge.bit_mask import BitMask
 from isic_mmdet.challenge.sources import SourceFile
-from isic_mmdet.metrics.binary_png import decode_binary_png
+from isic_mmdet.metrics.binary_png import decode_bits
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
@@ -83,14 +85,14 @@ class DecodedMask:
     """A lesion mask.
 
     Attributes:
-        lesion: (H, W) bool.
+        lesion: H x W pixels.
         data: what to store: the file as it was, but without its palette if it has one, and with
             another foreground than the challenge's, 255 for lesion and 0 elsewhere.
         greys: number of pixels that are neither 0 nor 255.
         brightest: highest grey.
     """
 
-    lesion: npt.NDArray[np.bool_]
+    lesion: BitMask
     data: bytes
     greys: int
     brightest: int
@@ -128,7 +130,10 @@ def decode_image(
     orientation = _orientation(image)
     is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
     if orientation != 1:
-        image = ImageOps.exif_transpose(image)
+        try:
+            image = ImageOps.exif_transpose(image)
+        except DECODE_ERRORS as error:
+            raise UnreadableError(f'its EXIF data are damaged: {error}') from error
         shape = image.height, image.width
     if image.mode != 'RGB':
         image = image.convert('RGB')
@@ -138,6 +143,8 @@ def decode_image(
 def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
     """Return 8, 4, 2 or 1: the largest step at which a JPEG is decoded to no less than `size`.
 
+    Sizes are rounded, so half a pixel less is as much.
+
     Args:
         shape: height and width of the image.
         size: height and width of what is to be made of it.
@@ -146,13 +153,14 @@ def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
         step
         for step in (8, 4, 2, 1)
         if step == 1
-        or all(-(-full // step) >= wanted for full, wanted in zip(shape, size, strict=True))
+        or all(full / step >= wanted - 0.5 for full, wanted in zip(shape, size, strict=True))
     )
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> Any:
+    """Return EXIF's number for how the stored pixels are to be turned, or what stands there."""
     try:
-        return int(image.getexif().get(ORIENTATION_TAG, 1))
+        return image.getexif().get(ORIENTATION_TAG, 1)
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
 
@@ -167,12 +175,12 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     Raises:
         UnreadableError: as for images.
     """
-    with _unreadable():
-        data = file.read()
-        lesion = decode_binary_png(data)
-    if lesion is not None:
-        return DecodedMask(lesion, data, greys=0, brightest=255 * bool(lesion.any()))
-    data, image = load_whole(file, _MASK_MODES)
+    data = _read(file)
+    found = decode_bits(data)
+    if found is not None:
+        binary = BitMask(*found)
+        return DecodedMask(binary, data, greys=0, brightest=255 * int(binary.bits.any()))
+    image = _decode_whole(data, _MASK_MODES)
     values = np.asarray(image.convert('L'))
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
@@ -182,7 +190,16 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     elif image.mode == 'P':
         # OpenCV, which reads the copy to score against, would see three channels.
         data = encode_png(values)
-    return DecodedMask(lesion, data, greys, int(values.max()))
+    return DecodedMask(BitMask.of(lesion), data, greys, int(values.max()))
+
+
+def decode_greys(file: SourceFile) -> npt.NDArray[np.uint8]:
+    """Decode a mask of the same kinds to its greys, (H, W) uint8.
+
+    Raises:
+        UnreadableError: as for images.
+    """
+    return np.asarray(load_whole(file, _MASK_MODES)[1].convert('L'))
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -219,9 +236,22 @@ def load_whole(
     Raises:
         UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.
     """
+    data = _read(file)
+    return data, _decode_whole(data, modes, prepare)
+
+
+def _read(file: SourceFile) -> bytes:
     try:
-        data = file.read()
-        stream = io.BytesIO(data)
+        return file.read()
+    except DECODE_ERRORS as error:
+        raise _unreadable(error) from error
+
+
+def _decode_whole(
+    data: bytes, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
+) -> Image.Image:
+    stream = io.BytesIO(data)
+    try:
         with warnings.catch_warnings():
             # Pillow warns of large images; the limit below is ours and is an error.
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
@@ -246,5 +276,9 @@ def load_whole(
             prepare(image)
         image.load()
     except DECODE_ERRORS as error:
-        raise UnreadableError(str(error) or type(error).__name__) from error
-    return data, image
+        raise _unreadable(error) from error
+    return image
+
+
+def _unreadable(error: Exception) -> UnreadableError:
+    return UnreadableError(str(error) or type(error).__name__)

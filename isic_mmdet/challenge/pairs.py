@@ -2,14 +2,16 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.challenge.duplicates import difference_hash
+from isic_mmdet.challenge.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.images import (
     UnreadableError,
@@ -22,7 +24,7 @@ from isic_mmdet.challenge.resize import ResizeRule, resize_image, resize_mask
 from isic_mmdet.files import write_atomically
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Record:
         share: lesion share of the official mask, 0 to 1.
         touches_border: whether the lesion reaches the edge of the official mask.
         greys: pixels of the official mask that are neither 0 nor 255.
-        hash: difference hash of the official image.
+        hash: difference hash of the official image, as it was decoded.
         image_bytes, mask_bytes: sizes of the two prepared files.
         copy_of: of a flipped copy, the id of its original; else empty.
     """
@@ -120,7 +122,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         OSError: `out` cannot be written to.
     """
     try:
-        image = decode_image(pair.image)
+        image = decode_image(pair.image, partial(_least_size, rule))
     except UnreadableError as error:
         return Fault(pair.isic_id, 'unreadable image', f'{pair.image}: {error}')
     try:
@@ -129,24 +131,24 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}')
 
     height, width = mask.lesion.shape
-    if image.pixels.shape[:2] != mask.lesion.shape:
-        image_height, image_width = image.pixels.shape[:2]
+    if image.shape != mask.lesion.shape:
+        image_height, image_width = image.shape
         sizes = f'image {image_width} x {image_height}, mask {width} x {height} (width x height)'
         return Fault(pair.isic_id, 'size mismatch', f'{sizes}: {pair.mask}')
-    if not mask.lesion.any():
-        brightest = mask.values.max()
-        detail = f'{pair.mask}: no pixel of {foreground} or more, the brightest is {brightest}'
+    lesion_pixels = mask.lesion.area()
+    if not lesion_pixels:
+        detail = f'{pair.mask}: no pixel of {foreground} or more, the brightest is {mask.brightest}'
         return Fault(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
     lesion = resize_mask(mask.lesion, size)
     if not lesion.any():
-        detail = f'{pair.mask}: none of its {mask.lesion.sum()} lesion pixels survives {rule}'
+        detail = f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}'
         return Fault(pair.isic_id, 'lesion lost', detail)
 
     if image.is_plain and size == (height, width):
         jpeg = image.data
     else:
-        jpeg = encode_jpeg(resize_image(image.pixels, size))
+        jpeg = encode_jpeg(resize_image(image.pixels, size, image.extent))
     write_atomically(out / image_path(pair.isic_id), jpeg)
     write_atomically(out / mask_path(pair.isic_id), mask.data)
     return Record(
@@ -157,10 +159,10 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         original_height=height,
         original_width=width,
         bbox=bounding_box(lesion),
-        area=int(lesion.sum()),
+        area=int(np.count_nonzero(lesion)),
         counts=encode_lesion(lesion),
-        share=round(float(mask.lesion.mean()), 6),
-        touches_border=_touches_border(mask.lesion),
+        share=round(lesion_pixels / mask.lesion.size, 6),
+        touches_border=mask.lesion.touches_border(),
         greys=mask.greys,
         hash=difference_hash(image.pixels),
         image_bytes=len(jpeg),
@@ -168,20 +170,23 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     )
 
 
+def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:
+    """Return the height and width that are enough for the prepared image and for the hash."""
+    least_height, least_width = rule.size(height, width)
+    return max(least_height, HASHED_SIDE), max(least_width, HASHED_SIDE)
+
+
 def encode_lesion(lesion: npt.NDArray[np.bool_]) -> str:
     """Return an (H, W) bool mask as COCO's compressed run lengths."""
-    encoded = coco_mask.encode(np.asfortranarray(lesion, dtype=np.uint8))
+    # Column by column, beginning with a run that is no lesion and may have no pixel.
+    pixels = cv2.transpose(lesion.view(np.uint8)).ravel()
+    ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    runs = np.diff(ends, prepend=0, append=pixels.size).tolist()
+    counts = [0, *runs] if pixels[0] else runs
+    encoded = coco_mask.frPyObjects({'size': list(lesion.shape), 'counts': counts}, *lesion.shape)
     return encoded['counts'].decode('ascii')
 
 
 def bounding_box(mask: npt.NDArray[np.bool_]) -> list[int]:
     """Return x, y, width, height in pixels of the tightest box around a non-empty mask."""
-    columns = np.flatnonzero(mask.any(axis=0))
-    rows = np.flatnonzero(mask.any(axis=1))
-    x, y = int(columns[0]), int(rows[0])
-    return [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1]
-
-
-def _touches_border(mask: npt.NDArray[np.bool_]) -> bool:
-    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
-    return any(bool(edge.any()) for edge in edges)
+    return list(cv2.boundingRect(mask.view(np.uint8)))

@@ -15,6 +15,7 @@ import cv2
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
+from isic_mmdet.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _run_in_pool(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault,
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)  # one thread a process; more would fight over the same cores
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

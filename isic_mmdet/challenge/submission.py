@@ -94,7 +94,7 @@ def _region(path: Path, image_id: str) -> npt.NDArray[np.bool_]:
         raise UnreadableError('not an id of the challenge (ISIC_ and 7 digits); rename the image')
     if not path.is_file():
         raise UnreadableError(f'{path} is missing; predict it again with --resume')
-    lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion
+    lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion.unpacked()
     if not lesion.any():
         raise UnreadableError(
             'no lesion was detected, and an empty mask is none; predict the set again, into '

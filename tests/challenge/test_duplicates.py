@@ -6,7 +6,13 @@ import pytest
 from official_files import picture
 from PIL import Image
 
-from isic_mmdet.challenge.duplicates import difference_hash, near_duplicates
+from isic_mmdet.challenge.duplicates import (
+    DEFAULT_DISTANCE,
+    HASHED_SIDE,
+    _cell_means,
+    difference_hash,
+    near_duplicates,
+)
 
 
 def differing(first: str, second: str) -> int:
@@ -22,6 +28,19 @@ def test_the_hash_is_what_the_docstring_says() -> None:
         for column in range(16)
     )
     assert difference_hash(image) == f'{int(bits, 2):064x}'
+
+
+@pytest.mark.parametrize('size', [(16, 17), (37, 55), (200, 301), (767, 1022), (9, 8)])
+def test_averages_are_exact_where_borders_cut_pixels(size) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    fine = np.repeat(np.repeat(grey.astype(float), 16, axis=0), 17, axis=1)
+    expected = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3))
+    assert _cell_means(grey, 16, 17) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_largest_images_do_not_overflow() -> None:
+    white = np.full((6000, 26000), 255, np.uint8)
+    assert _cell_means(white, 16, 17) == pytest.approx(np.full((16, 17), 255.0))
 
 
 def test_shrinking_brightening_and_recompressing_leave_the_hash_almost_alone() -> None:
@@ -72,3 +91,19 @@ def test_known_twins_of_isic_2018(shared: Path) -> None:
             for number in twins
         ]
         assert differing(*hashes) <= 24
+
+
+@pytest.mark.shared_data
+def test_reduced_decoding_finds_the_same_twins(shared: Path) -> None:
+    # Of all 2,270, decoded whole and to half and a quarter of their 512 px.
+    paths = sorted((shared / 'isic2018/ISIC2018_Task1-2_Training_Input').glob('*.jpg'))
+    found = []
+    for step in (1, 2, 512 // HASHED_SIDE):
+        hashes = []
+        for path in paths:
+            image = Image.open(path)
+            image.draft(None, (image.width // step, image.height // step))
+            hashes.append(difference_hash(np.asarray(image)))
+        found.append({(i, j) for i, j, _ in near_duplicates(hashes, DEFAULT_DISTANCE)})
+    assert len(found[0]) == 12
+    assert found[0] == found[1] == found[2]

@@ -9,7 +9,14 @@ from official_files import jpeg, lesion, picture, png
 from PIL import Image
 
 from isic_mmdet.challenge import images
-from isic_mmdet.challenge.images import UnreadableError, decode_image, decode_mask, encode_jpeg
+from isic_mmdet.challenge.images import (
+    UnreadableError,
+    decode_greys,
+    decode_image,
+    decode_mask,
+    decoding_step,
+    encode_jpeg,
+)
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.metrics.mask_io import read_mask
 
@@ -34,15 +41,52 @@ def test_a_plain_jpeg(source) -> None:
     assert image.is_plain
     assert image.data == data
     assert image.pixels.shape == (120, 160, 3)
+    assert image.shape == image.extent == (120, 160)
     assert np.abs(image.pixels.astype(int) - smooth()).mean() < 2
 
 
+@pytest.mark.parametrize(
+    ('shape', 'size', 'step'),
+    [
+        ((100, 200), (100, 200), 1),
+        ((100, 200), (51, 101), 1),
+        ((100, 200), (50, 100), 2),
+        ((101, 200), (51, 100), 2),  # 50.5 is rounded up
+        ((1000, 1501), (250, 375), 4),
+        ((1000, 1501), (250, 376), 2),  # 375.25 is not
+        ((100, 200), (50, 101), 1),
+        ((2000, 3000), (250, 375), 8),
+        ((2000, 3000), (251, 375), 4),
+        ((2000, 3000), (2, 3), 8),
+        ((1, 1), (1, 1), 2),
+    ],
+)
+def test_never_decoded_to_less_than_wanted(shape, size, step: int) -> None:
+    assert decoding_step(shape, size) == step
+
+
+@pytest.mark.parametrize('step', [1, 2, 4, 8])
+@pytest.mark.parametrize('sides', [(120, 160), (121, 167), (127, 161)])
+def test_a_reduced_jpeg_is_the_average_of_blocks(source, step: int, sides) -> None:
+    height, width = sides
+    image = decode_image(source(jpeg(smooth(*sides))), lambda h, w: (h // step, w // step))
+    assert image.step == step
+    assert image.shape == sides
+    assert image.extent == (height / step, width / step)
+    assert image.pixels.shape == (-(-height // step), -(-width // step), 3)
+    whole = smooth(*sides)[: height // step * step, : width // step * step].astype(float)
+    means = whole.reshape(height // step, step, width // step, step, 3).mean(axis=(1, 3))
+    got = image.pixels[: height // step, : width // step]
+    assert np.abs(got - means).mean() < 1.5
+
+
+@pytest.mark.parametrize('step', [1, 8])
 @pytest.mark.parametrize('progressive', [False, True])
-def test_a_truncated_jpeg_never_passes(source, progressive: bool) -> None:
+def test_a_truncated_jpeg_never_passes(source, progressive: bool, step: int) -> None:
     data = jpeg(picture(0), progressive=progressive)
     for kept in [*range(0, len(data), 97), len(data) - 2, len(data) - 1]:
         with pytest.raises(UnreadableError):
-            decode_image(source(data[:kept]))
+            decode_image(source(data[:kept]), lambda h, w: (h // step, w // step))
 
 
 def test_a_hole_of_zeros_in_a_jpeg(source) -> None:
@@ -91,11 +135,15 @@ def test_random_damage_raises_nothing_else(source) -> None:
                 continue
 
 
+@pytest.mark.parametrize('size_of', [None, lambda height, width: (height // 8, width // 8)])
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_exif_orientation_is_applied(source, orientation: int) -> None:
+def test_exif_orientation_is_applied(source, orientation: int, size_of) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = decode_image(source(jpeg(smooth(), exif=exif)))
+    image = decode_image(source(jpeg(smooth(), exif=exif)), size_of)
+    assert image.step == (8 if size_of and orientation == 1 else 1)
+    if image.step == 8:
+        return
     turned = {
         1: smooth(),
         2: smooth()[:, ::-1],
@@ -108,6 +156,7 @@ def test_exif_orientation_is_applied(source, orientation: int) -> None:
     }[orientation]
     assert image.is_plain == (orientation == 1)
     assert image.pixels.shape == turned.shape
+    assert image.shape == turned.shape[:2]
     assert np.abs(image.pixels.astype(int) - turned).mean() < 2
 
 
@@ -119,7 +168,12 @@ def test_grey_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
     stream = io.BytesIO()
     Image.fromarray(smooth()).convert('CMYK').save(stream, 'JPEG')
     assert not decode_image(source(stream.getvalue())).is_plain
-    assert not decode_image(source(png(smooth()), 'a.png')).is_plain
+    small = decode_image(source(jpeg(grey)), lambda height, width: (height // 4, width // 4))
+    assert small.pixels.shape == (30, 40, 3)
+    png_image = decode_image(source(png(smooth()), 'a.png'), lambda h, w: (h // 4, w // 4))
+    assert not png_image.is_plain
+    assert np.array_equal(png_image.pixels, smooth())
+    assert png_image.step == 1
 
 
 def test_sixteen_bits_are_refused(source) -> None:
@@ -133,9 +187,19 @@ def test_sixteen_bits_are_refused(source) -> None:
 def test_mask_threshold_and_greys(source) -> None:
     values = np.array([[0, 1, 127, 128], [129, 200, 254, 255]], np.uint8)
     mask = decode_mask(source(png(values), 'mask.png'))
-    assert mask.lesion.tolist() == [[False] * 4, [True] * 4]
-    assert mask.greys == 6
-    assert np.array_equal(mask.values, values)
+    assert mask.lesion.unpacked().tolist() == [[False] * 4, [True] * 4]
+    assert (mask.greys, mask.brightest) == (6, 255)
+    assert np.array_equal(decode_greys(source(png(values), 'mask.png')), values)
+
+
+@pytest.mark.parametrize('foreground', [1, 129, 255])
+def test_masks_without_greys_are_kept_as_they_are(source, foreground: int) -> None:
+    data = png(lesion(61, 83, hole=True))
+    mask = decode_mask(source(data, 'mask.png'), foreground)
+    assert np.array_equal(mask.lesion.unpacked(), lesion(61, 83, hole=True) > 0)
+    assert (mask.greys, mask.brightest, mask.data) == (0, 255, data)
+    empty = decode_mask(source(png(lesion() * 0), 'mask.png'), foreground)
+    assert (empty.lesion.area(), empty.greys, empty.brightest) == (0, 0, 0)
 
 
 @pytest.mark.parametrize('foreground', [1, 128, 129, 130, 255])
@@ -143,11 +207,11 @@ def test_foreground_and_the_copy_to_score_against(source, tmp_path, foreground: 
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     data = png(values)
     mask = decode_mask(source(data, 'mask.png'), foreground)
-    assert np.array_equal(mask.lesion, values.astype(int) >= foreground)
+    assert np.array_equal(mask.lesion.unpacked(), values.astype(int) >= foreground)
     assert mask.greys == 254
     copy = tmp_path / 'copy.png'
     copy.write_bytes(mask.data)
-    assert np.array_equal(read_mask(copy), mask.lesion)  # as it is scored: > 128
+    assert np.array_equal(read_mask(copy), mask.lesion.unpacked())  # as it is scored: > 128
     if foreground == 129:
         assert mask.data == data
     else:
@@ -161,7 +225,7 @@ def test_masks_of_one_bit_and_of_a_palette(source, tmp_path) -> None:
         stream = io.BytesIO()
         Image.fromarray(lesion()).convert(mode).save(stream, 'PNG')
         mask = decode_mask(source(stream.getvalue(), 'mask.png'))
-        assert np.array_equal(mask.lesion, expected)
+        assert np.array_equal(mask.lesion.unpacked(), expected)
         assert mask.greys == 0
         copy = tmp_path / 'copy.png'
         copy.write_bytes(mask.data)
@@ -188,12 +252,12 @@ def test_a_header_that_claims_too_many_pixels_is_refused_before_decoding(source)
 
 
 def test_the_pixel_limit(source, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = png(lesion(60, 80))
-    monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80)
-    decode_mask(source(data, 'mask.png'))
-    monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80 - 1)
-    with pytest.raises(UnreadableError, match='80 x 60 pixels are more than 4799'):
-        decode_mask(source(data, 'mask.png'))
+    for data, decode in ((png(lesion(60, 80) // 2), decode_mask), (jpeg(picture(0)), decode_image)):
+        monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80)
+        decode(source(data))
+        monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80 - 1)
+        with pytest.raises(UnreadableError, match='80 x 60 pixels are more than 4799'):
+            decode(source(data))
 
 
 def test_encoded_jpeg_keeps_colours_at_full_resolution() -> None:

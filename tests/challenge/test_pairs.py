@@ -79,6 +79,99 @@ def test_resized_by_rule(official: Official) -> None:
     assert mask == official.mask_path(1).read_bytes()
 
 
+def centre(weights: np.ndarray) -> np.ndarray:
+    """Return the centre of mass as a share of height and width."""
+    total = weights.sum()
+    return np.array(
+        [
+            (weights.sum(axis=1 - axis) * (np.arange(side) + 0.5)).sum() / total / side
+            for axis, side in enumerate(weights.shape)
+        ]
+    )
+
+
+@pytest.mark.parametrize('subsampling', [0, 2])
+@pytest.mark.parametrize('rule', ['seed', 'max-side=700', 'max-side=512', 'max-side=188'])
+@pytest.mark.parametrize('sides', [(1001, 1503), (1000, 1504), (1503, 1001), (1007, 1497)])
+def test_the_image_lies_over_its_mask(
+    official: Official, sides: tuple[int, int], rule: str, subsampling: int
+) -> None:
+    # Bright squares at the centre, near the corners and near the edges, where a reduced picture
+    # that was stretched over the prepared one would be off most.
+    height, width = sides
+    image = np.full((*sides, 3), 40, np.uint8)
+    mask = np.zeros(sides, np.uint8)
+    half = 61
+    squares = []
+    for y in (half + 12, height // 2, height - half - 13):
+        for x in (half + 7, width // 2, width - half - 9):
+            square = np.s_[y - half : y + half, x - half : x + half]
+            image[square], mask[square] = 215, 255
+            squares.append((y, x))
+    official.add(1, image=jpeg(image, subsampling=subsampling), mask=png(mask))
+    record = convert(official, rule)
+    prepared = np.asarray(Image.open(official.root / 'out/images/ISIC_0000001.jpg').convert('L'))
+    bright = np.clip((prepared - 40.0) / 175, 0, 1)
+    down, right = prepared.shape[0] / height, prepared.shape[1] / width
+    for y, x in squares:
+        # A part around the square, with nothing of another in it, in prepared pixels.
+        top, bottom = (round(max(0, min(height, side)) * down) for side in (y - 90, y + 90))
+        left, end = (round(max(0, min(width, side)) * right) for side in (x - 90, x + 90))
+        part = np.s_[top:bottom, left:end]
+        shape = np.array([bottom - top, end - left])
+        found = centre(bright[part]) * shape + [top, left]
+        masked = centre(decoded(record)[part].astype(float)) * shape + [top, left]
+        true = np.array([y * down, x * right])
+        assert np.abs(found - true).max() < 0.1
+        assert np.abs(found - masked).max() < 0.5
+
+
+def shift(moved: np.ndarray, still: np.ndarray) -> float:
+    """Return by how many pixels one grey image is off from another, by least squares."""
+    down, right = np.gradient(still)
+    slopes = np.stack([down.ravel(), right.ravel(), np.ones(still.size)], axis=1)
+    solution = np.linalg.lstsq(slopes, (moved - still).ravel(), rcond=None)[0]
+    return np.abs(solution[:2]).max()
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize('rule', ['seed', 'max-side=512', 'max-side=1024'])
+def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: str) -> None:
+    # Against the area average of the whole image: all of it, and the lower right quarter alone,
+    # where the prepared image would be off most. Scanned slides have lines along their borders of
+    # a pixel or two, which are left out.
+    pairs, _ = find_pairs(scan(2017, [shared / 'isic2017_fullsize']))
+    shifts: dict[str, list[float]] = {'all': [], 'corner': []}
+    errors = []
+    for pair in list(pairs.values())[::3]:
+        convert_pair(pair, parse_rule(rule), 129, tmp_path)
+        prepared = cv2.imread(str(tmp_path / f'images/{pair.isic_id}.jpg'))
+        average = cv2.resize(
+            cv2.imread(str(pair.image.path)),
+            prepared.shape[1::-1],
+            interpolation=cv2.INTER_AREA,
+        )
+        errors.append(np.mean((prepared.astype(float) - average) ** 2))
+        greys = [
+            cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(float)[4:-4, 4:-4]
+            for i in (prepared, average)
+        ]
+        middle, centre = (side // 2 for side in greys[0].shape)
+        shifts['all'].append(shift(*greys))
+        shifts['corner'].append(shift(*(grey[middle:, centre:] for grey in greys)))
+    off = ', '.join(f'{name} {max(found):.3f}' for name, found in shifts.items())
+    print(f'\n{rule}: off by at most {off} px, mean squared error {np.mean(errors):.2f}')
+    assert max(shifts['all'] + shifts['corner']) < 0.1
+    assert np.mean(errors) < 9  # 3 grey levels; JPEG compression alone makes half of it
+
+
+def test_a_small_picture_is_hashed_at_a_larger_size(official: Official) -> None:
+    official.add(1, image=jpeg(picture(1, 480, 640)), mask=png(lesion(480, 640)))
+    whole, small = convert(official), convert(official, 'max-side=16')
+    assert (small.height, small.width) == (12, 16)
+    assert (int(whole.hash, 16) ^ int(small.hash, 16)).bit_count() <= 3
+
+
 def test_exif_orientation_is_applied_and_written_away(official: Official) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
