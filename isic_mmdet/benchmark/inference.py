@@ -45,7 +45,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     on_gpu = device.type == 'cuda'
     size = 128 if quick else 512
     batch = 16 if on_gpu else 1
-    number = (1 if quick else 4) * batch
+    number = (1 if quick else 2) * batch
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         files = {}
