@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PIXEL_TRANSFORMS = (
     'LoadImageFromFile',
     'PhotoMetricDistortion',
+    'BytePhotoMetricDistortion',
     'GaussianBlur',
     'ChannelBrightness',
     'CutOut',

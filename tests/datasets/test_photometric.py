@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.checks import _changes_pixels_only
+from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import load_config
 
 
@@ -84,3 +85,96 @@ def test_the_recipe_changes_pixels_and_no_truth(root, name):
 def test_a_wrapper_around_a_flip_is_not_passed_over():
     flip = dict(type='RandomFlip', prob=1.0)
     assert not _changes_pixels_only(build(type='SomeOf', transforms=[flip]))
+
+
+NOTHING = dict(
+    mode=0,
+    brightness=0,
+    contrast=0,
+    saturation=0,
+    hue=0,
+    order=0,
+    by=(0.0, 1.0, 1.0, 0.0, np.array([0, 1, 2])),
+)
+
+
+def distorted(name, image, settings=None, seed=None):
+    """Return what a distortion makes of an image with these settings, or what it draws itself."""
+    transform = build(type=name)
+    if settings is not None:
+        *flags, by = {**NOTHING, **settings}.values()
+        transform._random_flags = lambda: (*flags, *by)
+    else:
+        np.random.seed(seed)
+    return transform({'img': image.copy()})['img']
+
+
+def skin(seed, size=96):
+    """Return a picture with the colours of skin and lesions and neither black nor white."""
+    rng = np.random.default_rng(seed)
+    noise = cv2.GaussianBlur(rng.normal(0, 60, (size, size, 3)), (0, 0), 4)
+    return np.clip(np.array([110, 125, 160]) + 6 * noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'tolerance'),
+    [
+        (dict(), 0.01),
+        (dict(brightness=1, by=(17.3, 1, 1, 0, None)), 0.51),
+        (dict(contrast=1, by=(0, 0.62, 1, 0, None)), 0.51),
+        (dict(contrast=1, mode=1, by=(0, 1.37, 1, 0, None)), 0.51),
+        (dict(brightness=1, contrast=1, mode=1, by=(-9.7, 1.2, 1, 0, None)), 0.51),
+        (dict(brightness=1, contrast=1, mode=0, by=(-9.7, 1.2, 1, 0, None)), 1.2),
+        (dict(order=1, by=(0, 1, 1, 0, np.array([2, 0, 1]))), 0.01),
+        (dict(saturation=1, by=(0, 1, 0.5, 0, None)), 4),
+        (dict(saturation=1, by=(0, 1, 1.5, 0, None)), 8),
+        (dict(hue=1, by=(0, 1, 1, -17.9, None)), 6),
+        (dict(hue=1, by=(0, 1, 1, 11.2, None)), 6),
+    ],
+)
+def test_each_step_is_mmdets_within_rounding(settings, tolerance):
+    image = skin(0)
+    expected = distorted('PhotoMetricDistortion', image, settings)
+    got = distorted('BytePhotoMetricDistortion', image, settings)
+    assert got.dtype == np.uint8
+    inside = ((expected >= 0) & (expected <= 255)).all(axis=2)
+    if settings.get('brightness'):  # which mmdet does not cut before it goes on
+        inside &= ((image + settings['by'][0] >= 0) & (image + settings['by'][0] <= 255)).all(
+            axis=2
+        )
+    assert inside.mean() > 0.4
+    off = np.abs(expected - got)[inside]
+    assert off.max() <= tolerance
+    assert off.mean() <= 1
+
+
+def test_it_draws_what_mmdet_draws():
+    off = []
+    for seed in range(60):
+        image = skin(seed)
+        expected = distorted('PhotoMetricDistortion', image, seed=seed)
+        after = np.random.rand()
+        got = distorted('BytePhotoMetricDistortion', image, seed=seed)
+        assert np.random.rand() == after
+        off.append(np.abs(np.clip(expected, 0, 255) - got).mean())
+    assert np.mean(off) < 0.8
+    assert np.median(off) < 0.5
+
+
+def test_the_image_given_is_left_alone():
+    image = skin(1)
+    original = image.copy()
+    transform = build(type='BytePhotoMetricDistortion')
+    for seed in range(20):
+        np.random.seed(seed)
+        transform({'img': image})
+        assert np.array_equal(image, original)
+
+
+def test_images_that_are_not_of_bytes_are_refused():
+    with pytest.raises(InputError, match=r'float32.*to_float32'):
+        build(type='BytePhotoMetricDistortion')({'img': picture().astype(np.float32)})
+
+
+def test_it_changes_pixels_and_no_truth():
+    assert _changes_pixels_only(build(type='BytePhotoMetricDistortion'))
