@@ -11,11 +11,8 @@ from mmengine.runner import Runner
 from isic_mmdet.errors import InputError
 from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
 from isic_mmdet.metrics.lesion_metric import LesionMetric
-from isic_mmdet.report.confusion import confusion_plot
-from isic_mmdet.report.losses import loss_curves
-from isic_mmdet.report.plots import iou_box_plot, training_curves
-from isic_mmdet.report.results_table import read_reports
 from isic_mmdet.report.run_files import RULES, read_per_image, summary
+from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 
 @HOOKS.register_module()
@@ -85,13 +82,8 @@ def _lesion_metric(loop: Any) -> LesionMetric:
 
 def _report_scores(runner: Runner) -> None:
     """Draw the plots of an evaluation and log its quartiles."""
-    folder = Path(runner.work_dir)
-    metrics = folder / 'metrics.json'
-    if 'confusion_matrix' in read_reports([metrics])[0]:
-        confusion_plot(metrics, folder / 'plots' / 'confusion_matrix.png')
-    per_image = folder / 'per_image.csv'
-    iou_box_plot(per_image, folder / 'plots' / 'iou_box.png')
-    columns = read_per_image(per_image)
+    draw_evaluation(runner.work_dir)
+    columns = read_per_image(Path(runner.work_dir, 'per_image.csv'))
     for rule in RULES:
         numbers = summary(columns[rule])
         text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
@@ -99,13 +91,8 @@ def _report_scores(runner: Runner) -> None:
 
 
 def _redraw_curves(runner: Runner) -> None:
-    work_dir = Path(runner.work_dir)
-    scalars = work_dir / 'scalars.json'
-    if not scalars.is_file():  # the config's visualizer writes elsewhere
-        return
     try:
-        training_curves([scalars], work_dir / 'plots' / 'training_curves.png')
-        loss_curves([scalars], work_dir / 'plots' / 'losses.png')
+        draw_training(runner.work_dir)  # nothing where the config's visualizer writes elsewhere
     except InputError as error:
         # A log line cut short by a crash must not end the training that was resumed after it.
         runner.logger.warning(f'no training curves drawn: {error}')

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.report.figures import new_figure, save_figure
@@ -12,6 +13,7 @@ from isic_mmdet.report.results_table import read_reports
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Interval = tuple[float, float]
 SCORES = {
     'precision': 'precision',
     'recall': 'recall',
@@ -66,6 +68,37 @@ def confusion_plot(metrics: str | Path, out: str | Path) -> 'Figure':
     figure.suptitle(_scores(report['metrics']), fontsize=11)
     save_figure(figure, out)
     return figure
+
+
+def melanoma_intervals(
+    counts: ArrayLike, draws: int = 10_000, seed: int = 0
+) -> dict[str, Interval]:
+    """Return 95 % percentile bootstrap intervals of what a confusion matrix tells of a class.
+
+    Drawing images with replacement is drawing counts from a multinomial distribution. A draw in
+    which a score is not defined does not count for it.
+
+    Args:
+        counts: (2, 2), images as [[tn, fp], [fn, tp]].
+        draws: of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        Low and high end of `precision`, `recall` and `f1`, in [0, 1]; those that can be computed
+        in fewer than 95 % of the draws are left out.
+    """
+    matrix = np.asarray(counts)
+    total = int(matrix.sum())
+    drawn = np.random.default_rng(seed).multinomial(total, matrix.ravel() / total, draws)
+    _, fp, fn, tp = drawn.T
+    scores = {'precision': (tp, tp + fp), 'recall': (tp, tp + fn), 'f1': (2 * tp, 2 * tp + fp + fn)}
+    intervals = {}
+    for name, (above, below) in scores.items():
+        known = above[below > 0] / below[below > 0]
+        if len(known) >= 0.95 * draws:
+            low, high = np.quantile(known, (0.025, 0.975))
+            intervals[name] = float(low), float(high)
+    return intervals
 
 
 def _scores(metrics: dict[str, float | None]) -> str:

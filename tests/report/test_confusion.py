@@ -3,10 +3,12 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.confusion import confusion_plot
+from isic_mmdet.metrics.classification import melanoma_metrics
+from isic_mmdet.report.confusion import confusion_plot, melanoma_intervals
 
 REPORT = {
     'metrics': {
@@ -73,3 +75,25 @@ def test_files_without_a_matrix_are_refused(tmp_path):
     with pytest.raises(InputError, match=r'absent\.json'):
         confusion_plot(tmp_path / 'absent.json', tmp_path / 'matrix.png')
     assert not (tmp_path / 'matrix.png').exists()
+
+
+def test_intervals_are_those_of_a_bootstrap_over_images():
+    counts = [[300, 40], [25, 60]]
+    truth = np.repeat([0, 0, 1, 1], np.ravel(counts)).astype(bool)
+    decision = np.repeat([0, 1, 0, 1], np.ravel(counts)).astype(bool)
+    rng = np.random.default_rng(5)
+    scores = []
+    for _ in range(2000):
+        chosen = rng.integers(0, len(truth), len(truth))
+        metrics = melanoma_metrics(truth[chosen], decision[chosen], decision[chosen])
+        scores.append([metrics[f'melanoma/{name}'] for name in ('precision', 'recall', 'f1')])
+    expected = np.quantile(scores, (0.025, 0.975), axis=0).T
+    found = melanoma_intervals(counts)
+    assert list(found) == ['precision', 'recall', 'f1']
+    np.testing.assert_allclose(list(found.values()), expected, atol=0.01)
+
+
+def test_what_too_few_draws_define_has_no_interval():
+    found = melanoma_intervals([[95, 0], [5, 0]])
+    assert found == {'recall': (0, 0), 'f1': (0, 0)}, 'nobody was called a melanoma'
+    assert melanoma_intervals([[9, 1], [0, 0]]) == {}, 'a third of the draws has no one to call'

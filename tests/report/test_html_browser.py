@@ -5,6 +5,7 @@ import itertools
 import pytest
 from headless_browser import Browser, find_browser
 from html_run import make_run
+from smoothness import measure
 
 from isic_mmdet.report.html.page import write_report
 
@@ -162,3 +163,27 @@ def test_asks_nobody_for_anything_even_if_told_to(page):
     blocked = page.run("fetch('https://example.org/').then(() => 'sent', () => 'refused')")
     assert blocked == 'refused'
     page.events.clear()  # the browser's own word on what it refused
+
+
+def test_frames_are_counted_while_the_gallery_scrolls(page, run):
+    page.show(400, 300)
+    facts = measure(page, run[0], speed=2000)
+    assert facts['images'] == 12
+    assert facts['pixels'] > 300
+    assert facts['frames'] > 10
+    assert 0 < facts['frame_ms_median'] <= facts['frame_ms_p99'] <= facts['frame_ms_max']
+    assert 0 <= facts['share_over_50_ms'] <= 1
+    assert 0 <= facts['share_without_picture'] <= 1
+
+
+def test_enlarged_picture_has_its_own_shape_and_no_black_bars(page):
+    page.click('#cards button')
+    page.wait("document.querySelector('#large-picture img')?.naturalWidth > 0")
+    for width, height in ((1200, 900), (360, 740)):
+        page.show(width, height)
+        wide, high = page.run(
+            "(() => { const r = document.getElementById('large-picture').getBoundingClientRect(); "
+            'return [r.width, r.height]; })()'
+        )
+        assert wide / high == pytest.approx(page.run('enlarged.frame[0] / enlarged.frame[1]'), 0.02)
+        assert wide > 250 and high < height

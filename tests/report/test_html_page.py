@@ -50,6 +50,10 @@ class Page(HTMLParser):
         return [text for tag, text in self.texts if tag == 'script'][scripts.index(name)]
 
 
+def tables(text):
+    return re.findall(r'<table>.*?</table>', text)
+
+
 @pytest.fixture
 def run(tmp_path, tiny_data):
     return tmp_path / 'test', make_run(tmp_path / 'test', tiny_data)
@@ -68,7 +72,6 @@ def test_numbers_are_those_of_the_run(run, tiny_data):
     page = Page(text)
     assert page.headings() == [
         'Scores',
-        'What others reached',
         'IoU per image',
         'Groups',
         'Gallery',
@@ -154,6 +157,42 @@ def test_text_from_files_is_never_markup(run, tiny_data):
     assert json.loads(page.script('records'))[0]['diagnosis'] == evil
 
 
+def test_published_numbers_stand_beside_those_of_the_model(run):
+    text, _ = report(run[0])
+    metrics = json.loads((run[0] / 'metrics.json').read_text())['metrics']
+    for key, value, source in (
+        ('lesion/iou_thr65', '0.802', 'arXiv 1809.03917'),
+        ('lesion/iou', '0.765', 'ISIC 2017 challenge'),
+        ('lesion/iou_max', '0.85', 'random quarter of the 2,594'),
+    ):
+        (beside,) = (table for table in tables(text) if source in table)
+        assert beside.index(f'{metrics[key]:.3f}') < beside.index(value), 'the model comes first'
+    tiles = re.findall(r'<li><strong>.*?</li>', text)
+    assert '95 % interval' in tiles[1] and '0.802' in tiles[1]
+
+
+def test_labels_are_told_as_people_write_them(run, tiny_data):
+    folder, _ = run
+    copy = folder.parent / 'data'
+    shutil.copytree(tiny_data, copy)
+    path = copy / 'annotations' / 'train.json'
+    annotations = json.loads(path.read_text())
+    for image in annotations['images']:
+        image['diagnosis'] = 'seborrheic_keratosis'
+    path.write_text(json.dumps(annotations))
+    records = json.loads(Page(report(folder, data_root=copy)[0]).script('records'))
+    assert {record['diagnosis'] for record in records} == {'seborrheic keratosis'}
+    assert {record['predicted'] for record in records} == {None}, 'one class says nothing'
+
+
+def test_a_test_without_the_log_of_its_training_says_so(run, tiny_data):
+    folder, _ = run
+    (folder.parent / 'scalars.json').unlink()
+    text, (note,) = report(folder, data_root=tiny_data)
+    assert 'scalars.json' in note and note.replace("'", '&#x27;') in text
+    assert 'Training' not in Page(text).headings()
+
+
 def test_without_data_there_are_no_pictures_and_it_says_why(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     text, (note,) = report(run[0])
@@ -197,8 +236,13 @@ def test_confusion_matrix_and_melanoma_scores(run):
     page = Page(text)
     assert 'Confusion matrix' in page.headings()
     words = re.sub(r'<[^>]+>', '|', text)
-    assert 'truth: melanoma||' in words and '3||' in words and '(75.0%)' in words
-    assert '0.250' in page.cells() and 'melanoma: AUC' in page.cells()
+    assert 'truth: melanoma||' in words and '3||' in words and '(75.0 %)' in words
+    cells = page.cells()
+    assert 'melanoma: AUC' in cells
+    at = cells.index('melanoma: recall')
+    assert cells[at + 1] == '0.250' and ' to ' in cells[at + 2]
+    assert 'melanoma: recall' in [text for tag, text in page.texts if tag == 'span'], 'a headline'
+    assert any('ISIC 2017 validation' in table and '0.43' in table for table in tables(text))
 
 
 def test_same_files_give_the_same_page(run, tiny_data):

@@ -7,9 +7,9 @@ import pytest
 
 from isic_mmdet.report.html.curves import training_section
 from isic_mmdet.report.html.evaluation import SCORES, ImageScores
+from isic_mmdet.report.html.groups import groups_section
 from isic_mmdet.report.html.markup import Markup, element, table
 from isic_mmdet.report.html.plot import Axis, Plot
-from isic_mmdet.report.html.sections import groups_section
 from isic_mmdet.report.html.spread import box_plot, histogram, score_plot
 
 
@@ -54,7 +54,7 @@ def test_histogram_counts_every_image_and_splits_at_the_threshold():
     unit = min(heights)
     assert [round(height / unit) for height in heights] == [1, 1, 2, 2]
     assert [bar['class'] for bar in bars] == ['bar orange'] * 2 + ['bar blue'] * 2
-    assert '2 of 6 images (33.3%)' in drawing
+    assert '2 of 6 images (33.3 %)' in drawing
 
 
 def test_box_plot_shows_quartiles_and_outliers():
@@ -68,7 +68,7 @@ def test_box_plot_shows_quartiles_and_outliers():
     assert float(box['width']) == pytest.approx(plot.x(q3) - plot.x(q1), abs=0.02)
     outliers = [tag for tag in tags(drawing, 'circle') if tag['class'] == 'dot blue']
     assert [float(tag['cx']) for tag in outliers] == [plot.x(0)]
-    assert 'iou: median 0.830' in drawing
+    assert 'highest score: median 0.830' in drawing
 
 
 def test_score_plot_has_a_point_for_every_detection():
@@ -76,6 +76,7 @@ def test_score_plot_has_a_point_for_every_detection():
     drawing = score_plot(images)
     points = [tag for tag in tags(drawing, 'circle') if 'see-through' in tag['class']]
     assert len(points) == 3
+    assert drawing.count('<title>x: score 0.990, IoU 0.900</title>') == 1
     assert 'Spearman): 1.00' in drawing
     alone = score_plot([image(0.0, None)])
     assert '0 images with a detection' in alone and 'Spearman' not in alone
@@ -93,6 +94,7 @@ def test_curves_of_training_and_validation():
     # Means of the epochs: (4 + 2) / 2 and (20 / 15 + 1) / 2.
     assert 'Training: from 3.000 to 1.167; validation: from 3.000 to 1.500' in section
     assert 'Mask loss' in section and 'Box loss' not in section
+    assert 'ValidationLossHook' not in section
     assert '<td>0.700</td><td>0.900</td>' in section
 
 
@@ -108,6 +110,7 @@ def test_loss_that_is_not_finite_is_left_out():
     ]
     section = training_section(records)
     assert 'Training: from 1.500 to 1.500' in section
+    assert section.count('ValidationLossHook') == 1, 'how to have those of validation too'
     assert 'nan' not in section and 'inf' not in section.replace('info', '')
 
 
@@ -124,6 +127,8 @@ def test_groups_show_what_differs():
     ]
     section = groups_section(rows)
     assert 'nevus</th><td>3</td><td>0.600</td>' in section
-    assert 'melanoma</th><td>1</td><td>0.800</td><td>–</td>' in section, 'one has no interval'
+    words = re.sub('<[^>]+>', '|', section)
+    assert re.search(r'nevus\|+3\|+0\.600\|+0\.500 to 0\.700', words)
+    assert re.search(r'melanoma\|+1\|+0\.800\|+–\|', words), 'one has no interval'
     assert 'megapixels' not in section, 'all images are alike'
     assert groups_section(rows[:1]) is None

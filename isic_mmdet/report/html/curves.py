@@ -73,6 +73,8 @@ def _loss(records: Sequence[Mapping[str, Any]], name: str) -> Markup | None:
         told.append(f'{whose}: from {points[0, 1]:.3f} to {points[-1, 1]:.3f}')
     title = f'{LOSSES[name][0]} loss'.capitalize().replace('Rpn', 'RPN')
     caption = '; '.join(told).capitalize() + '. '
+    if name == 'loss' and list(means) == ['']:
+        caption += 'Losses of validation images are logged by ValidationLossHook in the config. '
     if unit == 'epoch':
         caption += 'Strong lines: means of an epoch; light lines: single values.'
     return figure(title, plot, caption, styles)

@@ -86,6 +86,11 @@ def interval(low: float | None, high: float | None) -> str:
     return '–' if low is None or high is None else f'{low:.3f} to {high:.3f}'
 
 
+def percent(share: float) -> str:
+    """Return a share as it is written in text: `11.1 %`."""
+    return f'{100 * share:.1f} %'
+
+
 _VOID = {'meta', 'input', 'br', 'img'}
 
 

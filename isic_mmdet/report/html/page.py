@@ -12,16 +12,12 @@ from isic_mmdet.report.html.curves import training_section
 from isic_mmdet.report.html.dataset import Record, read_predictions, read_records
 from isic_mmdet.report.html.evaluation import Evaluation, read_evaluation
 from isic_mmdet.report.html.gallery import gallery_data, gallery_records, gallery_section
+from isic_mmdet.report.html.groups import groups_section
+from isic_mmdet.report.html.headline import headline_section
 from isic_mmdet.report.html.markup import Markup, element, join
 from isic_mmdet.report.html.pictures import Picture, draw_pictures
 from isic_mmdet.report.html.plot import clip
-from isic_mmdet.report.html.sections import (
-    anchors_section,
-    confusion_section,
-    groups_section,
-    headline_section,
-    provenance_section,
-)
+from isic_mmdet.report.html.sections import confusion_section, provenance_section
 from isic_mmdet.report.html.spread import spread_section
 
 _ASSETS = Path(__file__).parent / 'assets'
@@ -54,6 +50,11 @@ def write_report(
     """
     evaluation = read_evaluation(work_dir)
     notes: list[str] = []
+    if not evaluation.scalars:
+        notes.append(
+            f'There is no scalars.json in {work_dir} or in the folder above it, so there are no '
+            "curves of the training; copy the training's there."
+        )
     records = _records(evaluation, data_root, notes)
     pictures: dict[str, Picture] = {}
     if records:
@@ -100,13 +101,19 @@ def _rows(
         row |= row.pop('scores')
         record, picture = records.get(image.image_id), pictures.get(image.image_id)
         label = image.label if told else None
-        row['diagnosis'] = record.diagnosis if record and record.diagnosis else label
+        row['diagnosis'] = _spoken(record.diagnosis if record and record.diagnosis else label)
+        row['predicted_label'] = _spoken(image.predicted_label) if told else None
         row['age'] = record.age if record else None
         row['sex'] = record.sex if record else None
         row['lesion_share'] = picture.lesion_share if picture else None
         row['touches_border'] = picture.touches_border if picture else None
         rows.append(row)
     return rows
+
+
+def _spoken(label: str | None) -> str | None:
+    """Return a label as people write it: the files have `seborrheic_keratosis`."""
+    return None if label is None else label.replace('_', ' ')
 
 
 def _page(
@@ -119,7 +126,6 @@ def _page(
     shown = gallery_records(rows, pictures) if pictures else []
     sections = {
         'scores': headline_section(evaluation, columns),
-        'anchors': anchors_section(),
         'confusion': confusion_section(evaluation),
         'spread': spread_section(evaluation.images, columns),
         'groups': groups_section(rows),
@@ -129,7 +135,6 @@ def _page(
     }
     titles = {
         'scores': 'Scores',
-        'anchors': 'What others reached',
         'confusion': 'Confusion matrix',
         'spread': 'IoU per image',
         'groups': 'Groups',

@@ -73,10 +73,15 @@ class Plot:
         path = ' '.join(f'{self.x(x):.1f},{self.y(y):.1f}' for x, y in points)
         self._add('polyline', points=path, class_=f'line {style}', clip_path='url(#plot-area)')
 
-    def dots(self, points: Points, style: str, radius: float = 3.0) -> None:
-        """Mark (x, y) values."""
-        for x, y in points:
-            self._add('circle', cx=self.x(x), cy=self.y(y), r=radius, class_=f'dot {style}')
+    def dots(
+        self, points: Points, style: str, radius: float = 3.0, names: Sequence[str] = ()
+    ) -> None:
+        """Mark (x, y) values; names, one a point, are shown where the mouse rests."""
+        titles: Sequence[Markup | None] = [element('title', name) for name in names] or [
+            None
+        ] * len(points)
+        for (x, y), title in zip(points, titles, strict=True):
+            self._add('circle', title, cx=self.x(x), cy=self.y(y), r=radius, class_=f'dot {style}')
 
     def box(self, left: float, right: float, low: float, high: float, style: str) -> None:
         """Draw a rectangle between values of x and of y."""
@@ -104,8 +109,8 @@ class Plot:
             aria_label=title,
         )
 
-    def _add(self, name: str, **attributes: object) -> None:
-        self._parts.append(element(name, **attributes))
+    def _add(self, name: str, *children: Markup | None, **attributes: object) -> None:
+        self._parts.append(element(name, *children, **attributes))
 
     def _grid(self) -> Markup:
         bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT

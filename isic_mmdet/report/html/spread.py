@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.metrics.core import JACCARD_THRESHOLD
 from isic_mmdet.report.html.evaluation import ImageScores
-from isic_mmdet.report.html.markup import Markup, details, element, score, table
+from isic_mmdet.report.html.markup import Markup, details, element, percent, score, table
 from isic_mmdet.report.html.plot import Axis, Plot, figure
 from isic_mmdet.report.run_files import RULES, summary
 from isic_mmdet.scoring.calibration import binned, rank_correlation
@@ -15,7 +15,8 @@ from isic_mmdet.scoring.calibration import binned, rank_correlation
 # Twentieths as quotients: 0.65 is the border of a bin to the last bit.
 _EDGES = np.arange(21) / 20
 _UNIT = [0, 0.2, 0.4, 0.6, 0.8, 1]
-_RULE_STYLES = {'iou': 'blue', 'iou_max': 'orange'}
+# Short names: on a telephone the long ones would run into the boxes.
+_RULE_STYLES = {'iou': ('highest score', 'blue'), 'iou_max': ('best detection', 'orange')}
 
 
 def spread_section(images: Sequence[ImageScores], columns: Mapping[str, NDArray]) -> Markup:
@@ -40,7 +41,7 @@ def box_plot(columns: Mapping[str, NDArray[np.float64]]) -> Markup:
     rows = []
     for position, rule in enumerate(RULES):
         values, middle = columns[rule], len(RULES) - 0.5 - position
-        numbers, style = summary(values), _RULE_STYLES[rule]
+        numbers, (name, style) = summary(values), _RULE_STYLES[rule]
         reach = 1.5 * (numbers['Q3'] - numbers['Q1'])
         inside = values[(values >= numbers['Q1'] - reach) & (values <= numbers['Q3'] + reach)]
         outside = values[(values < inside.min()) | (values > inside.max())]
@@ -52,8 +53,8 @@ def box_plot(columns: Mapping[str, NDArray[np.float64]]) -> Markup:
         plot.line([(numbers['median'], middle - 0.18), (numbers['median'], middle + 0.18)], 'ink')
         plot.dots([(numbers['mean'], middle)], 'hollow', 4)
         plot.dots([(value, middle) for value in outside], style, 2)
-        plot.text(0.01, middle + 0.28, f'{rule}: median {numbers["median"]:.3f}')
-        rows.append([f'{rule}: {RULES[rule]}', *(score(value) for value in numbers.values())])
+        plot.text(0.01, middle + 0.28, f'{name}: median {numbers["median"]:.3f}')
+        rows.append([RULES[rule], *(score(value) for value in numbers.values())])
     caption = (
         'Boxes from Q1 to Q3, line: median, ring: mean; whiskers reach the last image within 1.5 '
         'box lengths. Dashed: 0.65, the threshold of the challenge.'
@@ -77,7 +78,7 @@ def histogram(values: NDArray[np.float64]) -> Markup:
     plot.line([(JACCARD_THRESHOLD, 0), (JACCARD_THRESHOLD, 2 * counts.max())], 'limit dashed')
     few = int((values < JACCARD_THRESHOLD).sum())
     caption = (
-        f'{few} of {len(values)} images ({few / len(values):.1%}) lie below 0.65 (dashed) and '
+        f'{few} of {len(values)} images ({percent(few / len(values))}) lie below 0.65 (dashed) and '
         'count as 0 in the thresholded Jaccard.'
     )
     rows = [
@@ -91,13 +92,18 @@ def histogram(values: NDArray[np.float64]) -> Markup:
 def score_plot(images: Sequence[ImageScores]) -> Markup:
     """Draw the IoU of every image against the score of its detection."""
     found = [(image.score, image.scores['iou']) for image in images if image.score is not None]
+    names = [
+        f'{image.image_id}: score {score(image.score)}, IoU {score(image.scores["iou"])}'
+        for image in images
+        if image.score is not None
+    ]
     scores = [value for value, _ in found]
     # Most scores lie near 1; from 0 on they would be one heap.
     low = float(np.floor(10 * min(scores, default=0)) / 10)
     low = min(low, 0.9)
     plot = Plot(Axis('score of the detection', low, 1), Axis('IoU', 0, 1, _UNIT))
     plot.line([(low, JACCARD_THRESHOLD), (1, JACCARD_THRESHOLD)], 'limit dashed')
-    plot.dots(found, 'blue see-through', 2.5)
+    plot.dots(found, 'blue see-through', 2.5, names)
     caption = f'{len(found)} images with a detection. '
     overlaps = [iou for _, iou in found]
     bins = binned(scores, overlaps)
@@ -107,7 +113,7 @@ def score_plot(images: Sequence[ImageScores]) -> Markup:
     rho = rank_correlation(scores, overlaps)
     if not np.isnan(rho):
         caption += f'Rank correlation of score and IoU (Spearman): {rho:.2f}. '
-    caption += 'Sort the gallery by score or IoU to see the images.'
+    caption += 'A point under the mouse tells its image; the gallery sorts by score and IoU.'
     head = ['score', 'images', 'mean score', 'mean IoU']
     rows = [
         [

@@ -35,9 +35,10 @@ function picture(record) {
   return [image, lines];
 }
 
-const digits = (value) => (value === null ? '–' : value.toFixed(3));
+const digits = (value, places = 3) => (value === null ? '–' : value.toFixed(places));
+// Short enough for one line of a card; the enlarged picture has the third digit.
 const verdict = (record) =>
-  `IoU ${digits(record.iou)}, ` + (record.score === null ? 'no detection' : `score ${digits(record.score)}`);
+  `IoU ${digits(record.iou, 2)}, ` + (record.score === null ? 'no detection' : `score ${digits(record.score, 2)}`);
 
 /* Cards: all of them are in the page, but only those near the screen hold a picture. */
 
@@ -120,6 +121,7 @@ let enlarged = null; // the record that it shows
 function enlarge(record) {
   enlarged = record;
   find('large-name').textContent = record.id;
+  find('large-picture').style.setProperty('--ratio', record.frame[0] / record.frame[1]);
   find('large-picture').replaceChildren(...picture(record));
   const facts = {
     IoU: digits(record.iou),
