@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +78,8 @@ class Plot:
         self, points: Points, style: str, radius: float = 3.0, names: Sequence[str] = ()
     ) -> None:
         """Mark (x, y) values; names, one a point, are shown where the mouse rests."""
-        titles: Sequence[Markup | None] = [element('title', name) for name in names] or [
-            None
-        ] * len(points)
-        for (x, y), title in zip(points, titles, strict=True):
+        for (x, y), name in zip_longest(points, names):
+            title = None if name is None else element('title', name)
             self._add('circle', title, cx=self.x(x), cy=self.y(y), r=radius, class_=f'dot {style}')
 
     def box(self, left: float, right: float, low: float, high: float, style: str) -> None:
