@@ -53,7 +53,7 @@ def write_report(
     if not evaluation.scalars:
         notes.append(
             f'There is no scalars.json in {work_dir} or in the folder above it, so there are no '
-            "curves of the training; copy the training's there."
+            'curves; copy that of the training there.'
         )
     records = _records(evaluation, data_root, notes)
     pictures: dict[str, Picture] = {}
