@@ -63,6 +63,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
+    from isic_mmdet.benchmark import plots
     from isic_mmdet.benchmark.table import performance_table, update_performance
     from isic_mmdet.files import write_json
     from isic_mmdet.hooks.provenance import command, hardware_here, versions
@@ -82,6 +83,8 @@ def main() -> None:
     if not args.quick:
         files = [args.out / f'{name}.json' for name in BENCHMARKS]
         update_performance(args.page, [path for path in files if path.is_file()])
+        if all((args.out / f'{name}.json').is_file() for name in plots.NEEDED):
+            plots.draw_growth(args.out, args.page.parent / 'images' / 'growth.png')
 
 
 if __name__ == '__main__':

@@ -16,6 +16,7 @@ custom_hooks = [
     dict(
         type='EarlyStoppingHook', monitor='lesion/iou', rule='greater', min_delta=0.002, patience=6
     ),
+    dict(type='ValidationLossHook'),
 ]
 
 # Every logged loss is the mean since the one before.

@@ -21,5 +21,5 @@ model = dict(
         rpn_proposal=dict(nms_pre=200, max_per_img=100),
         rcnn=dict(sampler=dict(num=32)),
     ),
-    test_cfg=dict(rpn=dict(nms_pre=200)),
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=30)),
 )

@@ -1,0 +1,165 @@
+"""`tools/prepare_isic.py` on full-size images, beside a loop of reading, resizing and writing.
+
+Both are started by their command lines, take turns, and write to the same disk, over what they
+wrote in the turn before. The data set is made of few images under many ids; each turn decodes all.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+from PIL import Image
+
+from isic_mmdet.benchmark import alone
+from isic_mmdet.benchmark.full_size import Files, full_size_pairs, lay_out
+from isic_mmdet.benchmark.plain_loop import shrink
+from isic_mmdet.benchmark.rows import row
+from isic_mmdet.benchmark.timing import interleaved, medians
+from isic_mmdet.challenge.faults import Fault
+from isic_mmdet.challenge.images import FOREGROUND
+from isic_mmdet.challenge.layouts import Pair
+from isic_mmdet.challenge.pairs import convert_pair
+from isic_mmdet.challenge.resize import parse_rule
+from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.errors import InputError
+
+#: Images of a data set: the smallest challenge, ISIC 2016, has 900 for training.
+IMAGES = 460
+RULES = ('seed', 'max-side=1024')
+PROCESSES = (1, 2, 4)
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PEER = 'loop of imread, resize, imwrite'
+_AT_LEAST = 4.0
+
+Seconds = Mapping[str, list[float]]
+
+
+def run(out: Path, quick: bool) -> dict[str, Any]:
+    """Measure, and return rows and details.
+
+    Args:
+        out: not used; nothing but the result is written.
+        quick: few images, one rule and one turn, to see that all of it runs.
+    """
+    repeats, warm_ups, rules = (1, 0, RULES[:1]) if quick else (5, 1, RULES)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files, what = full_size_pairs(folder / 'drawn')
+        files = files[:: len(files) // 4] if quick else files
+        number = len(files) if quick else IMAGES
+        source = lay_out(files, number, folder / 'many')
+        seconds: dict[str, Seconds] = {}
+        for rule in rules:
+            ways = {'ours': _tool(source, rule, 2, folder), _PEER: _loop(source, rule, folder)}
+            seconds[rule] = interleaved(ways, repeats, warm_ups, f'prepare, {rule}')
+        # What a user notices of a handful of images is the start of the processes.
+        few = lay_out(files, len(files), folder / 'few')
+        ways = {'ours': _tool(few, rules[0], 2, folder), _PEER: _loop(few, rules[0], folder)}
+        seconds_of_few = interleaved(ways, repeats, warm_ups, 'few images')
+        ways = {str(count): _tool(source, rules[0], count, folder) for count in PROCESSES}
+        by_processes = interleaved(ways, repeats, 0, 'processes')
+        by_size = _over_sizes(files, rules[-1], folder, repeats)
+    rows = [
+        _row(f'prepare_isic.py --resize {rule}, {number} images, 2 processes', taken, _AT_LEAST)
+        for rule, taken in seconds.items()
+    ]
+    rows.append(_row(f'the same, {rules[0]}, {len(files)} images', seconds_of_few, None))
+    rows += _process_rows(by_processes, number)
+    return {
+        'rows': rows,
+        'details': {
+            'images': what,
+            'number': number,
+            'seconds': seconds,
+            'seconds_of_few': seconds_of_few,
+            'images_per_s_over_processes': {
+                name: number / middle for name, middle in medians(by_processes).items()
+            },
+            'size_rule': rules[-1],
+            'seconds_over_size': by_size,
+        },
+    }
+
+
+def _row(what: str, seconds: Seconds, at_least: float | None) -> dict[str, Any]:
+    middle = medians(seconds)
+    return row(what, middle['ours'], _PEER, middle[_PEER], at_least=at_least)
+
+
+def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
+    rates = {name: number / middle for name, middle in medians(seconds).items()}
+    one = rates.pop(str(PROCESSES[0]))
+    return [
+        {
+            'what': f'images of prepare_isic.py, {name} processes',
+            'ours_per_s': rate,
+            'peer': 'the same, 1 process',
+            'peer_per_s': one,
+            'ratio': rate / one,
+        }
+        for name, rate in rates.items()
+    ]
+
+
+def _tool(source: Path, rule: str, processes: int, folder: Path) -> Callable[[], object]:
+    command = [sys.executable, str(_ROOT / 'tools' / 'prepare_isic.py'), '2017']
+    command += ['--src', str(source), '--classes', 'lesion', '--resize', rule]
+    command += ['--workers', str(processes), '--out']
+    return partial(_finish, command, [], folder / 'ours')
+
+
+def _loop(source: Path, rule: str, folder: Path) -> Callable[[], object]:
+    command = [sys.executable, '-m', 'isic_mmdet.benchmark.plain_loop', str(source)]
+    return partial(_finish, command, [rule], folder / 'loop')
+
+
+def _finish(command: list[str], more: list[str], out: Path) -> None:
+    """Run a command that writes to a new folder, to its end."""
+    shutil.rmtree(out, ignore_errors=True)
+    done = subprocess.run([*command, str(out), *more], capture_output=True, text=True, cwd=_ROOT)
+    if done.returncode:
+        raise InputError(f'{" ".join(command)} failed', done.stderr.strip().splitlines()[-3:])
+
+
+def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
+    """Return the seconds for one image of each size, on one core within this process."""
+    by_pixels = {_pixels(image): (image, mask) for image, mask in files}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    (folder / 'sizes').mkdir()
+    found = []
+    for pixels, (image, mask) in sorted(by_pixels.items()):
+        ways = {
+            'ours': partial(_convert, image, mask, rule, folder / 'sizes'),
+            _PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes'),
+        }
+        middle = medians(interleaved(ways, repeats, title=f'{pixels / 1e6:.1f} megapixels'))
+        found.append({'megapixels': pixels / 1e6, **middle})
+    cv2.setNumThreads(threads)
+    return found
+
+
+def _pixels(path: Path) -> int:
+    with Image.open(path) as image:
+        return image.width * image.height
+
+
+def _convert(image: Path, mask: Path, rule: str, out: Path) -> None:
+    image_file, mask_file = (
+        SourceFile(path, None, path.stat().st_size, 0) for path in (image, mask)
+    )
+    pair = Pair('ISIC_0000000', 'train', image_file, mask_file)
+    result = convert_pair(pair, parse_rule(rule), FOREGROUND, out)
+    if isinstance(result, Fault):
+        raise InputError(f'{image}: {result}')
+
+
+if __name__ == '__main__':
+    alone.main('prepare', 'Time the preparation beside a plain loop (about 12 minutes).', run)
