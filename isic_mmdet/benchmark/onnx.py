@@ -26,6 +26,8 @@ from isic_mmdet.errors import InputError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SIDE = 1024
+_BEGIN = '<!-- onnx:begin -->'
+_END = '<!-- onnx:end -->'
 # With random weights it would find as many lesions as it may keep, and paste a mask of each; a
 # trained one finds few. So it keeps one, which is the kindest to it.
 _STOCK = """_base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
@@ -258,12 +260,16 @@ def main() -> None:
     parser.add_argument('--config', required=True, help='that it was exported from')
     parser.add_argument('--checkpoint', required=True, help='that it was exported from')
     parser.add_argument('--out', type=Path, required=True, help='JSON file to be written')
+    parser.add_argument(
+        '--page', type=Path, help='Markdown file whose table is made anew, such as docs/deploy.md'
+    )
     parser.add_argument('--quick', action='store_true', help='once, to see that it runs')
     args = parser.parse_args()
 
     from isic_mmdet.benchmark.table import performance_table
     from isic_mmdet.files import write_json
     from isic_mmdet.hooks.provenance import command, hardware_here, versions
+    from isic_mmdet.report.markers import replace_between
 
     content = {
         'benchmark': 'onnx',
@@ -274,7 +280,10 @@ def main() -> None:
         **measure(args.model, args.config, args.checkpoint, args.quick),
     }
     write_json(args.out, content, indent=1)
-    print(performance_table([content]))
+    table = performance_table([content])
+    print(table)
+    if args.page is not None:
+        replace_between(args.page, _BEGIN, _END, table)
 
 
 def onnxruntime_version() -> str:

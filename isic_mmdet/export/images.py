@@ -1,7 +1,8 @@
-"""Which real images an exported file is checked with."""
+"""Which real images an exported file is checked, quantised and scored with."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from mmdet.registry import DATASETS
@@ -11,6 +12,8 @@ from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets
 from isic_mmdet.inference.inputs import find_images
+
+Record = TypeVar('Record')
 
 #: Images that are taken from a validation split, spread evenly over it.
 NUMBER = 20
@@ -41,16 +44,37 @@ def check_images(cfg: Config, folder: str | None) -> CheckImages:
     if folder is not None:
         files = find_images([folder], Path(folder) / 'masks')
         return CheckImages(files, f'{len(files)} images of {folder}')
-    (dataset_cfg,) = leaf_datasets(Config({'val_dataloader': cfg.val_dataloader}))
-    place = Path(dataset_cfg.data_root, dataset_cfg.ann_file).resolve()
+    try:
+        records = split_records(cfg, 'val_dataloader')
+    except InputError as error:
+        raise InputError(f'{error}\nor name other real images with --check-images DIR') from error
+    chosen = [record['img_path'] for record in spread(records, NUMBER)]
+    files = find_images(chosen, Path(cfg.filename).parent / 'none')
+    return CheckImages(files, f'{len(files)} of the {len(records)} validation images')
+
+
+def split_records(cfg: Config, loader: str) -> list[dict[str, Any]]:
+    """Return what the annotations of a split say of its images: `img_path`, `original_mask`, ...
+
+    Args:
+        cfg: whose `default_scope` is set.
+        loader: 'train_dataloader' or 'val_dataloader'.
+
+    Raises:
+        InputError: the data are not there.
+    """
+    (dataset_cfg,) = leaf_datasets(Config({loader: cfg[loader]}))
+    # What the training pipeline would make of the truth is not asked for.
+    dataset_cfg = {**dataset_cfg, 'pipeline': [], 'test_mode': True}
+    place = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
     try:
         dataset = DATASETS.build(dataset_cfg)
     except (InputError, OSError) as error:
-        raise InputError(
-            f'{place}: the validation split, with which the file is to be checked, cannot be read '
-            f'({error}); name other real images with --check-images DIR'
-        ) from error
-    paths = [Path(dataset.get_data_info(index)['img_path']) for index in range(len(dataset))]
-    chosen = np.linspace(0, len(paths) - 1, min(NUMBER, len(paths))).round().astype(int)
-    files = find_images([str(paths[index]) for index in chosen], place.parent / 'none')
-    return CheckImages(files, f'{len(files)} of the {len(paths)} images of {place}')
+        raise InputError(f'the images of {place} cannot be read: {error}') from error
+    return [dataset.get_data_info(index) for index in range(len(dataset))]
+
+
+def spread(records: Sequence[Record], number: int) -> list[Record]:
+    """Return so many of all records, at equal distances from the first to the last."""
+    chosen = np.linspace(0, len(records) - 1, min(number, len(records))).round().astype(int)
+    return [records[index] for index in chosen]

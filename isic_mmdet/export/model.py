@@ -16,7 +16,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-import isic_mmdet.register  # noqa: F401 - the config names what this registers
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import set_checkpoint
 from isic_mmdet.preflight import load_strictly

@@ -10,7 +10,6 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 import isic_mmdet
-import isic_mmdet.register
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets, load_config
 from isic_mmdet.export.check import compare, verdict

@@ -113,15 +113,20 @@ class LesionNet:
                 found |= dict(zip(part, lesions, strict=True))
         return [found[index] for index in range(len(prepared))]
 
-    def _run(self, images: Sequence[NetworkImage]) -> list[Segmentation]:
-        """Return the lesions of images of one padded size, as many as the graph takes."""
-        # A graph for a fixed number gets the last image several times.
+    def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:
+        """Return the inputs of the graph for images of one padded size, as many as it takes.
+
+        A graph for a fixed number gets the last image several times.
+        """
         filled = [*images, *[images[-1]] * ((self.card.batch or len(images)) - len(images))]
-        inputs = {
+        return {
             'image': np.stack([image.pixels for image in filled]),
             'size': np.array([image.size for image in filled], np.int64),
         }
-        outputs = self._session.run(['score', 'label', 'box', 'mask'], inputs)
+
+    def _run(self, images: Sequence[NetworkImage]) -> list[Segmentation]:
+        """Return the lesions of images of one padded size, as many as the graph takes."""
+        outputs = self._session.run(['score', 'label', 'box', 'mask'], self.feeds(images))
         return [
             self._segmentation(image, *values)
             for image, *values in zip(
