@@ -51,6 +51,9 @@ def _over_size(axes: 'Axes', details: Mapping[str, Any]) -> None:
         megapixels = details['megapixels'][: len(times)]
         axes.plot(megapixels, times, 'o-', color=_COLOURS[name], label=name)
     axes.set(xlabel='megapixels', ylabel='seconds, JPEG to mask file', xscale='log', yscale='log')
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter('{x:g}')
+        axis.set_minor_formatter('')
     axes.set_title('size of an image')
 
 
