@@ -13,7 +13,6 @@ BENCHMARKS = {
     'train': 'training',
     'infer': 'inference',
     'large-image': 'large_image',
-    'start': 'startup',
     'prepare': 'prepare',
     'pipeline': 'pipeline',
     'score': 'scoring',
