@@ -19,7 +19,8 @@ def model(root, request):
     cfg = load_config(root / f'configs/{request.param}.py')
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
-    # Below zero mmdet pastes probabilities.
+    # mmdet's own, which pastes probabilities where the threshold is below zero.
+    cfg.model.roi_head.mask_head.type = 'FCNMaskHead'
     cfg.model.test_cfg.rcnn.update(mask_thr_binary=-1, score_thr=0.0, max_per_img=3)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
