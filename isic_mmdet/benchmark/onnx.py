@@ -7,6 +7,7 @@ mask), and then in finding the lesion of one image of 1024 x 1024 pixels that li
 a mask of its size. Memory is the peak of the whole process.
 """
 
+import shlex
 import statistics
 import subprocess
 import sys
@@ -268,12 +269,12 @@ def main() -> None:
 
     from isic_mmdet.benchmark.table import performance_table
     from isic_mmdet.files import write_json
-    from isic_mmdet.hooks.provenance import command, hardware_here, versions
+    from isic_mmdet.hooks.provenance import hardware_here, versions
     from isic_mmdet.report.markers import replace_between
 
     content = {
         'benchmark': 'onnx',
-        'command': command(),
+        'command': shlex.join(['python', *sys.orig_argv[1:]]),  # as it was typed, with -m
         'hardware': hardware_here(),
         'date': time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime()),
         'versions': {**versions(), 'onnxruntime': onnxruntime_version()},
