@@ -114,7 +114,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
         strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
         if strip.mode in _DEEP_MODES:
             strip = Image.fromarray(_upper_byte(np.asarray(strip)))
-        pixels[top : top + _STRIP] = strip.convert('RGB')
+        pixels[top : top + _STRIP] = np.asarray(strip.convert('RGB'))
     return pixels
 
 
