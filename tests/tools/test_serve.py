@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,8 @@ def serve(root, *arguments) -> subprocess.Popen:
         *('-c', WITHOUT_TORCH, 'tools/serve.py', *arguments, '--no-browser'),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
