@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import mmdet
 import mmengine
 import numpy as np
 import torch
+import torchvision
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -176,9 +176,8 @@ def command() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on."""
-    modules = (torch, mmdet, mmengine, mmcv, np, isic_mmdet)
+    modules = (torch, torchvision, mmdet, mmengine, mmcv, np, isic_mmdet)
     return {
         'python': platform.python_version(),
         **{module.__name__: module.__version__ for module in modules},
-        'torchvision': version('torchvision'),  # importing it takes a second
     }

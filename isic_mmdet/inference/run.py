@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -118,11 +117,8 @@ def predict(
     if submission is not None:
         check_zip_name(submission)
     files = find_images(inputs, settings.out)
-    with ThreadPoolExecutor(1) as thread:
-        # The files are read for their checksums while the model is made.
-        pending = thread.submit(model.facts)
-        predictor = model.load()
-        facts = pending.result()
+    predictor = model.load()
+    facts = model.facts()
     _check_folder(settings.out, facts, resume)
     # Shared out before looking at what is done, on which the processes might not agree.
     share = dict(list(files.items())[group.rank :: group.size])
