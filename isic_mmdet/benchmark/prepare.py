@@ -1,10 +1,9 @@
 """`tools/prepare_isic.py` on full-size images, beside a loop of reading, resizing and writing.
 
-Both are started by their command lines, take turns, and write to the same disk, over what they
-wrote in the turn before. The data set is made of few images under many ids; each turn decodes all.
+Both are started by their command lines, take turns, and write to new folders on the same disk. The
+data set is made of few images under many ids; each turn decodes all.
 """
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,13 +28,14 @@ from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.errors import InputError
 
-#: Images of a data set: the smallest challenge, ISIC 2016, has 900 for training.
+#: Images of a data set. The smallest challenge, ISIC 2016, has 900 for training, and larger ones.
 IMAGES = 460
 RULES = ('seed', 'max-side=1024')
 PROCESSES = (1, 2, 4)
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PEER = 'loop of imread, resize, imwrite'
+_GREY_PEER = 'the same, masks read as grey'
 _AT_LEAST = 4.0
 
 Seconds = Mapping[str, list[float]]
@@ -57,20 +57,21 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
         source = lay_out(files, number, folder / 'many')
         seconds: dict[str, Seconds] = {}
         for rule in rules:
-            ways = {'ours': _tool(source, rule, 2, folder), _PEER: _loop(source, rule, folder)}
+            ways = _ways(source, rule, folder)
             seconds[rule] = interleaved(ways, repeats, warm_ups, f'prepare, {rule}')
         # What a user notices of a handful of images is the start of the processes.
         few = lay_out(files, len(files), folder / 'few')
-        ways = {'ours': _tool(few, rules[0], 2, folder), _PEER: _loop(few, rules[0], folder)}
+        ways = _ways(few, rules[0], folder)
         seconds_of_few = interleaved(ways, repeats, warm_ups, 'few images')
         ways = {str(count): _tool(source, rules[0], count, folder) for count in PROCESSES}
         by_processes = interleaved(ways, repeats, 0, 'processes')
         by_size = _over_sizes(files, rules[-1], folder, repeats)
     rows = [
-        _row(f'prepare_isic.py --resize {rule}, {number} images, 2 processes', taken, _AT_LEAST)
+        entry
         for rule, taken in seconds.items()
+        for entry in _rows(f'--resize {rule}, {number} images, 2 processes', taken, _AT_LEAST)
     ]
-    rows.append(_row(f'the same, {rules[0]}, {len(files)} images', seconds_of_few, None))
+    rows += _rows(f'--resize {rules[0]}, {len(files)} images, 2 processes', seconds_of_few, None)
     rows += _process_rows(by_processes, number)
     return {
         'rows': rows,
@@ -88,9 +89,12 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     }
 
 
-def _row(what: str, seconds: Seconds, at_least: float | None) -> dict[str, Any]:
-    middle = medians(seconds)
-    return row(what, middle['ours'], _PEER, middle[_PEER], at_least=at_least)
+def _rows(what: str, seconds: Seconds, at_least: float | None) -> list[dict[str, Any]]:
+    ours, *peers = medians(seconds).items()
+    return [
+        row(f'prepare_isic.py {what}', ours[1], peer, middle, at_least=at_least)
+        for peer, middle in peers
+    ]
 
 
 def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
@@ -108,24 +112,33 @@ def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
     ]
 
 
-def _tool(source: Path, rule: str, processes: int, folder: Path) -> Callable[[], object]:
+def _ways(source: Path, rule: str, folder: Path) -> dict[str, Callable[[], object]]:
+    return {
+        'ours': _tool(source, rule, 2, folder),
+        _PEER: _loop(source, rule, folder),
+        _GREY_PEER: _loop(source, rule, folder, 'grey'),
+    }
+
+
+def _tool(source: Path, rule: str, processes: int, folder: Path) -> Callable[[], Path]:
     command = [sys.executable, str(_ROOT / 'tools' / 'prepare_isic.py'), '2017']
     command += ['--src', str(source), '--classes', 'lesion', '--resize', rule]
     command += ['--workers', str(processes), '--out']
-    return partial(_finish, command, [], folder / 'ours')
+    return partial(_finish, command, [], folder)
 
 
-def _loop(source: Path, rule: str, folder: Path) -> Callable[[], object]:
+def _loop(source: Path, rule: str, folder: Path, *masks_as: str) -> Callable[[], Path]:
     command = [sys.executable, '-m', 'isic_mmdet.benchmark.plain_loop', str(source)]
-    return partial(_finish, command, [rule], folder / 'loop')
+    return partial(_finish, command, [rule, *masks_as], folder)
 
 
-def _finish(command: list[str], more: list[str], out: Path) -> None:
-    """Run a command that writes to a new folder, to its end."""
-    shutil.rmtree(out, ignore_errors=True)
+def _finish(command: list[str], more: list[str], folder: Path) -> Path:
+    """Run a command to its end, and return the new folder that it writes to."""
+    out = Path(tempfile.mkdtemp(dir=folder)) / 'out'
     done = subprocess.run([*command, str(out), *more], capture_output=True, text=True, cwd=_ROOT)
     if done.returncode:
         raise InputError(f'{" ".join(command)} failed', done.stderr.strip().splitlines()[-3:])
+    return out
 
 
 def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
@@ -138,7 +151,7 @@ def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dic
     for pixels, (image, mask) in sorted(by_pixels.items()):
         ways = {
             'ours': partial(_convert, image, mask, rule, folder / 'sizes'),
-            _PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes'),
+            _GREY_PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes', grey=True),
         }
         middle = medians(interleaved(ways, repeats, title=f'{pixels / 1e6:.1f} megapixels'))
         found.append({'megapixels': pixels / 1e6, **middle})

@@ -112,7 +112,7 @@ def decode_image(
     Args:
         file: the image.
         size_of: given its height and width, the height and width of the picture that is to be
-            made of it. Decoding at less than full size, at least at that one, is then allowed.
+            made of it. A plain JPEG may then be decoded at less than full size, at least at that.
 
     Raises:
         UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
@@ -122,14 +122,13 @@ def decode_image(
     def draft(image: Image.Image) -> None:
         nonlocal shape, step
         shape = image.height, image.width
-        if size_of is not None and image.format == 'JPEG' and _orientation(image) == 1:
+        if size_of is not None and _is_plain(image):
             step = decoding_step(shape, size_of(*shape))
             image.draft(None, (image.width // step, image.height // step))
 
     data, image = load_whole(file, _IMAGE_MODES, draft)
-    orientation = _orientation(image)
-    is_plain = image.format == 'JPEG' and image.mode == 'RGB' and orientation == 1
-    if orientation != 1:
+    is_plain = _is_plain(image)
+    if _orientation(image) != 1:
         try:
             image = ImageOps.exif_transpose(image)
         except DECODE_ERRORS as error:
@@ -155,6 +154,10 @@ def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
         if step == 1
         or all(full / step >= wanted - 0.5 for full, wanted in zip(shape, size, strict=True))
     )
+
+
+def _is_plain(image: Image.Image) -> bool:
+    return image.format == 'JPEG' and image.mode == 'RGB' and _orientation(image) == 1
 
 
 def _orientation(image: Image.Image) -> Any:

@@ -1,7 +1,7 @@
 """One pair: from the official image and mask to the prepared files and what is known of them."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
-        return asdict(self)
+        return dict(vars(self))
 
     def files_are_there(self, out: Path) -> bool:
         """Tell whether both prepared files still lie in `out` at their full size."""
@@ -171,9 +171,11 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
 
 
 def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:
-    """Return the height and width that are enough for the prepared image and for the hash."""
-    least_height, least_width = rule.size(height, width)
-    return max(least_height, HASHED_SIDE), max(least_width, HASHED_SIDE)
+    """Return the height and width that a plain JPEG has to be decoded to."""
+    size = rule.size(height, width)
+    if size == (height, width):
+        return HASHED_SIDE, HASHED_SIDE  # it is copied, and its pixels are hashed alone
+    return max(size[0], HASHED_SIDE), max(size[1], HASHED_SIDE)
 
 
 def encode_lesion(lesion: npt.NDArray[np.bool_]) -> str:

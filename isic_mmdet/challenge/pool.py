@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import cv2
 
+from isic_mmdet.challenge import pairs
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
@@ -52,8 +54,10 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, Non
 
 
 def _run_in_pool(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
-    # Spawned workers behave alike on every system and inherit no locked state from threads.
-    context = multiprocessing.get_context('spawn')
+    # Workers come from a fresh process, for this one may hold locks in other threads. On Linux it
+    # serves them all, and imports once.
+    context = multiprocessing.get_context('forkserver' if sys.platform == 'linux' else 'spawn')
+    context.set_forkserver_preload(['__main__', pairs.__name__])
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
         futures = [executor.submit(job.run) for job in jobs]

@@ -168,12 +168,10 @@ def test_grey_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
     stream = io.BytesIO()
     Image.fromarray(smooth()).convert('CMYK').save(stream, 'JPEG')
     assert not decode_image(source(stream.getvalue())).is_plain
-    small = decode_image(source(jpeg(grey)), lambda height, width: (height // 4, width // 4))
-    assert small.pixels.shape == (30, 40, 3)
-    png_image = decode_image(source(png(smooth()), 'a.png'), lambda h, w: (h // 4, w // 4))
-    assert not png_image.is_plain
-    assert np.array_equal(png_image.pixels, smooth())
-    assert png_image.step == 1
+    assert not decode_image(source(png(smooth()), 'a.png')).is_plain
+    # They are written anew even where they stay as large as they are, so never reduced.
+    for data in (jpeg(grey), stream.getvalue(), png(smooth())):
+        assert decode_image(source(data), lambda h, w: (h // 4, w // 4)).step == 1
 
 
 def test_sixteen_bits_are_refused(source) -> None:

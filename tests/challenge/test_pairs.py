@@ -43,6 +43,21 @@ def test_a_plain_pair_is_copied_byte_for_byte(official: Official) -> None:
     assert record.files_are_there(out)
 
 
+@pytest.mark.parametrize('kind', ['grey', 'lying'])
+def test_what_is_not_plain_is_written_anew_with_all_its_pixels(
+    official: Official, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3 if kind == 'lying' else 1
+    pixels = picture(1, 480, 640)
+    stored = pixels[..., 0] if kind == 'grey' else pixels[::-1, ::-1].copy()
+    official.add(1, image=jpeg(stored, exif=exif, subsampling=0), mask=png(lesion(480, 640)))
+    convert(official)
+    prepared = np.asarray(Image.open(official.root / 'out/images/ISIC_0000001.jpg')).astype(int)
+    expected = pixels[..., :1] if kind == 'grey' else pixels
+    assert np.abs(prepared - expected).mean() < 3
+
+
 def test_box_area_and_holes_come_from_the_mask(official: Official) -> None:
     mask = lesion(hole=True)
     mask[5:8, 70:74] = 200  # a second part, grey but lesion
