@@ -205,6 +205,22 @@ def decode_greys(file: SourceFile) -> npt.NDArray[np.uint8]:
     return np.asarray(load_whole(file, _MASK_MODES)[1].convert('L'))
 
 
+def stored_size(file: SourceFile) -> tuple[int, int]:
+    """Return width and height of an image from its header, without decoding it.
+
+    Raises:
+        UnreadableError: it cannot be read, or is no image.
+    """
+    try:
+        source = file.path if file.member is None else io.BytesIO(file.read())
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(source) as image:
+                return image.size
+    except DECODE_ERRORS as error:
+        raise _unreadable(error) from error
+
+
 def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Encode (H, W, 3) uint8 RGB at quality 95, colour at full resolution (4:4:4)."""
     settings = [

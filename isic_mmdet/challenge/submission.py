@@ -4,10 +4,9 @@ The 2018 challenge asks for 8-bit masks of 0 and 255, of the size of the image, 
 own masks one connected region without holes.
 """
 
-import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -15,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from isic_mmdet.challenge.images import UnreadableError, decode_mask, encode_png
+from isic_mmdet.challenge.images import UnreadableError, decode_mask, encode_png, stored_size
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
 
 _ISIC_ID = re.compile(r'ISIC_\d{7}')
 
@@ -57,44 +55,63 @@ def check_zip_name(path: str | Path) -> None:
         raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
 
 
-def write_submission(path: str | Path, masks: Path, image_ids: Iterable[str]) -> None:
+def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceFile]) -> None:
     """Write the masks of a whole set as the challenge takes them.
 
     Args:
         path: of the zip.
         masks: folder with `<id>_segmentation.png` for every image, 8-bit, lesion where > 128.
-        image_ids: of all images of the set.
+        images: all of the set, by id.
 
     Raises:
-        InputError: an id is not the challenge's, or a mask is missing, unreadable or empty;
-            nothing is written then.
+        InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
+            another size than its image; no zip is written then.
     """
     check_zip_name(path)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        faults = _write(part, masks, images)
+        if faults:
+            raise InputError(
+                f'{path} was not written, because the challenge would refuse it:',
+                faults,
+                shown=len(faults),
+            )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[str]:
+    """Write the zip and return what is wrong with it."""
     faults = []
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, 'w') as archive:
-        for image_id in tqdm(sorted(image_ids), 'submission', unit='mask'):
+    with zipfile.ZipFile(path, 'w') as archive:
+        for image_id in tqdm(sorted(images), 'submission', unit='mask'):
             try:
-                region = _region(masks / mask_name(image_id), image_id)
+                region = _region(masks / mask_name(image_id), image_id, images[image_id])
             except UnreadableError as error:
                 faults.append(f'{image_id}: {error}')
                 continue
             archive.writestr(mask_name(image_id), encode_png(region.astype(np.uint8) * 255))
-    if faults:
-        raise InputError(
-            f'{path} was not written, because the challenge would refuse it:',
-            faults,
-            shown=len(faults),
-        )
-    write_atomically(path, stream.getvalue())
+    return faults
 
 
-def _region(path: Path, image_id: str) -> npt.NDArray[np.bool_]:
+def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool_]:
     if not _ISIC_ID.fullmatch(image_id):
         raise UnreadableError('not an id of the challenge (ISIC_ and 7 digits); rename the image')
     if not path.is_file():
         raise UnreadableError(f'{path} is missing; predict it again with --resume')
     lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion.unpacked()
+    width, height = stored_size(image)
+    # Pillow tells the size of a TIFF file as a viewer shows it.
+    if lesion.shape not in {(height, width), (width, height)}:
+        rows, columns = lesion.shape
+        raise UnreadableError(
+            f'a mask of {columns} x {rows} pixels for an image of {width} x {height}, which must '
+            f'have changed since; remove {path} and predict it again with --resume'
+        )
     if not lesion.any():
         raise UnreadableError(
             'no lesion was detected, and an empty mask is none; predict the set again, into '

@@ -2,6 +2,7 @@ import io
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -71,6 +72,15 @@ def test_of_16_bits_the_upper_8_are_taken(read, kind):
     deep = (picture()[..., 0].astype(np.uint16) << 8) | 0xA5
     image = read(Image.fromarray(deep), kind)
     np.testing.assert_array_equal(image.pixels, np.stack([picture()[..., 0]] * 3, axis=2))
+
+
+@pytest.mark.parametrize('ending', ['.png', '.tiff'])
+def test_of_16_bit_colours_too(tmp_path, ending):
+    deep = (picture().astype(np.uint16) << 8) | 0xA5
+    path = tmp_path / f'deep{ending}'
+    cv2.imwrite(str(path), deep[..., ::-1])
+    image = read_image(SourceFile(path, None, path.stat().st_size, 0))
+    np.testing.assert_array_equal(image.pixels, picture())
 
 
 def test_deeper_greys_are_refused(read):
