@@ -1,4 +1,4 @@
-"""The one kind of error that users are meant to see."""
+"""The one kind of error that users are meant to see, and the end on request."""
 
 from collections.abc import Sequence
 
@@ -20,3 +20,7 @@ class InputError(Exception):
         if len(self.faults) > shown:
             lines.append(f'  - ... and {len(self.faults) - shown} more')
         super().__init__('\n'.join(lines))
+
+
+class Terminated(BaseException):
+    """The process was asked to end. Not an `Exception`, so that nothing takes it for a fault."""

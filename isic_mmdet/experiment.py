@@ -1,13 +1,16 @@
 """From a config file and command-line arguments to the config that is run."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
 
 from isic_mmdet.bfloat16 import check_bfloat16
 from isic_mmdet.errors import InputError
+from isic_mmdet.training.checkpoints import newest_checkpoint
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages: every flip of every size. On 78 validation images
@@ -96,25 +99,34 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Args:
         cfg: changed in place; its `work_dir` is set.
-        resume: None for a new run; 'auto' for the newest checkpoint of the work dir, or a new run
-            where none was written yet; else the path of a checkpoint.
+        resume: None for a new run; 'auto' for the newest whole checkpoint of the work dir, or a
+            new run where none was written yet; else the path of a checkpoint.
 
     Raises:
         InputError: no such checkpoint, or a new run would write over an earlier one.
     """
     work_dir = Path(cfg.work_dir)
-    newest = work_dir / 'last_checkpoint'  # mmengine writes the path of its newest one into it
-    if resume is None or (resume == 'auto' and not newest.is_file()):
+    checkpoint = _newest(work_dir) if resume == 'auto' else resume
+    if checkpoint is None:
         _start_anew(cfg, work_dir)
         return
-    if resume == 'auto':
-        cfg.load_from = None  # mmengine then looks into the work dir
-    else:
-        _require_checkpoint(resume)
-        cfg.load_from = resume
+    _require_checkpoint(checkpoint)
+    cfg.load_from = checkpoint
     cfg.resume = True
     # The checkpoint replaces them, so they need not be at hand again.
     cfg.model.backbone.init_cfg = None
+
+
+def _newest(work_dir: Path) -> str | None:
+    newest, torn = newest_checkpoint(work_dir)
+    for path in torn:
+        print_log(f'{path} is damaged and is passed over', 'current', logging.WARNING)
+    if torn and newest is None:
+        raise InputError(
+            f'{work_dir} holds no whole checkpoint, only damaged ones; remove them to start anew:',
+            [str(path) for path in torn],
+        )
+    return None if newest is None else str(newest)
 
 
 def _start_anew(cfg: Config, work_dir: Path) -> None:

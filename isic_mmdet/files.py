@@ -1,12 +1,56 @@
 """Writing files so that a reader, or the next run after a kill, never sees half of one."""
 
+import errno
 import hashlib
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from isic_mmdet.errors import InputError
 
-def write_atomically(path: str | Path, data: bytes, writer: str = '') -> None:
+# What the operating system says where not the program is at fault, and what helps.
+_REMEDIES = {
+    errno.ENOSPC: 'free some space, or write elsewhere',
+    errno.EDQUOT: 'free some of your quota, or write elsewhere',
+    errno.EFBIG: 'write to a file system that takes larger files',
+    errno.EROFS: 'write elsewhere',
+    errno.EACCES: 'change its permissions, or write elsewhere',
+    errno.EPERM: 'change its permissions, or write elsewhere',
+    errno.EIO: 'check the disk, or write elsewhere',
+    errno.ENOTDIR: 'write elsewhere',
+    errno.EISDIR: 'remove the folder of that name, or write elsewhere',
+    errno.ENAMETOOLONG: 'choose a shorter name',
+}
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Run a block that writes a file, and say what to do where the system refuses it.
+
+    Args:
+        path: of the file, for the message.
+
+    Raises:
+        InputError: the disk is full, read-only or broken, or the place is no place for a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        reason = os.strerror(error.errno)
+        raise InputError(
+            f'{path} cannot be written ({reason}); what was there before is untouched. '
+            f'To go on, {_REMEDIES[error.errno]}'
+        ) from error
+
+
+def write_atomically(
+    path: str | Path, data: bytes, writer: str = '', durable: bool = False
+) -> None:
     """Write a file under a temporary name beside its place, then move it there.
 
     Folders that are missing are made. The temporary name is fixed, so that what a killed run
@@ -16,15 +60,32 @@ def write_atomically(path: str | Path, data: bytes, writer: str = '') -> None:
         path: of the file.
         data: its whole content.
         writer: tells processes apart that may write the same file at the same time.
+        durable: whether the data have to be on the disk before the file takes its place, so that
+            it survives a loss of power, too; a tenth of a second and more.
+
+    Raises:
+        InputError: as `writing`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}{writer}.part')
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open('wb') as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
     try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
         part.unlink(missing_ok=True)
+    except NotADirectoryError:
+        pass  # nothing was written where a folder has the name of a file
 
 
 def write_json(path: Path, value: Any, indent: int | None = None) -> None:

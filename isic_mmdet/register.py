@@ -12,12 +12,15 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     lesion_dataset,
     photometric,
     samplers,
+    seeded,
     some_of,
     transforms,
 )
 from isic_mmdet.hooks import (  # noqa: E402, F401
     draw_lesions_hook,
     iou_report_hook,
+    repeatable_steps_hook,
+    resumption_hooks,
     staged_training_hook,
     validation_loss_hook,
 )
@@ -29,3 +32,4 @@ from isic_mmdet.models import (  # noqa: E402, F401
     lesion_tta,
     torchvision_anchors,
 )
+from isic_mmdet.training import backend, loop, optim  # noqa: E402, F401

@@ -30,6 +30,12 @@ def parse_args() -> argparse.Namespace:
         help='go on from CKPT, or without CKPT from the newest checkpoint of the work dir',
     )
     parser.add_argument(
+        '--skip-bad-batches',
+        action='store_true',
+        help='count and leave out batches that cannot be loaded or give no finite loss, instead of '
+        'ending with a message',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -61,6 +67,8 @@ def main() -> None:
     set_resume(cfg, args.resume)
     if args.amp:
         use_amp(cfg)
+    if args.skip_bad_batches:
+        cfg.train_cfg.skip_bad_batches = True
     preflight(cfg, ('train_dataloader', 'val_dataloader'))
     with launched(cfg, args.launcher):
         Runner.from_cfg(cfg).train()

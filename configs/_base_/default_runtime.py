@@ -6,7 +6,12 @@ custom_imports = dict(imports=['isic_mmdet.register'], allow_failed_imports=Fals
 default_hooks = dict(
     logger=dict(interval=20),
     checkpoint=dict(
-        interval=1, max_keep_ckpts=2, save_best='lesion/iou', rule='greater', save_last=True
+        interval=1,
+        max_keep_ckpts=2,
+        save_best='lesion/iou',
+        rule='greater',
+        save_last=True,
+        backend_args=dict(backend='atomic'),
     ),
     iou_report=dict(type='IoUReportHook'),
 )
@@ -14,8 +19,15 @@ default_hooks = dict(
 custom_hooks = [
     # Validation IoU of a small split moves by about 0.005 between epochs: that is no progress.
     dict(
-        type='EarlyStoppingHook', monitor='lesion/iou', rule='greater', min_delta=0.002, patience=6
+        type='ResumableEarlyStoppingHook',
+        monitor='lesion/iou',
+        rule='greater',
+        min_delta=0.002,
+        patience=6,
     ),
+    dict(type='RepeatableStepsHook'),
+    dict(type='RunStateHook'),
+    dict(type='ResumeHook'),
     dict(type='ValidationLossHook'),
 ]
 

@@ -8,6 +8,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
+from isic_mmdet.datasets.seeded import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.memory import keep_freed_memory
 
@@ -20,7 +21,7 @@ _WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 class LesionDataset(CocoDataset):
     """One skin lesion per image, in the layout that `tools/prepare_isic.py` writes.
 
-    It differs from `CocoDataset` in two ways. It carries the facts that lesion scores need
+    It differs from `CocoDataset` in two ways, and draws from the seeds of `SeededIndex`es. It carries the facts that lesion scores need
     through the pipeline: `isic_id` (str), `original_mask` (path of the official mask)
     and `gt_label` (int, index into the classes). And it refuses data that mmdet would train on
     in silence: before the first iteration it raises one `InputError` with every category that
@@ -96,6 +97,12 @@ class LesionDataset(CocoDataset):
             )
         chosen = np.random.default_rng(seed).choice(len(records), size, replace=False)
         return [records[index] for index in sorted(chosen)]
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """Return what the pipeline makes of a sample, drawn from the seed of a `SeededIndex`."""
+        if isinstance(idx, SeededIndex):
+            idx.seed()
+        return super().prepare_data(idx)
 
     def full_init(self) -> None:
         """Load, filter and check; see the class for what is refused."""

@@ -67,7 +67,13 @@ class IoUReportHook(Hook):
         metric = _lesion_metric(loop)
         if is_main_process():
             metric.out_dir = runner.work_dir
-            metric.provenance = evaluation_facts(runner, loop.dataloader.dataset, self._training)
+            facts = evaluation_facts(runner, loop.dataloader.dataset, self._training)
+            metric.provenance = facts
+            if facts['trained_on']:
+                runner.logger.warning(
+                    f'the model was trained on {facts["trained_on"]} of these '
+                    f'{len(loop.dataloader.dataset)} images: the numbers say little about others'
+                )
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:

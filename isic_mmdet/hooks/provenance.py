@@ -3,10 +3,13 @@
 import os
 import platform
 import shlex
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +26,26 @@ import isic_mmdet
 from isic_mmdet.files import sha256
 
 META_KEY = 'training'
+IMAGES_KEY = 'training_images'
 
 
 class TrainingRecord:
     """How a model was trained, kept in its checkpoint so that a test can report it.
 
-    The facts lie in the checkpoint under `meta.training`: config (name of its file), weights (the
-    file training started from), seed, hardware, command and seconds (wall clock until the
-    checkpoint was written, validations and the parts before a resumption included).
+    The facts lie in the checkpoint under `meta.training`: config (name of its file), code (version
+    of the project), weights (the file training started from), data_digest (SHA-256 of the
+    annotation file), seed, hardware, command and seconds (wall clock until the checkpoint was
+    written, validations and the parts before a resumption included). The ids of the images that
+    were trained on lie under `meta.training_images`.
+
+    Attributes:
+        loaded_epoch: number of finished epochs of the loaded checkpoint, if it says so.
+        images: ids of the images that the model was, or is being, trained on.
     """
 
     def __init__(self) -> None:
         self.loaded_epoch: int | None = None
+        self.images: frozenset[str] = frozenset()
         self._loaded: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._started: float | None = None
@@ -49,12 +60,17 @@ class TrainingRecord:
         meta = checkpoint.get('meta', {})
         self.loaded_epoch = meta.get('epoch')
         self._loaded = dict(meta.get(META_KEY, {}))
+        self.images = frozenset(meta.get(IMAGES_KEY, ()))
 
     def start(self, runner: Runner) -> None:
         """Start the clock; a resumed run goes on with the facts of its checkpoint."""
+        dataset = runner.train_dataloader.dataset
+        self.images = frozenset(image_ids(dataset))
         self._facts = {
             'config': config_name(runner.cfg),
+            'code': code_version(),
             'weights': initial_weights(runner.cfg),
+            'data_digest': data_digest(dataset),
             'seed': runner.seed,
             'hardware': hardware(runner),
             'command': command(),
@@ -67,6 +83,7 @@ class TrainingRecord:
     def save(self, checkpoint: Mapping[str, Any]) -> None:
         """Write the facts into a checkpoint that is about to be saved."""
         checkpoint['meta'][META_KEY] = self.facts()
+        checkpoint['meta'][IMAGES_KEY] = sorted(self.images)
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the training under way, else those of the loaded checkpoint."""
@@ -85,8 +102,9 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         training: how the model came about.
 
     Returns:
-        config; data and split (names of the data folder and of the annotation file); checkpoint
-        (file name) and checkpoint_sha256, both None while training; epoch, the number of
+        config; code (version of the project); data, split and data_digest (names of the data
+        folder and of the annotation file, and its SHA-256); trained_on (how many of these images
+        the model was trained on); checkpoint (file name) and checkpoint_sha256, both None while training; epoch, the number of
         finished ones; seed of the training; training, see `TrainingRecord`; hardware and command
         of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
     """
@@ -95,8 +113,11 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         checkpoint = Path(runner._load_from)
     return {
         'config': config_name(runner.cfg),
+        'code': code_version(),
         'data': Path(dataset.data_root).name,
         'split': Path(dataset.ann_file).stem,
+        'data_digest': data_digest(dataset),
+        'trained_on': len(training.images.intersection(image_ids(dataset))),
         'checkpoint': checkpoint.name if checkpoint else None,
         'checkpoint_sha256': sha256(checkpoint) if checkpoint else None,
         'epoch': runner.epoch if training.under_way else training.loaded_epoch,
@@ -107,6 +128,35 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'versions': versions(),
     }
+
+
+def image_ids(dataset: Any) -> list[str]:
+    """Return the ids of all images of a data set, in its order."""
+    return [dataset.get_data_info(index)['isic_id'] for index in range(len(dataset))]
+
+
+def data_digest(dataset: Any) -> str | None:
+    """Return the SHA-256 of a data set's annotation file; None where it is made of several."""
+    path = getattr(dataset, 'ann_file', None)
+    return sha256(path) if path else None
+
+
+@cache
+def code_version() -> str:
+    """Return the version of the project, and its commit where it runs from a git checkout.
+
+    Such as '0.1.0 (1a2b3c4-dirty)', where '-dirty' stands for changes that are not committed.
+    """
+    git = shutil.which('git')
+    if git is None:
+        return isic_mmdet.__version__
+    described = subprocess.run(
+        [git, '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty'],
+        capture_output=True,
+        text=True,
+    )
+    commit = f' ({described.stdout.strip()})' if described.returncode == 0 else ''
+    return f'{isic_mmdet.__version__}{commit}'
 
 
 def config_name(cfg: Config) -> str | None:

@@ -48,8 +48,14 @@ class Squares(Dataset):
                 }
             )
 
+        Path(self.ann_file).parent.mkdir(exist_ok=True)
+        Path(self.ann_file).write_text('{}')
+
     def __len__(self) -> int:
         return len(self.samples)
+
+    def get_data_info(self, index: int) -> dict:
+        return self.samples[index]
 
     def __getitem__(self, index: int) -> dict:
         return {

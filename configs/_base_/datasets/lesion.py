@@ -20,7 +20,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    batch_sampler=dict(type='AspectRatioBatchSampler'),
+    batch_sampler=dict(type='SeededBatchSampler'),
     dataset=dict(
         type='LesionDataset',
         ann_file='annotations/train.json',

@@ -1,0 +1,82 @@
+"""Random numbers of a sample that depend on seed, epoch and image alone.
+
+Not on the worker that loads it, on how many there are, on the number of processes, or on what was
+drawn before: a run that goes on from a checkpoint, at the end of an epoch or inside one, sees the
+images that it would have seen.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from mmdet.datasets.samplers import AspectRatioBatchSampler
+from mmdet.registry import DATA_SAMPLERS
+
+
+class SeededIndex(int):
+    """An index into a data set that says what the transforms of this sample are drawn from.
+
+    Args:
+        index: of the sample.
+        entropy: numbers from which its random numbers follow.
+    """
+
+    entropy: tuple[int, ...]
+
+    def __new__(cls, index: int, entropy: tuple[int, ...]) -> 'SeededIndex':
+        """Return `index` with its entropy."""
+        self = super().__new__(cls, index)
+        self.entropy = entropy
+        return self
+
+    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # type: ignore[override]
+        return int(self), self.entropy
+
+    # How mmengine's ConcatDataset and RepeatDataset find the data set inside.
+
+    def __sub__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) - other, self.entropy)
+
+    def __mod__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) % other, self.entropy)
+
+    def seed(self) -> None:
+        """Seed the generators that transforms draw from: those of NumPy and of `random`."""
+        state = np.random.SeedSequence(self.entropy).generate_state(2)
+        np.random.seed(state[0])
+        random.seed(int(state[1]))
+
+
+@DATA_SAMPLERS.register_module()
+class SeededBatchSampler(AspectRatioBatchSampler):
+    """mmdet's `AspectRatioBatchSampler` with `SeededIndex`es, that can start inside an epoch.
+
+    The sampler below it has to have a `seed` and, set before every epoch, its number in `epoch`.
+
+    Attributes:
+        start: number of batches that the next iteration leaves out; it is back to 0 after.
+    """
+
+    start = 0
+
+    def __iter__(self) -> Iterator[list[SeededIndex]]:  # type: ignore[override]
+        start, self.start = self.start, 0
+        yield from islice(self._batches(), start, None)
+
+    def batch(self, position: int) -> list[SeededIndex]:
+        """Return the batch at a position of the sampler's present epoch."""
+        return next(islice(self._batches(), position, None))
+
+    def _batches(self) -> Iterator[list[SeededIndex]]:
+        # An iteration that was given up has left indices behind.
+        self._aspect_ratio_buckets = [[], []]
+        seed, epoch = self.sampler.seed, self.sampler.epoch
+        times: Counter[int] = Counter()  # a sampler that balances classes repeats images
+        for batch in super().__iter__():
+            seeded = []
+            for index in map(int, batch):
+                seeded.append(SeededIndex(index, (seed, epoch, index, times[index])))
+                times[index] += 1
+            yield seeded

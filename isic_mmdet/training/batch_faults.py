@@ -1,0 +1,82 @@
+"""What went wrong with a batch, in words that help."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.utils.data import DataLoader
+
+from isic_mmdet.training.optim import NonFiniteError
+
+
+class BatchFaultError(Exception):
+    """A batch cannot be trained on.
+
+    Args:
+        reason: what is the matter with it.
+        remedy: what to do about it.
+        passes: whether the batches after it may well be sound.
+    """
+
+    def __init__(self, reason: str, remedy: str, passes: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.passes = passes
+
+
+def worker_died(error: Exception) -> bool:
+    """Tell whether an error of a `DataLoader` says that it lost one of its processes."""
+    return isinstance(error, RuntimeError) and 'exited unexpectedly' in str(error)
+
+
+def loading_fault(error: Exception) -> BatchFaultError:
+    """Return what an exception of a `DataLoader` means."""
+    if worker_died(error):
+        return BatchFaultError(
+            'a process that loads data was killed, often because memory ran out',
+            'Lower train_dataloader.num_workers or batch_size',
+        )
+    # From a worker comes its whole traceback, which ends with the exception.
+    last = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    reason = re.sub(r'^(\w+\.)*\w*(Error|Exception): ', '', last)
+    return BatchFaultError(
+        f'it cannot be loaded ({reason})',
+        'Put the file back or prepare the data again with tools/prepare_isic.py --resume',
+    )
+
+
+def step_fault(error: Exception) -> BatchFaultError | None:
+    """Return what an exception of a training step means; None where it is a fault of the code."""
+    if isinstance(error, NonFiniteError):
+        return BatchFaultError(
+            f'{error}; the weights are those from before it',
+            'Lower the learning rate (optim_wrapper.optimizer.lr), or look at these images with '
+            'tools/browse_dataset.py',
+        )
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in text:
+        return BatchFaultError(
+            'it does not fit into memory',
+            'Lower train_dataloader.batch_size or the scale of Resize, or train with --amp',
+        )
+    if dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in text):
+        return BatchFaultError(
+            'another process of the run has ended or does not answer',
+            'Look at the messages of the others',
+            passes=False,
+        )
+    return None
+
+
+def ids(samples: Iterable[Any]) -> list[str]:
+    """Return the image ids of data samples."""
+    return [sample.metainfo.get('isic_id', '?') for sample in samples]
+
+
+def ids_at(loader: DataLoader, position: int) -> list[str]:
+    """Return the image ids of a batch that was not loaded, of the present epoch."""
+    batch: Sequence[int] = loader.batch_sampler.batch(position)
+    return [loader.dataset.get_data_info(index).get('isic_id', '?') for index in batch]
