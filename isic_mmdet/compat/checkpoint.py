@@ -8,6 +8,8 @@ offers for the purpose:
   `torch.load` for `weights_only=False`.
 - Without a network the run ends in a traceback of `urllib`; in a distributed run, only the first
   process fails and the others wait for it.
+- What lies in the cache under the right name is taken for the file, whatever it holds; and so is
+  whatever a server sends under a name without a digest.
 
 This can go when mmengine loads safely from every source and names the file that is missing.
 """
@@ -24,8 +26,11 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import sha256
 
-_DIGEST = re.compile(r'-([0-9a-f]{8,})\.pth$')
+# Published names end in the first digits of the file's SHA-256; an address may also state all.
+_DIGEST_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.pth')
+_DIGEST_BEHIND = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
 # Random weights learn nothing behind frozen stages and fixed batch norm.
 _START_WITHOUT = (
     '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
@@ -67,8 +72,15 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
 
     One process downloads while the others wait; if it fails, all fail with its message.
 
+    Args:
+        filename: the address. It has to state the SHA-256 of the file, or its first digits: in
+            the name, as published ones do (`...-3e542a40.pth`), or behind it (`#sha256=` and 64
+            hexadecimal digits).
+        map_location: as in `torch.load`.
+
     Raises:
-        InputError: if it cannot be downloaded or is not fit to be loaded.
+        InputError: if the address states no digest, the file has another one, cannot be
+            downloaded or is not fit to be loaded.
     """
     rank, _ = get_dist_info()
     fault: list[str | None] = [None]
@@ -94,24 +106,46 @@ def install_loaders() -> None:
 
 
 def _fetch(address: str) -> Path:
-    """Return the file in torch's cache for `address`, downloaded if need be."""
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Published names end in the first digits of the file's SHA-256: a download that was cut
-        # short does not match it, and is not kept.
-        digest = _DIGEST.search(path.name)
-        torch.hub.download_url_to_file(address, str(path), digest[1] if digest else None)
-    except (OSError, HTTPException, RuntimeError) as error:
+    """Return the file in torch's cache for `address`, downloaded if need be, and of its digest."""
+    parts = urlparse(address)
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(parts.path).name
+    digest = _stated_digest(address)
+    if not path.is_file():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A download that was cut short, or is another file, is not kept.
+            torch.hub.download_url_to_file(parts._replace(fragment='').geturl(), str(path), digest)
+        except (OSError, HTTPException, RuntimeError) as error:
+            raise InputError(
+                f'the checkpoint {address} is not on this machine and cannot be downloaded '
+                f'({error}). Download it elsewhere and put it at {path}, or anywhere and name it: '
+                '--cfg-options load_from=FILE (backbone weights: '
+                f'model.backbone.init_cfg.checkpoint=FILE). To start without it: {_START_WITHOUT}'
+            ) from error
+    found = sha256(path)
+    if not found.startswith(digest):
         raise InputError(
-            f'the checkpoint {address} is not on this machine and cannot be downloaded ({error}). '
-            f'Download it elsewhere and put it at {path}, or anywhere and name it: --cfg-options '
-            'load_from=FILE (backbone weights: model.backbone.init_cfg.checkpoint=FILE). '
-            f'To start without it: {_START_WITHOUT}'
-        ) from error
+            f'{path} is not the checkpoint {address}: its SHA-256 is {found} and should begin with '
+            f'{digest}; remove it, and it will be downloaded again'
+        )
     return path
+
+
+def _stated_digest(address: str) -> str:
+    """Return the SHA-256 that an address states, or the first digits of it, in lower case."""
+    parts = urlparse(address)
+    behind = _DIGEST_BEHIND.fullmatch(parts.fragment)
+    if behind:
+        return behind[1].lower()
+    in_name = _DIGEST_IN_NAME.search(Path(parts.path).name)
+    if in_name and in_name.end() == len(Path(parts.path).name) and not parts.fragment:
+        return in_name[1]
+    raise InputError(
+        f'the checkpoint {address} was not fetched, because the address does not say which file it '
+        'has to be: name one whose name ends in its digest (...-3e542a40.pth), write '
+        '#sha256= and the 64 hexadecimal digits of its SHA-256 behind the address, or download it '
+        'yourself and name the file'
+    )
 
 
 def _fault(path: Path, reason: str) -> str:

@@ -134,12 +134,68 @@ def test_something_else_than_a_checkpoint_is_called_so(tmp_path, content):
         load(str(tmp_path / 'page.pth'))
 
 
+def publish(tmp_path, content, name='weights'):
+    """Put a checkpoint on the server, its digest in its name, and return that name."""
+    part = tmp_path / 'www' / 'part'
+    torch.save(content, part)
+    name = f'{name}-{hashlib.sha256(part.read_bytes()).hexdigest()[:8]}.pth'
+    return part.rename(part.with_name(name)).name
+
+
 def test_a_checkpoint_is_downloaded_once(server, tmp_path, cache):
-    torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
+    name = publish(tmp_path, {'a': 1})
     for _ in range(2):
-        assert load(f'{server.address}/weights.pth') == {'a': 1}
-    assert server.paths == ['/weights.pth']
-    assert (cache / 'weights.pth').is_file()
+        assert load(f'{server.address}/{name}') == {'a': 1}
+    assert server.paths == [f'/{name}']
+    assert (cache / name).is_file()
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'weights.pth',
+        'weights-1234567.pth',
+        'weights-latest.pth',
+        'weights-0123abcd.pth.pth',
+        'weights-0123abcd.pth#sha256=0123abcd',
+        'weights-0123abcd.pth#md5=0123',
+    ],
+)
+def test_nothing_is_fetched_from_an_address_that_states_no_digest(server, tmp_path, cache, name):
+    torch.save({'a': 1}, tmp_path / 'www' / name.partition('#')[0])
+    with pytest.raises(InputError, match=r'was not fetched.*write #sha256=') as caught:
+        load(f'{server.address}/{name}')
+    assert '\n' not in str(caught.value)
+    assert server.paths == []
+    assert not cache.exists()
+
+
+def test_not_even_from_the_cache(server, cache):
+    cache.mkdir(parents=True)
+    torch.save({'a': 1}, cache / 'weights.pth')
+    with pytest.raises(InputError, match='was not fetched'):
+        load(f'{server.address}/weights.pth')
+
+
+def test_the_digest_may_stand_behind_the_address(server, tmp_path, cache):
+    torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
+    digest = hashlib.sha256((tmp_path / 'www' / 'weights.pth').read_bytes()).hexdigest()
+    wrong = digest[:-1] + ('0' if digest[-1] != '0' else '1')
+    with pytest.raises(InputError, match='invalid hash value'):
+        load(f'{server.address}/weights.pth#sha256={wrong}')
+    assert not list(cache.iterdir())
+    assert load(f'{server.address}/weights.pth#sha256={digest.upper()}') == {'a': 1}
+    assert server.paths == ['/weights.pth'] * 2
+
+
+def test_a_file_in_the_cache_of_another_digest_is_refused(server, tmp_path, cache):
+    name = publish(tmp_path, {'a': 1})
+    load(f'{server.address}/{name}')
+    torch.save({'a': 2}, cache / name)
+    with pytest.raises(InputError, match=f'{name} is not the checkpoint .* remove it'):
+        load(f'{server.address}/{name}')
+    (cache / name).unlink()
+    assert load(f'{server.address}/{name}') == {'a': 1}
 
 
 def test_a_download_that_does_not_match_the_digest_in_its_name_is_not_kept(server, tmp_path, cache):
@@ -156,9 +212,9 @@ def test_a_download_that_does_not_match_the_digest_in_its_name_is_not_kept(serve
 
 def test_a_downloaded_checkpoint_runs_no_code(server, tmp_path):
     target = tmp_path / 'made_by_the_file'
-    torch.save({'state_dict': {}, 'x': Evil(target)}, tmp_path / 'www' / 'evil.pth')
+    name = publish(tmp_path, {'state_dict': {}, 'x': Evil(target)})
     with pytest.raises(InputError, match='was refused'):
-        load(f'{server.address}/evil.pth')
+        load(f'{server.address}/{name}')
     assert not target.exists()
 
 
@@ -172,19 +228,21 @@ def check_remedy(message, address, cached):
 
 def test_without_a_network_the_message_says_what_to_download_and_where_to(nobody, cache):
     with pytest.raises(InputError) as caught:
-        load(f'{nobody}/coco/mask_rcnn-abc.pth?download=1')
+        load(f'{nobody}/coco/mask_rcnn-0abc1234.pth?download=1')
     check_remedy(
         str(caught.value),
-        f'{nobody}/coco/mask_rcnn-abc.pth?download=1',
-        cache / 'mask_rcnn-abc.pth',
+        f'{nobody}/coco/mask_rcnn-0abc1234.pth?download=1',
+        cache / 'mask_rcnn-0abc1234.pth',
     )
     assert not list(cache.iterdir())
 
 
 def test_an_address_that_the_server_does_not_know_gets_the_same_message(server, cache):
     with pytest.raises(InputError, match='404') as caught:
-        load(f'{server.address}/gone.pth')
-    check_remedy(str(caught.value), f'{server.address}/gone.pth', cache / 'gone.pth')
+        load(f'{server.address}/gone-0abc1234.pth')
+    check_remedy(
+        str(caught.value), f'{server.address}/gone-0abc1234.pth', cache / 'gone-0abc1234.pth'
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,8 +283,9 @@ dist.destroy_process_group()
 
 
 def test_of_two_processes_one_downloads_and_both_fail_together(server, tmp_path, root):
-    torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
-    arguments = [tmp_path / 'store', f'{server.address}/gone.pth', f'{server.address}/weights.pth']
+    name = publish(tmp_path, {'a': 1})
+    missing, present = f'{server.address}/gone-0abc1234.pth', f'{server.address}/{name}'
+    arguments = [tmp_path / 'store', missing, present]
     workers = [
         subprocess.Popen(
             [sys.executable, '-c', WORKER, str(rank), *map(str, arguments)],
@@ -243,4 +302,4 @@ def test_of_two_processes_one_downloads_and_both_fail_together(server, tmp_path,
     finally:
         for worker in workers:
             worker.kill()
-    assert server.paths == ['/gone.pth', '/weights.pth']
+    assert server.paths == ['/gone-0abc1234.pth', f'/{name}']
