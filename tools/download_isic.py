@@ -20,8 +20,15 @@ def main() -> None:
         '--parts', nargs='+', choices=PARTS, help='fetch only these (default: all of the year)'
     )
     parser.add_argument('--base-url', default=BASE_URL, help='a mirror (default: %(default)s)')
+    parser.add_argument(
+        '--checksums',
+        type=Path,
+        metavar='FILE',
+        help='SHA-256 of all files, as sha256sum writes them; what differs is refused (default: '
+        'OUT/SHA256SUMS, which notes what arrived first)',
+    )
     args = parser.parse_args()
-    files = download(args.year, args.out, args.parts, args.base_url)
+    files = download(args.year, args.out, args.parts, args.base_url, args.checksums)
     print(
         f'{len(files)} files are complete in {args.out}. To prepare them for training:\n'
         f'  python tools/prepare_isic.py {args.year} --src {args.out} --out data/isic{args.year}'

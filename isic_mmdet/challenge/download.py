@@ -1,4 +1,9 @@
-"""Get the official ISIC challenge files and make sure that they are what they should be."""
+"""Get the official ISIC challenge files and make sure that they are what they should be.
+
+The challenge publishes no checksums. So the SHA-256 of every file is noted when it first arrives,
+in `SHA256SUMS` beside it, and whatever has another one later is refused. Who has the digests from
+elsewhere states them, and nothing else is taken then.
+"""
 
 import shutil
 import sys
@@ -11,9 +16,14 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from isic_mmdet.challenge.archives import ARCHIVES, BASE_URL, PAGE_URL, PARTS, Archive, find_fault
+from isic_mmdet.challenge.checksums import read_checksums, write_checksums
 from isic_mmdet.challenge.part_file import PartFile, Remote
 from isic_mmdet.challenge.transfer import TransferError, ask, fetch
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import sha256
+
+#: Beside the files: their digests, as `sha256sum --check` takes them.
+CHECKSUMS = 'SHA256SUMS'
 
 
 @dataclass(frozen=True)
@@ -35,29 +45,78 @@ class _Job:
         return self.part.held(self.remote)
 
 
+class _Digests:
+    """The SHA-256 that each file has to have.
+
+    Args:
+        path: list of the files that are here; grows with what is new.
+        stated: another list, which alone counts if it is given.
+
+    Raises:
+        InputError: one of the two is damaged.
+    """
+
+    def __init__(self, path: Path, stated: Path | None) -> None:
+        self._path = path
+        self._stated = stated
+        source = stated if stated is not None else path
+        is_there = stated is not None or path.is_file()
+        self._known = read_checksums(source) if is_there else {}
+
+    def check_names(self, archives: Sequence[Archive]) -> None:
+        """Raise an `InputError` where digests were stated, but not of all files."""
+        absent = [
+            a.name for a in archives if self._stated is not None and a.name not in self._known
+        ]
+        if absent:
+            raise InputError(
+                f'{self._stated} has to state the SHA-256 of every file; it lacks:', absent
+            )
+
+    def find_fault(self, path: Path, archive: Archive) -> str | None:
+        """Say whether a file has another digest than it should; note that of a new one."""
+        found = sha256(path)
+        wanted = self._known.get(archive.name)
+        if wanted is None:
+            self._known[archive.name] = found
+            write_checksums(self._path, self._known)
+        elif found != wanted:
+            return f'has the SHA-256 {found} instead of {wanted}'
+        return None
+
+
 def download(
-    year: int, out: Path, parts: Sequence[str] | None = None, base_url: str = BASE_URL
+    year: int,
+    out: Path,
+    parts: Sequence[str] | None = None,
+    base_url: str = BASE_URL,
+    checksums: Path | None = None,
 ) -> list[Path]:
     """Get the official files of one year's segmentation task into `out`.
 
     Files that lie there complete are left as they are; unfinished ones are continued. A file
-    gets its name only after its size and contents were checked (see `archives.find_fault`).
+    gets its name only after its size, contents (see `archives.find_fault`) and SHA-256 were
+    checked.
 
     Args:
         year: 2016, 2017 or 2018.
         out: the folder, made where it does not exist.
         parts: of `training`, `validation` and `test`; None for all that the year has.
         base_url: address above the years' folders.
+        checksums: list of the digests that the files have to have. None takes those that
+            `SHA256SUMS` in `out` holds, and notes there the digests of files that are new.
 
     Returns:
         The files, in the order of the challenge's page.
 
     Raises:
         InputError: the year has no such part, the disk does not hold the files, or some of them
-            cannot be had; in the last case the others were fetched.
+            cannot be had or have another digest; in the last case the others were fetched.
     """
     _check_address(base_url)
     archives = _select(year, parts)
+    digests = _Digests(out / CHECKSUMS, checksums)
+    digests.check_names(archives)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,12 +126,12 @@ def download(
 
     print(f'ISIC {year} from {base_url} into {out}')
     faults: list[str] = []
-    missing = _report_present(archives, out, faults)
+    missing = _report_present(archives, out, digests, faults)
     jobs = _ask_all(missing, out, base_url, faults)
     _check_disk(jobs, out)
     for number, job in enumerate(jobs, 1):
         try:
-            _get(job, out, f'[{number}/{len(jobs)}] {job.archive.name}')
+            _get(job, out, digests, f'[{number}/{len(jobs)}] {job.archive.name}')
         except TransferError as error:
             faults.append(f'{job.part.url}: {error}')
     if faults:
@@ -103,14 +162,16 @@ def _select(year: int, parts: Sequence[str] | None) -> list[Archive]:
     return [archive for archive in archives if archive.part in (parts or had)]
 
 
-def _report_present(archives: list[Archive], out: Path, faults: list[str]) -> list[Archive]:
+def _report_present(
+    archives: list[Archive], out: Path, digests: _Digests, faults: list[str]
+) -> list[Archive]:
     """Return the files that are not there yet; those that are there and wrong become faults."""
     missing = []
     for archive in archives:
         path = out / archive.name
         if not path.exists():
             missing.append(archive)
-        elif fault := find_fault(path, archive):
+        elif fault := find_fault(path, archive) or digests.find_fault(path, archive):
             faults.append(f'{path} {fault}: move it away to fetch it anew')
         else:
             print(f'  {archive.name:<44} complete, left as it is')
@@ -160,7 +221,7 @@ def _check_disk(jobs: list[_Job], out: Path) -> None:
         )
 
 
-def _get(job: _Job, out: Path, title: str) -> None:
+def _get(job: _Job, out: Path, digests: _Digests, title: str) -> None:
     """Fetch, check and name one file."""
     with tqdm(
         desc=title, total=job.size, initial=job.held, unit='B', unit_scale=True, unit_divisor=1024
@@ -172,7 +233,8 @@ def _get(job: _Job, out: Path, title: str) -> None:
             bar.update(held - bar.n)  # negative where a file starts again
 
         fetch(job.part, job.remote, progress, lambda text: tqdm.write(text, sys.stderr))
-    if fault := find_fault(job.part.path, job.archive):
+    fault = find_fault(job.part.path, job.archive)
+    if fault := fault or digests.find_fault(job.part.path, job.archive):
         size = job.part.on_disk
         rejected = out / f'{job.archive.name}.rejected'
         job.part.finish(rejected)

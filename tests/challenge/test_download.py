@@ -1,6 +1,7 @@
 """Downloads from a real server on this machine that breaks off, lies and refuses."""
 
 import contextlib
+import hashlib
 import io
 import re
 import shutil
@@ -29,6 +30,7 @@ from lying_server import (
 from isic_mmdet.challenge import download as download_module
 from isic_mmdet.challenge import transfer
 from isic_mmdet.challenge.archives import ARCHIVES
+from isic_mmdet.challenge.checksums import read_checksums
 from isic_mmdet.challenge.download import download
 from isic_mmdet.challenge.part_file import PartFile, Remote
 from isic_mmdet.challenge.transfer import ask, fetch
@@ -58,7 +60,7 @@ def get_images(server: Server, out: Path) -> bytes:
     if f'/2018/{MASKS}' not in server.files:
         server.serve(MASKS)
     download(2018, out, ['validation'], server.url)
-    assert sorted(path.name for path in out.iterdir()) == sorted([IMAGES, MASKS])
+    assert sorted(path.name for path in out.iterdir()) == sorted([IMAGES, MASKS, 'SHA256SUMS'])
     return (out / IMAGES).read_bytes()
 
 
@@ -88,7 +90,7 @@ def test_gets_all_files_of_a_year_and_says_how_much(
     assert [path.name for path in files] == [archive.name for archive in wanted]
     for path in files:
         assert path.read_bytes() == served[path.name].body
-    assert len(list((tmp_path / 'new' / 'folder').iterdir())) == len(wanted)
+    assert len(list((tmp_path / 'new' / 'folder').iterdir())) == len(wanted) + 1  # and SHA256SUMS
     shown = capsys.readouterr()
     total = sum(len(file.body) for file in served.values())
     assert f'to fetch: {total / 1024**2:.0f} MiB; free on the disk: ' in shown.out
@@ -388,7 +390,7 @@ def test_less_promised_than_sent_names_both(server: Server, tmp_path: Path) -> N
     size = len(served.body)
     with pytest.raises(InputError, match=f'promised 4,000 bytes and sent {size:,}'):
         get_images(server, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [MASKS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MASKS, 'SHA256SUMS']
 
 
 def test_an_untold_size_is_the_one_promised(server: Server, tmp_path: Path) -> None:
@@ -416,7 +418,9 @@ def test_a_broken_zip_is_set_aside_and_fetched_anew(server: Server, tmp_path: Pa
         get_images(server, tmp_path)
     rejected = tmp_path / f'{IMAGES}.rejected'
     assert rejected.read_bytes() == b'<html>not today</html>'
-    assert sorted(path.name for path in tmp_path.iterdir()) == [rejected.name, MASKS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [rejected.name, MASKS, 'SHA256SUMS']
+    )
     rejected.unlink()
     served = server.serve(IMAGES)
     assert get_images(server, tmp_path) == served.body
@@ -507,3 +511,68 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match='file/out: cannot be made'):
         download(2018, tmp_path / 'file' / 'out')
+
+
+# Digests
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def change(path: Path) -> None:
+    """Make another zip of the same members."""
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.comment = b'another'
+
+
+def test_the_digests_are_noted_as_sha256sum_takes_them(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    lines = [f'{digest_of(tmp_path / name)}  {name}\n' for name in sorted([IMAGES, MASKS])]
+    assert (tmp_path / 'SHA256SUMS').read_text() == ''.join(lines)
+
+
+def test_a_file_that_became_another_one_is_refused(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    change(tmp_path / IMAGES)
+    with pytest.raises(InputError, match=f'{IMAGES} has the SHA-256 [0-9a-f]+ instead of'):
+        download(2018, tmp_path, ['validation'], server.url)
+
+
+def test_another_file_from_the_server_is_not_taken(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    noted = (tmp_path / 'SHA256SUMS').read_text()
+    change(tmp_path / IMAGES)
+    server.files[f'/2018/{IMAGES}'].body = (tmp_path / IMAGES).read_bytes()
+    (tmp_path / IMAGES).unlink()
+    with pytest.raises(InputError, match=r'has the SHA-256 .* instead of .*\.rejected'):
+        download(2018, tmp_path, ['validation'], server.url)
+    assert not (tmp_path / IMAGES).exists()
+    assert (tmp_path / 'SHA256SUMS').read_text() == noted
+
+
+def test_stated_digests_alone_count(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path / 'first')
+    stated = tmp_path / 'first' / 'SHA256SUMS'
+    download(2018, tmp_path / 'second', ['validation'], server.url, stated)
+    wrong = tmp_path / 'wrong'
+    wrong.write_text(stated.read_text().replace(digest_of(tmp_path / 'first' / IMAGES), '0' * 64))
+    with pytest.raises(InputError, match=f'instead of {"0" * 64}'):
+        download(2018, tmp_path / 'third', ['validation'], server.url, wrong)
+    wrong.write_text(f'{"0" * 64}  {MASKS}\n')
+    with pytest.raises(InputError, match=f'has to state .* it lacks:\n  - {IMAGES}'):
+        download(2018, tmp_path / 'fourth', ['validation'], server.url, wrong)
+    assert not (tmp_path / 'fourth').exists()
+
+
+@pytest.mark.parametrize(
+    'content', [b'\xff\xfe', b'0123  name\n', b'0' * 64 + b'  a\n' + b'1' * 64 + b'  a\n']
+)
+def test_a_damaged_list_of_digests_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / 'sums').write_bytes(content)
+    with pytest.raises(InputError, match='sums: '):
+        read_checksums(tmp_path / 'sums')

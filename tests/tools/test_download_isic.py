@@ -153,7 +153,11 @@ def test_refused_files_exit_with_1_and_one_message(
     assert 'Traceback' not in err
     assert 'error: 4 of 6 files of ISIC 2018 could not be had' in err
     assert err.count('the server answered 403') == 4
-    assert sorted(path.name for path in out.iterdir()) == [IMAGES, MASKS]
+    assert sorted(path.name for path in out.iterdir()) == [
+        IMAGES,
+        MASKS,
+        'SHA256SUMS',
+    ]
 
 
 def test_a_killed_run_is_continued(root: Path, tmp_path: Path, server: ThreadingHTTPServer) -> None:
@@ -175,4 +179,8 @@ def test_a_killed_run_is_continued(root: Path, tmp_path: Path, server: Threading
     assert '293 KiB of it already here' in shown
     assert server.starts.count(STALL_AFTER) == 1  # type: ignore[attr-defined]
     assert (out / IMAGES).read_bytes() == (tmp_path / 'served' / '2018' / IMAGES).read_bytes()
-    assert sorted(path.name for path in out.iterdir()) == [IMAGES, MASKS]
+    assert sorted(path.name for path in out.iterdir()) == [
+        IMAGES,
+        MASKS,
+        'SHA256SUMS',
+    ]
