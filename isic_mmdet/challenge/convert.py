@@ -203,7 +203,7 @@ def _refuse(out: Path, faults: list[Fault], strict: bool) -> None:
     if strict and faults:
         reason = f'{len(faults)} faults, and --strict makes them fatal: mend them or drop --strict'
     else:
-        reason = 'no pair remains for train'
+        reason = 'no pair remains for train; mend these'
     raise InputError(
         f'{reason}. No annotations were written; {out / "prepare_report.json"} lists everything',
         [str(fault) for fault in sorted(faults)],

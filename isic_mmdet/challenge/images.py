@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from isic_mmdet.challenge.bit_mask import BitMask
 from isic_mmdet.challenge.sources import SourceFile
@@ -212,11 +212,23 @@ def stored_size(file: SourceFile) -> tuple[int, int]:
         UnreadableError: it cannot be read, or is no image.
     """
     try:
+        return stored_layout(file)[:2]
+    except UnreadableError as error:
+        raise UnreadableError(f'{file}: {error}') from error
+
+
+def stored_layout(file: SourceFile) -> tuple[int, int, Any]:
+    """Return width, height and EXIF orientation of an image from its header, without decoding it.
+
+    Raises:
+        UnreadableError: it cannot be read, or is no image.
+    """
+    try:
         source = file.path if file.member is None else io.BytesIO(file.read())
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             with Image.open(source) as image:
-                return image.size
+                return *image.size, _orientation(image)
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
 
@@ -300,4 +312,6 @@ def _decode_whole(
 
 
 def _unreadable(error: Exception) -> UnreadableError:
+    if isinstance(error, UnidentifiedImageError):
+        return UnreadableError('not an image, or one that is damaged')
     return UnreadableError(str(error) or type(error).__name__)

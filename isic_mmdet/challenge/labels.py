@@ -31,6 +31,7 @@ _READ_ERRORS = (
     NotImplementedError,
     zipfile.BadZipFile,
     zlib.error,
+    csv.Error,  # a cell of over 131,072 characters, or a quote that is never closed
 )
 
 #: What is known of one image: any of `diagnosis` (str), `age` (number, years), `sex` (str).
@@ -63,7 +64,7 @@ def read_labels(tables: Sequence[SourceFile]) -> tuple[dict[str, Label], list[Fa
                     details.append(f'{key} {value}, elsewhere {known[key]}')
                     contradicted.add((isic_id, key))
             faults += [
-                Fault(isic_id, 'bad label', f'{table}: {detail}', left_out=False)
+                Fault(isic_id, 'bad label', f'{table}: {detail}; correct it', left_out=False)
                 for detail in details
             ]
     for isic_id, key in contradicted:
@@ -74,12 +75,12 @@ def read_labels(tables: Sequence[SourceFile]) -> tuple[dict[str, Label], list[Fa
 def _rows(table: SourceFile) -> list[dict[str, str]]:
     try:
         text = table.read().decode('utf-8-sig')
+        reader = csv.DictReader(io.StringIO(text, newline=''), restval='')
+        columns = set(reader.fieldnames or ())
+        known = columns >= _LABEL_COLUMNS or columns >= _METADATA_COLUMNS
+        return list(reader) if known and 'image_id' in columns else []
     except _READ_ERRORS as error:
         raise InputError(f'{table}: cannot be read as CSV ({error}); get it again') from error
-    reader = csv.DictReader(io.StringIO(text, newline=''), restval='')
-    columns = set(reader.fieldnames or ())
-    known = columns >= _LABEL_COLUMNS or columns >= _METADATA_COLUMNS
-    return list(reader) if known and 'image_id' in columns else []
 
 
 def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:

@@ -23,8 +23,8 @@ _ROLES = ('images', 'masks')
 _ZIP_PREFIXES = {2016: 'isbi2016', 2017: 'isic-2017', 2018: 'isic2018'}
 YEARS = tuple(_ZIP_PREFIXES)
 
-_IMAGE_NAME = re.compile(r'(ISIC_\d{7})\.(?:jpe?g|png)', re.IGNORECASE)
-_MASK_NAME = re.compile(r'(ISIC_\d{7})_segmentation\.png', re.IGNORECASE)
+_IMAGE_NAME = re.compile(r'(ISIC_\d{7})\.(?:jpe?g|png)', re.IGNORECASE | re.ASCII)
+_MASK_NAME = re.compile(r'(ISIC_\d{7})_segmentation\.png', re.IGNORECASE | re.ASCII)
 # What the official folders hold besides images and masks.
 _KNOWN_EXTRAS = re.compile(
     r'.*_superpixels\.png|.*\.csv|(?:LICENSE|ATTRIBUTION)(?:\.\w+)?', re.IGNORECASE
@@ -109,7 +109,8 @@ def scan(year: int, sources: Sequence[Path]) -> Scan:
         if match:
             table[match[1].upper()].append(Found(split, file))
         elif not _KNOWN_EXTRAS.fullmatch(file.name):
-            found.unexpected.append(file.name)
+            # Bytes that are no text would not fit into the report.
+            found.unexpected.append(file.name if file.name.isprintable() else ascii(file.name))
     if not found.images and not found.masks:
         _raise_nothing_found(year, sources, other_years)
     found.unexpected.sort()
@@ -131,12 +132,14 @@ def find_pairs(found: Scan) -> tuple[dict[str, Pair], list[Fault]]:
             places = ' and '.join(sorted(str(entry.file) for entry in doubled))
             faults.append(Fault(isic_id, 'found twice', f'{places}; keep one of them'))
         elif not masks:
-            faults.append(Fault(isic_id, 'missing mask', f'{images[0].file} has no mask'))
+            faults.append(Fault(isic_id, 'missing mask', f'{images[0].file} has no mask; add it'))
         elif not images:
-            faults.append(Fault(isic_id, 'missing image', f'{masks[0].file} has no image'))
+            faults.append(Fault(isic_id, 'missing image', f'{masks[0].file} has no image; add it'))
         elif images[0].split != masks[0].split:
             detail = f'image in {images[0].split}, mask in {masks[0].split}'
-            faults.append(Fault(isic_id, 'mixed parts', f'{detail}: {masks[0].file}'))
+            faults.append(
+                Fault(isic_id, 'mixed parts', f'{detail}: {masks[0].file}; keep both in one')
+            )
         else:
             pairs[isic_id] = Pair(isic_id, images[0].split, images[0].file, masks[0].file)
     return pairs, faults

@@ -124,25 +124,32 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     try:
         image = decode_image(pair.image, partial(_least_size, rule))
     except UnreadableError as error:
-        return Fault(pair.isic_id, 'unreadable image', f'{pair.image}: {error}')
+        return Fault(pair.isic_id, 'unreadable image', f'{pair.image}: {error}; get it again')
     try:
         mask = decode_mask(pair.mask, foreground)
     except UnreadableError as error:
-        return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}')
+        return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}; get it again')
 
     height, width = mask.lesion.shape
     if image.shape != mask.lesion.shape:
         image_height, image_width = image.shape
         sizes = f'image {image_width} x {image_height}, mask {width} x {height} (width x height)'
-        return Fault(pair.isic_id, 'size mismatch', f'{sizes}: {pair.mask}')
+        detail = f'{sizes}: {pair.mask}; get both again'
+        return Fault(pair.isic_id, 'size mismatch', detail)
     lesion_pixels = mask.lesion.area()
     if not lesion_pixels:
-        detail = f'{pair.mask}: no pixel of {foreground} or more, the brightest is {mask.brightest}'
+        detail = (
+            f'{pair.mask}: no pixel of {foreground} or more, the brightest is {mask.brightest}; '
+            'get it again, or use another --foreground'
+        )
         return Fault(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
     lesion = resize_mask(mask.lesion, size)
     if not lesion.any():
-        detail = f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}'
+        detail = (
+            f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}; use a larger '
+            '--resize'
+        )
         return Fault(pair.isic_id, 'lesion lost', detail)
 
     if image.is_plain and size == (height, width):

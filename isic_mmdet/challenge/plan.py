@@ -74,7 +74,9 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         faults += _missing_labels(pairs, labels)
         pairs = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.get(i, {})}
     if not any(split_of is None or split_of[isic_id] == 'train' for isic_id in pairs):
-        raise InputError('no pair remains for train', [*notes, *map(str, sorted(faults))])
+        raise InputError(
+            'no pair remains for train; correct --src', [*notes, *map(str, sorted(faults))]
+        )
     return Plan(pairs, split_of, labels, faults, notes)
 
 
@@ -85,7 +87,7 @@ def _choose_listed(
     concerning = [fault for fault in faults if fault.isic_id in lists]
     explained = chosen.keys() | {fault.isic_id for fault in concerning}
     absent = [
-        Fault(isic_id, 'listed but not found', f'{name}.txt names it, no source holds it')
+        Fault(isic_id, 'listed but not found', f'{name}.txt names it, no source holds it; add it')
         for isic_id, name in lists.items()
         if isic_id not in explained
     ]
@@ -93,7 +95,10 @@ def _choose_listed(
 
 
 def _missing_labels(pairs: dict[str, Pair], labels: dict[str, Label]) -> list[Fault]:
-    detail = 'no Part3_GroundTruth.csv among the sources has its diagnosis'
+    detail = (
+        'no Part3_GroundTruth.csv among the sources has its diagnosis; add it, or use '
+        '--classes lesion'
+    )
     return [
         Fault(isic_id, 'label missing', detail)
         for isic_id in pairs

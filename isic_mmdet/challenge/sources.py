@@ -1,6 +1,8 @@
 """Files in folders and in zips, listed alike and read in place."""
 
 import os
+import stat
+import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,19 @@ from isic_mmdet.errors import InputError
 
 #: No official image is larger than 20 MB; a member that claims more than this is not one.
 MAX_BYTES = 512 * 2**20
+#: How many times its size a member of a zip may unpack to. Pictures are compressed already, and
+#: text shrinks to a tenth or twentieth.
+MAX_EXPANSION = 100
+
+# What reading the directory of a damaged or forged zip can end in.
+_ZIP_ERRORS = (
+    OSError,
+    zipfile.BadZipFile,
+    ValueError,  # names that are no text
+    NotImplementedError,  # a version that zipfile does not know
+    OverflowError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +64,16 @@ class SourceFile:
         if self.size > MAX_BYTES:
             raise OSError(f'{self.size} bytes are more than the {MAX_BYTES} an image may have')
         if self.member is None:
+            # A pipe would be waited for, and a device have no end.
+            if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+                raise OSError('not a file, but a pipe, socket or device')
             return self.path.read_bytes()
-        return _open_zip(self.path).read(self.member)
+        with _open_zip(self.path).open(self.member) as file:
+            # As many as the zip promises: read to its end, a member may unpack to any number.
+            data = file.read(self.size)
+            if file.read(1):
+                raise zipfile.BadZipFile(f'unpacks to more than the {self.size} bytes it states')
+            return data
 
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f'{self.path}:{self.member}'
@@ -118,7 +141,7 @@ def _list_folder(
         folders = [top.name, *folder.relative_to(top).parts]
         for name in sorted(names):
             path = folder / name
-            if _is_leftover(name) or real / name in seen or not path.is_file():
+            if _is_leftover(name) or real / name in seen:
                 continue
             if path.suffix.lower() != '.zip' or is_wanted_zip(path.name):
                 seen.add(real / name)
@@ -129,29 +152,53 @@ def _list_file(path: Path, folders: list[str]) -> Iterator[tuple[list[str], Sour
     if path.suffix.lower() == '.zip':
         yield from _list_zip(path, [*folders, path.stem])
     else:
-        status = path.stat()
+        # What is no file, or a link to none, is found out when it is read.
+        status = path.stat() if path.is_file() else path.lstat()
         yield folders, SourceFile(path, None, status.st_size, status.st_mtime_ns)
 
 
 def _list_zip(path: Path, folders: list[str]) -> Iterator[tuple[list[str], SourceFile]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f'{path}: not a complete zip ({error}); download it again') from error
-    unsafe = [member.filename for member in members if _is_unsafe(member.filename)]
-    if unsafe:
-        raise InputError(
-            f'{path}: holds names that lead out of the zip, so it is not an official file;'
-            ' download it again from the challenge site',
-            unsafe,
-        )
-    for member in members:
+    for member in zip_members(path):
         parts = _posix(member.filename).parts
-        if member.is_dir() or any(_is_leftover(part) for part in parts):
+        if any(_is_leftover(part) for part in parts):
             continue
         file = SourceFile(path, member.filename, member.file_size, member.CRC)
         yield [*folders, *parts[:-1]], file
+
+
+def zip_members(path: Path) -> list[zipfile.ZipInfo]:
+    """Return the files in a zip, folders left out.
+
+    Raises:
+        InputError: the zip is damaged, or holds what no zip of images does: names that lead out
+            of it, links, or members that unpack to over a hundred times their size.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except _ZIP_ERRORS as error:
+        raise InputError(f'{path}: not a complete zip ({error}); download it again') from error
+    unsafe = [
+        f'{member.filename!r} {fault}' for member in members if (fault := _member_fault(member))
+    ]
+    if unsafe:
+        raise InputError(
+            f'{path}: holds names that lead out of the zip, links, or members that unpack to over '
+            f'{MAX_EXPANSION} times their size, and was refused; download it again, '
+            'or zip the files anew',
+            unsafe,
+        )
+    return [member for member in members if not member.is_dir()]
+
+
+def _member_fault(member: zipfile.ZipInfo) -> str | None:
+    if _is_unsafe(member.filename):
+        return 'leads out of the zip'
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return 'is a link'
+    if member.file_size > MAX_EXPANSION * max(member.compress_size, 1):
+        return f'unpacks from {member.compress_size} to {member.file_size} bytes'
+    return None
 
 
 def _raise(error: OSError) -> None:

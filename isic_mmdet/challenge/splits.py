@@ -14,7 +14,7 @@ from isic_mmdet.errors import InputError
 TEST_SHARE = 0.25
 VAL_SHARE = 0.25
 
-_ID_LINE = re.compile(r'(ISIC_\d{7})(?:\.jpe?g)?', re.IGNORECASE)
+_ID_LINE = re.compile(r'(ISIC_\d{7})(?:\.jpe?g)?', re.IGNORECASE | re.ASCII)
 
 
 def read_id_lists(folder: Path) -> dict[str, str]:
@@ -38,7 +38,11 @@ def read_id_lists(folder: Path) -> dict[str, str]:
     faults: list[str] = []
     for split in SPLITS:
         path = folder / f'{split}.txt'
-        lines = path.read_text(encoding='utf-8-sig').splitlines() if path.is_file() else []
+        try:
+            lines = path.read_text(encoding='utf-8-sig').splitlines() if path.is_file() else []
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(f'{path}: cannot be read as UTF-8 text ({error})')
+            continue
         for number, line in enumerate(map(str.strip, lines), 1):
             match = _ID_LINE.fullmatch(line)
             if match:
@@ -47,7 +51,7 @@ def read_id_lists(folder: Path) -> dict[str, str]:
                 if first != split:
                     faults.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
             elif line and not line.startswith('#'):
-                faults.append(f'{path}, line {number}: {line!r} is no ISIC id')
+                faults.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
     if faults:
         raise InputError(f'the id lists in {folder} do not make a split; correct them', faults)
     return split_of

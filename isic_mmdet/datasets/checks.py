@@ -1,15 +1,75 @@
 """What is looked at before the first iteration; each function returns faults, one line each."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
+from isic_mmdet.challenge.images import MAX_PIXELS, UnreadableError, stored_layout
+from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.geometry.run_lengths import run_lengths_fault
+
 if TYPE_CHECKING:
     from mmengine.dataset import BaseDataset
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 < value < 2**31
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e15  # not so NaN
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != '' and '\0' not in value
+
+
+def _is_path(value: Any) -> bool:
+    return _is_text(value) and not Path(value).is_absolute() and '..' not in Path(value).parts
+
+
+_NUMBER_OF_PIXELS = ('number of pixels', _is_count)
+_ID = ('whole number', _is_id)
+_TEXT = ('text', _is_text)
+# What the three lists of a file have to hold, and how to tell.
+_LISTS: dict[str, dict[str, tuple[str, Callable[[Any], bool]]]] = {
+    'images': {
+        'id': _ID,
+        'file_name': ('name below the image folder', _is_path),
+        'height': _NUMBER_OF_PIXELS,
+        'width': _NUMBER_OF_PIXELS,
+        'isic_id': _TEXT,
+        'original_mask': _TEXT,
+        'original_height': _NUMBER_OF_PIXELS,
+        'original_width': _NUMBER_OF_PIXELS,
+    },
+    'annotations': {
+        'id': _ID,
+        'image_id': _ID,
+        'category_id': _ID,
+        'area': ('number', _is_number),
+        'bbox': (
+            'list of four numbers',
+            lambda box: isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)),
+        ),
+    },
+    'categories': {'id': _ID, 'name': _TEXT},
+}
+_NEEDED = {'id', 'file_name', 'height', 'width', 'image_id', 'category_id', 'area', 'bbox', 'name'}
+_UNIQUE = {
+    'images': ('id', 'isic_id', 'file_name'),
+    'annotations': ('id',),
+    'categories': ('id', 'name'),
+}
 
 # Transforms that change pixels but never the truth; skipped when the truth alone is followed,
 # which makes the check of a whole training split a matter of seconds.
@@ -42,11 +102,16 @@ def annotation_faults(
         return ['no such file; tools/prepare_isic.py writes it, see data/README.md']
     try:
         coco = json.loads(ann_file.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         return [f'not valid JSON: {error}']
-    missing_keys = [key for key in ('images', 'annotations', 'categories') if key not in coco]
+    if not isinstance(coco, dict):
+        return ['not a COCO annotation file: no images, annotations, categories']
+    missing_keys = [key for key in _LISTS if key not in coco]
     if missing_keys:
         return [f'not a COCO annotation file: no {", ".join(missing_keys)}']
+    faults = _kind_faults(coco) or _repeated_faults(coco)
+    if faults:
+        return faults
 
     faults = _category_faults([category['name'] for category in coco['categories']], classes)
     if not coco['images']:
@@ -57,14 +122,10 @@ def annotation_faults(
         if lacking:
             faults.append(f'{image["file_name"]}: its record has no {", ".join(lacking)}')
             continue
-        if not (image_folder / image['file_name']).is_file():
-            faults.append(f'{image["isic_id"]}: no image file {image_folder / image["file_name"]}')
-        if not (data_root / image['original_mask']).is_file():
-            faults.append(
-                f'{image["isic_id"]}: no official mask {data_root / image["original_mask"]}'
-            )
+        found = _file_faults(image, data_root, image_folder)
         if image['id'] not in annotated:
-            faults.append(f'{image["isic_id"]}: no lesion is annotated')
+            found.append('no lesion is annotated')
+        faults += [f'{image["isic_id"]}: {fault}' for fault in found]
     sizes = {image['id']: (image['height'], image['width']) for image in coco['images']}
     names = {image['id']: image.get('isic_id', image['file_name']) for image in coco['images']}
     category_ids = {category['id'] for category in coco['categories']}
@@ -75,6 +136,77 @@ def annotation_faults(
             name = names.get(annotation['image_id'], f'annotation {annotation["id"]}')
             faults.append(f'{name}: {fault}')
     return faults
+
+
+def _kind_faults(coco: dict) -> list[str]:
+    """Return which values are missing, or of another kind than they have to be."""
+    faults = []
+    for part, kinds in _LISTS.items():
+        if not isinstance(coco[part], list):
+            faults.append(f'{part} is not a list')
+            continue
+        for number, record in enumerate(coco[part]):
+            if not isinstance(record, dict):
+                faults.append(f'{part}[{number}] is no record')
+                continue
+            name = f'{part}[{number}] ({_spoken(record.get("isic_id", record.get("id")))})'
+            faults += [
+                f'{name}: its {key} is {_spoken(record.get(key))}, no {kind}'
+                for key, (kind, is_kind) in kinds.items()
+                if (key in record or key in _NEEDED) and not is_kind(record.get(key))
+            ]
+    return faults
+
+
+def _repeated_faults(coco: dict) -> list[str]:
+    """Return what comes twice: COCO's own reader would take the last of each."""
+    faults = []
+    for part, keys in _UNIQUE.items():
+        for key in keys:
+            counts = Counter(record[key] for record in coco[part] if key in record)
+            faults += [
+                f'{part}: {key} {_spoken(value)} comes {count} times'
+                for value, count in counts.items()
+                if count > 1
+            ]
+    return faults
+
+
+def _file_faults(image: dict, data_root: Path, image_folder: Path) -> list[str]:
+    """Return what the headers of an image and its official mask say against its record."""
+    path, mask = image_folder / image['file_name'], data_root / image['original_mask']
+    size = image['height'], image['width']
+    if size[0] * size[1] > MAX_PIXELS:
+        return [f'{size[1]} x {size[0]} pixels are more than {MAX_PIXELS}']
+    official = image.get('original_height'), image.get('original_width')
+    found = (
+        _header_fault(path, 'image file', size),
+        _header_fault(mask, 'official mask', None if None in official else official),
+    )
+    return [fault for fault in found if fault]
+
+
+def _header_fault(path: Path, noun: str, size: tuple | None) -> str | None:
+    try:
+        if not path.is_file():
+            return f'no {noun} {path}'
+        width, height, orientation = stored_layout(SourceFile(path, None, 0, 0))
+    except (OSError, ValueError, UnreadableError) as error:
+        return f'the {noun} {path} cannot be read: {error}'
+    if size is not None and (height, width) != size:
+        return (
+            f'the {noun} {path} has {width} x {height} pixels, its record {size[1]} x {size[0]} '
+            '(width x height)'
+        )
+    if orientation != 1:
+        return f'the {noun} {path} is stored turned (EXIF orientation {orientation})'
+    return None
+
+
+def _spoken(value: Any) -> str:
+    """Return a value in so few letters that a message of it can be read."""
+    text = repr(value)
+    return text if len(text) <= 60 else f'{text[:60]}...'
 
 
 def _category_faults(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -115,8 +247,24 @@ def _shape_fault(annotation: dict, size: tuple[int, int] | None) -> str | None:
     segmentation = annotation.get('segmentation')
     if not segmentation:
         return 'the lesion has no mask'
-    if isinstance(segmentation, dict) and tuple(segmentation['size']) != size:
-        return f'its mask is {segmentation["size"]}, its image {list(size)} (height, width)'
+    if isinstance(segmentation, dict):
+        return run_lengths_fault(segmentation, *size)
+    return _polygon_fault(segmentation, *size)
+
+
+def _polygon_fault(polygons: Any, height: int, width: int) -> str | None:
+    fault = f'its mask is no list of polygons inside the image: {_spoken(polygons)}'
+    if not isinstance(polygons, list):
+        return fault
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            return fault
+        if not all(_is_number(value) for value in polygon):
+            return fault
+        # A border may run half a pixel or so outside; far away, drawing it would never end.
+        columns, rows = polygon[::2], polygon[1::2]
+        if min(polygon) < -1 or max(columns) > width + 1 or max(rows) > height + 1:
+            return fault
     return None
 
 

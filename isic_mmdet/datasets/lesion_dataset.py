@@ -120,7 +120,7 @@ class LesionDataset(CocoDataset):
         if faults:
             raise InputError(
                 f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
-                'survive the training pipeline:',
+                'survive the training pipeline; mend it, or prepare the data again:',
                 faults,
             )
         _WITH_SOUND_TRUTH.add(version)

@@ -26,7 +26,10 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     if (mask := decode_binary_png(data)) is not None:
         return mask
     array = np.frombuffer(data, np.uint8)
-    grey = cv2.imdecode(array, cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        grey = cv2.imdecode(array, cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:
+        grey = None  # it claims to be larger than OpenCV's limit
     if grey is None:
         raise InputError(f'{path}: not an image or damaged; fetch the file again')
     if grey.ndim != 2 or grey.dtype != np.uint8:

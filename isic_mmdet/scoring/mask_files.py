@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.challenge.sources import SourceFile, zip_members
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.binary_png import decode_binary_png
 from isic_mmdet.metrics.core import binarise
@@ -158,13 +158,10 @@ def _list_files(source: Path) -> Iterator[SourceFile]:
         return
     if not source.exists():
         raise InputError(f'{source}: no such folder or zip')
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f'{source}: neither a folder nor a readable zip ({error})') from error
-    for member in members:
-        if not member.is_dir() and not member.filename.startswith('__MACOSX'):
+    if not (source.is_file() and zipfile.is_zipfile(source)):
+        raise InputError(f'{source}: neither a folder nor a readable zip; name the one that holds the masks')
+    for member in zip_members(source):
+        if not member.filename.startswith('__MACOSX'):
             yield SourceFile(source, member.filename, member.file_size, member.CRC)
 
 

@@ -83,9 +83,9 @@ def read_labels(path: Path) -> dict[str, Row]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
-    except ValueError as error:
-        raise InputError(f'{path}: not JSON ({error})') from error
+        raise InputError(f'{path}: cannot be read ({error.strerror}); name another') from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f'{path}: not JSON ({error}); prepare the data again') from error
     images = content.get('images') if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(
         isinstance(image, dict) and 'isic_id' in image for image in images
@@ -93,10 +93,26 @@ def read_labels(path: Path) -> dict[str, Row]:
         raise InputError(
             f'{path}: no images with an isic_id; give an annotation file of tools/prepare_isic.py'
         )
-    return {
-        image['isic_id']: {key: image[key] for key in LABEL_COLUMNS if key in image}
-        for image in images
-    }
+    labels: dict[str, Row] = {}
+    faults = []
+    for image in images:
+        name = image['isic_id']
+        if not isinstance(name, str) or name in labels:
+            faults.append(f'isic_id {name!r} is no text or there twice')
+            continue
+        labels[name] = {key: image[key] for key in LABEL_COLUMNS if image.get(key) is not None}
+        faults += [
+            f'{name}: {key} is {value!r}'
+            for key, value in labels[name].items()
+            if not (_is_age(value) if key == 'age' else isinstance(value, str))
+        ]
+    if faults:
+        raise InputError(f'{path}: damaged; prepare the data again', faults)
+    return labels
+
+
+def _is_age(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 150
 
 
 def _read_csv(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -106,14 +122,14 @@ def _read_csv(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, st
             reader = csv.DictReader(file, restval='')
             absent = sorted(columns - set(reader.fieldnames or ()))
             if absent:
-                raise InputError(f'{path}: lacks the columns {", ".join(absent)}')
+                raise InputError(f'{path}: lacks the columns {", ".join(absent)}; write it again')
             for cells in reader:
                 cells.pop(None, None)  # type: ignore[call-overload]  # beyond the last column
                 yield reader.line_num, cells
     except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
+        raise InputError(f'{path}: cannot be read ({error.strerror}); name another') from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f'{path}: not a CSV file ({error})') from error
+        raise InputError(f'{path}: not a CSV file ({error}); write it again') from error
 
 
 def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:

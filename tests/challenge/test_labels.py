@@ -80,3 +80,9 @@ def test_unreadable_table(tmp_path: Path) -> None:
     path.write_bytes(b'\xff\xfe\x00image_id')
     with pytest.raises(InputError, match=r'a\.csv: cannot be read as CSV'):
         read_labels([SourceFile(path, None, 11, 0)])
+
+
+@pytest.mark.parametrize('text', ['x' * 200_000, '"' + 'x' * 200_000])
+def test_a_cell_without_end_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r'a\.csv: cannot be read as CSV'):
+        read_labels([table(tmp_path / 'a.csv', PART3 + text)])

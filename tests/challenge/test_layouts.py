@@ -147,3 +147,15 @@ def test_published_counts() -> None:
     assert official_counts(2016) == {'train': 900, 'test': 379}
     assert official_counts(2017) == {'train': 2000, 'val': 150, 'test': 600}
     assert official_counts(2018) == {'train': 2594, 'val': 100, 'test': 1000}
+
+
+@pytest.mark.parametrize('name', ['ISIC_٠٠٠٠٠٠١.jpg', 'IſıC_0000001.jpg', 'ISIC_0000001\udcff.jpg'])
+def test_letters_of_other_scripts_make_no_id(tmp_path: Path, name: str) -> None:
+    official = Official(tmp_path)
+    official.add(1)
+    path = official.image_path(1)
+    path.with_name(name).write_bytes(path.read_bytes())
+    found = scan(2018, [tmp_path])
+    assert set(found.images) == {isic(1)}
+    (unexpected,) = found.unexpected
+    unexpected.encode()

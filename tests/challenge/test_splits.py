@@ -112,3 +112,15 @@ def test_a_training_image_stays_when_its_only_twin_has_left() -> None:
     kept, left_out = part_near_duplicates(split_of, [('a', 'b', 20), ('b', 'c', 20)])
     assert kept == {'a': 'train', 'c': 'test'}
     assert [entry.isic_id for entry in left_out] == ['b']
+
+
+def test_lists_that_are_no_text_are_named(tmp_path: Path) -> None:
+    folder = write_lists(tmp_path, train=isic(1), val=isic(2))
+    (folder / 'val.txt').write_bytes(isic(2).encode('utf-16'))
+    with pytest.raises(InputError, match=r'val\.txt: cannot be read as UTF-8 text'):
+        read_id_lists(folder)
+
+
+def test_digits_of_other_scripts_make_no_id(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='is no ISIC id'):
+        read_id_lists(write_lists(tmp_path, train='ISIC_٠٠٠٠٠٠٢'))

@@ -92,7 +92,7 @@ def test_what_the_challenge_would_refuse_is_not_written(masks, images, tmp_path)
     told = sorted(error.value.faults)
     assert len(told) == 4
     for fault, expected in zip(
-        told, ['--resume', 'score_thr', 'cannot identify', 'ISIC_ and 7 digits'], strict=True
+        told, ['--resume', 'score_thr', 'not an image', 'ISIC_ and 7 digits'], strict=True
     ):
         assert expected in fault
     assert not list(tmp_path.glob('*sent*'))

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from isic_mmdet.datasets.checks import annotation_faults, class_count_faults
 
@@ -108,3 +109,75 @@ def test_every_head_with_another_class_count_is_named():
     assert len(faults) == 2
     assert faults[0].startswith('model.roi_head.bbox_head.num_classes is 1')
     assert faults[1].startswith('model.roi_head.mask_head.num_classes is 80')
+
+
+@pytest.mark.parametrize(
+    ('change', 'expected'),
+    [
+        (lambda coco: coco.update(images=None), 'images is not a list'),
+        (lambda coco: coco['images'].append(7), 'is no record'),
+        (lambda coco: coco['images'][0].pop('height'), 'its height is None'),
+        (lambda coco: coco['images'][0].update(width='96'), "its width is '96'"),
+        (lambda coco: coco['images'][0].update(id=True), 'its id is True'),
+        (lambda coco: coco['images'][0].update(isic_id=[1]), 'its isic_id is [1]'),
+        (lambda coco: coco['images'][0].update(file_name='../a.jpg'), 'its file_name'),
+        (lambda coco: coco['images'][0].update(file_name='/etc/passwd'), 'its file_name'),
+        (lambda coco: coco['images'][0].update(original_mask='a\0'), 'its original_mask'),
+        (lambda coco: coco['images'][0].update(height=60_000, width=60_000), 'are more than'),
+        (lambda coco: coco['images'][0].update(height=95), 'its record'),
+        (lambda coco: coco['images'][0].update(original_width=1), 'official mask'),
+        (lambda coco: coco['annotations'][0].update(bbox=[1, 2, 3]), 'list of four numbers'),
+        (lambda coco: coco['annotations'][0].update(bbox=[1, 2, float('nan'), 4]), 'four'),
+        (lambda coco: coco['annotations'][0].update(area='many'), "its area is 'many'"),
+        (lambda coco: coco['categories'][0].update(name=None), 'its name is None'),
+        (lambda coco: coco['images'].append(coco['images'][0]), 'comes 2 times'),
+        (lambda coco: coco['images'][0].update(id=coco['images'][1]['id']), 'images: id'),
+        (lambda coco: coco['annotations'].append(coco['annotations'][0]), 'annotations: id'),
+        (lambda coco: coco['categories'].append({'id': 2, 'name': 'lesion'}), 'comes 2 times'),
+        (lambda coco: segmentation(coco).update(counts='1'), 'do not fill'),
+        (lambda coco: segmentation(coco).update(counts='ä'), 'no run-length code'),
+        (lambda coco: polygons(coco, [[0, 0, 1e12, 0, 5, 5]]), 'no list of polygons'),
+        (lambda coco: polygons(coco, [[0, 0, 5, 0, 5]]), 'no list of polygons'),
+        (lambda coco: polygons(coco, 'polygon'), 'no list of polygons'),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_a_fault(data, change, expected):
+    edit(data, change)
+    (fault, *_) = faults_of(data)
+    assert expected in fault
+
+
+def segmentation(coco: dict) -> dict:
+    return coco['annotations'][0]['segmentation']
+
+
+def polygons(coco: dict, value: object) -> None:
+    coco['annotations'][0]['segmentation'] = value
+
+
+def test_a_polygon_inside_the_image_is_sound(data):
+    edit(data, lambda coco: polygons(coco, [[5, 5, 30.5, 5, 30, 30]]))
+    assert faults_of(data) == []
+
+
+@pytest.mark.parametrize('text', ['[' * 200_000, '[]', 'null', '5'])
+def test_json_of_another_kind_is_a_fault(data, text):
+    (data / 'annotations/train.json').write_text(text)
+    assert len(faults_of(data)) == 1
+
+
+def test_files_whose_headers_contradict_their_records_are_faults(data):
+    coco = json.loads((data / 'annotations/train.json').read_text())
+    paths = [data / 'images' / image['file_name'] for image in coco['images'][:3]]
+    Image.new('RGB', (7, 5)).save(paths[0])
+    paths[1].write_bytes(b'no image')
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(paths[2]).save(paths[2], exif=exif)
+    faults = faults_of(data)
+    assert len(faults) == 3
+    for fault, path, expected in zip(
+        faults, paths, ['has 7 x 5 pixels', 'not an image', 'stored turned'], strict=True
+    ):
+        assert str(path) in fault
+        assert expected in fault

@@ -69,3 +69,37 @@ def test_all_that_is_wrong_comes_at_once(folder):
     assert len(error.value.faults) == 3
     assert 'would share the mask of a' in str(error.value)
     assert 'nowhere: no image is there' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'content', [b'\xff\xfea', b'a\0b\n', b'x' * 5000], ids=['encoding', 'zero bytes', 'too long']
+)
+def test_a_list_that_is_no_text_is_named(folder, content):
+    (folder / 'set.txt').write_bytes(content)
+    with pytest.raises(InputError, match=r'set\.txt: .*write one path a line'):
+        found(folder, folder / 'set.txt')
+
+
+@pytest.mark.parametrize('name', ['a\udcff.jpg', 'a\nb.jpg', 'x' * 240 + '.jpg', '\u202egpj.jpg'])
+def test_a_name_that_no_mask_can_have_is_refused(folder, name):
+    (folder / name).touch()
+    with pytest.raises(InputError, match='no name for a mask; rename it') as caught:
+        found(folder, folder)
+    str(caught.value).encode()
+
+
+def test_names_in_any_script_are_fine(folder):
+    (folder / 'Läsion ٣ 🔬.jpg').touch()
+    assert 'Läsion ٣ 🔬' in found(folder, folder)
+
+
+def test_links_in_a_circle_are_images_that_cannot_be_read(folder):
+    (folder / 'circle.jpg').symlink_to('circle.jpg')
+    files = find_images([str(folder), str(folder / 'circle.jpg')][:1], folder / 'out')
+    with pytest.raises(OSError):
+        files['circle'].read()
+
+
+def test_a_home_folder_that_nobody_has_is_named(folder):
+    with pytest.raises(InputError, match='~nobody-at-all/x: cannot be looked at'):
+        found(folder, '~nobody-at-all/x')

@@ -106,3 +106,12 @@ def test_full_size_masks_survive_the_seeds_quarter_size(shared):
         overlaps.append(overlap(truth, resize_mask(small, h, w)))
     assert len(overlaps) >= 20
     assert np.mean(overlaps) >= 0.99
+
+
+def test_read_mask_refuses_a_file_that_claims_to_be_vast(tmp_path):
+    Image.new('L', (4, 4)).save(tmp_path / 'vast.bmp')
+    data = bytearray((tmp_path / 'vast.bmp').read_bytes())
+    data[18:26] = (60_000).to_bytes(4, 'little') * 2
+    (tmp_path / 'vast.bmp').write_bytes(data)
+    with pytest.raises(InputError, match=r'vast\.bmp: not an image or damaged'):
+        read_mask(tmp_path / 'vast.bmp')

@@ -1,6 +1,7 @@
 """The verdict on every kind of input is that of the official scorer."""
 
 import io
+import os
 import re
 import shutil
 import struct
@@ -434,3 +435,18 @@ def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
 def test_a_vanished_file_is_unreadable(tmp_path):
     with pytest.raises(UnreadableMaskError, match='No such file'):
         read_mask(SourceFile(tmp_path / 'gone.png', None, 1, 0))
+
+
+@pytest.mark.parametrize('name', ['../ISIC_0000002_segmentation.png', '/ISIC_0000002.png'])
+def test_a_zip_with_names_that_lead_out_of_it_is_refused(folders, tmp_path, name):
+    truth, _ = folders
+    with zipfile.ZipFile(tmp_path / 'out.zip', 'w') as archive:
+        archive.writestr(name, b'')
+    with pytest.raises(InputError, match=r'out\.zip: holds names that lead out of the zip'):
+        pair_masks(tmp_path / 'out.zip', truth)
+
+
+def test_a_pipe_is_no_mask_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.png')
+    with pytest.raises(UnreadableMaskError, match='not a file, but a pipe'):
+        read_mask(SourceFile(tmp_path / 'pipe.png', None, 0, 0))

@@ -149,3 +149,28 @@ def test_no_annotation_file(tmp_path, text, fault):
     path.write_text(text)
     with pytest.raises(InputError, match=fault):
         read_labels(path)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'isic_id': 5},
+        {'isic_id': ['a']},
+        {'isic_id': 'ISIC_0000002'},
+        {'age': 'old'},
+        {'age': float('nan')},
+        {'sex': 1},
+        {'diagnosis': []},
+    ],
+)
+def test_labels_of_another_kind_are_refused(tmp_path, change):
+    images = [{'isic_id': 'ISIC_0000001', 'age': 30} | change, {'isic_id': 'ISIC_0000002'}]
+    (tmp_path / 'a.json').write_text(json.dumps({'images': images}))
+    with pytest.raises(InputError, match=r'a\.json: damaged; prepare the data again'):
+        read_labels(tmp_path / 'a.json')
+
+
+def test_json_without_bottom_is_refused(tmp_path):
+    (tmp_path / 'a.json').write_text('[' * 200_000)
+    with pytest.raises(InputError, match=r'a\.json: not JSON'):
+        read_labels(tmp_path / 'a.json')
