@@ -30,7 +30,8 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
 
     Raises:
         InputError: a launcher other than torchrun on a machine without a GPU, torchrun's
-            environment variables are missing, or it started more processes than GPUs.
+            environment variables are missing, it started more processes than GPUs, or another
+            process of the group has ended.
     """
     cfg.launcher = launcher
     if launcher == 'pytorch':
@@ -39,11 +40,23 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         _start_gloo(cfg, launcher)
     try:
         yield
+    except RuntimeError as error:
+        if not is_lost_peer(error):
+            raise
+        raise InputError(
+            'another process of the run has ended or does not answer; its own messages say why. '
+            'Train again with --resume, or test again'
+        ) from error
     finally:
         if dist.is_initialized():
             # The wrapped model refers to the group, and is part of a circle of the Runner's.
             gc.collect()
             dist.destroy_process_group()
+
+
+def is_lost_peer(error: Exception) -> bool:
+    """Tell whether an error of a group of processes says that it lost one of them."""
+    return dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in str(error))
 
 
 def leave_gloo(cfg: Config) -> None:

@@ -93,7 +93,7 @@ def _watched(inputs: list[Path], out: Path, number: int) -> list[tuple[int, floa
             time.sleep(0.5)
             # The part of the table grows by a line an image.
             parts = list(out.glob('.predictions.*.csv'))
-            done = parts[0].read_bytes().count(b'\n') - 1 if parts else 0
+            done = parts[0].read_bytes().count(b'\n') if parts else 0
             resident = _resident_mb(process.pid)
             if done > 0 and resident is not None:
                 seen.append((done, resident))

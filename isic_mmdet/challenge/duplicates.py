@@ -21,7 +21,7 @@ HASH_BITS = 256
 #: it, one of the 12 pairs is missed.
 HASHED_SIDE = 128
 
-_BLOCK = 256  # rows compared at a time: bounds the memory at a few MB for 4,000 images
+_PAIRS = 1 << 20  # compared at a time: 32 MB, for any number of images
 
 
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> str:
@@ -68,8 +68,9 @@ def near_duplicates(hashes: Sequence[str], distance: int) -> list[tuple[int, int
     """
     words = np.frombuffer(bytes.fromhex(''.join(hashes)), dtype=np.uint64).reshape(-1, 4)
     pairs: list[tuple[int, int, int]] = []
-    for start in range(0, len(words), _BLOCK):
-        block = words[start : start + _BLOCK, None]
+    rows = max(1, _PAIRS // max(1, len(words)))
+    for start in range(0, len(words), rows):
+        block = words[start : start + rows, None]
         bits = np.bitwise_count(block ^ words[None, start:]).sum(axis=2, dtype=np.uint16)
         for row, column in np.argwhere(bits <= distance).tolist():
             if row < column:

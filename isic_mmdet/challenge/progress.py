@@ -8,6 +8,7 @@ from isic_mmdet.challenge.layouts import SPLITS
 from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_atomically, write_json
+from isic_mmdet.line_file import LineFile
 
 _FOLDER = '.prepare'
 
@@ -36,7 +37,7 @@ class Progress:
                     f'{out} holds prepared images of ISIC {earlier}; choose another --out for'
                     f' {year}, or delete the folder'
                 )
-        elif out.exists() and any(out.iterdir()):
+        elif out.exists() and any(path.name != _FOLDER for path in out.iterdir()):
             raise InputError(
                 f'{out} is not empty and was not made by prepare_isic.py; choose another --out'
             )
@@ -55,16 +56,18 @@ class Progress:
         return records
 
     def __enter__(self) -> 'Progress':
-        self._file = self._path.open('a')
-        # After a kill the last line may lack its end.
-        self._file.write('\n')
+        self._lines = LineFile(self._path)
+        self._lines.__enter__()
         return self
 
     def add(self, record: Record) -> None:
-        """Note that a pair or copy is finished."""
+        """Note that a pair or copy is finished.
+
+        Raises:
+            InputError: the note cannot be written.
+        """
+        self._lines.add(json.dumps(record.as_dict()) + '\n')
         self.records[record.isic_id] = record
-        self._file.write(json.dumps(record.as_dict()) + '\n')
-        self._file.flush()
 
     def __exit__(
         self,
@@ -72,7 +75,9 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._lines.__exit__(kind, error, trace)
+        if error is not None:
+            return
         # Lines of earlier runs that this one has done again are no longer needed.
         lines = (json.dumps(record.as_dict()) for _, record in sorted(self.records.items()))
         write_atomically(self._path, ''.join(f'{line}\n' for line in lines).encode())

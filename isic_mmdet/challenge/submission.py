@@ -17,6 +17,7 @@ from tqdm import tqdm
 from isic_mmdet.challenge.images import UnreadableError, decode_mask, encode_png, stored_size
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import writing
 
 _ISIC_ID = re.compile(r'ISIC_\d{7}')
 
@@ -65,23 +66,25 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
 
     Raises:
         InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
-            another size than its image; no zip is written then.
+            another size than its image, or the zip cannot be written; there is none then, or
+            still an earlier one.
     """
     check_zip_name(path)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
-    try:
-        faults = _write(part, masks, images)
-        if faults:
-            raise InputError(
-                f'{path} was not written, because the challenge would refuse it:',
-                faults,
-                shown=len(faults),
-            )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            faults = _write(part, masks, images)
+            if faults:
+                raise InputError(
+                    f'{path} was not written, because the challenge would refuse it:',
+                    faults,
+                    shown=len(faults),
+                )
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[str]:
@@ -94,8 +97,15 @@ def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[st
             except UnreadableError as error:
                 faults.append(f'{image_id}: {error}')
                 continue
-            archive.writestr(mask_name(image_id), encode_png(region.astype(np.uint8) * 255))
+            archive.writestr(_member(image_id), encode_png(region.astype(np.uint8) * 255))
     return faults
+
+
+def _member(image_id: str) -> zipfile.ZipInfo:
+    """Return the entry of a mask, without a date, so that equal masks give equal zips."""
+    member = zipfile.ZipInfo(mask_name(image_id))
+    member.external_attr = 0o644 << 16  # else those who unpack it could not read it
+    return member
 
 
 def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,15 @@
-"""A folder of predictions: many images in, masks, pictures and a table out."""
+"""A folder of predictions: many images in, masks, pictures and a table out.
+
+Images that go through the model together round otherwise than alone. So that neither the number of
+processes nor a kill shows in the result, the batches are those of the whole set, whoever predicts
+them and whatever of them is there already.
+"""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -60,44 +66,69 @@ def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> di
     }
 
 
+def in_batches(files: Mapping[str, SourceFile], size: int) -> list[dict[str, SourceFile]]:
+    """Return images by id in batches of `size`, the last one smaller where they run out."""
+    return [dict(batch) for batch in batches(files.items(), size)]
+
+
 def predict_files(
     predictor: Predictor,
     files: Mapping[str, SourceFile],
     settings: FolderSettings,
     rank: int = 0,
 ) -> list[str]:
-    """Write masks, pictures and table rows of images.
+    """Write masks, pictures and table rows of images; see `predict_batches`."""
+    all_batches = in_batches(files, settings.batch_size)
+    return predict_batches(predictor, all_batches, files.keys(), settings, rank)
+
+
+def predict_batches(
+    predictor: Predictor,
+    all_batches: Sequence[Mapping[str, SourceFile]],
+    wanted: Collection[str],
+    settings: FolderSettings,
+    rank: int = 0,
+) -> list[str]:
+    """Predict images, and write masks, pictures and table rows of those that are wanted.
 
     The memory it takes does not depend on the number of images: decoded ones wait for the model
     at its own, small size, and are decoded no faster than it takes them.
 
     Args:
         predictor: the model.
-        files: images by id.
+        all_batches: images by id that go through the model together.
+        wanted: ids of those that are to be written.
         settings: where to and how.
         rank: number of this process; the first one shows a progress bar.
 
     Returns:
-        One line for every image that could not be read: the file and why.
+        One line for every wanted image that could not be read: the file and why.
     """
     faults: list[str] = []
+    items = (
+        (number, name, file)
+        for number, batch in enumerate(all_batches)
+        for name, file in batch.items()
+    )
     with (
-        tqdm(total=len(files), desc='predicting', unit='image', disable=rank != 0) as bar,
+        tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
         Part(settings.out, rank) as part,
     ):
 
         def readable() -> Iterator[_Loaded]:
             load = partial(_load, predictor, settings.overlay)
             ahead = settings.batch_size + settings.workers
-            for loaded in map_ahead(load, files.items(), settings.workers, ahead):
-                if isinstance(loaded, str):
-                    faults.append(loaded)
-                    bar.update()
-                else:
+            for loaded in map_ahead(load, items, settings.workers, ahead):
+                if isinstance(loaded, _Loaded):
                     yield loaded
+                elif loaded.name in wanted:
+                    faults.append(loaded.reason)
+                    bar.update()
 
         write = partial(_write, settings)
-        predicted = _predicted(predictor, readable(), settings.batch_size)
+        predicted = (
+            image for image in _predicted(predictor, readable()) if image.image.name in wanted
+        )
         for row in map_ahead(write, predicted, settings.workers, settings.workers):
             part.add(row)
             bar.update()
@@ -108,10 +139,17 @@ def predict_files(
 class _Loaded:
     """An image that waits for the model: at the model's size, and small for its picture."""
 
+    batch: int
     name: str
     orientation: int
     prepared: Any
     shown: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +159,11 @@ class _Predicted:
     seconds: float
 
 
-def _load(predictor: Predictor, with_picture: bool, item: tuple[str, SourceFile]) -> _Loaded | str:
+def _load(
+    predictor: Predictor, with_picture: bool, item: tuple[int, str, SourceFile]
+) -> _Loaded | _Unreadable:
     """Return an image ready for the model, or why there is none."""
-    name, file = item
+    batch, name, file = item
 
     def reduction(height: int, width: int) -> int:
         most = predictor.reduction(height, width)
@@ -133,15 +173,14 @@ def _load(predictor: Predictor, with_picture: bool, item: tuple[str, SourceFile]
         image = read_image(file, reduction)
         prepared = predictor.prepare(image.pixels, image.placement)
     except (UnreadableError, ValueError) as error:
-        return f'{file}: {error}'
+        return _Unreadable(name, f'{file}: {error}')
     shown = shrunk(image.pixels) if with_picture else None
-    return _Loaded(name, image.orientation, prepared, shown)
+    return _Loaded(batch, name, image.orientation, prepared, shown)
 
 
-def _predicted(
-    predictor: Predictor, images: Iterator[_Loaded], batch_size: int
-) -> Iterator[_Predicted]:
-    for batch in batches(images, batch_size):
+def _predicted(predictor: Predictor, images: Iterator[_Loaded]) -> Iterator[_Predicted]:
+    for _, together in groupby(images, lambda image: image.batch):
+        batch = list(together)
         start = time.perf_counter()
         lesions = predictor.predict([image.prepared for image in batch])
         seconds = (time.perf_counter() - start) / len(batch)

@@ -10,8 +10,9 @@ import torch
 import torch.distributed as dist
 from mmengine.dist import all_gather_object, barrier
 
+from isic_mmdet.errors import InputError
 from isic_mmdet.inference.group import Group
-from isic_mmdet.launch import check_torchrun
+from isic_mmdet.launch import check_torchrun, is_lost_peer
 
 
 class TorchGroup(Group):
@@ -21,12 +22,36 @@ class TorchGroup(Group):
         super().__init__(dist.get_rank(), dist.get_world_size())
 
     def wait(self) -> None:
-        """Return when all processes are here."""
-        barrier()
+        """Return when all processes are here.
+
+        Raises:
+            InputError: one has ended.
+        """
+        with _together():
+            barrier()
 
     def gather(self, value: Any) -> list[Any]:
-        """Return the values of all processes, in the order of their ranks."""
-        return all_gather_object(value)
+        """Return the values of all processes, in the order of their ranks.
+
+        Raises:
+            InputError: one has ended.
+        """
+        with _together():
+            return all_gather_object(value)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Run a block that all processes run, and say so where gloo has lost one of them."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lost_peer(error):
+            raise
+        raise InputError(
+            f'another of the {dist.get_world_size()} processes has ended (its own message says '
+            'why); run the same command again with --resume, what is done stays'
+        ) from error
 
 
 @contextmanager

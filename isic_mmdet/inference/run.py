@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from isic_mmdet.challenge.submission import check_zip_name, write_submission
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import sha256, write_json
-from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.inference.folder import FolderSettings, in_batches, predict_batches, still_to_do
 from isic_mmdet.inference.group import Group
 from isic_mmdet.inference.inputs import find_images
 from isic_mmdet.inference.predictor import Predictor
@@ -121,12 +121,13 @@ def predict(
     facts = model.facts()
     _check_folder(settings.out, facts, resume)
     # Shared out before looking at what is done, on which the processes might not agree.
-    share = dict(list(files.items())[group.rank :: group.size])
-    mine = still_to_do(share, settings)
+    share = in_batches(files, settings.batch_size)[group.rank :: group.size]
+    todo = still_to_do({name: file for batch in share for name, file in batch.items()}, settings)
     group.wait()
     if group.rank == 0:
         write_json(settings.out / _FACTS, facts, indent=2)
-    faults = predict_files(predictor, mine, settings, group.rank)
+    unfinished = [batch for batch in share if not todo.keys().isdisjoint(batch)]
+    faults = predict_batches(predictor, unfinished, todo.keys(), settings, group.rank)
     all_faults = [fault for of_process in group.gather(faults) for fault in of_process]
     if group.rank != 0:
         return ''

@@ -13,6 +13,7 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_atomically
+from isic_mmdet.line_file import LineFile, whole_lines
 
 COLUMNS = (
     'image',
@@ -47,10 +48,8 @@ def read_rows(folder: Path) -> dict[str, dict[str, str]]:
                 )
             rows |= {row['image']: row for row in reader}
     for part in _parts(folder):
-        with part.open(newline='', encoding='utf-8') as file:
-            for row in csv.DictReader(file, COLUMNS):
-                if row['seconds'] is not None:  # else cut off when the run was killed
-                    rows[row['image']] = row
+        text = io.StringIO(whole_lines(part).decode(), newline='')
+        rows |= {row['image']: row for row in csv.DictReader(text, COLUMNS)}
     return rows
 
 
@@ -58,7 +57,7 @@ def join_parts(folder: Path) -> dict[str, dict[str, str]]:
     """Put the rows of all parts into `predictions.csv`, sorted by image, and return them."""
     rows = read_rows(folder)
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
+    writer = _writer(text)
     writer.writeheader()
     writer.writerows(rows[name] for name in sorted(rows))
     write_atomically(folder / _NAME, text.getvalue().encode())
@@ -76,6 +75,10 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob('.predictions.*.csv'))
 
 
+def _writer(text: io.StringIO) -> 'csv.DictWriter[str]':
+    return csv.DictWriter(text, COLUMNS, lineterminator='\n')
+
+
 class Part:
     """The rows of one process.
 
@@ -85,19 +88,21 @@ class Part:
     """
 
     def __init__(self, folder: Path, rank: int) -> None:
-        self._path = folder / f'.predictions.{rank}.csv'
+        self._lines = LineFile(folder / f'.predictions.{rank}.csv')
 
     def __enter__(self) -> 'Part':
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open('a', newline='', encoding='utf-8')
-        self._file.write('\n')  # after a kill the last line may lack its end
-        self._writer = csv.DictWriter(self._file, COLUMNS, lineterminator='\n')
+        self._lines.__enter__()
         return self
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Write the row of an image; None becomes an empty cell."""
-        self._writer.writerow(row)
-        self._file.flush()
+        """Write the row of an image; None becomes an empty cell.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        text = io.StringIO()
+        _writer(text).writerow(row)
+        self._lines.add(text.getvalue())
 
     def __exit__(
         self,
@@ -105,4 +110,4 @@ class Part:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._lines.__exit__(kind, error, trace)

@@ -95,10 +95,11 @@ def evaluate(request: Request) -> dict[str, Any]:
     for other, _ in others:
         content['comparison'] = compare(rows, other)
     content |= _provenance(request)
-    if request.out:
-        write_metrics(request.out, content)
+    # The larger file first: on a disk that is full both stay what they were.
     if table:
         _write_table(table, rows)
+    if request.out:
+        write_metrics(request.out, content)
     return content
 
 

@@ -355,7 +355,7 @@ def test_an_interrupted_run_leaves_no_annotations(
 
 def test_a_folder_that_cannot_be_made(official: Official, tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='cannot write to'):
+    with pytest.raises(InputError, match='cannot be written'):
         prepare(2018, [official.root], tmp_path / 'file' / 'out')
 
 

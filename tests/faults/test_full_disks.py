@@ -1,0 +1,93 @@
+"""Tools whose disk is full: one message, nothing torn, and the same result once there is room."""
+
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from disk_faults import Disk, Ended, content
+
+# What a second run writes anew.
+REPLACED = {'scores.json', 'per_image.csv', 'sent.zip', 'report.html', 'iou_box.png'}
+REFUSED: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def told():
+    """Say which files were refused (`pytest -s`)."""
+    yield
+    for tool, names in REFUSED.items():
+        print(f'\n{tool}: {sum(names.values())} times refused: {", ".join(sorted(names))}')
+
+
+def assert_told(job, ended: Ended, reason: str) -> None:
+    """Check that a run ended with one message about one of its files."""
+    assert ended.status == 1, ended.printed
+    assert 'Traceback' not in ended.printed
+    messages = re.findall(r'^error: (\S+) cannot be written \((.*?)\)', ended.printed, re.M)
+    assert len(messages) == ended.printed.count('error: ') == 1, ended.printed
+    assert messages[0][1] == reason
+    REFUSED[job.tool.name][re.sub(r'\d+', 'N', Path(messages[0][0]).name)] += 1
+
+
+def refuse(job, out: Path, reason: str, **disk: int) -> None:
+    """Run a job on a bad disk in a new folder, then on a good one."""
+    job.set_up(out)
+    ended = job.tool(*job.arguments(out), before=Disk(out, **disk))
+    assert_told(job, ended, reason)
+    assert job.torn_in(out) == []
+    assert not list(out.rglob('*.part'))
+    job.finish(out)
+
+
+def written(job, tmp_path: Path) -> dict[str, bytes]:
+    """Return what a job leaves beside what it was given."""
+    job.set_up(tmp_path / 'given')
+    given = content(tmp_path / 'given')
+    return {name: data for name, data in job.expected.items() if name not in given}
+
+
+def sizes(job, tmp_path: Path) -> list[int]:
+    return sorted({len(data) for data in written(job, tmp_path).values()})
+
+
+def test_what_finds_no_room_is_told(job, generator, tmp_path):
+    for room in generator.sample(range(job.size), 2):
+        refuse(job, tmp_path / f'{room}', 'No space left on device', room=room)
+
+
+def test_what_the_system_refuses_is_told(job, generator, tmp_path):
+    largest = generator.choice(sizes(job, tmp_path)) - 1
+    refuse(job, tmp_path / 'out', 'File too large', largest=largest)
+
+
+@pytest.mark.slow
+def test_whatever_finds_no_room_is_told(job, generator, tmp_path):
+    for room in generator.sample(range(job.size), 20):
+        refuse(job, tmp_path / f'{room}', 'No space left on device', room=room)
+
+
+@pytest.mark.slow
+def test_whatever_the_system_refuses_is_told(job, tmp_path):
+    for size in sizes(job, tmp_path):
+        refuse(job, tmp_path / f'{size}', 'File too large', largest=size - 1)
+
+
+def test_a_full_disk_leaves_earlier_results(score_job, predict_job, report_job, tmp_path):
+    """Each file is what it was."""
+    for job in (score_job, predict_job, report_job):
+        out = tmp_path / job.tool.name
+        job.set_up(out)
+        job.finish(out)
+        earlier = {}
+        for name in written(job, tmp_path / f'for {job.tool.name}'):
+            if name.rpartition('/')[2] in REPLACED:
+                earlier[name] = (out / name).read_bytes() + b' '
+                (out / name).write_bytes(earlier[name])
+        assert earlier
+        ended = job.tool(*job.arguments(out), *job.again, before=Disk(out, room=50))
+        assert_told(job, ended, 'No space left on device')
+        for name, data in earlier.items():
+            assert (out / name).read_bytes() == data
+        assert not list(out.rglob('*.part'))
+        job.finish(out)

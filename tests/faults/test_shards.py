@@ -1,0 +1,117 @@
+"""An archive predicted by eight processes, any of which are killed, against one left alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from disk_faults import Disk, Ended, Tool
+from tool_jobs import Job
+
+SHARDS = 8
+OTHER_ENDED = 'another of the 8 processes has ended'
+
+
+@pytest.fixture(scope='module')
+def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
+    """Eighteen pictures in nine batches."""
+
+    def arguments(out: Path) -> list:
+        model = [root / 'configs/quickstart.py', checkpoint, tiny_data / 'images']
+        more = ['--device', 'cpu', '--batch-size', 2, '--submission', out / 'sent.zip']
+        return [*model, *more, '--out', out]
+
+    job = Job(Tool(root, 'predict.py'), arguments, ('--resume',))
+    return job.measure(tmp_path_factory.mktemp('archive'))
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        return server.getsockname()[1]
+
+
+def run_shards(job, out: Path, *more: str, killed: dict[int, int]) -> list[Ended]:
+    """Run a job in eight processes, as torchrun would start them.
+
+    Args:
+        job: to be done.
+        out: its folder.
+        more: further arguments.
+        killed: step on the disk at which a process is killed, by its number.
+    """
+    port = free_port()
+    shards = [
+        job.tool.start(
+            *(*job.arguments(out), '--launcher', 'pytorch', *more),
+            before=Disk(out, kill_at=killed.get(rank)),
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(SHARDS),
+            MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=str(port),
+        )
+        for rank in range(SHARDS)
+    ]
+    return [shard.end() for shard in shards]
+
+
+def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, tmp_path):
+    out = tmp_path / 'out'
+    first = generator.sample(range(SHARDS), 4)
+    rounds = [first, generator.sample(first, 2)]  # the others have done all of theirs by then
+    begun: list[str] = []
+    kills = 0
+    for ranks in rounds:
+        killed = {rank: generator.randrange(1, 5) for rank in ranks}
+        ended = run_shards(archive_job, out, *begun, killed=killed)
+        begun = ['--resume']
+        assert any(shard.status == -signal.SIGKILL for shard in ended)
+        for rank, shard in enumerate(ended):
+            if rank in killed and shard.status == -signal.SIGKILL:
+                kills += 1
+                continue
+            assert shard.status == 1, shard.printed
+            assert 'Traceback' not in shard.printed
+            assert shard.printed.count('error: ') == 1
+            assert OTHER_ENDED in shard.printed
+        assert archive_job.torn_in(out) == []
+    assert kills
+    last = run_shards(archive_job, out, '--resume', killed={})
+    assert [shard.status for shard in last] == [0] * SHARDS, [shard.printed for shard in last]
+    assert archive_job.left_in(out) == archive_job.expected
+    print(f'\n{kills} of {SHARDS} shards killed in {len(rounds)} rounds; masks and table are equal')
+
+
+@pytest.mark.slow
+def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, tmp_path):
+    out = tmp_path / 'out'
+    start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '3']
+    start += ['--max-restarts', '2', root / 'tools/predict.py']
+    arguments = [*archive_job.arguments(out), '--launcher', 'pytorch', '--resume']
+    with (tmp_path / 'log').open('w+') as log:
+        agent = subprocess.Popen(
+            [str(part) for part in (sys.executable, *start, *arguments)],
+            env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
+            stdout=log,
+            stderr=log,
+        )
+        killed = 0
+        while agent.poll() is None:
+            time.sleep(0.05)
+            if not killed and list(out.glob('.predictions.1.csv')):
+                killed = children(agent.pid)[1]
+                os.kill(killed, signal.SIGKILL)
+        log.seek(0)
+        assert agent.returncode == 0, log.read()[-3000:]
+    assert killed
+    assert archive_job.left_in(out) == archive_job.expected
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, in their order."""
+    return sorted(map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()))
