@@ -1,6 +1,7 @@
 """What the shell scripts start, seen by stand-ins for the programs that they start."""
 
 import os
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def test_one_machine_meets_on_a_free_port(root, stub):
         '-m',
         'torch.distributed.run',
         '--standalone',
+        '--max-restarts',
+        '0',
         '--nproc-per-node',
         '3',
         'tools/train.py',
@@ -92,6 +95,36 @@ def test_several_machines_meet_where_they_are_told(root, stub):
     ]
 
 
+def test_machines_that_come_and_go_meet_at_one_that_stays(root, stub):
+    elastic = dict(NNODES='1:4', MAX_RESTARTS='3', PYTHON=str(stub))
+    arguments = ('tools/dist_train.sh', 'a.py', '8', '--resume')
+    done = bash(root, *arguments, RDZV_ENDPOINT='node1:29400', **elastic)
+    assert done.stdout.split() == [
+        '-m',
+        'torch.distributed.run',
+        '--nnodes',
+        '1:4',
+        '--rdzv-backend',
+        'c10d',
+        '--rdzv-endpoint',
+        'node1:29400',
+        '--rdzv-id',
+        'lesions',
+        '--max-restarts',
+        '3',
+        '--nproc-per-node',
+        '8',
+        'tools/train.py',
+        'a.py',
+        '--launcher',
+        'pytorch',
+        '--resume',
+    ]
+    homeless = bash(root, *arguments, **elastic)
+    assert homeless.returncode == 2
+    assert 'needs RDZV_ENDPOINT' in homeless.stderr
+
+
 def test_slurm_gets_one_task_per_gpu(root, stub):
     done = bash(
         root,
@@ -119,6 +152,8 @@ def test_slurm_gets_one_task_per_gpu(root, stub):
         '--cpus-per-task',
         '4',
         '--kill-on-bad-exit=1',
+        '--signal',
+        'TERM@60',
         '--time',
         '60',
         'python',
@@ -129,6 +164,88 @@ def test_slurm_gets_one_task_per_gpu(root, stub):
         'slurm',
         '--resume',
     ]
+
+
+@pytest.fixture
+def slurm(root, tmp_path):
+    """Return a function that runs slurm_train.sh in a job of a scheduler that writes down all."""
+    log = tmp_path / 'log'
+    (tmp_path / 'bin').mkdir()
+    for name, end in (('srun', 'exit $SRUN_STATUS'), ('scontrol', 'exit $SCONTROL_STATUS')):
+        path = tmp_path / 'bin' / name
+        path.write_text(
+            f'#!/bin/sh\nprintf "%s\\n" "{name} $*" "port ${{MASTER_PORT:-none}}" >> {log}\n{end}\n'
+        )
+        path.chmod(0o755)
+
+    def run(*arguments: str, srun: int, scontrol: int = 0, **environment: str):
+        log.write_text('')
+        done = bash(
+            root,
+            *('tools/slurm_train.sh', 'gpu', 'lesions', 'a.py', *arguments),
+            PATH=f'{tmp_path / "bin"}:{os.environ["PATH"]}',
+            PYTHON='python',
+            SRUN_STATUS=str(srun),
+            SCONTROL_STATUS=str(scontrol),
+            **environment,
+        )
+        return done, log.read_text().splitlines()
+
+    return run
+
+
+SRUN = (
+    'srun --partition gpu --job-name lesions --gres gpu:1 --ntasks 1 --ntasks-per-node 1 '
+    '--cpus-per-task 4 --kill-on-bad-exit=1'
+)
+
+
+def test_a_batch_job_that_was_asked_to_end_is_started_again(slurm):
+    done, called = slurm('--amp', srun=75, SLURM_JOB_ID='123456')
+    assert done.returncode == 0
+    assert called == [
+        f'{SRUN} python -u tools/train.py a.py --launcher slurm --amp',
+        'port 23456',
+        'scontrol requeue 123456',
+        'port 23456',
+    ]
+    assert 'starts job 123456 again' in done.stderr
+
+
+def test_a_job_that_was_started_again_goes_on(slurm):
+    more = ('--resume', 'epoch_3.pth', '--cfg-options', 'a=1')
+    done, called = slurm(
+        *more, srun=0, SLURM_JOB_ID='7', SLURM_RESTART_COUNT='2', MASTER_PORT='1234'
+    )
+    assert done.returncode == 0
+    given = '--resume epoch_3.pth --cfg-options a=1 --resume'
+    assert called == [
+        f'{SRUN} python -u tools/train.py a.py --launcher slurm {given}',
+        'port 1234',
+    ]
+
+
+def test_the_newest_checkpoint_wins_when_a_job_is_started_again(root, monkeypatch):
+    """What the script adds behind the user's own arguments, as train.py reads it."""
+    given = ['a.py', '--resume', 'epoch_3.pth', '--cfg-options', 'a=1', '--resume']
+    monkeypatch.setattr('sys.argv', ['train.py', *given])
+    args = runpy.run_path(str(root / 'tools/train.py'))['parse_args']()
+    assert args.resume == 'auto'
+    assert args.cfg_options == {'a': 1}
+
+
+@pytest.mark.parametrize('status', [0, 1, 75, 137])
+def test_all_else_keeps_its_exit_status(slurm, status):
+    done, called = slurm(srun=status)
+    assert done.returncode == status
+    assert called == [
+        f'{SRUN} --signal TERM@60 python -u tools/train.py a.py --launcher slurm',
+        'port none',
+    ]
+    done, called = slurm(srun=status, scontrol=1, SLURM_JOB_ID='9')
+    assert done.returncode == status
+    assert ('scontrol requeue 9' in called) == (status == 75)
+    assert ('start it yourself with --resume' in done.stderr) == (status == 75)
 
 
 def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path):
