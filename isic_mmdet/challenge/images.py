@@ -228,7 +228,9 @@ def stored_layout(file: SourceFile) -> tuple[int, int, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             with Image.open(source) as image:
-                return *image.size, _orientation(image)
+                # Of a PNG whose header has no EXIF data, Pillow would decode all to look for some.
+                is_upright = image.format == 'PNG' and 'exif' not in image.info
+                return *image.size, 1 if is_upright else _orientation(image)
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
 

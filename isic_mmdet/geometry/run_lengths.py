@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: What is said of a code that is sound, but holds no pixel.
+NO_LESION = 'the lesion has no mask'
 # Letters of 5 bits each; more than 7 make no count of pixels.
 _LETTERS = 7
 
@@ -32,7 +34,7 @@ def run_lengths_fault(code: Any, height: int, width: int) -> str | None:
     if (counts < 0).any() or counts.sum() != height * width:
         return f'the runs of its mask do not fill {height} x {width} pixels'
     if not counts[1::2].any():
-        return 'the lesion has no mask'
+        return NO_LESION
     return None
 
 

@@ -62,16 +62,56 @@ def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
             report = json.loads(Path(path).read_text(encoding='utf-8'))
         except OSError as error:
             faults.append(f'{path}: cannot be read ({error.strerror})')
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             faults.append(f'{path}: not JSON ({error})')
         else:
-            if isinstance(report, dict) and isinstance(report.get('metrics'), dict):
+            found = _faults(report)
+            faults += [f'{path}: {fault}' for fault in found]
+            if not found:
                 reports.append(report)
-            else:
-                faults.append(f'{path}: has no "metrics"')
     if faults:
         raise InputError('give metrics.json files as tools/test.py writes them:', faults)
     return reports
+
+
+def _faults(report: Any) -> list[str]:
+    """Return which parts of a `metrics.json` are of another kind than they have to be."""
+    if not isinstance(report, dict) or not isinstance(report.get('metrics'), dict):
+        return ['has no "metrics"']
+    faults = [
+        f'{name} is no number: {value!r:.60}'
+        for name, value in report['metrics'].items()
+        if value is not None and type(value) not in (int, float)
+    ]
+    for name in ('training', 'versions'):
+        if not isinstance(report.get(name) or {}, dict):
+            faults.append(f'"{name}" is no record')
+    training = report.get('training')
+    seconds = training.get('seconds') if isinstance(training, dict) else None
+    if seconds is not None and type(seconds) not in (int, float):
+        faults.append(f'the seconds of the training are no number: {seconds!r:.60}')
+    texts = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
+    for name in texts:
+        if not isinstance(report.get(name) or '', str):
+            faults.append(f'"{name}" is no text: {report[name]!r:.60}')
+    matrix = report.get('confusion_matrix')
+    if matrix is not None and not _is_matrix(matrix):
+        faults.append(f'the confusion matrix is none: {matrix!r:.60}')
+    return faults
+
+
+def _is_matrix(matrix: Any) -> bool:
+    if not isinstance(matrix, dict):
+        return False
+    classes, counts = matrix.get('classes'), matrix.get('counts')
+    return (
+        isinstance(classes, list)
+        and all(isinstance(name, str) for name in classes)
+        and isinstance(counts, list)
+        and len(counts) == len(classes) == 2
+        and all(isinstance(row, list) and len(row) == 2 for row in counts)
+        and all(type(count) is int and 0 <= count < 2**53 for row in counts for count in row)
+    )
 
 
 def _find(report: Report, *keys: str) -> Any:

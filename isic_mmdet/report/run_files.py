@@ -28,6 +28,8 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
             rows = list(csv.DictReader(file, restval=''))
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); run a test first') from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f'{path}: not a CSV file ({error}); write it again') from error
     if not rows:
         raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
     absent = [name for name in names if name not in rows[0]]
@@ -36,9 +38,14 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
             f'{path}: lacks the column {", ".join(absent)}; is it the per_image.csv of a test?'
         )
     try:
-        return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
+        columns = {name: np.array([row[name] for row in rows], np.float64) for name in names}
     except ValueError as error:
         raise InputError(f'{path}: a score is not a number ({error}); write it again') from error
+    for name, values in columns.items():
+        most = np.inf if name == 'detections' else 1
+        if not (np.isfinite(values).all() and (values >= 0).all() and (values <= most).all()):
+            raise InputError(f'{path}: a value of {name} makes no sense; write it again')
+    return columns
 
 
 def summary(values: NDArray[np.float64]) -> dict[str, float]:
@@ -49,19 +56,30 @@ def summary(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def read_scalars(path: str | Path) -> list[dict[str, Any]]:
-    """Return the records of a JSON-lines file of mmengine."""
+    """Return the records of a JSON-lines file of mmengine: numbers by their names.
+
+    Raises:
+        InputError: the file is missing or damaged, with the line at fault.
+    """
     try:
         lines = Path(path).read_text(encoding='utf-8').splitlines()
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); train first') from error
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path}: not text ({error}); put a good copy in its place') from error
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f'{path}, line {number}: not JSON ({error}); take the damaged line out'
             ) from error
+        if not _is_record(record):
+            raise InputError(
+                f'{path}, line {number}: no numbers by their names; take the damaged line out'
+            )
+        records.append(record)
     return records
 
 
@@ -103,6 +121,15 @@ def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
     if start == end:
         return 'epoch', max(record['step'] for record in records) / start
     return 'epoch', (first_steps[end] - first_steps[start]) / (end - start)
+
+
+def _is_record(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(type(v) in (int, float) for v in value.values()):
+        return False
+    # Losses are drawn over the iterations, and whole numbers tell epochs and iterations.
+    counts = [value[key] for key in ('step', 'epoch', 'iter') if key in value]
+    is_counted = all(type(count) is int and 0 <= count < 2**53 for count in counts)
+    return is_counted and ('step' in value or (_kind(value) is None and 'epoch' not in value))
 
 
 def _kind(record: Mapping[str, Any]) -> str | None:

@@ -159,7 +159,9 @@ def _list_files(source: Path) -> Iterator[SourceFile]:
     if not source.exists():
         raise InputError(f'{source}: no such folder or zip')
     if not (source.is_file() and zipfile.is_zipfile(source)):
-        raise InputError(f'{source}: neither a folder nor a readable zip; name the one that holds the masks')
+        raise InputError(
+            f'{source}: neither a folder nor a readable zip; name the one that holds the masks'
+        )
     for member in zip_members(source):
         if not member.filename.startswith('__MACOSX'):
             yield SourceFile(source, member.filename, member.file_size, member.CRC)

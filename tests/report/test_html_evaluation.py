@@ -150,3 +150,33 @@ def test_damaged_detections_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match='--out'):
         read_predictions(path, [])
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda image, entry: image.update(file_name='../../private.jpg'),
+        lambda image, entry: image.update(file_name='/home/private.jpg'),
+        lambda image, entry: image.update(age='old'),
+        lambda image, entry: image.update(sex=1),
+        lambda image, entry: image.update(isic_id=[]),
+        lambda image, entry: entry['segmentation'].update(counts='1'),
+        lambda image, entry: entry['segmentation'].update(size=[60_000, 60_000]),
+        lambda image, entry: entry.update(segmentation=[[1, 1, 9, 9, 1, 9]]),
+    ],
+)
+def test_annotations_that_cannot_be_right_are_refused(tiny_data, tmp_path, change):
+    content = json.loads((tiny_data / 'annotations' / 'train.json').read_text())
+    change(content['images'][0], content['annotations'][0])
+    (tmp_path / 'annotations').mkdir()
+    (tmp_path / 'annotations' / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'train\.json: not annotations'):
+        read_records(tmp_path, 'train', [image['isic_id'] for image in content['images']])
+
+
+def test_sizes_that_no_image_has_are_refused(run):
+    folder, rows = run
+    size = f',{rows[0]["height"]},{rows[0]["width"]}\n'
+    edit(folder / 'per_image.csv', lambda text: text.replace(size, f',0,{rows[0]["width"]}\n', 1))
+    with pytest.raises(InputError, match=r'per_image\.csv: damaged'):
+        read_evaluation(folder)

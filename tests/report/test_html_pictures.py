@@ -149,3 +149,12 @@ def test_a_thousand_real_pictures_stay_under_60_mb(shared):
     assert len(sizes) > 30
     assert max(sizes) < 60_000
     assert 1000 * np.mean(sizes) < 50e6
+
+
+def test_a_file_that_claims_to_be_vast_is_told(tmp_path):
+    data = bytearray(cv2.imencode('.bmp', np.zeros((4, 4, 3), np.uint8))[1].tobytes())
+    data[18:26] = (60_000).to_bytes(4, 'little') * 2
+    known = record(tmp_path, np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool))
+    known.path.write_bytes(data)
+    with pytest.raises(InputError, match='missing, or no image'):
+        draw_pictures({'a': known}, {}, show_progress=False)

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.report.plots import RULE_COLOURS, iou_box_plot, training_curves
-from isic_mmdet.report.run_files import RULES, read_per_image, summary
+from isic_mmdet.report.run_files import RULES, read_per_image, read_scalars, summary
 
 
 @pytest.fixture
@@ -185,3 +185,39 @@ def test_unfit_scalars_are_refused(tmp_path, content, fault):
     with pytest.raises(InputError, match=fault) as caught:
         training_curves([path], tmp_path / 'curves.png')
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'iou,iou_max,detections\nnan,0.5,1\n',
+        b'iou,iou_max,detections\n0.5,1.5,1\n',
+        b'iou,iou_max,detections\n0.5,0.5,-1\n',
+        b'iou,iou_max,detections\n0.5,inf,1\n',
+        'iou,iou_max,detections\n0.5,0.5,1\n'.encode('utf-16'),
+        b'iou,iou_max,detections\n"' + b'x' * 200_000,
+    ],
+)
+def test_values_that_make_no_sense_are_refused(tmp_path, content):
+    (tmp_path / 'per_image.csv').write_bytes(content)
+    with pytest.raises(InputError, match=r'per_image\.csv: .*write it again'):
+        read_per_image(tmp_path / 'per_image.csv')
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        '[]',
+        '{"loss": "low", "step": 1}',
+        '{"loss": 1.0}',
+        '{"loss": 1.0, "step": -1}',
+        '{"loss": 1.0, "step": 0.5}',
+        '{"loss": 1.0, "step": true}',
+        '[' * 100_000,
+    ],
+)
+def test_lines_of_a_log_that_make_no_sense_are_named(tmp_path, line):
+    path = tmp_path / 'scalars.json'
+    path.write_text('{"loss": 1.0, "epoch": 1, "iter": 5, "step": 5}\n' + line + '\n')
+    with pytest.raises(InputError, match=r'scalars\.json, line 2: .*take the damaged line out'):
+        read_scalars(path)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.results_table import BEGIN, END, results_table, update_table
+from isic_mmdet.report.results_table import BEGIN, END, read_reports, results_table, update_table
 
 REPORT = {
     'metrics': {
@@ -121,3 +121,24 @@ def test_all_unfit_files_are_named_at_once(tmp_path, metrics_file):
 def test_missing_readme_is_refused(tmp_path, metrics_file):
     with pytest.raises(InputError, match='README'):
         update_table(tmp_path / 'README.md', [metrics_file])
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'metrics': {'lesion/iou': '0.8'}},
+        {'metrics': {'lesion/iou': True}},
+        {'training': 'yes'},
+        {'training': {'seconds': 'many'}},
+        {'versions': [1]},
+        {'config': 5},
+        {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2], [3]]}},
+        {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2], [3, -4]]}},
+        {'confusion_matrix': [[1, 2], [3, 4]]},
+    ],
+)
+def test_values_of_another_kind_are_refused(tmp_path, change):
+    path = tmp_path / 'metrics.json'
+    path.write_text(json.dumps({'metrics': {'lesion/iou': 0.8}} | change))
+    with pytest.raises(InputError, match=r'metrics\.json: '):
+        read_reports([path])

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from isic_mmdet.challenge.images import MAX_PIXELS
 from isic_mmdet.errors import InputError
+from isic_mmdet.geometry.run_lengths import NO_LESION, run_lengths_fault
 from isic_mmdet.report.html.evaluation import ImageScores
 
 _TOLERANCE = 1e-6
@@ -72,15 +74,15 @@ def read_records(data_root: Path, split: str, image_ids: Iterable[str]) -> dict[
         }
         known = {
             image['isic_id']: Record(
-                data_root / 'images' / image['file_name'],
+                data_root / 'images' / _name(image['file_name']),
                 truths[image['id']],
-                image.get('diagnosis'),
-                image.get('age'),
-                image.get('sex'),
+                _text(image.get('diagnosis')),
+                _age(image.get('age')),
+                _text(image.get('sex')),
             )
             for image in content['images']
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f'{path}: not annotations as tools/prepare_isic.py writes them '
             f'({type(error).__name__}: {error}); prepare the data again'
@@ -116,7 +118,7 @@ def read_predictions(path: Path, images: Sequence[ImageScores]) -> dict[str, Mas
             # Of equal scores the first counts, as in the metrics.
             if name not in top or score > top[name][0]:
                 top[name] = score, _mask(entry['segmentation'])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f'{path}: not a file of detections ({type(error).__name__}: {error}); {remedy}'
         ) from error
@@ -140,10 +142,32 @@ def _alike(first: float | None, second: float | None) -> bool:
 
 def _mask(code: Mapping[str, Any]) -> Mask:
     height, width = code['size']
-    counts = code['counts']
-    if not isinstance(counts, str) or not counts.isascii():
+    if type(height) is not int or type(width) is not int or not 0 < height * width <= MAX_PIXELS:
+        raise ValueError(f'a mask of {code["size"]} pixels')
+    if not isinstance(code['counts'], str):
         raise ValueError('a mask that is no compressed run-length code')
-    return Mask(counts, (int(height), int(width)))
+    fault = run_lengths_fault(code, height, width)
+    if fault and fault != NO_LESION:
+        raise ValueError(fault)
+    return Mask(code['counts'], (height, width))
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or Path(value).is_absolute() or '..' in Path(value).parts:
+        raise ValueError(f'no name of a file in the folder of images: {value!r}')
+    return value
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f'no text: {value!r}')
+    return value
+
+
+def _age(value: Any) -> float | None:
+    if value is not None and (type(value) not in (int, float) or not 0 <= value <= 150):
+        raise ValueError(f'no age: {value!r}')
+    return value
 
 
 def _read_json(path: Path, remedy: str) -> Any:
@@ -151,5 +175,5 @@ def _read_json(path: Path, remedy: str) -> Any:
         return json.loads(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); {remedy}') from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f'{path}: not JSON ({error}); {remedy}') from error

@@ -133,13 +133,14 @@ def _image(row: Mapping[str, str]) -> ImageScores:
     for value in (*scores.values(), score):
         if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
             raise ValueError(f'a score of {value}, which is not in [0, 1]')
+    counts = [int(row[name]) for name in ('detections', 'height', 'width')]
+    if min(counts) < 0 or 0 in counts[1:]:
+        raise ValueError(f'detections, height and width of {counts}')
     return ImageScores(
         row['image_id'],
         scores,
         score,
         row['label'] or None,
         row['predicted_label'] or None,
-        int(row['detections']),
-        int(row['height']),
-        int(row['width']),
+        *counts,
     )

@@ -141,7 +141,10 @@ def _read(path: Path, longest: int) -> NDArray[np.uint8]:
         if longest >= factor * SIDE:
             flag = reduced
             break
-    image = cv2.imread(str(path), flag)
+    try:
+        image = cv2.imread(str(path), flag) if path.is_file() else None
+    except cv2.error:
+        image = None  # it claims to be larger than OpenCV's limit
     if image is None:
         raise InputError(f'{path}: missing, or no image')
     return np.asarray(image, np.uint8)
