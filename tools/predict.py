@@ -102,15 +102,19 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.inference.folder import FolderSettings
-    from isic_mmdet.inference.run import ModelChoice, OnnxChoice, predict
+    from isic_mmdet.uncollected import uncollected
+
+    with uncollected():
+        from isic_mmdet.inference.folder import FolderSettings
+        from isic_mmdet.inference.run import ModelChoice, OnnxChoice, predict
+
+        if args.onnx is None:
+            from isic_mmdet.inference.processes import process_group
 
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)
     if args.onnx is not None:
         written = predict(OnnxChoice(args.onnx), args.input, settings, args.resume, args.submission)
     else:
-        from isic_mmdet.inference.processes import process_group
-
         model = ModelChoice(args.config, args.checkpoint, args.tta, args.device, args.amp)
         with process_group(args.launcher) as group:
             written = predict(model, args.input, settings, args.resume, args.submission, group)

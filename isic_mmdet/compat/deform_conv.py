@@ -5,10 +5,10 @@ chooses its own chunk of the batch, so `im2col_step` and the scratch tensors are
 Half precision is computed in float32 as in `roi_align`.
 """
 
-import torch
 from torch import Tensor
 
 from isic_mmdet.compat.roi_align import at_least_float32
+from isic_mmdet.compat.torchvision_kernels import kernels
 
 
 def deform_conv_forward(
@@ -125,7 +125,7 @@ def _forward(
     geometry: list[int],
 ) -> Tensor:
     tensors = _operands(input, weight, offset, mask, bias)
-    return torch.ops.torchvision.deform_conv2d(*tensors, *geometry, mask is not None)
+    return kernels.deform_conv2d(*tensors, *geometry, mask is not None)
 
 
 def _backward(
@@ -139,7 +139,7 @@ def _backward(
 ) -> tuple[Tensor, ...]:
     """Return the gradients of input, weight, offset, mask and bias."""
     tensors = _operands(input, weight, offset, mask, bias)
-    return torch.ops.torchvision._deform_conv2d_backward(
+    return kernels._deform_conv2d_backward(
         at_least_float32(grad_output), *tensors, *geometry, mask is not None
     )
 

@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any
-
-import torchvision
 
 from isic_mmdet.compat import deform_conv, nms, roi_align
 from isic_mmdet.compat.missing import missing_operator
@@ -23,7 +22,7 @@ NAME = 'mmcv._ext'
 
 def get_compiler_version() -> str:
     """Return what mmengine's environment report shows as the compiler of mmcv."""
-    return f'none (operators of torchvision {torchvision.__version__})'
+    return f'none (operators of torchvision {version("torchvision")})'
 
 
 def get_compiling_cuda_version() -> str:

@@ -7,9 +7,10 @@ and integer boxes that overlap by exactly three fifths are judged as there.
 
 import numpy as np
 import torch
-import torchvision.ops
 from numpy.typing import NDArray
 from torch import Tensor
+
+from isic_mmdet.compat.torchvision_kernels import kernels
 
 _NAIVE, _LINEAR, _GAUSSIAN = 0, 1, 2
 
@@ -30,7 +31,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
         boxes, scores = boxes.float(), scores.float()
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
-    return torchvision.ops.nms(boxes, scores.to(boxes.dtype), float(np.float32(iou_threshold)))
+    return kernels.nms(boxes, scores.to(boxes.dtype), float(np.float32(iou_threshold)))
 
 
 def softnms(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from isic_mmdet.compat.missing import MissingOperatorError
+from isic_mmdet.compat.torchvision_kernels import kernels
 
 _MAX = 0
 
@@ -30,7 +31,7 @@ def roi_align_forward(
     if pool_mode == _MAX:
         raise MissingOperatorError('roi_align_forward in max mode')
     features = at_least_float32(input)
-    pooled = torch.ops.torchvision.roi_align(
+    pooled = kernels.roi_align(
         features,
         rois.to(features.dtype),
         spatial_scale,
@@ -59,7 +60,7 @@ def roi_align_backward(
     if pool_mode == _MAX:
         raise MissingOperatorError('roi_align_backward in max mode')
     gradient = at_least_float32(grad_output)
-    spread = torch.ops.torchvision._roi_align_backward(
+    spread = kernels._roi_align_backward(
         gradient,
         rois.to(gradient.dtype),
         spatial_scale,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ import mmdet
 import mmengine
 import numpy as np
 import torch
-import torchvision
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -104,9 +104,9 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
     Returns:
         config; code (version of the project); data, split and data_digest (names of the data
         folder and of the annotation file, and its SHA-256); trained_on (how many of these images
-        the model was trained on); checkpoint (file name) and checkpoint_sha256, both None while training; epoch, the number of
-        finished ones; seed of the training; training, see `TrainingRecord`; hardware and command
-        of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
+        the model was trained on); checkpoint (file name) and checkpoint_sha256, both None while
+        training; epoch, the number of finished ones; seed of the training; training, see
+        `TrainingRecord`; hardware and command of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
     """
     checkpoint = None
     if not training.under_way and runner._load_from:
@@ -226,8 +226,9 @@ def command() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on."""
-    modules = (torch, torchvision, mmdet, mmengine, mmcv, np, isic_mmdet)
+    modules = (torch, mmdet, mmengine, mmcv, np, isic_mmdet)
     return {
         'python': platform.python_version(),
         **{module.__name__: module.__version__ for module in modules},
+        'torchvision': version('torchvision'),  # importing it takes a second
     }

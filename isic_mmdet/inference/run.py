@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -117,8 +118,11 @@ def predict(
     if submission is not None:
         check_zip_name(submission)
     files = find_images(inputs, settings.out)
-    predictor = model.load()
-    facts = model.facts()
+    with ThreadPoolExecutor(1) as thread:
+        # The files are read for their checksums while the model is made.
+        pending = thread.submit(model.facts)
+        predictor = model.load()
+        facts = pending.result()
     _check_folder(settings.out, facts, resume)
     # Shared out before looking at what is done, on which the processes might not agree.
     share = in_batches(files, settings.batch_size)[group.rank :: group.size]

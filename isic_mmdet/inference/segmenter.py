@@ -9,24 +9,29 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmcv.transforms import Compose
-from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config, ConfigDict
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from numpy.typing import NDArray
 
-import isic_mmdet.register  # noqa: F401 - the config names what this registers
-from isic_mmdet.compat.unpasted import leave_unpasted
+from isic_mmdet.compat.light import light_imports
 from isic_mmdet.errors import InputError
-from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_amp, use_tta
 from isic_mmdet.geometry.findings import Finding, verdict
 from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
 from isic_mmdet.inference.segmentation import Segmentation
-from isic_mmdet.models.folding import fold
-from isic_mmdet.models.lesion_findings import best_finding
-from isic_mmdet.preflight import load_strictly
+
+with light_imports():
+    from mmcv.transforms import Compose
+    from mmdet.registry import DATASETS, MODELS
+    from mmengine.config import Config, ConfigDict
+    from mmengine.dataset import pseudo_collate
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import load_checkpoint
+
+    import isic_mmdet.register  # noqa: F401 - the config names what this registers
+    from isic_mmdet.compat.unpasted import leave_unpasted
+    from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_amp, use_tta
+    from isic_mmdet.models.folding import fold
+    from isic_mmdet.models.lesion_findings import best_finding
+    from isic_mmdet.models.unfilled import Unfilled
+    from isic_mmdet.preflight import load_strictly
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,7 @@ class LesionSegmenter:
         InputError: no such config, checkpoint or device, or they do not fit together.
     """
 
+    @light_imports()
     def __init__(
         self,
         config: str | Path,
@@ -101,7 +107,8 @@ class LesionSegmenter:
         self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *dataset.pipeline[1:]])
         self._sizes = list(_sizes(dataset.pipeline))
-        model = MODELS.build(model_cfg)
+        with Unfilled():
+            model = MODELS.build(model_cfg)
         load_strictly(
             partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
             str(checkpoint),
