@@ -22,6 +22,7 @@ from isic_mmdet.challenge.images import (
 from isic_mmdet.challenge.layouts import Pair
 from isic_mmdet.challenge.resize import ResizeRule, resize_image, resize_mask
 from isic_mmdet.files import write_atomically
+from isic_mmdet.geometry.run_lengths import run_lengths_fault
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
 FORMAT = 2
@@ -73,6 +74,21 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
         return dict(vars(self))
+
+    def is_sound(self) -> bool:
+        """Tell whether every value is of its kind, and the run lengths make the mask they should.
+
+        A record that was read may be damaged.
+        """
+        for name, kind in self.__annotations__.items():
+            value = getattr(self, name)
+            if kind == list[int]:
+                if not isinstance(value, list) or any(type(number) is not int for number in value):
+                    return False
+            elif type(value) is not kind:
+                return False
+        code = {'size': [self.height, self.width], 'counts': self.counts}
+        return run_lengths_fault(code, self.height, self.width) is None
 
     def files_are_there(self, out: Path) -> bool:
         """Tell whether both prepared files still lie in `out` at their full size."""

@@ -8,6 +8,7 @@ from isic_mmdet.challenge.layouts import SPLITS
 from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_atomically, write_json
+from isic_mmdet.json_file import read_json
 from isic_mmdet.line_file import LineFile
 
 _FOLDER = '.prepare'
@@ -31,7 +32,11 @@ class Progress:
         self._path = out / _FOLDER / 'records.jsonl'
         settings = out / _FOLDER / 'settings.json'
         if settings.is_file():
-            earlier = json.loads(settings.read_text())['year']
+            remedy = 'choose another --out, or delete the folder'
+            content = read_json(settings, remedy)
+            if not isinstance(content, dict) or 'year' not in content:
+                raise InputError(f'{settings}: does not tell the year; {remedy}')
+            earlier = content['year']
             if earlier != year:
                 raise InputError(
                     f'{out} holds prepared images of ISIC {earlier}; choose another --out for'
@@ -50,9 +55,11 @@ class Progress:
         records = []
         for line in self._path.read_bytes().splitlines():
             try:
-                records.append(Record(**json.loads(line)))
-            except (ValueError, TypeError):
+                record = Record(**json.loads(line))
+            except (ValueError, TypeError, RecursionError):
                 continue  # cut off, or written by another version: that pair is done again
+            if record.is_sound():
+                records.append(record)
         return records
 
     def __enter__(self) -> 'Progress':

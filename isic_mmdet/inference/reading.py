@@ -99,7 +99,8 @@ class _Draft:
         self.shape = (image.height, image.width)
         most = 1 if self._reduction is None else self._reduction(*self.shape)
         if most > 1:
-            drafted = image.draft(None, (image.width // most, image.height // most))
+            least = max(1, image.width // most), max(1, image.height // most)
+            drafted = image.draft(None, least)
             if drafted is not None:
                 self.step = round(self.shape[1] / drafted[1][2])
 

@@ -1,6 +1,5 @@
 """What `tools/predict.py` does: check, share out, predict, join."""
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from isic_mmdet.inference.group import Group
 from isic_mmdet.inference.inputs import find_images
 from isic_mmdet.inference.predictor import Predictor
 from isic_mmdet.inference.table import is_begun, join_parts
+from isic_mmdet.json_file import read_json
 
 # Which model a folder of predictions is of, so that two never mix in one.
 _FACTS = 'predictions.json'
@@ -158,7 +158,10 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
             '--out, or remove the folder'
         )
     path = out / _FACTS
-    earlier = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else facts
+    remedy = 'name another --out, or remove the folder'
+    earlier = read_json(path, remedy) if path.is_file() else facts
+    if not isinstance(earlier, dict):
+        raise InputError(f'{path}: does not tell which model it is of; {remedy}')
     changed = [
         f'{key}: {earlier.get(key)}, now {value}'
         for key, value in facts.items()

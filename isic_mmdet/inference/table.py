@@ -28,29 +28,42 @@ COLUMNS = (
     'seconds',
 )
 _NAME = 'predictions.csv'
+_REMEDY = 'remove it, and its images are predicted again with --resume'
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
     """Return the row of every image that is done in `folder`, by the image's id.
 
     Raises:
-        InputError: `predictions.csv` has other columns.
+        InputError: `predictions.csv` has other columns, or a file is damaged.
     """
     rows: dict[str, dict[str, str]] = {}
     table = folder / _NAME
     if table.is_file():
-        with table.open(newline='', encoding='utf-8') as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise InputError(
-                    f'{table} was not written by predict.py: its columns are {reader.fieldnames}; '
-                    'name another --out'
-                )
-            rows |= {row['image']: row for row in reader}
+        columns, *lines = _cells(table, table.read_bytes()) or [[]]
+        if tuple(columns) != COLUMNS:
+            raise InputError(
+                f'{table} was not written by predict.py: its columns are {columns}; '
+                'name another --out'
+            )
+        rows |= _by_image(table, lines)
     for part in _parts(folder):
-        text = io.StringIO(whole_lines(part).decode(), newline='')
-        rows |= {row['image']: row for row in csv.DictReader(text, COLUMNS)}
+        rows |= _by_image(part, _cells(part, whole_lines(part)))
     return rows
+
+
+def _cells(path: Path, content: bytes) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(content.decode(), newline='')))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f'{path}: damaged ({error}); {_REMEDY}') from error
+
+
+def _by_image(path: Path, lines: list[list[str]]) -> dict[str, dict[str, str]]:
+    lines = [cells for cells in lines if cells]
+    if any(len(cells) != len(COLUMNS) for cells in lines):
+        raise InputError(f'{path}: damaged (a row has not {len(COLUMNS)} cells); {_REMEDY}')
+    return {cells[0]: dict(zip(COLUMNS, cells, strict=True)) for cells in lines}
 
 
 def join_parts(folder: Path) -> dict[str, dict[str, str]]:

@@ -107,12 +107,16 @@ def _table_beside(out: Path) -> Path:
     """Return where the table goes, which replaces nothing but an earlier one of this tool."""
     table = out.with_name('per_image.csv')
     if table.is_file():
-        with table.open(newline='', encoding='utf-8') as file:
-            if not set(TRUTH_COLUMNS) <= set(next(csv.reader(file), ())):
-                raise InputError(
-                    f'{table}: was written by another tool and would be replaced; choose another'
-                    ' folder for --out'
-                )
+        try:
+            with table.open(newline='', encoding='utf-8') as file:
+                columns = set(next(csv.reader(file), ()))
+        except (OSError, UnicodeDecodeError, csv.Error):
+            columns = set()
+        if not set(TRUTH_COLUMNS) <= columns:
+            raise InputError(
+                f'{table}: was written by another tool and would be replaced; choose another'
+                ' folder for --out'
+            )
     return table
 
 
@@ -149,7 +153,9 @@ def _rows(request: Request, source: Path) -> tuple[list[Row], int]:
 def _add(rows: list[Row], known: dict[str, Row], source: Path) -> None:
     found = [row for row in rows if row['image_id'] in known]
     if not found:
-        raise InputError(f'{source}: names none of the {len(rows)} images scored; is it theirs?')
+        raise InputError(
+            f'{source}: names none of the {len(rows)} images scored; give the one that does'
+        )
     for row in found:
         row.update(known[row['image_id']])
 

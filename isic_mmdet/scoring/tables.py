@@ -1,13 +1,13 @@
 """Reading the tables that belong to a set of predictions."""
 
 import csv
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.json_file import read_json
 from isic_mmdet.scoring.mask_files import ISIC_ID
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
 
@@ -34,6 +34,8 @@ def read_per_image(path: Path) -> list[Row]:
     rows, faults = {}, []
     for number, cells in _read_csv(path, {'image_id', *_SHARES, *_COUNTS}):
         row, wrong = _parse(cells)
+        if row['image_id'] is None:
+            wrong.append('image_id is empty')
         if row['image_id'] in rows:
             wrong.append(f'{row["image_id"]} is there twice')
         faults += [f'line {number}: {fault}' for fault in wrong]
@@ -80,12 +82,7 @@ def read_labels(path: Path) -> dict[str, Row]:
     Raises:
         InputError: the file is missing, not JSON, or its images carry no ISIC id.
     """
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); name another') from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f'{path}: not JSON ({error}); prepare the data again') from error
+    content = read_json(path, 'give an annotation file of tools/prepare_isic.py')
     images = content.get('images') if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(
         isinstance(image, dict) and 'isic_id' in image for image in images

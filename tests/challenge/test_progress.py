@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,37 @@ def test_results_are_removed_and_nothing_else(tmp_path: Path) -> None:
     remove_results(tmp_path)
     remove_results(tmp_path)
     assert [path.name for path in tmp_path.rglob('*.json')] == ['mine.json']
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{}', '[' * 100_000])
+def test_damaged_settings_are_named(tmp_path: Path, text: str) -> None:
+    with Progress(tmp_path / 'out', 2018):
+        pass
+    (tmp_path / 'out' / '.prepare' / 'settings.json').write_text(text)
+    with pytest.raises(InputError, match=r'settings\.json: .*delete the folder'):
+        Progress(tmp_path / 'out', 2018)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'isic_id': ['a']},
+        {'height': '60'},
+        {'bbox': [1, 2, 3.5, 4]},
+        {'counts': '1'},
+        {'width': 7},
+        {'share': None},
+        {'touches_border': 0},
+    ],
+)
+def test_a_damaged_record_is_done_again(
+    tmp_path: Path, records: list[Record], change: dict
+) -> None:
+    with Progress(tmp_path / 'out', 2018) as progress:
+        for record in records:
+            progress.add(record)
+    lines = tmp_path / 'out' / '.prepare' / 'records.jsonl'
+    first, *others = lines.read_text().splitlines()
+    lines.write_text('\n'.join([json.dumps(json.loads(first) | change), *others, '[' * 9999, '']))
+    kept = Progress(tmp_path / 'out', 2018).records
+    assert len(kept) == len(records) - 1

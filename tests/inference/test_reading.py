@@ -199,3 +199,10 @@ def test_what_is_no_image_is_unreadable(tmp_path):
         read_image(SourceFile(path, None, path.stat().st_size, 0))
     with pytest.raises(UnreadableError, match='No such file'):
         read_image(SourceFile(tmp_path / 'nowhere.jpg', None, 0, 0))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 900), (900, 1), (3, 20_000)])
+def test_a_thin_jpeg_is_reduced_no_further_than_to_a_pixel(read, size):
+    image = read(Image.new('RGB', size, (200, 100, 50)), 'JPEG', lambda height, width: 26)
+    assert image.placement.shape == size[::-1]
+    assert np.abs(image.pixels.astype(int) - (200, 100, 50)).max() < 5

@@ -116,3 +116,11 @@ def test_no_submission_with_an_empty_mask(model, pictures, settings, tmp_path):
     assert not sent.exists()
     row = read_rows(settings.out)[pictures[0].stem]
     assert (row['label'], row['score'], row['x'], row['area_px']) == ('', '', '', '0')
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{', '5'])
+def test_damaged_facts_are_named(model, pictures, settings, text):
+    predict(model, [str(pictures[0])], settings)
+    (settings.out / 'predictions.json').write_text(text)
+    with pytest.raises(InputError, match=r'predictions\.json: .*name another --out'):
+        predict(model, [str(pictures[0])], settings, resume=True)

@@ -48,3 +48,19 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / 'predictions.csv').write_text('image_id,melanoma\n')
     with pytest.raises(InputError, match='was not written by'):
         read_rows(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [b'\xff\xfe', b'a,lesion\n', b'a,b,c,d,e,f,g,h,i,j,k\n', b'"' + b'x' * 200_000 + b'"\n'],
+    ids=['encoding', 'few cells', 'many cells', 'long cell'],
+)
+def test_a_damaged_table_is_named(tmp_path, content):
+    header = ','.join(COLUMNS).encode() + b'\n'
+    (tmp_path / 'predictions.csv').write_bytes(header + content)
+    with pytest.raises(InputError, match=r'predictions\.csv: damaged .* remove it'):
+        read_rows(tmp_path)
+    (tmp_path / 'predictions.csv').rename(tmp_path / '.predictions.0.csv')
+    (tmp_path / '.predictions.0.csv').write_bytes(content + b'\n')
+    with pytest.raises(InputError, match=r'predictions\.0\.csv: damaged .* remove it'):
+        read_rows(tmp_path)

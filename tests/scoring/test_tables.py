@@ -174,3 +174,8 @@ def test_json_without_bottom_is_refused(tmp_path):
     (tmp_path / 'a.json').write_text('[' * 200_000)
     with pytest.raises(InputError, match=r'a\.json: not JSON'):
         read_labels(tmp_path / 'a.json')
+
+
+def test_a_row_without_an_id_is_refused(table):
+    with pytest.raises(InputError, match='line 2: image_id is empty'):
+        read_per_image(table(row(1, image_id=None), row(2)))

@@ -1,6 +1,5 @@
 """What the annotations say about the evaluated images, and what was detected on them."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.challenge.images import MAX_PIXELS
 from isic_mmdet.errors import InputError
 from isic_mmdet.geometry.run_lengths import NO_LESION, run_lengths_fault
+from isic_mmdet.json_file import read_json
 from isic_mmdet.report.html.evaluation import ImageScores
 
 _TOLERANCE = 1e-6
@@ -67,7 +67,7 @@ def read_records(data_root: Path, split: str, image_ids: Iterable[str]) -> dict[
         InputError: if the annotation file is missing, damaged, or of other images.
     """
     path = data_root / 'annotations' / f'{split}.json'
-    content = _read_json(path, 'name the prepared data set with --data-root')
+    content = read_json(path, 'name the prepared data set with --data-root')
     try:
         truths = {
             entry['image_id']: _mask(entry['segmentation']) for entry in content['annotations']
@@ -110,7 +110,7 @@ def read_predictions(path: Path, images: Sequence[ImageScores]) -> dict[str, Mas
             that differs from the one in `per_image.csv`.
     """
     remedy = 'write it with tools/test.py --out'
-    entries = _read_json(path, remedy)
+    entries = read_json(path, remedy)
     top: dict[str, tuple[float, Mask]] = {}
     try:
         for entry in entries:
@@ -168,12 +168,3 @@ def _age(value: Any) -> float | None:
     if value is not None and (type(value) not in (int, float) or not 0 <= value <= 150):
         raise ValueError(f'no age: {value!r}')
     return value
-
-
-def _read_json(path: Path, remedy: str) -> Any:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); {remedy}') from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f'{path}: not JSON ({error}); {remedy}') from error
