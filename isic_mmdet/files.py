@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,8 @@ def write_atomically(
 
 
 def _remove(part: Path) -> None:
-    try:
+    with suppress(NotADirectoryError):  # where a file has the name of the folder
         part.unlink(missing_ok=True)
-    except NotADirectoryError:
-        pass  # nothing was written where a folder has the name of a file
 
 
 def write_json(path: Path, value: Any, indent: int | None = None) -> None:

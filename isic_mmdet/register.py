@@ -15,6 +15,7 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     seeded,
     some_of,
     transforms,
+    workers,
 )
 from isic_mmdet.hooks import (  # noqa: E402, F401
     draw_lesions_hook,

@@ -64,7 +64,7 @@ class Run:
     def finish(self, **arguments: object) -> tuple[int | None, str]:
         """Start a process, and return its exit status and what it wrote to stderr."""
         process = self.start(**arguments)
-        process.join(120)
+        process.join(400)
         assert process.exitcode is not None, 'it hangs'
         return process.exitcode, self.errors
 
@@ -112,7 +112,7 @@ class Run:
         rows = [json.loads(line) for line in lines]
         return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 200) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, 'it does not come to pass'

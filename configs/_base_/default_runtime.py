@@ -14,6 +14,10 @@ default_hooks = dict(
         backend_args=dict(backend='atomic'),
     ),
     iou_report=dict(type='IoUReportHook'),
+    # A run that was stopped goes on as if it had not been.
+    repeatable_steps=dict(type='RepeatableStepsHook'),
+    run_state=dict(type='RunStateHook'),
+    resume=dict(type='ResumeHook'),
 )
 
 custom_hooks = [
@@ -25,9 +29,6 @@ custom_hooks = [
         min_delta=0.002,
         patience=6,
     ),
-    dict(type='RepeatableStepsHook'),
-    dict(type='RunStateHook'),
-    dict(type='ResumeHook'),
     dict(type='ValidationLossHook'),
 ]
 

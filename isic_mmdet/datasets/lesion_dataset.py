@@ -21,9 +21,10 @@ _WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 class LesionDataset(CocoDataset):
     """One skin lesion per image, in the layout that `tools/prepare_isic.py` writes.
 
-    It differs from `CocoDataset` in two ways, and draws from the seeds of `SeededIndex`es. It carries the facts that lesion scores need
+    It differs from `CocoDataset` in three ways. It carries the facts that lesion scores need
     through the pipeline: `isic_id` (str), `original_mask` (path of the official mask)
-    and `gt_label` (int, index into the classes). And it refuses data that mmdet would train on
+    and `gt_label` (int, index into the classes). Where the index of a sample is a `SeededIndex`,
+    its transforms draw from that seed. And it refuses data that mmdet would train on
     in silence: before the first iteration it raises one `InputError` with every category that
     is missing or too many, every missing file, every image without a usable lesion, and every
     truth mask that the pipeline loses.

@@ -71,7 +71,7 @@ class SeededBatchSampler(AspectRatioBatchSampler):
 
     def _batches(self) -> Iterator[list[SeededIndex]]:
         # An iteration that was given up has left indices behind.
-        self._aspect_ratio_buckets = [[], []]
+        self._aspect_ratio_buckets: list[list[int]] = [[], []]
         seed, epoch = self.sampler.seed, self.sampler.epoch
         times: Counter[int] = Counter()  # a sampler that balances classes repeats images
         for batch in super().__iter__():

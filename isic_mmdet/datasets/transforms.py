@@ -1,7 +1,6 @@
 """Transforms that the recipes need beyond mmdet's."""
 
 import cv2
-from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import PackDetInputs, RandomFlip
 from mmdet.registry import TRANSFORMS
 
@@ -23,35 +22,6 @@ class ContiguousRandomFlip(RandomFlip):
         image = results['img']
         super()._flip(results)
         results['img'] = cv2.flip(image, _FLIP_CODES[results['flip_direction']])
-
-
-@TRANSFORMS.register_module()
-class BoxesFromMasks(BaseTransform):
-    """Boxes that are the extents of the masks, and a margin around them.
-
-    The mask of a lesion is found inside its box. With a margin, a box that is found a little too
-    small cuts nothing off it. Comes after all transforms that move pixels.
-
-    Args:
-        margin: added on every side, as a share of the box's own width and height; the box ends
-            at the border of the image.
-    """
-
-    def __init__(self, margin: float = 0.0) -> None:
-        self.margin = margin
-
-    def transform(self, results: dict) -> dict:
-        """Set `gt_bboxes`, (n, 4), from `gt_masks`, (n, H, W)."""
-        boxes = results['gt_masks'].get_bboxes(type(results['gt_bboxes']))
-        size = boxes.tensor[:, 2:] - boxes.tensor[:, :2]
-        boxes.tensor[:, :2] -= self.margin * size
-        boxes.tensor[:, 2:] += self.margin * size
-        boxes.clip_(results['img_shape'])
-        results['gt_bboxes'] = boxes
-        return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(margin={self.margin})'
 
 
 @TRANSFORMS.register_module()

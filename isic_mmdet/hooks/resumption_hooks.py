@@ -10,6 +10,7 @@ from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.training.checkpoints import INTERRUPTED
+from isic_mmdet.training.epoch_length import EpochLength, count_anew
 
 _SCALARS = 'scalars.json'
 _LENGTH = 'scalars_bytes'
@@ -22,7 +23,7 @@ _STOPPING = 'early_stopping'
 class RunStateHook(Hook):
     """Writes into every checkpoint how far the run is, beyond what mmengine writes.
 
-    That is the last epoch that was validated and the length of `scalars.json`.
+    That is the last epoch that was validated, and the lengths of `scalars.json` and of an epoch.
     """
 
     priority = 'LOW'  # before CheckpointHook, which saves anew after the validation of a best epoch
@@ -33,7 +34,8 @@ class RunStateHook(Hook):
             runner.message_hub.update_info(_VALIDATED, runner.epoch)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take note of the scalars that were logged."""
+        """Take note of the scalars that were logged, and how long an epoch is."""
+        EpochLength.of(runner).note(checkpoint['meta'])
         scalars = Path(runner.work_dir, _SCALARS)
         checkpoint['meta'][_LENGTH] = scalars.stat().st_size if scalars.is_file() else 0
 
@@ -53,8 +55,15 @@ class ResumeHook(Hook):
         self._complete_at = -1
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember how much was logged when the checkpoint was written."""
+        """Remember how much was logged, and count anew if an epoch was of another length."""
         self._scalars_bytes = checkpoint.get('meta', {}).get(_LENGTH)
+        if runner._resume and 'optimizer' in checkpoint:
+            scaled = bool((runner.auto_scale_lr or {}).get('enable'))
+            if count_anew(checkpoint, EpochLength.of(runner), scaled):
+                runner.logger.info(
+                    'the number of processes or the batch size has changed: iterations, schedules'
+                    ' and learning rate are counted anew'
+                )
 
     def before_train(self, runner: Runner) -> None:
         """Bring log and validation to where the checkpoint is."""

@@ -1,7 +1,7 @@
 """What went wrong with a batch, in words that help."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,6 +9,9 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader
 
 from isic_mmdet.training.optim import NonFiniteError
+
+# How torch words it, by whether it noticed at once or only when a batch did not come.
+_DEATH = re.compile(r'DataLoader worker .*(killed by signal|exited unexpectedly)')
 
 
 class BatchFaultError(Exception):
@@ -29,7 +32,7 @@ class BatchFaultError(Exception):
 
 def worker_died(error: Exception) -> bool:
     """Tell whether an error of a `DataLoader` says that it lost one of its processes."""
-    return isinstance(error, RuntimeError) and 'exited unexpectedly' in str(error)
+    return isinstance(error, RuntimeError) and _DEATH.search(str(error)) is not None
 
 
 def loading_fault(error: Exception) -> BatchFaultError:
@@ -77,6 +80,12 @@ def ids(samples: Iterable[Any]) -> list[str]:
 
 
 def ids_at(loader: DataLoader, position: int) -> list[str]:
-    """Return the image ids of a batch that was not loaded, of the present epoch."""
-    batch: Sequence[int] = loader.batch_sampler.batch(position)
-    return [loader.dataset.get_data_info(index).get('isic_id', '?') for index in batch]
+    """Return the image ids of a batch that was not loaded, of the present epoch.
+
+    Args:
+        loader: with a `SeededBatchSampler`.
+        position: of the batch in the epoch, from 0.
+    """
+    dataset: Any = loader.dataset
+    sampler: Any = loader.batch_sampler
+    return [dataset.get_data_info(index).get('isic_id', '?') for index in sampler.batch(position)]

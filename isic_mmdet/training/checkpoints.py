@@ -8,6 +8,8 @@ import torch
 from isic_mmdet.errors import InputError
 
 INTERRUPTED = 'interrupted.pth'
+# Of a checkpoint's `meta`: iterations of an epoch.
+ITERATIONS = 'epoch_iterations'
 
 
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
@@ -17,25 +19,25 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
         work_dir: of a run; checkpoints of the best epoch, without an optimiser, do not count.
 
     Returns:
-        The path of the one with most iterations, None where there is no whole one; and the paths
-        of damaged ones.
+        The path of the one with most epochs and parts of them, None where there is no whole one;
+        and the paths of damaged ones.
     """
-    iterations: dict[Path, int] = {}
+    epochs: dict[Path, float] = {}
     torn = []
     # In this order, so that of two that are equally far the one at the end of an epoch wins.
     for path in [*sorted(work_dir.glob('epoch_*.pth')), work_dir / INTERRUPTED]:
         if not path.exists():
             continue
-        found = _iteration(path)
+        found = _epochs(path)
         if found is None:
             torn.append(path)
         else:
-            iterations[path] = found
-    return max(iterations, key=lambda path: iterations[path], default=None), torn
+            epochs[path] = found
+    return max(epochs, key=lambda path: epochs[path], default=None), torn
 
 
-def _iteration(path: Path) -> int | None:
-    """Return how many iterations a checkpoint has behind it; None where it is damaged."""
+def _epochs(path: Path) -> float | None:
+    """Return how many epochs a checkpoint has behind it; None where it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
@@ -45,7 +47,7 @@ def _iteration(path: Path) -> int | None:
     # Mapped into memory, so that nothing of the weights is read.
     checkpoint = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     try:
-        return int(checkpoint['meta']['iter'])
+        return checkpoint['meta']['iter'] / checkpoint['meta'].get(ITERATIONS, 1)
     except (TypeError, KeyError) as error:
         raise InputError(
             f'{path} is not a checkpoint of tools/train.py; take it out of the work dir, or name '

@@ -9,7 +9,9 @@ import torch
 from mmdet.registry import LOOPS
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop
+from torch import Tensor, nn
 
+from isic_mmdet.datasets.seeded import SeededBatchSampler
 from isic_mmdet.errors import InputError, Terminated
 from isic_mmdet.training.batch_faults import (
     BatchFaultError,
@@ -43,7 +45,8 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         **kwargs: of `EpochBasedTrainLoop`.
 
     Raises:
-        InputError: for the batch at fault; or `skip_bad_batches` with several processes.
+        InputError: for the batch at fault; `skip_bad_batches` with several processes; or another
+            batch sampler than a `SeededBatchSampler`.
     """
 
     def __init__(self, *args: Any, skip_bad_batches: bool = False, **kwargs: Any) -> None:
@@ -53,11 +56,18 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 'every step together; train without --skip-bad-batches'
             )
         super().__init__(*args, **kwargs)
+        if not isinstance(self.dataloader.batch_sampler, SeededBatchSampler):
+            raise InputError(
+                'LesionTrainLoop can enter an epoch anywhere only with '
+                "train_dataloader.batch_sampler=dict(type='SeededBatchSampler'); set it in the "
+                'config'
+            )
         self.skip_bad_batches = skip_bad_batches
         self._termination = Termination()
         self._saved_iter = -1
         self._lost_worker = False
         self._images: list[str] = []
+        self._statistics: list[Tensor] = []
 
     def run(self) -> torch.nn.Module:
         """Train; see the class for what may end it early."""
@@ -67,6 +77,15 @@ class LesionTrainLoop(EpochBasedTrainLoop):
             except Terminated:
                 self._save()
                 raise
+            except RuntimeError as error:
+                if not worker_died(error):
+                    raise
+                # Between the batches of the training, so of a validation.
+                fault = loading_fault(error)
+                self._save()
+                raise InputError(
+                    f'epoch {self._epoch}: {fault.reason}. {fault.remedy}, then go on with --resume'
+                ) from error
 
     def saved(self) -> None:
         """Take note that a checkpoint of the present iteration is on the disk."""
@@ -76,6 +95,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         """Go through an epoch, or through what a checkpoint from inside it has left."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
+        self._statistics = _running_statistics(self.runner.model)
         count, skipped = len(self.dataloader), 0
         start = self._iter - self._epoch * count
         batches = self._batches(start)
@@ -99,16 +119,20 @@ class LesionTrainLoop(EpochBasedTrainLoop):
 
     def _run_position(self, position: int, batches: Iterator[Any]) -> None:
         try:
+            self._termination.deliver()
             batch = next(batches)
         except Exception as error:
             self._check_termination()
             self._images = ids_at(self.dataloader, position)
             self._lost_worker = worker_died(error)
             raise loading_fault(error) from error
+        before = [statistic.clone() for statistic in self._statistics]
         try:
             with self._termination.deferred():
                 self.run_iter(position, batch)
         except Exception as error:
+            for statistic, value in zip(self._statistics, before, strict=True):
+                statistic.copy_(value)
             if self._termination.requested:
                 raise Terminated from error
             fault = step_fault(error)
@@ -169,3 +193,13 @@ class LesionTrainLoop(EpochBasedTrainLoop):
             backend_args=dict(backend='atomic'),
         )
         return Path(self.runner.work_dir, INTERRUPTED)
+
+
+def _running_statistics(model: nn.Module) -> list[Tensor]:
+    """Return what batch norm learns in a forward pass, whose loss may prove to be no number."""
+    return [
+        statistic
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training
+        for statistic in module.buffers(recurse=False)
+    ]

@@ -18,6 +18,7 @@ class Termination:
     def __init__(self) -> None:
         self.requested = False
         self._deferred = False
+        self._child_has_ended = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -30,12 +31,32 @@ class Termination:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Run a block that the signal does not interrupt; who runs it looks at `requested`."""
+        """Run a block that no signal interrupts; who runs it looks at `requested` after.
+
+        When a process that loads data has died, torch raises wherever the program is, and be it
+        half-way through an update of the weights. `deliver` lets it do so later.
+        """
+        on_death = signal.signal(signal.SIGCHLD, self._take_note)
         self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
+            signal.signal(signal.SIGCHLD, on_death)
+
+    def deliver(self) -> None:
+        """Pass on that a child has ended meanwhile, whereupon torch raises if it should not have.
+
+        Raises:
+            RuntimeError: it loaded data.
+        """
+        has_ended, self._child_has_ended = self._child_has_ended, False
+        handler = signal.getsignal(signal.SIGCHLD)
+        if has_ended and callable(handler):
+            handler(signal.SIGCHLD, None)
+
+    def _take_note(self, number: int, frame: FrameType | None) -> None:
+        self._child_has_ended = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.requested = True

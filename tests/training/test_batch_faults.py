@@ -36,9 +36,20 @@ def assert_saved_and_named(run: Run, status: int, *images: str) -> None:
         assert torch.isfinite(tensor.float()).all(), name
 
 
+@pytest.mark.slow
 def test_an_image_that_disappears_is_named(copied, new_run):
     run, image = new_run(copied), training_image(copied, 5)
-    status, _ = run.finish(prepare=lambda runner: image.unlink())
+
+    def prepare(runner) -> None:
+        from mmengine.hooks import Hook
+
+        class Thief(Hook):
+            def before_train(self, runner):
+                image.unlink()
+
+        runner.register_hook(Thief())
+
+    status, _ = run.finish(prepare=prepare)
     assert_saved_and_named(run, status, image.stem, str(image))
 
 
@@ -67,6 +78,7 @@ def test_bad_batches_are_left_out_and_counted(copied, new_run):
     assert run.steps() == 6
 
 
+@pytest.mark.slow
 def test_only_bad_batches_are_no_training(copied, new_run):
     run = new_run(copied, train_cfg__skip_bad_batches=True)
     for image in (copied / 'images').iterdir():
@@ -106,6 +118,7 @@ def test_a_loader_that_is_killed_is_told(new_run):
     assert 'memory ran out' in errors
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_new_loaders(new_run):
     run = new_run(train_cfg__skip_bad_batches=True)
     status, errors = run.finish(prepare=kill_a_worker)
@@ -114,6 +127,7 @@ def test_training_goes_on_with_new_loaders(new_run):
     assert run.steps() >= 7
 
 
+@pytest.mark.slow
 def test_no_memory_is_told(new_run):
     run = new_run()
 
@@ -132,6 +146,7 @@ def test_no_memory_is_told(new_run):
     assert 'memory' in errors
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_code_keeps_its_traceback(new_run):
     run = new_run()
 

@@ -58,7 +58,9 @@ def kill_while_writing(number: int):
 
 
 # The writes of an epoch: its checkpoint, the best one, and its own again with the best score.
-@pytest.mark.parametrize('number', [1, 4, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'number', [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_a_kill_while_a_checkpoint_is_written_costs_no_more_than_that(reference, new_run, number):
     run = new_run()
     assert run.finish(prepare=kill_while_writing(number))[0] == -signal.SIGKILL
@@ -69,6 +71,7 @@ def test_a_kill_while_a_checkpoint_is_written_costs_no_more_than_that(reference,
     assert_same(run, reference)
 
 
+@pytest.mark.slow
 def test_a_kill_before_a_validation_does_not_lose_it(reference, new_run):
     run = new_run()
 
@@ -81,7 +84,7 @@ def test_a_kill_before_a_validation_does_not_lose_it(reference, new_run):
     assert_same(run, reference)
 
 
-@pytest.mark.parametrize('steps', [1, 5])
+@pytest.mark.parametrize('steps', [pytest.param(1, marks=pytest.mark.slow), 5])
 def test_a_request_to_end_saves_the_step_in_hand(reference, new_run, steps):
     run = new_run()
     started = time.monotonic()
@@ -97,6 +100,7 @@ def test_a_request_to_end_saves_the_step_in_hand(reference, new_run, steps):
     assert_same(run, reference)
 
 
+@pytest.mark.slow
 def test_a_request_to_end_during_a_validation_ends_it(reference, new_run):
     run = new_run()
 
@@ -115,6 +119,7 @@ def test_a_request_to_end_during_a_validation_ends_it(reference, new_run):
     assert_same(run, reference)
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_is_passed_over(reference, new_run):
     run = new_run(train_cfg__max_epochs=2)
     run.finish()
@@ -131,9 +136,8 @@ def test_a_torn_checkpoint_is_passed_over(reference, new_run):
     assert 'damaged' in Path(run.work.with_suffix('.stdout')).read_text() + errors
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(reference, new_run):
-    run = new_run(
-        train_dataloader__num_workers=0, train_dataloader__persistent_workers=False
-    )
+    run = new_run(train_dataloader__num_workers=0, train_dataloader__persistent_workers=False)
     assert run.finish() == (0, run.errors), run.errors
     assert_same(run, reference)

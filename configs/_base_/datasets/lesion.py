@@ -19,6 +19,7 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=2,
     persistent_workers=True,
+    worker_init_fn=dict(type='end_with_trainer'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='SeededBatchSampler'),
     dataset=dict(
@@ -32,6 +33,7 @@ val_dataloader = dict(
     batch_size=4,
     num_workers=2,
     persistent_workers=True,
+    worker_init_fn=dict(type='end_with_trainer'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LesionDataset',
@@ -44,6 +46,7 @@ val_dataloader = dict(
 test_dataloader = dict(
     batch_size=4,
     num_workers=2,
+    worker_init_fn=dict(type='end_with_trainer'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LesionDataset',

@@ -1,0 +1,25 @@
+"""Processes that load data, and end with the process that trains."""
+
+import ctypes
+import signal
+import sys
+
+from mmengine.registry import FUNCTIONS
+
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
+
+
+@FUNCTIONS.register_module()
+def end_with_trainer(worker_id: int) -> None:
+    """Let Linux end this worker of a `DataLoader` when its parent has ended.
+
+    torch's workers look for their parent, too; but one that has a batch to hand over waits for ever
+    for somebody to take it, and keeps its memory.
+
+    Their random numbers come from `isic_mmdet.datasets.seeded`.
+
+    Args:
+        worker_id: ignored.
+    """
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
