@@ -31,6 +31,8 @@ from isic_mmdet.files import sha256
 # Published names end in the first digits of the file's SHA-256; an address may also state all.
 _DIGEST_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.pth')
 _DIGEST_BEHIND = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
+# Patterns of the addresses of object stores, as mmengine has them.
+_UNTOLD = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
 # Random weights learn nothing behind frozen stages and fixed batch norm.
 _START_WITHOUT = (
     '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
@@ -96,10 +98,23 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
     return load_from_local(str(_fetch(filename)), map_location)
 
 
+def refuse(filename: str, map_location: Any = None) -> Any:
+    """Refuse an address that mmengine would fetch from without a digest.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(
+        f'the checkpoint {filename} was not fetched, because nothing would tell whether it is the '
+        'right one; download it yourself and name the file'
+    )
+
+
 def install_loaders() -> None:
     """Make mmengine load local and downloaded checkpoints with the functions above."""
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    CheckpointLoader.register_scheme(_UNTOLD, refuse, force=True)
     # `torchvision://`, `open-mmlab://` and `mmcls://` look an address up and then call this by
     # its name, past the registry.
     mmengine_checkpoint.load_from_http = load_from_http

@@ -35,7 +35,7 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
     absent = [name for name in names if name not in rows[0]]
     if absent:
         raise InputError(
-            f'{path}: lacks the column {", ".join(absent)}; is it the per_image.csv of a test?'
+            f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
         )
     try:
         columns = {name: np.array([row[name] for row in rows], np.float64) for name in names}

@@ -177,6 +177,14 @@ def test_not_even_from_the_cache(server, cache):
         load(f'{server.address}/weights.pth')
 
 
+@pytest.mark.parametrize(
+    'name', ['s3://a/b-0123abcd.pth', 'x:s3://a/b.pth', 'pavi://a', 'petrel://a']
+)
+def test_nothing_is_fetched_from_object_stores(name):
+    with pytest.raises(InputError, match='was not fetched'):
+        load(name)
+
+
 def test_the_digest_may_stand_behind_the_address(server, tmp_path, cache):
     torch.save({'a': 1}, tmp_path / 'www' / 'weights.pth')
     digest = hashlib.sha256((tmp_path / 'www' / 'weights.pth').read_bytes()).hexdigest()

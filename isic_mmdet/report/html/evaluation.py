@@ -116,7 +116,7 @@ def _read_images(path: Path) -> list[ImageScores]:
             images.append(_image(row))
         except KeyError as error:
             raise InputError(
-                f'{path}: lacks the column {error}; is it the per_image.csv of a test?'
+                f'{path}: lacks the column {error}; give the per_image.csv of a test'
             ) from error
         except ValueError as error:
             faults.append(f'line {number}: {error}')
