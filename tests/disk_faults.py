@@ -8,6 +8,7 @@ import pathlib
 import resource
 import runpy
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -87,6 +88,36 @@ class Tool:
     def __call__(self, *arguments: object, before: Prepare = lambda: None) -> Ended:
         """Run the tool to its end."""
         return self.start(*arguments, before=before).end()
+
+    def group(
+        self,
+        processes: int,
+        *arguments: object,
+        before: Callable[[int], Prepare] = lambda rank: lambda: None,
+    ) -> list[Ended]:
+        """Run the tool in several processes that meet, as torchrun would start them.
+
+        Args:
+            processes: number of them.
+            arguments: of the command line.
+            before: given the number of a process, returns what is called in it.
+        """
+        with socket.socket() as server:
+            server.bind(('127.0.0.1', 0))
+            port = server.getsockname()[1]
+        started = [
+            self.start(
+                *(*arguments, '--launcher', 'pytorch'),
+                before=before(rank),
+                RANK=str(rank),
+                LOCAL_RANK=str(rank),
+                WORLD_SIZE=str(processes),
+                MASTER_ADDR='127.0.0.1',
+                MASTER_PORT=str(port),
+            )
+            for rank in range(processes)
+        ]
+        return [process.end() for process in started]
 
 
 class Running:

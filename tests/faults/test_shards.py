@@ -2,14 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from disk_faults import Disk, Ended, Tool
+from disk_faults import Disk, Tool
 from tool_jobs import Job
 
 SHARDS = 8
@@ -29,37 +28,6 @@ def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
     return job.measure(tmp_path_factory.mktemp('archive'))
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        return server.getsockname()[1]
-
-
-def run_shards(job, out: Path, *more: str, killed: dict[int, int]) -> list[Ended]:
-    """Run a job in eight processes, as torchrun would start them.
-
-    Args:
-        job: to be done.
-        out: its folder.
-        more: further arguments.
-        killed: step on the disk at which a process is killed, by its number.
-    """
-    port = free_port()
-    shards = [
-        job.tool.start(
-            *(*job.arguments(out), '--launcher', 'pytorch', *more),
-            before=Disk(out, kill_at=killed.get(rank)),
-            RANK=str(rank),
-            LOCAL_RANK=str(rank),
-            WORLD_SIZE=str(SHARDS),
-            MASTER_ADDR='127.0.0.1',
-            MASTER_PORT=str(port),
-        )
-        for rank in range(SHARDS)
-    ]
-    return [shard.end() for shard in shards]
-
-
 def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, tmp_path):
     out = tmp_path / 'out'
     first = generator.sample(range(SHARDS), 4)
@@ -68,7 +36,11 @@ def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, tmp_pa
     kills = 0
     for ranks in rounds:
         killed = {rank: generator.randrange(1, 5) for rank in ranks}
-        ended = run_shards(archive_job, out, *begun, killed=killed)
+        ended = archive_job.tool.group(
+            SHARDS,
+            *(*archive_job.arguments(out), *begun),
+            before=lambda rank, killed=killed: Disk(out, kill_at=killed.get(rank)),
+        )
         begun = ['--resume']
         assert any(shard.status == -signal.SIGKILL for shard in ended)
         for rank, shard in enumerate(ended):
@@ -81,7 +53,7 @@ def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, tmp_pa
             assert OTHER_ENDED in shard.printed
         assert archive_job.torn_in(out) == []
     assert kills
-    last = run_shards(archive_job, out, '--resume', killed={})
+    last = archive_job.tool.group(SHARDS, *archive_job.arguments(out), '--resume')
     assert [shard.status for shard in last] == [0] * SHARDS, [shard.printed for shard in last]
     assert archive_job.left_in(out) == archive_job.expected
     print(f'\n{kills} of {SHARDS} shards killed in {len(rounds)} rounds; masks and table are equal')
