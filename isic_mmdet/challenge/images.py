@@ -64,7 +64,7 @@ class DecodedImage:
         step: how many pixels along each side became one: 1, 2, 4 or 8. The last pixels reach
             beyond the image where its sides are no multiples of it.
         data: the file as it was.
-        is_plain: whether `data` itself is an 8-bit RGB JPEG without EXIF rotation, so that every
+        is_plain: whether `data` itself is an 8-bit RGB JPEG that is stored upright, so that every
             reader agrees on its pixels and it can be copied instead of encoded again.
     """
 
@@ -157,7 +157,21 @@ def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
 
 
 def _is_plain(image: Image.Image) -> bool:
-    return image.format == 'JPEG' and image.mode == 'RGB' and _orientation(image) == 1
+    return image.format == 'JPEG' and image.mode == 'RGB' and _is_upright(image)
+
+
+def _is_upright(image: Image.Image) -> bool:
+    """Tell whether every reader takes the stored pixels for upright.
+
+    In damaged EXIF data Pillow finds no orientation where OpenCV does find one, and turns.
+    """
+    exif = image.info.get('exif', b'')
+    if not exif:
+        return True
+    if _orientation(image) != 1:
+        return False
+    is_told = ORIENTATION_TAG in image.getexif()
+    return is_told or not any(tag in exif for tag in (b'\x01\x12', b'\x12\x01'))
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -217,8 +231,10 @@ def stored_size(file: SourceFile) -> tuple[int, int]:
         raise UnreadableError(f'{file}: {error}') from error
 
 
-def stored_layout(file: SourceFile) -> tuple[int, int, Any]:
-    """Return width, height and EXIF orientation of an image from its header, without decoding it.
+def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
+    """Return width and height of an image, and whether it is upright, without decoding it.
+
+    Upright is what every reader shows as it is stored, whatever stands in its EXIF data.
 
     Raises:
         UnreadableError: it cannot be read, or is no image.
@@ -228,9 +244,7 @@ def stored_layout(file: SourceFile) -> tuple[int, int, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             with Image.open(source) as image:
-                # Of a PNG whose header has no EXIF data, Pillow would decode all to look for some.
-                is_upright = image.format == 'PNG' and 'exif' not in image.info
-                return *image.size, 1 if is_upright else _orientation(image)
+                return *image.size, _is_upright(image)
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
 

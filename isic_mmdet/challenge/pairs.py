@@ -25,7 +25,7 @@ from isic_mmdet.files import write_atomically
 from isic_mmdet.geometry.run_lengths import run_lengths_fault
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

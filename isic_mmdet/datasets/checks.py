@@ -190,7 +190,7 @@ def _header_fault(path: Path, noun: str, size: tuple | None) -> str | None:
     try:
         if not path.is_file():
             return f'no {noun} {path}'
-        width, height, orientation = stored_layout(SourceFile(path, None, 0, 0))
+        width, height, is_upright = stored_layout(SourceFile(path, None, 0, 0))
     except (OSError, ValueError, UnreadableError) as error:
         return f'the {noun} {path} cannot be read: {error}'
     if size is not None and (height, width) != size:
@@ -198,8 +198,8 @@ def _header_fault(path: Path, noun: str, size: tuple | None) -> str | None:
             f'the {noun} {path} has {width} x {height} pixels, its record {size[1]} x {size[0]} '
             '(width x height)'
         )
-    if orientation != 1:
-        return f'the {noun} {path} is stored turned (EXIF orientation {orientation})'
+    if not is_upright:
+        return f'the {noun} {path} is stored turned, or its EXIF data are damaged'
     return None
 
 

@@ -1,8 +1,10 @@
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from official_files import jpeg, lesion, picture, png
@@ -16,6 +18,7 @@ from isic_mmdet.challenge.images import (
     decode_mask,
     decoding_step,
     encode_jpeg,
+    stored_layout,
 )
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.metrics.mask_io import read_mask
@@ -264,3 +267,25 @@ def test_encoded_jpeg_keeps_colours_at_full_resolution() -> None:
     reference = Image.open(io.BytesIO(jpeg(smooth())))  # Pillow's tables at quality 95
     assert encoded.quantization == reference.quantization
     assert np.abs(np.asarray(encoded).astype(int) - smooth()).mean() < 2
+
+
+@pytest.mark.parametrize(
+    'change', [(b'MM\0*', b'M\x9f\0*'), (b'\x01\x12\0\x03\0\0', b'\x01\x12\0\x03\0\x18')]
+)
+def test_an_image_that_only_some_readers_would_turn_is_not_copied(
+    tmp_path: Path, change: tuple[bytes, bytes]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = jpeg(picture(1), exif=exif)
+    assert change[0] in data
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(data.replace(*change, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # Pillow's, of the damage
+        file = SourceFile(path, None, path.stat().st_size, 0)
+        assert cv2.imread(str(path)).shape[:2] == (80, 60)
+        image = decode_image(file)
+        assert stored_layout(file) == (80, 60, False)
+    assert image.shape == (60, 80)
+    assert not image.is_plain

@@ -1,0 +1,51 @@
+"""Thousands of hostile files through prepare, data set, predict and score.
+
+Each has to give a right result, as an independent reading has it, or one clear error; never
+another exception, a hang, half of a file, or a wrong number. A few hundred are tried always, all of
+them with `--all`. To have the counts of that written to a file:
+
+    FUZZ_JSON=benchmarks/results/reliability/fuzz.json \
+        python -m pytest tests/fuzz --all -k all_variants
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from fuzz_run import MEMORY_LIMIT_MB, Result, Variant, few, summary, try_all, variants
+from mmengine.registry import init_default_scope
+
+from isic_mmdet.files import write_json
+
+#: Times that the kinds drawn at random come in the long run.
+TIMES = 3
+
+
+def judge(chosen: Sequence[Variant], scratch: Path, shared: Path) -> list[Result]:
+    init_default_scope('mmdet')
+    results = list(try_all(chosen, scratch, shared))
+    wrong = [result for result in results if result.outcome not in ('right', 'refused')]
+    lines = [f'{r.kind} {r.number}, {r.stage}: {r.outcome}' for r in wrong]
+    assert not wrong, f'{len(wrong)} of {len(results)}:\n' + '\n'.join(lines[:200])
+    assert max(result.megabytes for result in results) < MEMORY_LIMIT_MB
+    return results
+
+
+def test_a_few_variants_of_each_kind(tmp_path: Path, shared: Path) -> None:
+    chosen = few(variants(1, heavy=False), 200)
+    results = judge(chosen, tmp_path, shared)
+    counts = summary(results)['all']
+    assert counts['variants'] == len(chosen) >= 180
+    # Neither is all refused, nor all taken.
+    assert counts['right'] > counts['calls'] / 5
+    assert counts['refused'] > counts['calls'] / 5
+
+
+@pytest.mark.slow
+def test_all_variants(tmp_path: Path, shared: Path) -> None:
+    chosen = variants(TIMES)
+    assert len(chosen) >= 2000
+    results = judge(chosen, tmp_path, shared)
+    if 'FUZZ_JSON' in os.environ:
+        write_json(Path(os.environ['FUZZ_JSON']), summary(results), indent=1)
