@@ -90,7 +90,8 @@ def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Write `value` as UTF-8 JSON, keys in the order given, atomically."""
     separators = (',', ':') if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
-    write_atomically(path, (text + '\n').encode())
+    # Bytes of a path that are no text are told by the escapes that JSON has.
+    write_atomically(path, (text + '\n').encode(errors='backslashreplace'))
 
 
 def sha256(path: str | Path) -> str:

@@ -1,7 +1,9 @@
 import pytest
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import write_json
 from isic_mmdet.json_file import read_json
+from isic_mmdet.metrics.result_files import write_metrics
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -24,3 +26,9 @@ def test_what_is_no_json_is_named_with_its_remedy(tmp_path, content):
 def test_what_is_no_file_is_named_with_its_remedy(tmp_path, name):
     with pytest.raises(InputError, match=r'cannot be read \(.*\); write it again$'):
         read_json(tmp_path / name, 'write it again')
+
+
+@pytest.mark.parametrize('write', [write_json, write_metrics])
+def test_paths_that_are_no_text_are_written_and_read(tmp_path, write):
+    write(tmp_path / 'a.json', {'source': '/data/L\udce4sionen ä'})
+    assert read_json(tmp_path / 'a.json', '') == {'source': '/data/L\udce4sionen ä'}

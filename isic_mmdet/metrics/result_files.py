@@ -30,7 +30,8 @@ PER_IMAGE_COLUMNS = (
 def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON atomically; NaN and infinities, which JSON lacks, become null."""
     text = json.dumps(_finite(content), indent=2, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, (text + '\n').encode())
+    # Bytes of a path that are no text are told by the escapes that JSON has.
+    write_atomically(path, (text + '\n').encode(errors='backslashreplace'))
 
 
 def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
