@@ -59,6 +59,8 @@ class Termination:
         self._child_has_ended = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        if not self._deferred:
+        # Who is asked a second time, as by torchrun or Slurm after another process has ended, is
+        # saving the state by then.
+        was_requested, self.requested = self.requested, True
+        if not (was_requested or self._deferred):
             raise Terminated

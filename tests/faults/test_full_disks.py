@@ -52,8 +52,8 @@ def sizes(job, tmp_path: Path) -> list[int]:
 
 
 def test_what_finds_no_room_is_told(job, generator, tmp_path):
-    for room in generator.sample(range(job.size), 2):
-        refuse(job, tmp_path / f'{room}', 'No space left on device', room=room)
+    room = generator.randrange(job.size)
+    refuse(job, tmp_path / 'out', 'No space left on device', room=room)
 
 
 def test_what_the_system_refuses_is_told(job, generator, tmp_path):

@@ -31,9 +31,7 @@ def kill_at(job, out: Path, step: int, begun: bool) -> bool:
 def test_kills_one_after_the_other_change_nothing(job, generator, tmp_path):
     out = tmp_path / 'out'
     job.set_up(out)
-    kills = [
-        kill_at(job, out, generator.randrange(job.steps), begun) for begun in (False, True, True)
-    ]
+    kills = [kill_at(job, out, generator.randrange(job.steps), begun) for begun in (False, True)]
     assert any(kills)
     job.finish(out)
 
@@ -41,7 +39,7 @@ def test_kills_one_after_the_other_change_nothing(job, generator, tmp_path):
 def test_kills_at_random_times_change_nothing(job, generator, tmp_path):
     out = tmp_path / 'out'
     job.set_up(out)
-    for begun in (False, True, True):
+    for begun in (False, True):
         arguments = [*job.arguments(out), *(job.again if begun else ())]
         ended = job.tool.start(*arguments).kill_in(generator.uniform(0, job.seconds))
         assert job.torn_in(out) == []
@@ -52,7 +50,7 @@ def test_kills_at_random_times_change_nothing(job, generator, tmp_path):
 
 @pytest.mark.slow
 def test_a_kill_at_any_step_changes_nothing(job, generator, tmp_path):
-    for step in generator.sample(range(job.steps), min(job.steps, 40)):
+    for step in generator.sample(range(job.steps), min(job.steps, 25)):
         out = tmp_path / f'{step}'
         job.set_up(out)
         kill_at(job, out, step, begun=False)
