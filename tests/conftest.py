@@ -1,15 +1,24 @@
 """Fixtures and options that every test may use."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
+MARKERS = ('<!-- figures:begin -->', '<!-- figures:end -->')
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption('--all', action='store_true', help='also run the tests marked slow')
+    parser.addoption(
+        '--figures',
+        action='store_true',
+        help='write what tests measure into benchmarks/results/reliability.json and the table of '
+        'docs/reliability.md',
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,6 +34,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip_gpu)
         if 'shared_data' in item.keywords and not (SHARED / 'isic2018').is_dir():
             item.add_marker(skip_shared)
+
+
+FIGURES = pytest.StashKey[dict[str, dict[str, str]]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a function that keeps a figure for the docs: what was done, and what came of it."""
+
+    def keep(what: str, result: str) -> None:
+        figures = request.config.stash.setdefault(FIGURES, {})
+        test = request.node.nodeid
+        figures[f'{test}: {what}'] = {'what': what, 'result': result, 'test': test}
+
+    return keep
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    figures = session.config.stash.get(FIGURES, {})
+    if not (session.config.getoption('--figures') and figures):
+        return
+    from isic_mmdet.files import write_json
+    from isic_mmdet.report.markers import replace_between
+
+    path = ROOT / 'benchmarks' / 'results' / 'reliability.json'
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    known |= figures
+    write_json(path, dict(sorted(known.items())), indent=1)
+    rows = [
+        f'| {each["what"]} | {each["result"]} | `{each["test"].removeprefix("tests/")}` |'
+        for each in dict(sorted(known.items())).values()
+    ]
+    table = '\n'.join(['| what | result | test |', '| --- | --- | --- |', *rows])
+    replace_between(ROOT / 'docs' / 'reliability.md', *MARKERS, table)
 
 
 @pytest.fixture(scope='session')

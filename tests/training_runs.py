@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet import cli
@@ -28,6 +31,34 @@ OPTIONS = {
 }
 # What two equal runs differ in.
 TIMES = ('time', 'data_time', 'memory')
+
+
+def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
+    """Start a process that calls `main` as a tool does.
+
+    It writes to `<work>.stdout` and `<work>.stderr`; its status is 99 after a traceback.
+    """
+
+    def child() -> None:
+        for descriptor, stream in ((1, 'stdout'), (2, 'stderr')):
+            path = work.with_suffix(f'.{stream}')
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        sys.stdout, sys.stderr = os.fdopen(1, 'w', 1), os.fdopen(2, 'w', 1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        torch.set_num_threads(1)
+        try:
+            cli.run(main)
+        except SystemExit as end:
+            status = end.code
+        except BaseException:
+            traceback.print_exc()
+            status = 99
+        sys.stderr.flush()
+        os._exit(status)
+
+    process = multiprocessing.get_context('fork').Process(target=child)
+    process.start()
+    return process
 
 
 class Run:
@@ -55,11 +86,7 @@ class Run:
             prepare: called with the Runner before it trains.
             resume: as `set_resume` takes it.
         """
-        process = multiprocessing.get_context('fork').Process(
-            target=self._train, args=(prepare, resume)
-        )
-        process.start()
-        return process
+        return forked(lambda: self.train(self.config_of(resume), prepare), self.work)
 
     def finish(self, **arguments: object) -> tuple[int | None, str]:
         """Start a process, and return its exit status and what it wrote to stderr."""
@@ -73,35 +100,18 @@ class Run:
         """What the latest process wrote to stderr."""
         return self.work.with_suffix('.stderr').read_text()
 
-    def _train(self, prepare: Callable[[object], None], resume: str | None) -> None:
-        from mmengine.runner import Runner
+    def config_of(self, resume: str | None) -> Config:
+        """Return the config as tools/train.py makes it."""
+        cfg = load_config(self.config, self.options, self.data)
+        set_work_dir(cfg, str(self.work), str(self.config))
+        set_resume(cfg, resume)
+        return cfg
 
-        for descriptor, stream in ((1, 'stdout'), (2, 'stderr')):
-            path = self.work.with_suffix(f'.{stream}')
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-        sys.stdout, sys.stderr = os.fdopen(1, 'w', 1), os.fdopen(2, 'w', 1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        torch.set_num_threads(1)
-
-        def main() -> None:
-            cfg = load_config(self.config, self.options, self.data)
-            set_work_dir(cfg, str(self.work), str(self.config))
-            set_resume(cfg, resume)
-            runner = Runner.from_cfg(cfg)
-            prepare(runner)
-            runner.train()
-
-        try:
-            cli.run(main)
-        except SystemExit as end:
-            sys.stderr.flush()
-            os._exit(end.code)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(99)
+    def train(self, cfg: Config, prepare: Callable[[object], None]) -> None:
+        """Train, in this process."""
+        runner = Runner.from_cfg(cfg)
+        prepare(runner)
+        runner.train()
 
     def checkpoint(self, name: str = 'epoch_3.pth') -> dict:
         return torch.load(self.work / name, weights_only=True)
@@ -118,10 +128,14 @@ class Run:
             assert time.monotonic() < end, 'it does not come to pass'
             time.sleep(0.01)
 
+    def log_bytes(self) -> bytes:
+        """What was logged as it lies on the disk."""
+        path = self.work / 'scalars.json'
+        return path.read_bytes() if path.is_file() else b''
+
     def steps(self) -> int:
         """How many training steps were logged."""
-        path = self.work / 'scalars.json'
-        return path.read_text().count('"loss_mask"') if path.is_file() else 0
+        return self.log_bytes().count(b'"loss_mask"')
 
 
 def tensors(node: object, where: str = '') -> dict[str, torch.Tensor]:

@@ -15,7 +15,12 @@ levels = [4, 8, 16, 32]
 samples = dict(featmap_strides=levels, roi_layer=dict(sampling_ratio=0))
 model = dict(
     neck=dict(
-        _delete_=True, type='FPN', in_channels=[64, 128, 256, 512], out_channels=128, num_outs=5
+        _delete_=True,
+        type='FPN',
+        in_channels=[64, 128, 256, 512],
+        out_channels=128,
+        num_outs=5,
+        norm_cfg=dict(type='BN', requires_grad=True),
     ),
     rpn_head=dict(anchor_generator=dict(scales=[8], strides=[*levels, 64])),
     roi_head=dict(bbox_roi_extractor=samples, mask_roi_extractor=samples),

@@ -2,11 +2,14 @@
 
 import json
 import os
+import resource
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from training_runs import Run, tensors
 
 from isic_mmdet.training.checkpoints import INTERRUPTED
@@ -15,7 +18,6 @@ from isic_mmdet.training.checkpoints import INTERRUPTED
 @pytest.fixture
 def copied(tiny_data, tmp_path) -> Path:
     """The tiny data in a folder of its own, to be damaged."""
-    import shutil
 
     return shutil.copytree(tiny_data, tmp_path / 'data')
 
@@ -23,6 +25,19 @@ def copied(tiny_data, tmp_path) -> Path:
 def training_image(data: Path, number: int) -> Path:
     coco = json.loads((data / 'annotations/train.json').read_text())
     return data / 'images' / coco['images'][number]['file_name']
+
+
+def once_checked(damage):
+    """Return what damages the data after they were checked and before they are trained on."""
+
+    def prepare(runner) -> None:
+        class Damage(Hook):
+            def before_train(self, runner):
+                damage()
+
+        runner.register_hook(Damage())
+
+    return prepare
 
 
 def assert_saved_and_named(run: Run, status: int, *images: str) -> None:
@@ -39,17 +54,7 @@ def assert_saved_and_named(run: Run, status: int, *images: str) -> None:
 @pytest.mark.slow
 def test_an_image_that_disappears_is_named(copied, new_run):
     run, image = new_run(copied), training_image(copied, 5)
-
-    def prepare(runner) -> None:
-        from mmengine.hooks import Hook
-
-        class Thief(Hook):
-            def before_train(self, runner):
-                image.unlink()
-
-        runner.register_hook(Thief())
-
-    status, _ = run.finish(prepare=prepare)
+    status, _ = run.finish(prepare=once_checked(image.unlink))
     assert_saved_and_named(run, status, image.stem, str(image))
 
 
@@ -58,8 +63,7 @@ def test_a_damaged_image_is_named_and_training_goes_on_once_it_is_mended(
 ):
     run, image = new_run(copied), training_image(copied, 7)
     whole = image.read_bytes()
-    image.write_bytes(whole[:50])
-    status, _ = run.finish()
+    status, _ = run.finish(prepare=once_checked(lambda: image.write_bytes(whole[:50])))
     assert_saved_and_named(run, status, image.stem)
     image.write_bytes(whole)
     assert run.finish() == (0, run.errors), run.errors
@@ -68,8 +72,7 @@ def test_a_damaged_image_is_named_and_training_goes_on_once_it_is_mended(
 
 def test_bad_batches_are_left_out_and_counted(copied, new_run):
     run, image = new_run(copied, train_cfg__skip_bad_batches=True), training_image(copied, 7)
-    image.write_bytes(b'no image')
-    status, errors = run.finish()
+    status, errors = run.finish(prepare=once_checked(lambda: image.write_bytes(b'no image')))
     assert status == 0, errors
     told = run.work.with_suffix('.stdout').read_text() + errors
     assert '3 in all' in told  # one an epoch
@@ -81,9 +84,12 @@ def test_bad_batches_are_left_out_and_counted(copied, new_run):
 @pytest.mark.slow
 def test_only_bad_batches_are_no_training(copied, new_run):
     run = new_run(copied, train_cfg__skip_bad_batches=True)
-    for image in (copied / 'images').iterdir():
-        image.write_bytes(b'no image')
-    status, errors = run.finish()
+
+    def damage() -> None:
+        for image in (copied / 'images').iterdir():
+            image.write_bytes(b'no image')
+
+    status, errors = run.finish(prepare=once_checked(damage))
     assert status == 1
     assert 'all 3 batches were left out' in errors
 
@@ -100,8 +106,6 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(new_run):
 
 
 def kill_a_worker(runner) -> None:
-    from mmengine.hooks import Hook
-
     class Killer(Hook):
         def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
             if runner.iter == 3:
@@ -160,14 +164,10 @@ def test_a_fault_of_the_code_keeps_its_traceback(new_run):
 
 def test_a_disk_that_is_full_leaves_the_checkpoint_before(new_run, reference):
     """The system itself refuses, through a limit on the size of files."""
-    import resource
-
     run = new_run()
     size = (reference.work / 'epoch_3.pth').stat().st_size
 
     def prepare(runner) -> None:
-        from mmengine.hooks import Hook
-
         class Limit(Hook):
             def before_train_epoch(self, runner):
                 if runner.epoch == 1:
