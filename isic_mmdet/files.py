@@ -21,6 +21,7 @@ _REMEDIES = {
     errno.EPERM: 'change its permissions, or write elsewhere',
     errno.EIO: 'check the disk, or write elsewhere',
     errno.ENOTDIR: 'write elsewhere',
+    errno.EEXIST: 'remove the file that lies where a folder should be, or write elsewhere',
     errno.EISDIR: 'remove the folder of that name, or write elsewhere',
     errno.ENAMETOOLONG: 'choose a shorter name',
 }
