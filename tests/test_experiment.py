@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.errors import InputError
@@ -75,23 +76,30 @@ def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path)
     cfg.work_dir = str(tmp_path)
     scalars = tmp_path / 'scalars.json'
     scalars.write_text('{}')
-    (tmp_path / 'last_checkpoint').touch()
+    torch.save({'meta': {'iter': 3}}, tmp_path / 'epoch_1.pth')
     set_resume(cfg, 'auto')
     assert scalars.exists()
-    (tmp_path / 'last_checkpoint').unlink()
+    (tmp_path / 'epoch_1.pth').unlink()
     set_resume(cfg, 'auto')
     assert not scalars.exists()
 
 
 def test_a_checkpoint_in_the_work_dir_is_not_written_over(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
-    (tmp_path / 'epoch_3.pth').touch()
+    torch.save({'meta': {'iter': 9}}, tmp_path / 'epoch_3.pth')
     cfg.load_from = 'coco.pth'
     with pytest.raises(InputError, match='--resume'):
         set_resume(cfg, None)
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     set_resume(cfg, 'auto')
-    assert cfg.resume and cfg.load_from is None
+    assert cfg.resume
+    assert cfg.load_from == str(tmp_path / 'epoch_3.pth')
+
+
+def test_only_damaged_checkpoints_are_an_error(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path)
+    (tmp_path / 'epoch_3.pth').touch()
+    with pytest.raises(InputError, match='no whole checkpoint'):
+        set_resume(cfg, 'auto')
 
 
 def test_resuming_what_never_began_begins_with_the_pretrained_weights(cfg, tmp_path):

@@ -16,6 +16,7 @@ BENCHMARKS = {
     'prepare': 'prepare',
     'pipeline': 'pipeline',
     'score': 'scoring',
+    'start': 'startup',
 }
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -102,6 +102,33 @@ def test_test_names_its_checkpoint_and_how_that_was_trained(make_runner, tmp_pat
     assert not (test_dir / 'plots' / 'training_curves.png').exists()
 
 
+def test_images_that_were_trained_on_are_told(make_runner, tmp_path):
+    make_runner(HOOKS).train()
+    checkpoint = tmp_path / 'work' / 'epoch_2.pth'
+    meta = torch.load(checkpoint)['meta']
+    assert meta['training_images'] == [f'ISIC_900000{index}' for index in range(5)]
+    ann_file = tmp_path / 'squares' / 'annotations' / 'val.json'
+    assert meta['training']['data_digest'] == hashlib.sha256(ann_file.read_bytes()).hexdigest()
+    tester = make_runner(HOOKS, work_dir=tmp_path / 'test', load_from=str(checkpoint))
+    tester.test()
+    report = json.loads((tmp_path / 'test' / 'metrics.json').read_text())
+    assert report['trained_on'] == 5
+    assert report['data_digest'] == meta['training']['data_digest']
+    assert report['code'].startswith(report['versions']['isic_mmdet'])
+    assert log_lines(tmp_path / 'test', 'was trained on 5 of these 5 images')
+
+
+def test_images_that_were_not_trained_on_need_no_warning(make_runner, tmp_path):
+    make_runner(HOOKS).train()
+    checkpoint = tmp_path / 'work' / 'epoch_2.pth'
+    loaded = torch.load(checkpoint)
+    loaded['meta']['training_images'] = ['ISIC_0000000']
+    torch.save(loaded, checkpoint)
+    make_runner(HOOKS, work_dir=tmp_path / 'test', load_from=str(checkpoint)).test()
+    assert json.loads((tmp_path / 'test' / 'metrics.json').read_text())['trained_on'] == 0
+    assert not log_lines(tmp_path / 'test', 'was trained on')
+
+
 def test_resumed_training_keeps_its_clock_and_origin(make_runner, tmp_path, monkeypatch):
     make_runner(HOOKS, epochs=1, load_from=None).train()
     checkpoint = tmp_path / 'work' / 'epoch_1.pth'

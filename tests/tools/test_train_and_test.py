@@ -140,7 +140,6 @@ def test_a_new_run_never_writes_over_an_older_one(root, tiny_data, trained):
 
 def test_resume_goes_on_where_the_run_ended(root, tiny_data, trained, tmp_path):
     work = Path(shutil.copytree(trained, tmp_path / 'work'))
-    (work / 'last_checkpoint').write_text(str(work / 'epoch_1.pth'))
     done = call(
         root,
         sys.executable,
