@@ -40,7 +40,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         where = f'{error.filename}: ' if error.filename else ''
         print(
             f'error: {where}{os.strerror(error.errno)}; free some, and start the same command '
-            'again (train.py and prepare_isic.py go on with --resume)',
+            'again (train.py and predict.py go on with --resume)',
             file=sys.stderr,
         )
         status = 1

@@ -106,7 +106,8 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         folder and of the annotation file, and its SHA-256); trained_on (how many of these images
         the model was trained on); checkpoint (file name) and checkpoint_sha256, both None while
         training; epoch, the number of finished ones; seed of the training; training, see
-        `TrainingRecord`; hardware and command of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
+        `TrainingRecord`; hardware and command of the evaluation; date (ISO 8601, UTC); versions.
+        What is not known is None.
     """
     checkpoint = None
     if not training.under_way and runner._load_from:
@@ -207,7 +208,7 @@ def hardware_here(gpu: bool | None = None) -> str:
         return torch.cuda.get_device_name()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     name = _cpu_name()
-    return f'{usable} CPU cores' + (f' ({name})' if name else '')
+    return f'{usable} CPU core{"s" if usable != 1 else ""}' + (f' ({name})' if name else '')
 
 
 def _cpu_name() -> str:

@@ -28,7 +28,8 @@ def results_table(reports: Sequence[Report]) -> str:
     lines += [markdown_row(report, number) for number, report in enumerate(reports, 1)]
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
-        commands = [_find(report, 'training', 'command'), _find(report, 'command')]
+        # A validation is scored by the command that trains.
+        commands = dict.fromkeys([_find(report, 'training', 'command'), _find(report, 'command')])
         told = ', then '.join(f'`{command}`' for command in commands if command is not None)
         lines.append(f'{number}. {told or UNKNOWN}')
     return '\n'.join(lines)

@@ -47,7 +47,7 @@ def loading_fault(error: Exception) -> BatchFaultError:
     reason = re.sub(r'^(\w+\.)*\w*(Error|Exception): ', '', last)
     return BatchFaultError(
         f'it cannot be loaded ({reason})',
-        'Put the file back or prepare the data again with tools/prepare_isic.py --resume',
+        'Put the file back or prepare the data again with tools/prepare_isic.py',
     )
 
 

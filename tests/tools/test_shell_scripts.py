@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -256,3 +257,40 @@ def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path)
     assert done.returncode == 1
     assert 'no Python 3.10 to 3.12 with venv found' in done.stderr
     assert not (tmp_path / '.venv' / 'installed' / 'r.txt.sha256').exists()
+
+
+@pytest.mark.parametrize('shared', [True, False])
+def test_a_number_is_made_from_the_files_on(root, tmp_path, shared):
+    """Every command is seen, and the run's folder is handed from one to the next."""
+    programs = tmp_path / 'bin'
+    programs.mkdir()
+    seen = tmp_path / 'seen'
+    python = programs / 'python'
+    python.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n')
+    python.chmod(0o755)
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'best_lesion_iou_epoch_3.pth').touch()
+    project = tmp_path / 'project'
+    (project / 'tools').mkdir(parents=True)
+    shutil.copy(root / 'tools/reproduce.sh', project / 'tools')
+    done = bash(
+        project,
+        'tools/reproduce.sh',
+        *(['--shared'] if shared else []),
+        PATH=f'{programs}:{os.environ["PATH"]}',
+        WORK_DIR=str(work),
+    )
+    assert done.returncode == 0, done.stderr
+    _, prepare, train, test, table = seen.read_text().splitlines()
+    config = 'configs/isic2018_maskrcnn_r18_cpu.py' if shared else 'configs/isic2018_maskrcnn.py'
+    assert prepare.startswith('tools/prepare_isic.py 2018 --src ')
+    assert train.startswith(
+        f'tools/train.py {config} --data-root data/isic2018 --work-dir {work} --resume --amp'
+    )
+    assert ('../shared/weights' in train) == shared
+    assert test == (
+        f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
+        f'--work-dir {work}/test'
+    )
+    assert table == f'tools/results_table.py {work}/test/metrics.json'

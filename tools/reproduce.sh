@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The number of the recommended recipe, from files to a row of the results table: prepares the data,
+# trains, scores the test split once, and prints the row. What an earlier call left is gone on with.
+#
+#   bash tools/reproduce.sh [--shared]
+#
+# example:
+#   bash tools/reproduce.sh
+#
+# Without --shared it takes the official files of ISIC 2018 from data/official/isic2018 (see
+# data/README.md), the recipe for a GPU and COCO weights. With --shared it makes the run of the README on
+# two CPU cores: the images and partial ImageNet weights in ../shared, in bfloat16 where the processor
+# has it. WORK_DIR names the folder of the run.
+set -euo pipefail
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
+if [ $# -gt 1 ] || { [ $# = 1 ] && [ "$1" != --shared ]; }; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ -d .venv ] && export PATH="$PWD/.venv/bin:$PATH"
+
+settings=()
+if [ "${1:-}" = --shared ]; then
+    config=configs/isic2018_maskrcnn_r18_cpu.py
+    data=data/isic2018
+    source=(--src ../shared/isic2018 --split ../shared/isic2018/splits)
+    settings=(--cfg-options
+        model.backbone.init_cfg.checkpoint=../shared/weights/resnet18_imagenet_stem_to_layer3_foldedbn.pth)
+else
+    config=configs/isic2018_maskrcnn.py
+    data=data/isic2018
+    source=(--src data/official/isic2018 --resize max-side 1024)
+fi
+if python -c 'from isic_mmdet.bfloat16 import check_bfloat16; check_bfloat16()' 2>/dev/null; then
+    amp=(--amp)
+else
+    amp=()
+fi
+work=${WORK_DIR:-work_dirs/$(basename "$config" .py)}
+
+python tools/prepare_isic.py 2018 "${source[@]}" --out "$data"
+python tools/train.py "$config" --data-root "$data" --work-dir "$work" --resume ${amp[@]+"${amp[@]}"} \
+    ${settings[@]+"${settings[@]}"}
+# Only a run that was killed while it replaced the best checkpoint leaves two.
+best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
+python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test"
+python tools/results_table.py "$work/test/metrics.json"
