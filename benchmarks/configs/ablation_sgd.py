@@ -1,7 +1,8 @@
 """The CPU recipe with SGD instead of AdamW, and no batch norm in pyramid and mask head.
 
 Command:   python tools/train.py benchmarks/configs/ablation_sgd.py --amp --cfg-options
-           train_cfg.max_epochs=2 train_cfg.val_interval=2 model.backbone.init_cfg.checkpoint=WEIGHTS
+           train_cfg.max_epochs=2 train_cfg.val_interval=2
+           model.backbone.init_cfg.checkpoint=WEIGHTS
 Data:      as isic2018_maskrcnn_r18_cpu.py
 Number:    see docs/ablations.md
 Hardware:  CPU

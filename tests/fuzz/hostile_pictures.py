@@ -421,4 +421,4 @@ MASKS: dict[str, tuple[int, Make]] = {
     'mask of 0 bytes': (1, lambda rng, pair: b''),
 }
 #: Too slow for the short run.
-HEAVY: dict[str, tuple[int, Make]] = {'144 megapixels': (6, large)}
+HEAVY: dict[str, tuple[int, Make]] = {'144 megapixels': (4, large)}

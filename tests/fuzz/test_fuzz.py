@@ -9,6 +9,7 @@ them with `--all`. To have the counts of that written to a file:
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,10 +25,16 @@ TIMES = 3
 
 def judge(chosen: Sequence[Variant], scratch: Path, shared: Path) -> list[Result]:
     init_default_scope('mmdet')
-    results = list(try_all(chosen, scratch, shared))
-    wrong = [result for result in results if result.outcome not in ('right', 'refused')]
-    lines = [f'{r.kind} {r.number}, {r.stage}: {r.outcome}' for r in wrong]
-    assert not wrong, f'{len(wrong)} of {len(results)}:\n' + '\n'.join(lines[:200])
+    results, wrong = [], []
+    for result in try_all(chosen, scratch, shared):
+        results.append(result)
+        if result.outcome not in ('right', 'refused'):
+            line = f'{result.kind} {result.number}, {result.stage}: {result.outcome}'
+            wrong.append(line)
+            print(line, file=sys.stderr, flush=True)  # with -s, while the others are tried
+    if 'FUZZ_JSON' in os.environ:
+        write_json(Path(os.environ['FUZZ_JSON']), summary(results), indent=1)
+    assert not wrong, f'{len(wrong)} of {len(results)}:\n' + '\n'.join(wrong[:200])
     assert max(result.megabytes for result in results) < MEMORY_LIMIT_MB
     return results
 
@@ -46,6 +53,4 @@ def test_a_few_variants_of_each_kind(tmp_path: Path, shared: Path) -> None:
 def test_all_variants(tmp_path: Path, shared: Path) -> None:
     chosen = variants(TIMES)
     assert len(chosen) >= 2000
-    results = judge(chosen, tmp_path, shared)
-    if 'FUZZ_JSON' in os.environ:
-        write_json(Path(os.environ['FUZZ_JSON']), summary(results), indent=1)
+    judge(chosen, tmp_path, shared)
