@@ -16,8 +16,8 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-# Only part of a small backbone comes with weights: with batch norm, pyramid and mask head learn from
-# the start as fast as the rest. docs/ablations.md has what each choice is worth.
+# Only part of a small backbone comes with weights: with batch norm, pyramid and mask head learn
+# from the start as fast as the rest. docs/ablations.md has what each choice is worth.
 norm = dict(type='BN', requires_grad=True)
 model = dict(neck=dict(norm_cfg=norm), roi_head=dict(mask_head=dict(norm_cfg=norm)))
 # Several processes learn batch-norm statistics of their own; validation needs one model.

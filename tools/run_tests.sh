@@ -14,4 +14,6 @@ source tools/setup_env.sh requirements.txt requirements-dev.txt
 ruff check .
 ruff format --check .
 mypy
-python -m pytest "$@"
+# One file of tests a core, each on one thread.
+export OMP_NUM_THREADS=1
+python -m pytest --numprocesses auto --dist loadfile "$@"
