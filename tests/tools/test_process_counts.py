@@ -52,7 +52,7 @@ def alone(root, arguments, tmp_path_factory) -> Path:
     return work
 
 
-@pytest.mark.parametrize('processes', [2, 4])
+@pytest.mark.parametrize('processes', [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_every_image_counts_once_however_many_processes_there_are(
     root, arguments, alone, processes, tmp_path
 ):
