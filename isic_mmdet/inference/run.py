@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from isic_mmdet.challenge.sources import close_zips
 from isic_mmdet.challenge.submission import check_zip_name, write_submission
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import sha256, write_json
@@ -117,6 +118,7 @@ def predict(
     """
     if submission is not None:
         check_zip_name(submission)
+    close_zips()  # one that an earlier call has read may have changed
     files = find_images(inputs, settings.out)
     with ThreadPoolExecutor(1) as thread:
         # The files are read for their checksums while the model is made.

@@ -1,4 +1,6 @@
 import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,15 @@ def test_damaged_facts_are_named(model, pictures, settings, text):
     (settings.out / 'predictions.json').write_text(text)
     with pytest.raises(InputError, match=r'predictions\.json: .*name another --out'):
         predict(model, [str(pictures[0])], settings, resume=True)
+
+
+def test_a_zip_that_changed_is_read_anew(model, pictures, settings, tmp_path):
+    names = []
+    for number, picture in enumerate(pictures[:2]):
+        with zipfile.ZipFile(tmp_path / 'set.zip', 'w') as archive:
+            archive.write(picture, 'a.jpg')
+        out = tmp_path / f'out{number}'
+        predict(model, [str(tmp_path / 'set.zip')], replace(settings, out=out))
+        names.append((out / 'a_segmentation.png').read_bytes())
+    predict(model, [str(pictures[1])], settings)
+    assert names[1] == (settings.out / f'{pictures[1].stem}_segmentation.png').read_bytes()

@@ -174,9 +174,13 @@ def test_annotations_that_cannot_be_right_are_refused(tiny_data, tmp_path, chang
         read_records(tmp_path, 'train', [image['isic_id'] for image in content['images']])
 
 
-def test_sizes_that_no_image_has_are_refused(run):
+@pytest.mark.parametrize('height', ['0', '-5', '9' * 400])
+def test_sizes_that_no_image_has_are_refused(run, height):
     folder, rows = run
     size = f',{rows[0]["height"]},{rows[0]["width"]}\n'
-    edit(folder / 'per_image.csv', lambda text: text.replace(size, f',0,{rows[0]["width"]}\n', 1))
+    edit(
+        folder / 'per_image.csv',
+        lambda text: text.replace(size, f',{height},{rows[0]["width"]}\n', 1),
+    )
     with pytest.raises(InputError, match=r'per_image\.csv: damaged'):
         read_evaluation(folder)

@@ -134,7 +134,7 @@ def _image(row: Mapping[str, str]) -> ImageScores:
         if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
             raise ValueError(f'a score of {value}, which is not in [0, 1]')
     counts = [int(row[name]) for name in ('detections', 'height', 'width')]
-    if min(counts) < 0 or 0 in counts[1:]:
+    if min(counts) < 0 or 0 in counts[1:] or max(counts) >= 2**31:
         raise ValueError(f'detections, height and width of {counts}')
     return ImageScores(
         row['image_id'],
