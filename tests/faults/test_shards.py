@@ -29,7 +29,7 @@ def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
 
 
 @pytest.mark.parametrize('second', [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, second, tmp_path):
+def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, second, figure, tmp_path):
     out = tmp_path / 'out'
     first = generator.sample(range(SHARDS), 4)
     rounds = [first]
@@ -59,11 +59,15 @@ def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, second
     last = archive_job.tool.group(SHARDS, *archive_job.arguments(out), '--resume')
     assert [shard.status for shard in last] == [0] * SHARDS, [shard.printed for shard in last]
     assert archive_job.left_in(out) == archive_job.expected
-    print(f'\n{kills} of {SHARDS} shards killed in {len(rounds)} rounds; masks and table are equal')
+    figure(
+        f'18 images predicted by {SHARDS} processes, some killed, all started again',
+        f'{kills} killed in {len(rounds)} rounds; masks, table and submission equal those of one '
+        'process',
+    )
 
 
 @pytest.mark.slow
-def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, tmp_path):
+def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, figure, tmp_path):
     out = tmp_path / 'out'
     start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '3']
     start += ['--max-restarts', '2', root / 'tools/predict.py']
@@ -85,6 +89,10 @@ def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, tmp_pa
         assert agent.returncode == 0, log.read()[-3000:]
     assert killed
     assert archive_job.left_in(out) == archive_job.expected
+    figure(
+        'one of 3 processes of torchrun with `--max-restarts` killed while it predicts',
+        'started again by torchrun; masks, table and submission equal those of one process',
+    )
 
 
 def children(pid: int) -> list[int]:

@@ -105,15 +105,8 @@ def machines(root, tiny_data, tmp_path):
             machine.kill()
 
 
-def steps(work: Path) -> list[dict]:
-    """Return what was logged of the training."""
-    path = work / 'scalars.json'
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    return [row for row in rows if 'loss' in row]
-
-
 @pytest.mark.slow
-def test_a_machine_that_is_lost_is_told_by_the_others(machines, tmp_path):
+def test_a_machine_that_is_lost_is_told_by_the_others(machines, figure, tmp_path):
     first, second = machines(NNODES='2', MAX_RESTARTS='0')
     first.wait_for((tmp_path / 'work/epoch_1.pth').is_file, 200)
     second.kill()
@@ -122,11 +115,15 @@ def test_a_machine_that_is_lost_is_told_by_the_others(machines, tmp_path):
     told = time.monotonic() - lost
     assert first.process.wait(SOON) == 1
     assert 'another process of the run has ended' in first.printed
-    print(f'\ntold after {told:.1f} s, ended after {time.monotonic() - lost:.1f} s')
+    figure(
+        'one of two machines killed in a training',
+        f'the other one says so after {told:.1f} s and has ended after '
+        f'{time.monotonic() - lost:.1f} s',
+    )
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_without_a_machine_that_is_lost(machines, tmp_path):
+def test_a_training_goes_on_without_a_machine_that_is_lost(machines, figure, tmp_path):
     work = tmp_path / 'work'
     first, second = machines(NNODES='1:2', MAX_RESTARTS='3')
     first.wait_for((work / 'epoch_1.pth').is_file, 200)
@@ -135,7 +132,7 @@ def test_a_training_goes_on_without_a_machine_that_is_lost(machines, tmp_path):
     before, _ = newest_checkpoint(work)
     meta = torch.load(before, weights_only=True)['meta']
     assert first.process.wait(300) == 0, first.printed[-3000:]
-    print(f'\nlost at iteration {meta["iter"]}, finished {time.monotonic() - lost:.0f} s later')
+    seconds = time.monotonic() - lost
     last = torch.load(work / f'epoch_{EPOCHS}.pth', weights_only=True)['meta']
     # Twelve pictures: six steps an epoch by two processes, twelve by the one that is left.
     assert meta['iter'] < last['iter']
@@ -143,3 +140,8 @@ def test_a_training_goes_on_without_a_machine_that_is_lost(machines, tmp_path):
     assert 'counted anew' in first.printed
     assert last['iter'] == EPOCHS * 12
     assert json.loads((work / 'metrics.json').read_text())['images'] == 3
+    figure(
+        'one of two machines killed in a training with `NNODES=1:2 MAX_RESTARTS=3`, `--resume`',
+        f'the other one goes on from epoch {meta["epoch"]} and finishes epoch {EPOCHS} alone, '
+        f'{seconds:.0f} s later',
+    )
