@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,10 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     argparse ends it with 2 on wrong arguments, a request to end (SIGTERM) after the state was saved
     with `TERMINATED`. Anything else is a bug of ours and keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of files may be bytes that are no text.
+            stream.reconfigure(errors='backslashreplace')
     try:
         status = main() or 0
     except InputError as error:

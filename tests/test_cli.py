@@ -48,3 +48,8 @@ def test_the_end_on_request_can_be_told_from_a_failure(capsys):
     status, told = end_of(raising(Terminated()), capsys)
     assert status == 75
     assert '--resume' in told
+
+
+def test_a_name_that_is_no_text_is_told_nevertheless(capsys):
+    status, told = end_of(raising(InputError('a\udcff.png: empty')), capsys)
+    assert (status, told) == (1, 'error: a\\udcff.png: empty\n')
