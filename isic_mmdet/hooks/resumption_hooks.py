@@ -15,7 +15,7 @@ from isic_mmdet.training.epoch_length import EpochLength, count_anew
 _SCALARS = 'scalars.json'
 _LENGTH = 'scalars_bytes'
 # Of the messages that the runner keeps with its checkpoints.
-_VALIDATED = 'validated_epoch'
+_VALIDATED = 'last_validated_epoch'
 _STOPPING = 'early_stopping'
 
 
