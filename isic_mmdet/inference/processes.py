@@ -54,6 +54,10 @@ def _together() -> Iterator[None]:
         ) from error
 
 
+# In which processes that were started together find each other.
+_MEETING = timedelta(minutes=3)
+
+
 @contextmanager
 def process_group(launcher: str) -> Iterator[Group]:
     """Run a block in the group of the processes that torchrun started.
@@ -65,14 +69,22 @@ def process_group(launcher: str) -> Iterator[Group]:
         launcher: 'none' for a process alone, or 'pytorch'.
 
     Raises:
-        InputError: torchrun did not start this process, or more of them than there are GPUs.
+        InputError: torchrun did not start this process, or more of them than there are GPUs; or
+            the processes do not meet.
     """
     if launcher == 'none':
         yield Group()
         return
     check_torchrun()
+    try:
+        dist.init_process_group('gloo', timeout=_MEETING)
+    except (RuntimeError, dist.DistError) as error:
+        raise InputError(
+            f'the processes did not find each other within {_MEETING.seconds} s, one has ended '
+            'perhaps; run the same command again with --resume, what is done stays'
+        ) from error
     # The first to finish wait for the last, as long as it takes.
-    dist.init_process_group('gloo', timeout=timedelta(days=7))
+    dist.distributed_c10d._set_pg_timeout(timedelta(days=7))
     try:
         yield TorchGroup()
     finally:
