@@ -14,6 +14,4 @@ source tools/setup_env.sh requirements.txt requirements-dev.txt
 ruff check .
 ruff format --check .
 mypy
-# One file of tests a core, each on one thread.
-export OMP_NUM_THREADS=1
-python -m pytest --numprocesses auto --dist loadfile "$@"
+python -m pytest "$@"
