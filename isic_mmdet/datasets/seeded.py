@@ -8,6 +8,7 @@ images that it would have seen.
 import random
 from collections import Counter
 from collections.abc import Iterator
+from copy import copy
 from itertools import islice
 
 import numpy as np
@@ -66,8 +67,12 @@ class SeededBatchSampler(AspectRatioBatchSampler):
         yield from islice(self._batches(), start, None)
 
     def batch(self, position: int) -> list[SeededIndex]:
-        """Return the batch at a position of the sampler's present epoch."""
-        return next(islice(self._batches(), position, None))
+        """Return the batch at a position of the sampler's present epoch.
+
+        An iteration under way goes on undisturbed: it keeps the images that wait for others of
+        their shape in the sampler itself, so another one looks.
+        """
+        return next(islice(copy(self)._batches(), position, None))
 
     def _batches(self) -> Iterator[list[SeededIndex]]:
         # An iteration that was given up has left indices behind.

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch.utils.data import DataLoader
 
+from isic_mmdet.launch import is_lost_peer
 from isic_mmdet.training.optim import NonFiniteError
 
 # How torch words it, by whether it noticed at once or only when a batch did not come.
@@ -65,7 +65,7 @@ def step_fault(error: Exception) -> BatchFaultError | None:
             'it does not fit into memory',
             'Lower train_dataloader.batch_size or the scale of Resize, or train with --amp',
         )
-    if dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in text):
+    if is_lost_peer(error):
         return BatchFaultError(
             'another process of the run has ended or does not answer',
             'Look at the messages of the others',

@@ -40,8 +40,9 @@ class LesionTrainLoop(EpochBasedTrainLoop):
 
     Args:
         *args: of `EpochBasedTrainLoop`.
-        skip_bad_batches: leave such batches out and count them, as `skipped_batches` in the
-            scalars. Only for a single process: the others would wait for their share.
+        skip_bad_batches: leave such batches out and count them, in the log and, as
+            `skipped_batches`, in the messages of a checkpoint. Only for a single process: the
+            others would wait for their share.
         **kwargs: of `EpochBasedTrainLoop`.
 
     Raises:

@@ -72,6 +72,18 @@ def test_epochs_differ_and_can_be_entered_anywhere(sampler):
     )
 
 
+def test_looking_a_batch_up_does_not_disturb_an_iteration_under_way(sampler, dataset):
+    # Both shapes are there, so that some image always waits for others of its shape.
+    shapes = [dataset.get_data_info(index) for index in range(len(dataset))]
+    assert len({shape['width'] < shape['height'] for shape in shapes}) == 2
+    whole = [list(map(int, batch)) for batch in sampler]
+    seen = []
+    for position, batch in enumerate(sampler):
+        seen.append(list(map(int, batch)))
+        assert list(map(int, sampler.batch(position))) == whole[position]
+    assert seen == whole
+
+
 def test_an_image_that_comes_twice_is_drawn_anew(dataset):
     class Twice(DefaultSampler):
         def __iter__(self):
