@@ -21,6 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    import cv2
+
+    # Tests fork. OpenCV's threads do not come along, and who asks for their number to change, as
+    # mmengine does, waits for them for ever.
+    cv2.setNumThreads(1)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     import torch
 

@@ -37,6 +37,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # needs but once.
 _SAMPLES = 40
 _SETTLED = 4
+_MARKERS = ('<!-- serve:begin -->', '<!-- serve:end -->')
 # Seconds after which users begin no further request.
 _LIMIT = 1500
 
@@ -265,6 +266,9 @@ def main() -> None:
     parser.add_argument(
         '--images', type=Path, metavar='DIR', help='JPEGs that are sent (default: synthetic ones)'
     )
+    parser.add_argument(
+        '--page', type=Path, help='Markdown file whose table is made anew, such as docs/deploy.md'
+    )
     parser.add_argument('--quick', action='store_true', help='40 requests, to see that it runs')
     args = parser.parse_args()
     images = _images(args.images) if args.images else []
@@ -272,6 +276,7 @@ def main() -> None:
     from isic_mmdet.benchmark.table import performance_table
     from isic_mmdet.files import write_json
     from isic_mmdet.hooks.provenance import hardware_here, versions
+    from isic_mmdet.report.markers import replace_between
 
     content = {
         'benchmark': 'serve',
@@ -282,7 +287,10 @@ def main() -> None:
         **measure(args.model, args.quick, images),
     }
     write_json(args.out, content, indent=1)
-    print(performance_table([content]))
+    table = performance_table([content])
+    print(table)
+    if args.page is not None:
+        replace_between(args.page, *_MARKERS, table)
 
 
 def _images(folder: Path) -> list[bytes]:

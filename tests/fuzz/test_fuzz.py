@@ -10,7 +10,7 @@ them with `--all`. To have the counts of that written to a file:
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,14 @@ def test_a_few_variants_of_each_kind(tmp_path: Path, shared: Path) -> None:
 
 
 @pytest.mark.slow
-def test_all_variants(tmp_path: Path, shared: Path) -> None:
+def test_all_variants(tmp_path: Path, shared: Path, figure: Callable[[str, str], None]) -> None:
     chosen = variants(TIMES)
     assert len(chosen) >= 2000
-    judge(chosen, tmp_path, shared)
+    counts = summary(judge(chosen, tmp_path, shared))['all']
+    figure(
+        f'{counts["variants"]:,} hostile variants through prepare, data set, prediction, scoring '
+        f'and report, {counts["calls"]:,} calls',
+        f'{counts["right"]:,} right, {counts["refused"]:,} refused with one message, '
+        f'{counts["wrong"]} wrong; at most {counts["peak_mb"]:,} MB of {MEMORY_LIMIT_MB:,} MB, '
+        f'the slowest {counts["slowest_s"]} s',
+    )
