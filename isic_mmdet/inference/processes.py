@@ -14,6 +14,9 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.inference.group import Group
 from isic_mmdet.launch import check_torchrun, is_lost_peer
 
+# In which processes that were started together find each other.
+_MEETING = timedelta(minutes=3)
+
 
 class TorchGroup(Group):
     """The processes of torch's default group."""
@@ -52,10 +55,6 @@ def _together() -> Iterator[None]:
             f'another of the {dist.get_world_size()} processes has ended (its own message says '
             'why); run the same command again with --resume, what is done stays'
         ) from error
-
-
-# In which processes that were started together find each other.
-_MEETING = timedelta(minutes=3)
 
 
 @contextmanager

@@ -20,7 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import fuzz_stages as stages
+import fuzz_judge
+import fuzz_load
+import fuzz_predict
+import fuzz_prepare
+import fuzz_report
+import fuzz_score
 import numpy as np
 from hostile_annotations import ANNOTATIONS
 from hostile_pictures import HEAVY, IMAGES, MASKS, Pair, encode
@@ -39,7 +44,7 @@ MEMORY_LIMIT_MB = 2048
 _HARD_LIMIT_MB = 6144
 _NOBODY = 65534
 
-Stage = Callable[[stages.Scene, Any], str]
+Stage = Callable[[fuzz_judge.Scene, Any], str]
 
 
 @dataclass(frozen=True)
@@ -76,22 +81,22 @@ class Result:
 
 def variants(times: int, heavy: bool = True) -> list[Variant]:
     """Return all variants; those of kinds that are drawn at random `times` as many."""
-    image_stages = (stages.prepare_image, stages.load_image, stages.predict_image)
-    mask_stages = (stages.prepare_mask, stages.load_mask, stages.score_mask)
-    zip_stages = (stages.prepare_zip, stages.predict_zip, stages.score_zip)
+    image_stages = (fuzz_prepare.prepare_image, fuzz_load.load_image, fuzz_predict.predict_image)
+    mask_stages = (fuzz_prepare.prepare_mask, fuzz_load.load_mask, fuzz_score.score_mask)
+    zip_stages = (fuzz_prepare.prepare_zip, fuzz_predict.predict_zip, fuzz_score.score_zip)
     table_stages = (
-        stages.prepare_labels,
-        stages.score_table,
-        stages.score_score_table,
-        stages.report_table,
+        fuzz_prepare.prepare_labels,
+        fuzz_score.score_table,
+        fuzz_score.score_score_table,
+        fuzz_report.report_table,
     )
-    list_stages = (stages.prepare_lists, stages.predict_list)
+    list_stages = (fuzz_prepare.prepare_lists, fuzz_predict.predict_list)
     annotation_stages = (
-        stages.load_annotations,
-        stages.score_annotations,
-        stages.report_annotations,
+        fuzz_load.load_annotations,
+        fuzz_score.score_annotations,
+        fuzz_report.report_annotations,
     )
-    name_stages = (stages.prepare_names, stages.predict_names, stages.score_names)
+    name_stages = (fuzz_prepare.prepare_names, fuzz_predict.predict_names, fuzz_score.score_names)
     found: list[Variant] = []
     for kinds, tried, to_make in (
         (IMAGES, image_stages, _writer),
@@ -133,7 +138,7 @@ def few(all_variants: Sequence[Variant], total: int) -> list[Variant]:
     ]
 
 
-def _writer(make: Callable, rng: np.random.Generator, pair: Pair) -> stages.Put:
+def _writer(make: Callable, rng: np.random.Generator, pair: Pair) -> fuzz_judge.Put:
     data = make(rng, pair)
     return lambda path: path.write_bytes(data)
 
@@ -148,7 +153,7 @@ def _maker(make: Callable, rng: np.random.Generator, pair: Pair) -> Callable[[An
     return again
 
 
-def _placer(put: Callable, rng: np.random.Generator, pair: Pair) -> stages.Put:
+def _placer(put: Callable, rng: np.random.Generator, pair: Pair) -> fuzz_judge.Put:
     return lambda path: put(path, pair)
 
 
@@ -227,7 +232,7 @@ def _serve(chosen: Sequence[Variant], scratch: Path, pairs: list, results: Any) 
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(log, 'w', closefd=False)  # noqa: SIM115
     resource.setrlimit(
-        resource.RLIMIT_AS, (stages.memory('VmSize') * 2**20 + _HARD_LIMIT_MB * 2**20,) * 2
+        resource.RLIMIT_AS, (fuzz_judge.memory('VmSize') * 2**20 + _HARD_LIMIT_MB * 2**20,) * 2
     )
     signal.signal(signal.SIGALRM, _too_late)
     gc.freeze()  # mmengine collects garbage for each data set, among all that torch has made
@@ -244,9 +249,9 @@ def _try(variant: Variant, stage: Stage, scratch: Path, pairs: list) -> Result:
     folder = scratch / 'scene'
     shutil.rmtree(folder, ignore_errors=True)  # of a variant that was killed
     folder.mkdir()
-    scene = stages.Scene(folder, pair, int(rng.integers(6)))
+    scene = fuzz_judge.Scene(folder, pair, int(rng.integers(6)))
     given = variant.make(rng, pair[1])
-    stages.watched.__init__()
+    fuzz_judge.watched.__init__()
     try:
         signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT_S)
         with _without_rights(variant.kind, folder):
@@ -256,11 +261,11 @@ def _try(variant: Variant, stage: Stage, scratch: Path, pairs: list) -> Result:
     except InputError as error:
         outcome = 'refused'
         try:
-            stages.check_message(str(error))
-            stages.check_whole(folder / 'out')
-        except stages.Wrong as wrong:
+            fuzz_judge.check_message(str(error))
+            fuzz_judge.check_whole(folder / 'out')
+        except fuzz_judge.Wrong as wrong:
             outcome = f'wrong: {wrong}'
-    except stages.Wrong as wrong:
+    except fuzz_judge.Wrong as wrong:
         outcome = f'wrong: {wrong}'
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-6:]
@@ -269,7 +274,7 @@ def _try(variant: Variant, stage: Stage, scratch: Path, pairs: list) -> Result:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     shutil.rmtree(folder)
-    meter = stages.watched
+    meter = fuzz_judge.watched
     return Result(
         variant.kind, variant.number, stage.__name__, outcome, meter.seconds, meter.megabytes
     )
