@@ -1,6 +1,7 @@
 """Fixtures and options that every test may use."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     import cv2
+
+    # Before any test imports mmdet, which needs operators of mmcv that this stands in for: every
+    # file can be run by itself.
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        import isic_mmdet.register  # noqa: F401
 
     # Tests fork. OpenCV's threads do not come along, and who asks for their number to change, as
     # mmengine does, waits for them for ever.

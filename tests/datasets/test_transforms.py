@@ -74,3 +74,85 @@ def test_inputs_are_packed_as_mmdet_packs_them(view, dtype):
         packed['data_samples'].gt_instances.masks.masks for packed in (got, expected)
     )
     assert np.array_equal(masks, expected_masks)
+
+
+def turned(sample, transpose, flips):
+    """The image and mask of a sample, transposed and flipped with NumPy."""
+    image, mask = sample['img'], sample['gt_masks'].masks[0]
+    if transpose:
+        image, mask = image.swapaxes(0, 1), mask.T
+    return np.flip(image, flips), np.flip(mask, flips)
+
+
+def box_of(mask):
+    rows, columns = np.nonzero(mask)
+    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def test_transposed_and_flipped_an_image_is_seen_in_all_eight_orientations():
+    steps = [
+        TRANSFORMS.build(dict(type='RandomTranspose')),
+        TRANSFORMS.build(
+            dict(
+                type='ContiguousRandomFlip',
+                prob=0.75,
+                direction=['horizontal', 'vertical', 'diagonal'],
+            )
+        ),
+    ]
+    expected = {
+        turned(sample(), transpose, flips)[0].tobytes(): turned(sample(), transpose, flips)[1]
+        for transpose in (False, True)
+        for flips in ((), (0,), (1,), (0, 1))
+    }
+    np.random.seed(0)
+    seen = set()
+    for _ in range(80):
+        got = sample()
+        for step in steps:
+            got = step(got)
+        image = got['img'].tobytes()
+        mask = got['gt_masks'].masks[0]
+        assert np.array_equal(mask, expected[image])
+        assert got['img_shape'] == got['img'].shape[:2] == mask.shape
+        assert (got['gt_masks'].height, got['gt_masks'].width) == mask.shape
+        assert got['gt_bboxes'].tensor.tolist() == [box_of(mask)]
+        seen.add(image)
+    assert seen == set(expected)
+
+
+def test_a_crop_is_a_window_of_image_and_mask_that_keeps_enough_of_the_lesion():
+    crop = TRANSFORMS.build(dict(type='RandomLesionCrop', smallest=0.4, min_kept=0.5))
+    np.random.seed(0)
+    whole = sample()
+    # Every pixel says where it comes from.
+    rows, columns = np.indices((30, 40), np.uint8)
+    sizes = set()
+    for _ in range(200):
+        got = crop({**sample(), 'img': np.dstack([rows, columns, rows])})
+        image, mask = got['img'], got['gt_masks'].masks[0]
+        top, left = image[0, 0, :2]
+        window = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
+        assert np.array_equal(image[..., 0], rows[window])
+        assert np.array_equal(image[..., 1], columns[window])
+        assert np.array_equal(mask, whole['gt_masks'].masks[0][window])
+        assert got['img_shape'] == image.shape[:2]
+        assert got['gt_bboxes'].tensor.tolist() == [box_of(mask)]
+        assert mask.sum() >= 0.5 * whole['gt_masks'].masks.sum()
+        sizes.add(image.shape[:2])
+    heights, widths = map(set, zip(*sizes, strict=True))
+    assert min(heights) >= 12 and min(widths) >= 16
+    assert len(heights) > 12 and len(widths) > 16  # each side is drawn by itself
+
+
+def test_where_no_crop_keeps_the_lesion_the_whole_image_stays():
+    crop = TRANSFORMS.build(dict(type='RandomLesionCrop', smallest=0.2, min_kept=1.0))
+    results = sample()
+    mask = np.ones((1, 30, 40), np.uint8)  # every crop loses some of it
+    results['gt_masks'] = BitmapMasks(mask, 30, 40)
+    results['gt_bboxes'] = HorizontalBoxes(torch.tensor([[0.0, 0.0, 40.0, 30.0]]))
+    np.random.seed(1)
+    got = crop(results)
+    assert got['img'].shape == (30, 40, 3)
+    assert np.array_equal(got['gt_masks'].masks, mask)
+    assert got['gt_bboxes'].tensor.tolist() == [[0, 0, 40, 30]]
