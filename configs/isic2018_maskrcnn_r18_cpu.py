@@ -19,14 +19,23 @@ _base_ = [
 # Only part of a small backbone comes with weights: with batch norm, pyramid and mask head learn
 # from the start as fast as the rest. docs/ablations.md has what each choice is worth.
 norm = dict(type='BN', requires_grad=True)
-model = dict(neck=dict(norm_cfg=norm), roi_head=dict(mask_head=dict(norm_cfg=norm)))
+model = dict(
+    neck=dict(norm_cfg=norm),
+    roi_head=dict(
+        # Outlines need detail: every mask is pooled from P3, however large its box.
+        mask_roi_extractor=dict(finest_scale=256),
+        mask_head=dict(norm_cfg=norm),
+    ),
+)
 # Several processes learn batch-norm statistics of their own; validation needs one model.
 custom_hooks = [dict(type='SyncBuffersHook')]
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='RandomLesionCrop'),
+    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='RandomTranspose'),
     dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
     dict(type='BytePhotoMetricDistortion'),
     dict(type='PackLesionInputs'),
@@ -40,7 +49,7 @@ train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train
 val_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
 
-train_cfg = dict(max_epochs=16, val_interval=4)
+train_cfg = dict(max_epochs=40, val_interval=4)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.05),
     clip_grad=dict(max_norm=1),
