@@ -8,9 +8,9 @@
 #   bash tools/reproduce.sh
 #
 # Without --shared it takes the official files of ISIC 2018 from data/official/isic2018 (see
-# data/README.md), the recipe for a GPU and COCO weights. With --shared it makes the run of the README on
-# two CPU cores: the images and partial ImageNet weights in ../shared, in bfloat16 where the processor
-# has it. WORK_DIR names the folder of the run.
+# data/README.md), the recipe for a GPU and COCO weights. With --shared it makes the run of the README:
+# the images and partial ImageNet weights in ../shared; on a GPU its recipe for one, else that for two CPU
+# cores, a process each. In bfloat16 where the processor has it. WORK_DIR names the folder of the run.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ "$1" != --shared ]; }; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
@@ -19,13 +19,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 settings=()
 if [ "${1:-}" = --shared ]; then
-    config=configs/isic2018_maskrcnn_r18_cpu.py
+    if python -c 'import torch; raise SystemExit(not torch.cuda.is_available())'; then
+        config=configs/isic2018_maskrcnn_r18.py
+        train=(python tools/train.py "$config")
+    else
+        config=configs/isic2018_maskrcnn_r18_cpu.py
+        train=(bash tools/dist_train.sh "$config" 2)
+    fi
     data=data/isic2018
     source=(--src ../shared/isic2018 --split ../shared/isic2018/splits)
     settings=(--cfg-options
         model.backbone.init_cfg.checkpoint=../shared/weights/resnet18_imagenet_stem_to_layer3_foldedbn.pth)
 else
     config=configs/isic2018_maskrcnn.py
+    train=(python tools/train.py "$config")
     data=data/isic2018
     source=(--src data/official/isic2018 --resize max-side 1024)
 fi
@@ -37,8 +44,8 @@ fi
 work=${WORK_DIR:-work_dirs/$(basename "$config" .py)}
 
 python tools/prepare_isic.py 2018 "${source[@]}" --out "$data"
-python tools/train.py "$config" --data-root "$data" --work-dir "$work" --resume ${amp[@]+"${amp[@]}"} \
-    ${settings[@]+"${settings[@]}"}
+"${train[@]}" --data-root "$data" --work-dir "$work" --resume \
+    ${amp[@]+"${amp[@]}"} ${settings[@]+"${settings[@]}"}
 # Only a run that was killed while it replaced the best checkpoint leaves two.
 best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test"

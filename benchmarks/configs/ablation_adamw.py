@@ -1,4 +1,4 @@
-"""The CPU recipe with no batch norm in pyramid and mask head.
+"""No batch norm in pyramid and mask head.
 
 Command:   python tools/train.py benchmarks/configs/ablation_adamw.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
@@ -10,6 +10,6 @@ Time:      see there
 Date:      2026-11-25
 """
 
-_base_ = '../../configs/isic2018_maskrcnn_r18_cpu.py'
+_base_ = './ablation_adamw_bn.py'
 
 model = dict(neck=dict(norm_cfg=None), roi_head=dict(mask_head=dict(norm_cfg=None)))

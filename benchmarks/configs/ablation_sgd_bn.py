@@ -1,4 +1,4 @@
-"""The CPU recipe with SGD instead of AdamW.
+"""SGD instead of AdamW.
 
 Command:   python tools/train.py benchmarks/configs/ablation_sgd_bn.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
@@ -10,7 +10,7 @@ Time:      see there
 Date:      2026-11-25
 """
 
-_base_ = '../../configs/isic2018_maskrcnn_r18_cpu.py'
+_base_ = './ablation_adamw_bn.py'
 
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),

@@ -9,7 +9,7 @@ Time:      see there
 Date:      2026-11-25
 """
 
-_base_ = '../../configs/isic2018_maskrcnn_r18_cpu.py'
+_base_ = './ablation_adamw_bn.py'
 
 levels = [4, 8, 16, 32]
 samples = dict(featmap_strides=levels, roi_layer=dict(sampling_ratio=0))

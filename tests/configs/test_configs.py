@@ -11,8 +11,9 @@ from mmengine.dataset import pseudo_collate
 from isic_mmdet.experiment import leaf_datasets, load_config
 from isic_mmdet.preflight import preflight
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-LEAVES = sorted(CONFIGS.glob('*.py'))
+ROOT = Path(__file__).resolve().parents[2]
+LEAVES = sorted((ROOT / 'configs').glob('*.py'))
+COMPARED = sorted((ROOT / 'benchmarks/configs').glob('*.py'))
 
 
 @pytest.fixture(scope='session')
@@ -37,6 +38,13 @@ def test_header_says_what_the_experiment_is(path):
     header = path.read_text().split('"""')[1]
     for entry in ('Command:', 'Data:', 'Number:', 'Hardware:', 'Time:', 'Date:'):
         assert entry in header, entry
+
+
+@pytest.mark.parametrize('path', COMPARED, ids=lambda path: path.stem)
+def test_what_is_compared_makes_a_model(path):
+    model = load_config(path).model
+    model.backbone.init_cfg = None
+    MODELS.build(model)
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)

@@ -259,36 +259,54 @@ def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path)
     assert not (tmp_path / '.venv' / 'installed' / 'r.txt.sha256').exists()
 
 
-@pytest.mark.parametrize('shared', [True, False])
-def test_a_number_is_made_from_the_files_on(root, tmp_path, shared):
+@pytest.mark.parametrize(
+    ('arguments', 'has_gpu', 'config', 'script'),
+    [
+        ([], True, 'configs/isic2018_maskrcnn.py', 'tools/train.py'),
+        (['--shared'], True, 'configs/isic2018_maskrcnn_r18.py', 'tools/train.py'),
+        (
+            ['--shared'],
+            False,
+            'configs/isic2018_maskrcnn_r18_cpu.py',
+            '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 2 '
+            'tools/train.py',
+        ),
+    ],
+)
+def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, has_gpu, config, script):
     """Every command is seen, and the run's folder is handed from one to the next."""
     programs = tmp_path / 'bin'
     programs.mkdir()
     seen = tmp_path / 'seen'
     python = programs / 'python'
-    python.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n')
+    python.write_text(
+        '#!/bin/sh\n'
+        f'case "$*" in *cuda.is_available*) exit {0 if has_gpu else 1}; esac\n'
+        f'echo "$@" >> {seen}\n'
+    )
     python.chmod(0o755)
     work = tmp_path / 'work'
     work.mkdir()
     (work / 'best_lesion_iou_epoch_3.pth').touch()
     project = tmp_path / 'project'
     (project / 'tools').mkdir(parents=True)
-    shutil.copy(root / 'tools/reproduce.sh', project / 'tools')
+    for name in ('reproduce.sh', 'dist_train.sh'):
+        shutil.copy(root / 'tools' / name, project / 'tools')
     done = bash(
         project,
         'tools/reproduce.sh',
-        *(['--shared'] if shared else []),
+        *arguments,
         PATH=f'{programs}:{os.environ["PATH"]}',
         WORK_DIR=str(work),
     )
     assert done.returncode == 0, done.stderr
     _, prepare, train, test, table = seen.read_text().splitlines()
-    config = 'configs/isic2018_maskrcnn_r18_cpu.py' if shared else 'configs/isic2018_maskrcnn.py'
     assert prepare.startswith('tools/prepare_isic.py 2018 --src ')
-    assert train.startswith(
-        f'tools/train.py {config} --data-root data/isic2018 --work-dir {work} --resume --amp'
-    )
-    assert ('../shared/weights' in train) == shared
+    start = f'{script} {config}'
+    if '-m ' in script:
+        start += ' --launcher pytorch'
+    assert train.startswith(f'{start} --data-root data/isic2018 --work-dir {work} --resume --amp')
+    assert ('../shared/weights' in train) == bool(arguments)
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
         f'--work-dir {work}/test'

@@ -1,0 +1,42 @@
+"""ISIC 2018 Task 1 on one GPU from part of the ImageNet weights: ResNet-18, 384 px.
+
+Command:   bash tools/reproduce.sh --shared
+Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
+Number:    not measured yet (there was no GPU where it was written); see docs/ablations.md
+Hardware:  one GPU, batch 16
+Time:      planned: 20 minutes, 5,520 steps
+Date:      2026-11-25
+"""
+
+_base_ = './isic2018_maskrcnn_r18_cpu.py'
+
+model = dict(
+    # As large for the image as those of 32 to 256 px are at 256 px.
+    rpn_head=dict(anchor_generator=dict(scales=[6])),
+    roi_head=dict(mask_roi_extractor=dict(finest_scale=384, roi_layer=dict(output_size=28))),
+    train_cfg=dict(rcnn=dict(mask_size=56)),
+)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='RandomLesionCrop'),
+    dict(type='Resize', scale=(384, 384), keep_ratio=False),
+    dict(type='RandomTranspose'),
+    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='BytePhotoMetricDistortion'),
+    dict(type='PackLesionInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(384, 384), keep_ratio=True),
+    dict(type='PackLesionInputs'),
+]
+train_dataloader = dict(batch_size=16, num_workers=8, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=16, num_workers=4, dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(batch_size=16, num_workers=4, dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(max_epochs=60, val_interval=10)
+# Twice the rate for four times the batch.
+optim_wrapper = dict(optimizer=dict(lr=4e-4))
+auto_scale_lr = dict(base_batch_size=16)
