@@ -71,7 +71,7 @@ class RandomTranspose(BaseTransform):
         self.prob = prob
 
     def transform(self, results: dict) -> dict:
-        """Transpose `img`, (H, W, 3), and `gt_masks`, a `BitmapMasks`; `gt_bboxes` become theirs."""
+        """Transpose `img`, (H, W, 3), and `gt_masks`, bitmaps; `gt_bboxes` become theirs."""
         if not self._is_drawn():
             return results
         results['img'] = cv2.transpose(results['img'])
