@@ -16,8 +16,8 @@ def melanoma_metrics(truth: ArrayLike, decision: ArrayLike, score: ArrayLike) ->
     Args:
         truth: (N,) bool, the image shows a melanoma.
         decision: (N,) bool, the image was called a melanoma; precision, recall and F1 judge it.
-        score: (N,) float, higher means more like a melanoma; average precision and AUC judge
-            its order.
+        score: (N,) float, higher means more like a melanoma; average precision, AUC and the
+            precision at a recall of 0.76 (the 2017 seed's) judge its order.
     """
     (_, fp), (fn, tp) = confusion_matrix(truth, decision)
     return {
@@ -26,6 +26,7 @@ def melanoma_metrics(truth: ArrayLike, decision: ArrayLike, score: ArrayLike) ->
         'melanoma/f1': _ratio(2 * tp, 2 * tp + fp + fn),
         'melanoma/average_precision': average_precision(truth, score),
         'melanoma/auc': auc(truth, score),
+        'melanoma/precision_at_recall76': precision_at_recall(truth, score, 0.76),
     }
 
 
@@ -51,11 +52,25 @@ def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
     positives, negatives = _counts_by_score(truth, score)
     if positives.sum() == 0:
         return math.nan
-    # From the highest score down: what has been called positive so far.
-    positives, negatives = positives[::-1], negatives[::-1]
-    tp = np.cumsum(positives)
-    precision = tp / (tp + np.cumsum(negatives))
-    return float(np.sum(precision * positives) / tp[-1])
+    tp, fp = _called_by_score(positives, negatives)
+    return float(np.sum(tp / (tp + fp) * positives[::-1]) / tp[-1])
+
+
+def precision_at_recall(truth: ArrayLike, score: ArrayLike, recall: float) -> float:
+    """Return the precision where the recall first reaches a value; NaN without a positive image.
+
+    Args:
+        truth: (N,) bool.
+        score: (N,) float. What scores at least as much as the highest threshold whose recall is
+            not below `recall` is called positive.
+        recall: in (0, 1].
+    """
+    positives, negatives = _counts_by_score(truth, score)
+    if positives.sum() == 0:
+        return math.nan
+    tp, fp = _called_by_score(positives, negatives)
+    reached = int(np.argmax(tp >= recall * tp[-1]))
+    return float(tp[reached] / (tp[reached] + fp[reached]))
 
 
 def auc(truth: ArrayLike, score: ArrayLike) -> float:
@@ -84,6 +99,13 @@ def _counts_by_score(
     levels, index = np.unique(np.asarray(score, dtype=np.float64), return_inverse=True)
     positives = np.bincount(index[true], minlength=levels.size)
     return positives, np.bincount(index[~true], minlength=levels.size)
+
+
+def _called_by_score(
+    positives: NDArray[np.int64], negatives: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count true and false calls as the threshold falls from the highest score to the lowest."""
+    return np.cumsum(positives[::-1]), np.cumsum(negatives[::-1])
 
 
 def _ratio(part: int, whole: int) -> float:

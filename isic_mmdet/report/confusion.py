@@ -20,6 +20,7 @@ SCORES = {
     'f1': 'F1',
     'average_precision': 'average precision',
     'auc': 'AUC',
+    'precision_at_recall76': 'precision at recall 0.76',
 }
 
 
@@ -65,7 +66,7 @@ def confusion_plot(metrics: str | Path, out: str | Path) -> 'Figure':
     )
     axes.set_xlabel('predicted class (of the highest-scoring detection)')
     axes.set_ylabel('true class (number of images)')
-    figure.suptitle(_scores(report['metrics']), fontsize=11)
+    figure.suptitle(_scores(report['metrics']), fontsize=10)
     save_figure(figure, out)
     return figure
 

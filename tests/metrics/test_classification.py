@@ -20,6 +20,12 @@ def cases():
             yield truth, np.zeros(number)
 
 
+def sklearns_precision_at_recall(truth, score, wanted):
+    # Thresholds rise, recalls fall; the last pair belongs to no threshold.
+    precision, recall, _ = sklearn_metrics.precision_recall_curve(truth, score)
+    return precision[:-1][recall[:-1] >= wanted][-1]
+
+
 @pytest.mark.parametrize(('truth', 'score'), list(cases()))
 def test_metrics_equal_scikit_learns(truth, score):
     decision = score >= 0.5
@@ -30,6 +36,7 @@ def test_metrics_equal_scikit_learns(truth, score):
         'f1': sklearn_metrics.f1_score(truth, decision),
         'average_precision': sklearn_metrics.average_precision_score(truth, score),
         'auc': sklearn_metrics.roc_auc_score(truth, score),
+        'precision_at_recall76': sklearns_precision_at_recall(truth, score, 0.76),
     }
     assert found == {
         f'melanoma/{name}': pytest.approx(value, abs=1e-12, nan_ok=True)
@@ -41,7 +48,11 @@ def test_metrics_equal_scikit_learns(truth, score):
 
 def test_order_of_tied_images_does_not_matter():
     truth, score = np.array([1, 0, 1, 0, 0], bool), np.array([0.5, 0.5, 0.5, 0.9, 0.1])
-    for metric in (classification.auc, classification.average_precision):
+    for metric in (
+        classification.auc,
+        classification.average_precision,
+        lambda truth, score: classification.precision_at_recall(truth, score, 0.4),
+    ):
         assert metric(truth, score) == metric(truth[::-1], score[::-1])
 
 
@@ -55,7 +66,7 @@ def test_without_melanoma_only_the_precision_is_defined():
     found = classification.melanoma_metrics([False, False], [True, False], [0.9, 0.1])
     assert found['melanoma/precision'] == 0.0
     assert found['melanoma/f1'] == 0.0
-    for name in ('recall', 'average_precision', 'auc'):
+    for name in ('recall', 'average_precision', 'auc', 'precision_at_recall76'):
         assert math.isnan(found[f'melanoma/{name}'])
 
 
@@ -67,6 +78,7 @@ def test_with_melanomas_only_the_auc_is_undefined():
         'melanoma/recall': 0.5,
         'melanoma/f1': pytest.approx(2 / 3),
         'melanoma/average_precision': 1.0,
+        'melanoma/precision_at_recall76': 1.0,
     }
 
 

@@ -56,7 +56,8 @@ def test_counts_and_shares_stand_in_their_rows(tmp_path):
 def test_scores_are_those_of_the_file(tmp_path):
     figure = confusion_plot(write(tmp_path / 'metrics.json'), tmp_path / 'matrix.png')
     assert figure.get_suptitle() == (
-        'melanoma: precision 0.434, recall 0.767, F1 0.554\naverage precision –, AUC 0.810'
+        'melanoma: precision 0.434, recall 0.767, F1 0.554\n'
+        'average precision –, AUC 0.810, precision at recall 0.76 –'
     )
 
 
