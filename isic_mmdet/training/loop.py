@@ -186,13 +186,15 @@ class LesionTrainLoop(EpochBasedTrainLoop):
             return None
         if self._saved_iter == self._iter:
             return Path(self.runner.work_dir, f'epoch_{self._epoch}.pth')
-        self.runner.save_checkpoint(
-            self.runner.work_dir,
-            INTERRUPTED,
-            meta=dict(epoch=self._epoch, iter=self._iter),
-            by_epoch=False,
-            backend_args=dict(backend='atomic'),
-        )
+        # Whoever asks a whole group of processes to end has ended those that load data, too.
+        with self._termination.deferred():
+            self.runner.save_checkpoint(
+                self.runner.work_dir,
+                INTERRUPTED,
+                meta=dict(epoch=self._epoch, iter=self._iter),
+                by_epoch=False,
+                backend_args=dict(backend='atomic'),
+            )
         return Path(self.runner.work_dir, INTERRUPTED)
 
 

@@ -109,6 +109,27 @@ def test_a_request_to_end_saves_the_step_in_hand(reference, new_run, figure, ste
     )
 
 
+def test_a_request_to_the_whole_group_saves_the_step_in_hand(reference, new_run, figure):
+    """As `timeout` and Slurm send it: those that load data end with it."""
+    run = new_run()
+    process = run.start()
+    run.wait_for(lambda: run.steps() >= 4 or not process.is_alive())
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    assert len(workers) == 2
+    for pid in (process.pid, *map(int, workers)):
+        os.kill(pid, signal.SIGTERM)
+    process.join(200)
+    assert process.exitcode == 75, run.errors
+    assert '--resume' in run.errors
+    assert newest_checkpoint(run.work)[0] == run.work / INTERRUPTED
+    assert run.finish() == (0, run.errors), run.errors
+    assert_same(run, reference)
+    figure(
+        'SIGTERM to the training and all that load data for it, then `--resume`',
+        'saved and ended with status 75; equal bit for bit',
+    )
+
+
 @pytest.mark.slow
 def test_a_request_to_end_during_a_validation_ends_it(reference, new_run):
     run = new_run()
