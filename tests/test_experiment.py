@@ -121,7 +121,7 @@ def test_detections_only_go_into_json(cfg):
 
 
 def test_augmentation_covers_all_flips_of_all_sizes(cfg):
-    use_tta(cfg)
+    use_tta(cfg, scales=(0.8, 1.0))
     head, augment = cfg.test_dataloader.dataset.pipeline
     assert head.type == 'LoadImageFromFile'
     sizes, flips, (pack,) = augment.transforms

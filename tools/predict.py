@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
         help='also write all masks as the ISIC challenge takes them, one region without holes each',
     )
     parser.add_argument(
-        '--tta', action='store_true', help='average the masks over flips and sizes of the image'
+        '--tta', action='store_true', help='average the masks over the flips of the image'
     )
     parser.add_argument(
         '--amp',

@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
         help='COCO result file for all detections (default: detections.json in the work dir)',
     )
     parser.add_argument(
-        '--tta', action='store_true', help='average the masks over flips and sizes of the image'
+        '--tta', action='store_true', help='average the masks over the flips of the image'
     )
     parser.add_argument(
         '--amp',

@@ -38,7 +38,7 @@ class ModelChoice:
     Attributes:
         config: path of its config.
         checkpoint: path of its weights.
-        tta: whether it averages over flips and sizes.
+        tta: whether it averages over flips.
         device: such as 'cuda:1'; None takes the process's own GPU where there is one.
         amp: whether it computes in bfloat16.
     """

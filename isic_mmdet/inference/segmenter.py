@@ -70,7 +70,7 @@ class LesionSegmenter:
         config: path of the config that the model was trained with.
         checkpoint: path of its weights; all of them have to be there and fit.
         device: such as 'cuda:1' or 'cpu'; None takes the GPU where there is one.
-        tta: average over flips and sizes of the image, see `isic_mmdet.experiment.use_tta`.
+        tta: average over flips of the image, see `isic_mmdet.experiment.use_tta`.
         amp: compute in bfloat16, see `isic_mmdet.experiment.use_amp`.
 
     Attributes:
