@@ -54,7 +54,8 @@ def test_it_finds_what_mmdet_finds(path, tmp_path):
     with torch.no_grad():
         scores, labels, boxes, masks = graph(torch.from_numpy(images), torch.from_numpy(sizes))
     expected = mmdets_own(reference, images, sizes)
-    assert masks.shape == (2, 28, 28)
+    cells = cfg.model.train_cfg.rcnn.mask_size
+    assert masks.shape == (2, cells, cells)
     for index, found in enumerate(expected):
         np.testing.assert_allclose(scores[index], found.scores[0], atol=1e-5)
         assert labels[index] == found.labels[0]
