@@ -4,7 +4,7 @@ Command:   bash tools/reproduce.sh --shared
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    not measured yet (there was no GPU where it was written); see docs/ablations.md
 Hardware:  one GPU, batch 16
-Time:      planned: 20 minutes, 5,520 steps
+Time:      planned: under 25 minutes, 5,520 steps
 Date:      2026-11-25
 """
 

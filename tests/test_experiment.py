@@ -134,6 +134,13 @@ def test_augmentation_covers_all_flips_of_all_sizes(cfg):
     assert cfg.model.mask_threshold == 0.5
 
 
+def test_augmentation_is_of_flips_alone_unless_told(cfg):
+    use_tta(cfg)
+    sizes, flips, _ = cfg.test_dataloader.dataset.pipeline[-1].transforms
+    assert [size.scale for size in sizes] == [(192, 192)]
+    assert len(flips) == 4
+
+
 def test_augmentation_needs_a_size_to_start_from(cfg):
     pipeline = cfg.test_dataloader.dataset.pipeline
     cfg.test_dataloader.dataset.pipeline = [pipeline[0], pipeline[-1]]

@@ -115,7 +115,7 @@ def test_a_request_to_the_whole_group_saves_the_step_in_hand(reference, new_run,
     process = run.start()
     run.wait_for(lambda: run.steps() >= 4 or not process.is_alive())
     workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-    assert len(workers) == 2
+    assert len(workers) >= 2  # and a git for the while that a checkpoint is written
     for pid in (process.pid, *map(int, workers)):
         os.kill(pid, signal.SIGTERM)
     process.join(200)
