@@ -14,8 +14,7 @@ from isic_mmdet.training.checkpoints import newest_checkpoint
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages. On 487 validation images flips gave the CPU
-# recipe 0.8475 instead of 0.8441; sizes of 0.8 or 1.25 beside took some of it back
-# (docs/ablations.md).
+# recipe 0.8475 instead of 0.8441, with a size of 0.8 beside 0.8450 (docs/ablations.md).
 TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
 TTA_SCALES = (1.0,)
 
