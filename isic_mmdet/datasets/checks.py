@@ -327,6 +327,8 @@ def _lost_truth(record: dict, transforms: Sequence) -> str | None:
 def class_count_faults(model: dict, classes: Sequence[str], where: str = 'model') -> list[str]:
     """Return every head of a model config whose `num_classes` differs from the data set's.
 
+    Where a `diagnosis_head` tells the classes apart, the heads beside it know only lesions.
+
     Args:
         model: the config of a detector, nested dicts and lists.
         classes: class names of the data set.
@@ -339,8 +341,9 @@ def class_count_faults(model: dict, classes: Sequence[str], where: str = 'model'
             faults.append(
                 f'{place} is {value}, but the data set has {len(classes)} classes {list(classes)}'
             )
+        known = ['lesion'] if 'diagnosis_head' in model and key != 'diagnosis_head' else classes
         children = value if isinstance(value, (list, tuple)) else [value]
         for child in children:
             if isinstance(child, dict):
-                faults += class_count_faults(child, classes, place)
+                faults += class_count_faults(child, known, place)
     return faults

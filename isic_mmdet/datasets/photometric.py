@@ -1,5 +1,7 @@
 """Photometric transforms of the recipes. They change `img` alone."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -72,7 +74,16 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
     is cut at black and white, as in a camera, while mmdet hands on values below 0 and above 255.
     Away from these the result lies within a few grey levels of mmdet's, on average within half a
     level. What comes behind it, down to the GPU, handles a quarter of the bytes.
+
+    Args:
+        swap_channels: shuffle the colour channels of half of the images, as mmdet does. Leave it
+            where the diagnosis is to be told: blue and red are signs of it.
+        **kwargs: of `mmdet.datasets.transforms.PhotoMetricDistortion`.
     """
+
+    def __init__(self, swap_channels: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.swap_channels = swap_channels
 
     def transform(self, results: dict) -> dict:
         """Distort `img`, (H, W, 3) uint8, BGR.
@@ -112,7 +123,8 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
             distorted = cv2.merge([hues, saturations, values])
             image = cv2.cvtColor(distorted, cv2.COLOR_HSV2BGR_FULL)
         image = _scaled(image, late)
-        results['img'] = split_planes(image, order) if has_order else image
+        swapped = has_order and self.swap_channels
+        results['img'] = split_planes(image, order) if swapped else image
         return results
 
 

@@ -7,6 +7,7 @@ on tensors alone. N images, H x W pixels, C classes, P proposals an image, M x M
 from collections.abc import Sequence
 
 import torch
+from mmcv.ops import RoIAlign
 from mmdet.models.detectors import MaskRCNN
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
@@ -14,6 +15,7 @@ from mmdet.models.task_modules.coders.delta_xywh_bbox_coder import delta2bbox
 from torch import Tensor, nn
 
 from isic_mmdet.export.operators import first_boxes, pyramid_roi_align
+from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisRoIHead
 
 
 class LesionGraph(nn.Module):
@@ -53,7 +55,10 @@ class LesionGraph(nn.Module):
         features = self.neck(self.backbone(self._normalised(image, size)))
         proposals, there = self._proposals(features, size)
         scores, labels, boxes = self._best_box(features, proposals, there, size)
-        return scores, labels, boxes, self._mask(features, boxes, labels)
+        masks = self._mask(features, boxes, labels)
+        if isinstance(self.roi_head, LesionDiagnosisRoIHead):
+            scores, labels = self._diagnosed(features, scores, boxes, size)
+        return scores, labels, boxes, masks
 
     def _normalised(self, image: Tensor, size: Tensor) -> Tensor:
         """Return (N, 3, H, W) float32, zero in the padding."""
@@ -118,6 +123,22 @@ class LesionGraph(nn.Module):
         of_class = torch.zeros_like(labels) if head.class_agnostic else labels
         return _rows(logits.flatten(2), of_class[:, None]).reshape(-1, *logits.shape[2:]).sigmoid()
 
+    def _diagnosed(
+        self, features: Sequence[Tensor], scores: Tensor, boxes: Tensor, size: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return score (N,) and label (N,) of the likeliest diagnosis of the boxes (N, 4)."""
+        head = self.roi_head.diagnosis_head
+        height, width = size.to(boxes.dtype).unbind(1)
+        corner = torch.zeros_like(height)
+        image = torch.stack([corner, corner, width, height], 1)
+        pooled = [
+            _aligned(pool, level, _with_image_index(regions[:, None]))
+            for pool, level in zip(head.pools, features[-len(head.pools) :], strict=True)
+            for regions in (boxes, image)
+        ]
+        chances, labels = head(pooled).softmax(1).max(1)
+        return scores * chances, labels
+
 
 def _best_anchors(
     scores: Tensor, deltas: Tensor, priors: Tensor, number: int
@@ -157,6 +178,19 @@ def _pooled(extractor: SingleRoIExtractor, features: Sequence[Tensor], rois: Ten
         rois,
         extractor.map_roi_levels(rois, len(levels)),
         [1 / stride for stride in extractor.featmap_strides],
+        layer.output_size[0],
+        layer.sampling_ratio,
+        layer.aligned,
+    )
+
+
+def _aligned(layer: RoIAlign, level: Tensor, rois: Tensor) -> Tensor:
+    """Return (R, C, S, S) features of (R, 5) regions of one map."""
+    return pyramid_roi_align(
+        [level],
+        rois,
+        torch.zeros_like(rois[:, 0], dtype=torch.int64),
+        [layer.spatial_scale],
         layer.output_size[0],
         layer.sampling_ratio,
         layer.aligned,

@@ -1,5 +1,6 @@
 """A feature pyramid without its finest map, for objects that are never small."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmdet.models.necks import FPN
@@ -18,12 +19,18 @@ class CoarseFPN(FPN):
     Weights of a whole pyramid load, too: what belongs to P2 is left out.
 
     Args:
+        stages: indices of the inputs that are handed on, as they are, behind the pyramid.
         **kwargs: of `mmdet.models.necks.FPN`, but for `start_level`; `in_channels` are those of
             all stages of the backbone, which must differ between the first two.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, stages: Sequence[int] = (), **kwargs: Any) -> None:
         super().__init__(start_level=1, **kwargs)
+        self.stages = tuple(stages)
+
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return P3 to P6, (N, C, H, W) each, and behind them the `stages` of the backbone."""
+        return (*super().forward(inputs), *(inputs[stage] for stage in self.stages))
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any

@@ -24,7 +24,11 @@ from isic_mmdet.geometry.paste import BoxCells, paste_mask
 
 @MODELS.register_module()
 class LesionRPNHead(RPNHead):
-    """Proposals from maps of any precision."""
+    """Proposals from maps of any precision; what lies behind the levels of its anchors is left."""
+
+    def forward(self, x: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return objectness and box deltas of every level that has anchors."""
+        return super().forward(x[: self.prior_generator.num_levels])
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return objectness (N, A, H, W) and box deltas (N, 4A, H, W), float32, of one level."""

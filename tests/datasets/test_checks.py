@@ -111,6 +111,25 @@ def test_every_head_with_another_class_count_is_named():
     assert faults[1].startswith('model.roi_head.mask_head.num_classes is 80')
 
 
+def test_beside_a_diagnosis_head_the_others_know_one_class():
+    roi_head = dict(
+        bbox_head=dict(num_classes=1),
+        mask_head=dict(num_classes=1),
+        diagnosis_head=dict(num_classes=2),
+    )
+    assert class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma')) == []
+    roi_head['bbox_head']['num_classes'] = 2
+    roi_head['diagnosis_head']['num_classes'] = 3
+    faults = class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma'))
+    assert [fault.split(',')[0] for fault in faults] == [
+        'model.roi_head.bbox_head.num_classes is 2',
+        'model.roi_head.diagnosis_head.num_classes is 3',
+    ]
+    # Where that leaves one class for the data set, nothing tells its two apart.
+    roi_head = dict(bbox_head=dict(num_classes=1))
+    assert len(class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma'))) == 1
+
+
 @pytest.mark.parametrize(
     ('change', 'expected'),
     [

@@ -161,6 +161,14 @@ def test_it_draws_what_mmdet_draws():
     assert np.median(off) < 0.5
 
 
+def test_channels_stay_where_swapping_is_off():
+    image = skin(0)
+    transform = build(type='BytePhotoMetricDistortion', swap_channels=False)
+    *flags, by = {**NOTHING, 'order': 1, 'by': (0, 1, 1, 0, np.array([2, 0, 1]))}.values()
+    transform._random_flags = lambda: (*flags, *by)
+    assert np.array_equal(transform({'img': image.copy()})['img'], image)
+
+
 def test_the_image_given_is_left_alone():
     image = skin(1)
     original = image.copy()

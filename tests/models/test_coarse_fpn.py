@@ -35,6 +35,15 @@ def test_with_the_weights_of_a_whole_pyramid_its_maps_are_the_same(whole, coarse
         torch.testing.assert_close(got, expected)
 
 
+def test_stages_of_the_backbone_are_handed_on(coarse, maps):
+    with_stages = CoarseFPN(in_channels=CHANNELS, out_channels=16, num_outs=4, stages=(1, 2))
+    with_stages.load_state_dict(coarse.state_dict())
+    outputs = with_stages(maps)
+    assert len(outputs) == 6 and outputs[4] is maps[1] and outputs[5] is maps[2]
+    for expected, got in zip(coarse(maps), outputs[:4], strict=True):
+        assert torch.equal(got, expected)
+
+
 def test_its_own_weights_come_back(coarse, maps):
     again = CoarseFPN(in_channels=CHANNELS, out_channels=16, num_outs=4)
     again.load_state_dict(coarse.state_dict())

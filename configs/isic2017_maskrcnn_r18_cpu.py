@@ -1,0 +1,49 @@
+"""ISIC 2017 on two CPU cores: outline the lesion and tell melanoma from benign.
+
+Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_cpu.py 2 --amp
+Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
+Number:    not measured yet
+Hardware:  two CPU cores that know bfloat16, no GPU
+Time:      not measured yet
+Date:      2026-11-26
+"""
+
+_base_ = './isic2018_maskrcnn_r18_cpu.py'
+
+# Box and mask heads know one class, lesion; a head of its own looks at the stages of the backbone
+# that come with weights and tells the diagnosis. docs/recipes.md has what that is worth.
+model = dict(
+    neck=dict(stages=(0, 1, 2)),
+    roi_head=dict(
+        type='LesionDiagnosisRoIHead',
+        mask_head=dict(class_agnostic=True),
+        diagnosis_head=dict(
+            type='LesionDiagnosisHead',
+            in_channels=(64, 128, 256),
+            strides=(4, 8, 16),
+            num_classes=2,
+            # A fifth of the training images show a melanoma; so both classes weigh the same.
+            loss=dict(type='CrossEntropyLoss', class_weight=[0.62, 2.59]),
+        ),
+    ),
+)
+
+dataset_type = 'LesionDiagnosisDataset'
+data_root = '{{ fileDirname }}/../data/isic2017/'
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='RandomLesionCrop'),
+    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='RandomTranspose'),
+    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
+    # Colours tell melanomas, so they stay near what they are.
+    dict(type='BytePhotoMetricDistortion', hue_delta=10, swap_channels=False),
+    dict(type='PackLesionInputs'),
+]
+train_dataloader = dict(
+    dataset=dict(type=dataset_type, data_root=data_root, pipeline=train_pipeline)
+)
+val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+train_cfg = dict(max_epochs=36)

@@ -1,0 +1,184 @@
+"""The diagnosis of a lesion from what the backbone sees of it and of the skin around it.
+
+Mask R-CNN tells classes apart from the same pooled features of the pyramid that tell a lesion from
+skin. Where only the backbone comes with weights, that pyramid is learned from a few hundred
+melanomas. The first stages of the backbone are not: a linear classifier on their statistics knows
+more, so it looks there, once per image, and leaves finding the lesion to the other heads.
+
+N images, R regions (image index, x1, y1, x2, y2), C channels, K diagnoses.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmcv.ops import RoIAlign
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi, get_box_tensor
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from isic_mmdet.compat.roi_align import at_least_float32
+
+_BINS = 7
+_STATISTICS = 3
+
+
+@MODELS.register_module()
+class LesionDiagnosisHead(BaseModule):
+    """A linear classifier of mean, standard deviation and maximum of backbone features.
+
+    They are taken over the lesion's box and over the whole image, which shows the lesion against
+    the skin around it, and every one of these vectors is normalised (`LayerNorm`).
+
+    Args:
+        in_channels: of the feature maps.
+        strides: of the same, in pixels of the network's input.
+        num_classes: K.
+        loss: of the logits; with `class_weight` rare diagnoses count as much as common ones.
+        init_cfg: of the weights, as mmengine has it.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        num_classes: int,
+        loss: dict[str, Any],
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Normal', layer='Linear', std=0.01))
+        self.num_classes = num_classes
+        self.pools = nn.ModuleList(RoIAlign(_BINS, 1 / stride, 2) for stride in strides)
+        # Two regions: lesion and image.
+        widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
+        self.classify = nn.Linear(sum(widths), num_classes)
+        self.criterion = MODELS.build(loss)
+
+    def pooled(self, maps: Sequence[Tensor], lesions: Tensor, images: Tensor) -> list[Tensor]:
+        """Return (R, C, 7, 7) float32 features of lesions and images, of one map after the other.
+
+        Args:
+            maps: (N, C, H, W) each, of any precision.
+            lesions: (R, 5) regions.
+            images: (R, 5) regions of the images that the lesions are in, without padding.
+        """
+        return [
+            pool(at_least_float32(features), regions)
+            for pool, features in zip(self.pools, maps, strict=True)
+            for regions in (lesions, images)
+        ]
+
+    def forward(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Return logits (R, K), float32, of what `pooled` returns."""
+        with torch.autocast(pooled[0].device.type, enabled=False):
+            vectors = [vector for features in pooled for vector in _statistics(features)]
+            normed = [norm(vector) for norm, vector in zip(self.norms, vectors, strict=True)]
+            return self.classify(torch.cat(normed, 1))
+
+
+def _statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean, standard deviation and maximum, (R, C) each, of (R, C, 7, 7) features."""
+    bins = pooled.flatten(2)
+    mean = bins.mean(2, keepdim=True)
+    # The root of 0 has no slope.
+    deviation = ((bins - mean).square().mean(2) + 1e-6).sqrt()
+    return mean[..., 0], deviation, bins.amax(2)
+
+
+@MODELS.register_module()
+class LesionDiagnosisRoIHead(StandardRoIHead):
+    """Finds the lesion as one class, and gives every detection the diagnoses of the image.
+
+    The last maps that the neck hands on have to be those of the backbone that `diagnosis_head`
+    looks at (`CoarseFPN(stages=...)`), and box and mask head know a single class. It learns from
+    true boxes, and the backbone learns nothing from it; in prediction it looks at the box with the highest score, and each of n detections
+    becomes K, one per diagnosis: their scores are the score of the box times the probability of
+    the diagnosis, and their masks equal.
+
+    Args:
+        diagnosis_head: config of a `LesionDiagnosisHead`.
+        **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`, with a class-agnostic mask head.
+
+    Raises:
+        ValueError: the mask head is not class-agnostic, or the box head knows several classes.
+    """
+
+    def __init__(self, diagnosis_head: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.bbox_head.num_classes != 1 or not self.mask_head.class_agnostic:
+            raise ValueError(
+                'beside a diagnosis_head set num_classes=1 in bbox_head and class_agnostic=True '
+                'in mask_head'
+            )
+        self.diagnosis_head = MODELS.build(diagnosis_head)
+
+    def loss(
+        self,
+        x: tuple[Tensor, ...],
+        rpn_results_list: list[InstanceData],
+        batch_data_samples: list[DetDataSample],
+    ) -> dict[str, Tensor]:
+        """Return the losses of mmdet's head for the class lesion, and `loss_diagnosis`."""
+        truths = [sample.gt_instances for sample in batch_data_samples]
+        metas = [sample.metainfo for sample in batch_data_samples]
+        lesions = bbox2roi([get_box_tensor(truth.bboxes) for truth in truths])
+        logits = self._diagnose(x, lesions, metas)
+        labels = torch.cat([truth.labels for truth in truths])
+        losses = super().loss(x, rpn_results_list, [_undiagnosed(s) for s in batch_data_samples])
+        return losses | {'loss_diagnosis': self.diagnosis_head.criterion(logits, labels)}
+
+    def predict_bbox(
+        self,
+        x: tuple[Tensor, ...],
+        batch_img_metas: list[dict[str, Any]],
+        rpn_results_list: list[InstanceData],
+        rcnn_test_cfg: Any,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Return n * K detections per image, the highest score first; see the class."""
+        results = super().predict_bbox(x, batch_img_metas, rpn_results_list, rcnn_test_cfg, rescale)
+        lesions = bbox2roi([found.bboxes[:1] for found in results])
+        chances = self._diagnose(x, lesions, batch_img_metas).softmax(1)
+        counts = [min(len(found), 1) for found in results]
+        parts = chances.split(counts)
+        return [_diagnosed(*pair) for pair in zip(results, parts, strict=True)]
+
+    def _diagnose(
+        self, x: tuple[Tensor, ...], lesions: Tensor, metas: Sequence[dict[str, Any]]
+    ) -> Tensor:
+        shapes = lesions.new_tensor([meta['img_shape'][:2] for meta in metas])
+        heights, widths = shapes[lesions[:, 0].long()].unbind(1)
+        corner = torch.zeros_like(heights)
+        images = torch.stack([lesions[:, 0], corner, corner, widths, heights], 1)
+        head = self.diagnosis_head
+        maps = [each.detach() for each in x[-len(head.pools) :]]
+        return head(head.pooled(maps, lesions, images))
+
+
+def _undiagnosed(sample: DetDataSample) -> DetDataSample:
+    """Return the sample with every lesion of class 0; the one given is left as it is."""
+    lesion = sample.new()
+    lesion.gt_instances = sample.gt_instances[:]
+    lesion.gt_instances.labels = torch.zeros_like(sample.gt_instances.labels)
+    return lesion
+
+
+def _diagnosed(found: InstanceData, chances: Tensor) -> InstanceData:
+    """Return n detections once per diagnosis, the highest score first.
+
+    Args:
+        found: n detections of the class lesion.
+        chances: (1, K) probabilities, (0, K) if n is 0.
+    """
+    diagnoses = chances.shape[1]
+    scores = (found.scores[:, None] * chances).flatten()
+    best_first = scores.argsort(descending=True, stable=True)
+    lesion = best_first // diagnoses
+    return InstanceData(
+        bboxes=found.bboxes[lesion], scores=scores[best_first], labels=best_first % diagnoses
+    )
