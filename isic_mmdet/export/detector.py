@@ -126,7 +126,10 @@ class LesionGraph(nn.Module):
     def _diagnosed(
         self, features: Sequence[Tensor], scores: Tensor, boxes: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return score (N,) and label (N,) of the likeliest diagnosis of the boxes (N, 4)."""
+        """Return score (N,) and label (N,) of the likeliest diagnosis of the boxes (N, 4).
+
+        Boxes that are no detections get a score of 0: the threshold is for the box alone.
+        """
         head = self.roi_head.diagnosis_head
         height, width = size.to(boxes.dtype).unbind(1)
         corner = torch.zeros_like(height)
@@ -137,7 +140,8 @@ class LesionGraph(nn.Module):
             for regions in (boxes, image)
         ]
         chances, labels = head(pooled).softmax(1).max(1)
-        return scores * chances, labels
+        detected = scores > self.roi_head.test_cfg.score_thr
+        return torch.where(detected, scores * chances, 0.0), labels
 
 
 def _best_anchors(

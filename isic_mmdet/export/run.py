@@ -136,7 +136,8 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
         scale=(longer, shorter),
         divisor=pixels.pad_size_divisor,
         batch=settings.batch,
-        score_threshold=test.score_thr,
+        # With a diagnosis the graph itself compares the score of the box.
+        score_threshold=0.0 if 'diagnosis_head' in cfg.model.roi_head else test.score_thr,
         mask_threshold=test.mask_thr_binary,
         mean=tuple(pixels.mean),
         std=tuple(pixels.std),

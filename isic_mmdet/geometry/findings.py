@@ -1,6 +1,6 @@
 """What several views of an image say of its lesion, and what they say together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,27 +24,33 @@ class Finding:
 
     Attributes:
         view: its cells and box, in pixels of the image.
-        score: in [0, 1].
-        label: index of its class.
+        scores: index of a class to the highest score in [0, 1] of its detections in the view.
     """
 
     view: BoxCells
-    score: float
-    label: int
+    scores: Mapping[int, float]
 
 
 class Verdict(NamedTuple):
     """What is said of the lesion of an image besides its mask.
 
     Attributes:
-        score: in [0, 1].
-        label: index of the class.
+        scores: index of a class to its score in [0, 1], the highest first.
         box: x1, y1, x2, y2 in pixels of the image.
     """
 
-    score: float
-    label: int
+    scores: dict[int, float]
     box: tuple[float, float, float, float]
+
+    @property
+    def label(self) -> int:
+        """Index of the class with the highest score."""
+        return next(iter(self.scores))
+
+    @property
+    def score(self) -> float:
+        """The highest score."""
+        return self.scores[self.label]
 
 
 def unflipped(
@@ -74,8 +80,8 @@ def unflipped(
 def verdict(findings: Sequence[Finding], number: int) -> Verdict | None:
     """Return what the views of an image say together, None where none found anything.
 
-    The score is the mean over all views, with 0 for those that found nothing; the label is the
-    class with the highest sum of scores; the box is the mean of all that were found.
+    The score of a class is the mean over all views, with 0 for those that did not find it; the box
+    is the mean of all that were found.
 
     Args:
         findings: at most one a view.
@@ -83,9 +89,10 @@ def verdict(findings: Sequence[Finding], number: int) -> Verdict | None:
     """
     if not findings:
         return None
-    votes: dict[int, float] = {}
+    totals: dict[int, float] = {}
     for found in findings:
-        votes[found.label] = votes.get(found.label, 0.0) + found.score
+        for label, score in found.scores.items():
+            totals[label] = totals.get(label, 0.0) + score
+    best_first = sorted(totals, key=lambda label: -totals[label])
     x1, y1, x2, y2 = np.mean([found.view.box for found in findings], axis=0).tolist()
-    score = sum(found.score for found in findings) / number
-    return Verdict(score, max(votes, key=lambda label: votes[label]), (x1, y1, x2, y2))
+    return Verdict({label: totals[label] / number for label in best_first}, (x1, y1, x2, y2))

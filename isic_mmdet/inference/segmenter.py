@@ -95,11 +95,12 @@ class LesionSegmenter:
         set_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
         self._threshold = float(model_cfg.test_cfg.rcnn.mask_thr_binary)
-        model_cfg.test_cfg.rcnn.max_per_img = 1
         if amp:
             use_amp(cfg)
         if tta:
-            use_tta(cfg)
+            use_tta(cfg)  # every view has a say on every class
+        else:
+            model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
         (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
         # Not loaded: no file of the data set is looked at.

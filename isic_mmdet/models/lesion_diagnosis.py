@@ -1,9 +1,9 @@
 """The diagnosis of a lesion from what the backbone sees of it and of the skin around it.
 
 Mask R-CNN tells classes apart from the same pooled features of the pyramid that tell a lesion from
-skin. Where only the backbone comes with weights, that pyramid is learned from a few hundred
-melanomas. The first stages of the backbone are not: a linear classifier on their statistics knows
-more, so it looks there, once per image, and leaves finding the lesion to the other heads.
+skin, and a pyramid without weights of its own has to be learned from a few hundred melanomas. The
+first stages of the backbone come with weights. A linear classifier looks there, once per image,
+and leaves finding the lesion to the other heads.
 
 N images, R regions (image index, x1, y1, x2, y2), C channels, K diagnoses.
 """
@@ -95,10 +95,12 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
     """Finds the lesion as one class, and gives every detection the diagnoses of the image.
 
     The last maps that the neck hands on have to be those of the backbone that `diagnosis_head`
-    looks at (`CoarseFPN(stages=...)`), and box and mask head know a single class. It learns from
-    true boxes, and the backbone learns nothing from it; in prediction it looks at the box with the highest score, and each of n detections
-    becomes K, one per diagnosis: their scores are the score of the box times the probability of
-    the diagnosis, and their masks equal.
+    looks at (`CoarseFPN(stages=...)`), and box and mask head know a single class.
+
+    The diagnosis is learned from true boxes, and the backbone learns nothing from it. In prediction
+    it is that of the box with the highest score, and each of n detections becomes K, one per
+    diagnosis: their scores are the score of the box times the probability of the diagnosis, and
+    their masks equal.
 
     Args:
         diagnosis_head: config of a `LesionDiagnosisHead`.

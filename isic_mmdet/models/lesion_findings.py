@@ -24,4 +24,7 @@ def best_finding(sample: DetDataSample) -> Finding | None:
     cells = instances.masks[best].float().cpu().numpy().astype(np.float32, copy=False)
     height, width = sample.ori_shape[:2]
     view = unflipped(cells, instances.bboxes[best].tolist(), (height, width), direction)
-    return Finding(view, float(instances.scores[best]), int(instances.labels[best]))
+    scores: dict[int, float] = {}
+    for label, score in zip(instances.labels.tolist(), instances.scores.tolist(), strict=True):
+        scores[label] = max(score, scores.get(label, 0.0))
+    return Finding(view, scores)

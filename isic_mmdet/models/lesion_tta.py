@@ -20,7 +20,8 @@ class LesionTTAModel(BaseTTAModel):
     gives its highest-scoring detection, and views that found none count with probability 0.
 
     - masks: where the mean over the V views of their probabilities, each interpolated from its own
-      cells at the image's own size, is above `mask_threshold`; (1, H, W) bool, on the CPU;
+      cells at the image's own size, is above `mask_threshold`; (K, H, W) bool, on the CPU, the
+      same for each of the K classes that were found;
     - scores, labels, bboxes: see `isic_mmdet.geometry.findings.verdict`.
 
     Views may differ in size and flip.
@@ -54,10 +55,11 @@ class LesionTTAModel(BaseTTAModel):
             merged.ori_shape[:2],
             self.mask_threshold,
         )
+        number = len(said.scores)
         merged.pred_instances = InstanceData(
-            bboxes=torch.tensor([said.box]),
-            scores=torch.tensor([said.score]),
-            labels=torch.tensor([said.label]),
-            masks=torch.from_numpy(mask)[None],
+            bboxes=torch.tensor([said.box] * number),
+            scores=torch.tensor(list(said.scores.values())),
+            labels=torch.tensor(list(said.scores)),
+            masks=torch.from_numpy(mask)[None].expand(number, -1, -1),
         )
         return merged

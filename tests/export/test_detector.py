@@ -86,3 +86,23 @@ def test_an_image_without_proposals_has_the_score_0(config, checkpoint):
     with torch.no_grad():
         scores, *_ = graph(image, torch.tensor([[64, 64]]))
     assert scores.tolist() == [0.0]
+
+
+def test_a_diagnosis_does_not_change_what_counts_as_a_detection(root, tmp_path):
+    path = root / 'configs/isic2017_maskrcnn_r18_cpu.py'
+    checkpoint = save_random_model(path, tmp_path / 'random.pth')
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
+    inputs = torch.from_numpy(image), torch.tensor([[96, 96]])
+
+    def score_above(threshold):
+        cfg = load_config(path)
+        cfg.model.test_cfg.rcnn.score_thr = threshold
+        model = load_model(cfg, str(checkpoint), str(path), ('benign', 'melanoma'))
+        with torch.no_grad():
+            return LesionGraph(model).eval()(*inputs)[0].item()
+
+    found = score_above(0.0)
+    assert 0 < found < 1
+    # The box scores more than box and diagnosis together, and it is what the threshold is for.
+    assert score_above(found) == pytest.approx(found)
+    assert score_above(0.999) == 0

@@ -7,8 +7,8 @@ from isic_mmdet.geometry.paste import BoxCells, paste_mask
 SHAPE = (30, 50)
 
 
-def found(score: float, label: int, *box: float) -> Finding:
-    return Finding(BoxCells(np.ones((2, 2), np.float32), box or (0, 0, 1, 1)), score, label)
+def found(scores: dict[int, float], *box: float) -> Finding:
+    return Finding(BoxCells(np.ones((2, 2), np.float32), box or (0, 0, 1, 1)), scores)
 
 
 @pytest.mark.parametrize('direction', FLIP_AXES)
@@ -25,8 +25,15 @@ def test_a_flipped_finding_is_flipped_back(direction):
 
 
 def test_views_agree_on_means_and_on_the_class_with_the_most_score():
-    said = verdict([found(0.5, 0, 0, 0, 8, 4), found(0.9, 1, 2, 4, 10, 8), found(0.3, 0)], 4)
-    assert said.score == pytest.approx(1.7 / 4)
+    views = [
+        found({0: 0.5, 1: 0.2}, 0, 0, 8, 4),
+        found({1: 0.9, 0: 0.1}, 2, 4, 10, 8),
+        found({0: 0.3}),
+    ]
+    said = verdict(views, 4)
+    assert list(said.scores) == [1, 0]
+    assert said.scores == pytest.approx({0: 0.9 / 4, 1: 1.1 / 4})
+    assert said.score == pytest.approx(1.1 / 4)
     assert said.label == 1
     assert said.box == pytest.approx((2 / 3, 4 / 3, 19 / 3, 13 / 3))
 

@@ -116,7 +116,19 @@ def test_the_label_with_the_most_score_wins():
         view(corner_map(), score=0.9, label=1),
         view(corner_map(), score=0.3, label=0),
     )
-    assert merged.labels.tolist() == [1]
+    assert merged.labels.tolist() == [1, 0]
+    assert torch.allclose(merged.scores, torch.tensor([0.9, 0.8]) / 3)
+    assert torch.equal(merged.masks[0], merged.masks[1])
+    assert merged.bboxes.shape == (2, 4)
+
+
+def test_every_class_of_a_view_counts():
+    sample = view(corner_map(), score=0.6, label=0)
+    other = view(corner_map(), score=0.4, label=1)
+    sample.pred_instances = InstanceData.cat([sample.pred_instances, other.pred_instances])
+    merged = merge(sample, view(corner_map(), score=0.7, label=1))
+    assert merged.labels.tolist() == [1, 0]
+    assert torch.allclose(merged.scores, torch.tensor([0.55, 0.3]))
 
 
 def test_of_several_detections_the_one_with_the_highest_score_counts():
