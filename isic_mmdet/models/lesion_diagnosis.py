@@ -39,7 +39,6 @@ class LesionDiagnosisHead(BaseModule):
         strides: of the same, in pixels of the network's input.
         num_classes: K.
         loss: of the logits; with `class_weight` rare diagnoses count as much as common ones.
-        init_cfg: of the weights, as mmengine has it.
     """
 
     def __init__(
@@ -48,9 +47,8 @@ class LesionDiagnosisHead(BaseModule):
         strides: Sequence[int],
         num_classes: int,
         loss: dict[str, Any],
-        init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Normal', layer='Linear', std=0.01))
+        super().__init__(dict(type='Normal', layer='Linear', std=0.01))
         self.num_classes = num_classes
         self.pools = nn.ModuleList(RoIAlign(_BINS, 1 / stride, 2) for stride in strides)
         # Two regions: lesion and image.
