@@ -19,13 +19,17 @@ def results_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report, and the commands below it.
 
     Args:
-        reports: contents of `metrics.json` files. What one does not hold becomes an em dash.
+        reports: contents of `metrics.json` files. What one does not hold becomes an em dash; how
+            well melanomas are told has columns only where one of them holds it.
     """
-    lines = [
-        '| ' + ' | '.join(['#', *COLUMNS]) + ' |',
-        '| ' + ' | '.join(['---'] * (len(COLUMNS) + 1)) + ' |',
-    ]
-    lines += [markdown_row(report, number) for number, report in enumerate(reports, 1)]
+    told = {name for report in reports for name in report['metrics']}
+    columns = {
+        name: cell for name, cell in COLUMNS.items() if name not in _DIAGNOSIS or _MELANOMA in told
+    }
+    lines = [_row(['#', *columns]), _row(['---'] * (len(columns) + 1))]
+    for number, report in enumerate(reports, 1):
+        cells = (cell(report) or UNKNOWN for cell in columns.values())
+        lines.append(_row([str(number), *cells]))
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
         # A validation is scored by the command that trains.
@@ -35,9 +39,7 @@ def results_table(reports: Sequence[Report]) -> str:
     return '\n'.join(lines)
 
 
-def markdown_row(report: Report, number: int) -> str:
-    """Return one row of the table."""
-    cells = [str(number), *(cell(report) or UNKNOWN for cell in COLUMNS.values())]
+def _row(cells: Sequence[str]) -> str:
     return '| ' + ' | '.join(text.replace('|', '\\|') for text in cells) + ' |'
 
 
@@ -131,9 +133,9 @@ def _text(*keys: str) -> Callable[[Report], str | None]:
     return cell
 
 
-def _score(name: str) -> Callable[[Report], str | None]:
+def _score(name: str, of: str = 'lesion') -> Callable[[Report], str | None]:
     def cell(report: Report) -> str | None:
-        value = _find(report, 'metrics', f'lesion/{name}')
+        value = _find(report, 'metrics', f'{of}/{name}')
         return None if value is None else f'{value:.3f}'
 
     return cell
@@ -154,6 +156,11 @@ def _minutes(report: Report) -> str | None:
     return None if seconds is None else f'{seconds / 60:.1f}'
 
 
+_MELANOMA = 'melanoma/auc'
+_DIAGNOSIS = {
+    '`auc`': _score('auc', 'melanoma'),
+    '`precision_at_recall76`': _score('precision_at_recall76', 'melanoma'),
+}
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
     'weights': _text('training', 'weights'),
@@ -165,6 +172,7 @@ COLUMNS: dict[str, Callable[[Report], str | None]] = {
     '`iou_thr65`': _score('iou_thr65'),
     '`dice`': _score('dice'),
     '`missed`': _score('missed'),
+    **_DIAGNOSIS,
     'training, minutes': _minutes,
     'training hardware': _text('training', 'hardware'),
     'seed': _text('seed'),

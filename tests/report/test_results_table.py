@@ -69,6 +69,14 @@ def test_row_holds_the_numbers_of_the_file():
     assert table.endswith(commands)
 
 
+def test_how_well_melanomas_are_told_has_columns_where_it_was_measured():
+    told = {**REPORT['metrics'], 'melanoma/auc': 0.8249, 'melanoma/precision_at_recall76': None}
+    table = results_table([REPORT, {**REPORT, 'metrics': told}])
+    assert cells(table, 0)['`auc`'] == '—'
+    assert cells(table, 1)['`auc`'] == '0.825'
+    assert cells(table, 1)['`precision_at_recall76`'] == '—'
+
+
 def test_what_is_missing_is_a_dash_and_never_a_number():
     table = results_table([{'metrics': {'lesion/iou': None}}, REPORT])
     row = cells(table, 0)
