@@ -1,17 +1,19 @@
 """ISIC 2017 on two CPU cores: outline the lesion and tell melanoma from benign.
 
 Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_cpu.py 2 --amp
-Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
-Number:    not measured yet
+Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma; measured on
+           1,577 / 109 / 455 images of 512 px, from ImageNet weights for stem to layer3 only
+Number:    lesion/iou 0.789, melanoma AUC 0.798 on the validation split, 0.786 and 0.757 on the
+           test split (seed 0)
 Hardware:  two CPU cores that know bfloat16, no GPU
-Time:      not measured yet
+Time:      67 minutes
 Date:      2026-11-26
 """
 
 _base_ = './isic2018_maskrcnn_r18_cpu.py'
 
 # Box and mask heads know one class, lesion; a head of its own looks at the stages of the backbone
-# that come with weights and tells the diagnosis. docs/recipes.md has what that is worth.
+# that come with weights and tells the diagnosis. docs/isic2017.md has what that is worth.
 model = dict(
     neck=dict(stages=(0, 1, 2)),
     roi_head=dict(
