@@ -92,7 +92,9 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
         (found,) = model.test_step(pseudo_collate([test[0]]))
     height, width = found.ori_shape
     count = len(found.pred_instances)
-    assert 1 <= count <= cfg.model.test_cfg.rcnn.max_per_img
+    # With a head for the diagnosis a box is a detection of every class.
+    diagnoses = len(classes) if 'diagnosis_head' in cfg.model.roi_head else 1
+    assert 1 <= count <= cfg.model.test_cfg.rcnn.max_per_img * diagnoses
     assert found.pred_instances.masks.shape == (count, height, width)
     assert found.isic_id.startswith('ISIC_')
     assert cfg.model.type == 'LesionMaskRCNN'  # else --amp has nothing to set
