@@ -22,9 +22,11 @@ def results_table(reports: Sequence[Report]) -> str:
         reports: contents of `metrics.json` files. What one does not hold becomes an em dash; how
             well melanomas are told has columns only where one of them holds it.
     """
-    told = {name for report in reports for name in report['metrics']}
+    measured = {name for report in reports for name in report['metrics']}
     columns = {
-        name: cell for name, cell in COLUMNS.items() if name not in _DIAGNOSIS or _MELANOMA in told
+        name: cell
+        for name, cell in COLUMNS.items()
+        if name not in _DIAGNOSIS or _MELANOMA in measured
     }
     lines = [_row(['#', *columns]), _row(['---'] * (len(columns) + 1))]
     for number, report in enumerate(reports, 1):
