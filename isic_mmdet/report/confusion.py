@@ -20,7 +20,7 @@ SCORES = {
     'f1': 'F1',
     'average_precision': 'average precision',
     'auc': 'AUC',
-    'precision_at_recall76': 'precision at recall 0.76',
+    'precision_at_recall76': 'precision at a recall of 0.76:',
 }
 
 

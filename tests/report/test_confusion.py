@@ -57,7 +57,7 @@ def test_scores_are_those_of_the_file(tmp_path):
     figure = confusion_plot(write(tmp_path / 'metrics.json'), tmp_path / 'matrix.png')
     assert figure.get_suptitle() == (
         'melanoma: precision 0.434, recall 0.767, F1 0.554\n'
-        'average precision –, AUC 0.810, precision at recall 0.76 –'
+        'average precision –, AUC 0.810, precision at a recall of 0.76: –'
     )
 
 
