@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from mmengine.registry import init_default_scope
 from onnx import numpy_helper
 
 import isic_mmdet
 from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import load_config
 from isic_mmdet.export import run
 from isic_mmdet.export.run import ExportSettings, export
 from isic_mmdet.runtime import LesionNet
@@ -110,3 +112,14 @@ def test_wrong_arguments_are_told_before_any_work(config, checkpoint, settings, 
         export(str(config), str(tmp_path / 'none.pth'), tmp_path / 'model.onnx', settings)
     with pytest.raises(InputError, match='no such config'):
         export('none.py', str(checkpoint), tmp_path / 'model.onnx', settings)
+
+
+def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path):
+    config = root / 'configs/isic2017_maskrcnn_r18_cpu.py'
+    weights = tmp_path / 'any.pth'
+    weights.write_bytes(b'')
+    cfg = load_config(config)
+    init_default_scope(cfg.default_scope)
+    card = run._card(cfg, str(config), str(weights), settings)
+    assert card.score_threshold == 0
+    assert card.classes == ('benign', 'melanoma')

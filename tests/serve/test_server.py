@@ -110,6 +110,8 @@ def test_a_mask_and_a_comparison(server, photos, tiny_data):
     [
         ('/segment', bytes(2**20 + 1), 413, 'the file has 1.0 MB, more than 1 MB'),
         ('/preview', bytes(3 * 2**20), 413, 'the file has 3.0 MB, more than 1 MB'),
+        # More than the buffers of the connection hold: it has to be taken, or the answer is lost.
+        ('/preview', bytes(48 * 2**20), 413, 'the file has 48.0 MB, more than 1 MB'),
         ('/segment', b'', 400, 'the file is empty'),
         ('/preview', b'no image', 422, 'not a JPEG, PNG, TIFF, BMP or WebP image'),
         ('/mask?threshold=50', b'{}', 422, 'this is no result of the server'),
