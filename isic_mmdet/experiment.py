@@ -221,7 +221,6 @@ def use_tta(
     branches = [sizes, *([step] for step in tail), turns, [pack]]
     dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=branches)]
     settings = cfg.model.test_cfg.rcnn
-    settings.max_per_img = 1  # only the best detection of a view is looked at
     cfg.model = dict(
         type='LesionTTAModel', mask_threshold=settings.mask_thr_binary, module=cfg.model
     )

@@ -130,7 +130,8 @@ def test_augmentation_covers_all_flips_of_all_sizes(cfg):
     assert [flip.prob for flip in flips] == [0, 1, 1, 1]
     assert [flip.direction for flip in flips[1:]] == ['horizontal', 'vertical', 'diagonal']
     assert pack.type == 'PackLesionInputs'
-    assert cfg.model.module.test_cfg.rcnn.max_per_img == 1
+    # Every view has a say on every class, so its detections are kept.
+    assert cfg.model.module.test_cfg.rcnn.max_per_img == 3
     assert cfg.model.mask_threshold == 0.5
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
 from PIL import Image
+from random_model import save_random_model
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.inference import LesionSegmenter
@@ -79,6 +80,37 @@ def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
     np.testing.assert_array_equal(lesion.levels, lesion.levels[:, ::-1])
     plain = LesionSegmenter(config, checkpoint, 'cpu')(image)
     assert np.any(plain.mask != plain.mask[:, ::-1])
+
+
+def test_with_several_classes_every_view_has_a_say_on_each(root, tmp_path, images):
+    config = root / 'configs/isic2017_maskrcnn_seed_cpu.py'
+    checkpoint = save_random_model(config, tmp_path / 'random.pth')
+    # As many detections as it takes for none to be left out by a hair.
+    path = tmp_path / 'many.py'
+    path.write_text(
+        f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(max_per_img=60)))\n'
+    )
+    config = path
+    content = torch.load(checkpoint, weights_only=True)
+    # Two classes so alike that the views disagree on them.
+    weights = content['state_dict']['roi_head.bbox_head.fc_cls.weight']
+    weights[1] = weights[0] + 0.02 * torch.randn(weights[0].shape, generator=torch.manual_seed(2))
+    content['state_dict']['roi_head.bbox_head.fc_cls.bias'][:2] = 0
+    torch.save(content, checkpoint)
+    image = cv2.resize(images[0], (256, 256))  # the size of the model
+    lesion = LesionSegmenter(config, checkpoint, 'cpu', tta=True)(image)
+    model = init_detector(str(config), str(checkpoint), device='cpu')
+    scores = np.zeros((4, 2))
+    for view, axes in zip(scores, ((), (0,), (1,), (0, 1)), strict=True):
+        pixels = np.flip(image, axes)[..., ::-1].copy()
+        found = inference_detector(model, pixels).pred_instances
+        for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True):
+            view[label] = max(view[label], score)
+    means = scores.mean(0)
+    # Not what the best detections of the views say alone.
+    assert means.max() > np.where(scores == scores.max(1, keepdims=True), scores, 0).mean(0).max()
+    assert lesion.label == ('benign', 'melanoma')[means.argmax()]
+    assert lesion.score == pytest.approx(means.max(), abs=1e-5)
 
 
 @pytest.mark.parametrize('tta', [False, True])
