@@ -38,7 +38,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--boundary',
         action='store_true',
-        help='also 95 %% Hausdorff and mean distance of the borders (slower)',
+        help='also 95 %% Hausdorff and mean distance of the borders, and how far the outline would '
+        'have to be moved, outwards if positive, for the best iou, with that iou (slower)',
     )
     parser.add_argument(
         '--groups',

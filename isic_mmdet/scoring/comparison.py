@@ -7,7 +7,7 @@ import numpy as np
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
-from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.scoring.mask_scores import DISTANCE_COLUMNS
 from isic_mmdet.scoring.summary import SCORES, full_name, has_boundary, values_of
 
 Rows = Sequence[Mapping[str, Any]]
@@ -21,11 +21,11 @@ def compare(a: Rows, b: Rows) -> dict[str, dict[str, Any]]:
         b: the same images, in any order.
 
     Returns:
-        For each metric that both sets hold: `images` where both have it defined, the means `a`
-        and `b`, `difference` (a - b) with its 95 % percentile interval `ci_low` and `ci_high`,
-        `a_better`, the share of draws in which A's mean is the better one (the lower one of a
-        distance), a tie counting half, and `better`, 'a' or 'b' if the interval leaves out 0,
-        else None. Only `images` stands for a metric without any.
+        For each score and distance that both sets hold: `images` where both have it defined, the
+        means `a` and `b`, `difference` (a - b) with its 95 % percentile interval `ci_low` and
+        `ci_high`, `a_better`, the share of draws in which A's mean is the better one (the lower
+        one of a distance), a tie counting half, and `better`, 'a' or 'b' if the interval leaves
+        out 0, else None. Only `images` stands for a metric without any.
 
     Raises:
         InputError: the two sets differ in their images, or in the size of an image.
@@ -33,7 +33,7 @@ def compare(a: Rows, b: Rows) -> dict[str, dict[str, Any]]:
     by_id = {row['image_id']: row for row in b}
     _check_same_images(a, by_id)
     b = [by_id[row['image_id']] for row in a]
-    names = SCORES + BOUNDARY_COLUMNS if has_boundary(a) and has_boundary(b) else SCORES
+    names = SCORES + DISTANCE_COLUMNS if has_boundary(a) and has_boundary(b) else SCORES
     return {full_name(name): _difference(a, b, name) for name in names}
 
 
@@ -46,7 +46,7 @@ def _difference(a: Rows, b: Rows, name: str) -> dict[str, Any]:
     # The difference of two means over the same draw is the mean of the differences.
     means = core.bootstrap_means(first - second)
     low, high = np.quantile(means, (0.025, 0.975))
-    lower_is_better = name in BOUNDARY_COLUMNS
+    lower_is_better = name in DISTANCE_COLUMNS
     gains = -means if lower_is_better else means
     better = None
     if low > 0 or high < 0:

@@ -26,7 +26,8 @@ class Request:
     Attributes:
         predictions: folder or zip of masks, or a `per_image.csv`.
         truth: folder or zip of masks; not needed for a `per_image.csv`.
-        boundary: also compute the distances between the borders.
+        boundary: also compute the distances between the borders and the best shift of the
+            outline.
         groups: whether to score groups of images.
         group_keys: of `groups.GROUPINGS`; none takes all of which something is known.
         annotations: file with diagnosis, sex and age.

@@ -19,12 +19,14 @@ from isic_mmdet.metrics import core
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.scoring.mask_files import MaskPair, UnreadableMaskError, pair_masks, read_mask
 
-BOUNDARY_COLUMNS = (
+DISTANCE_COLUMNS = (
     'hausdorff95_px',
     'hausdorff95_diagonal',
     'surface_distance_px',
     'surface_distance_diagonal',
 )
+SHIFT_COLUMNS = ('outline_shift_px', 'outline_shift_diagonal', 'iou_shifted')
+BOUNDARY_COLUMNS = DISTANCE_COLUMNS + SHIFT_COLUMNS
 TRUTH_COLUMNS = ('lesion_share', 'touches_border')
 
 Row = dict[str, Any]
@@ -58,8 +60,8 @@ def score_masks(
     Args:
         predictions: folder or zip, see `pair_masks`.
         truth: the same.
-        boundary: also compute the distances between the borders, which takes longer than all
-            else.
+        boundary: also compute the distances between the borders and the best shift of the
+            outline, which takes longer than all else.
         workers: number of threads; None takes one for each core.
         show_progress: show a progress bar on stderr.
 
@@ -146,10 +148,15 @@ def _touches_border(mask: NDArray[np.bool_]) -> bool:
 
 def _boundary_columns(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> Row:
     from isic_mmdet.metrics.boundary import boundary_distances
+    from isic_mmdet.metrics.outline_shift import outline_shift
 
     diagonal = math.hypot(*truth.shape)
     found = boundary_distances(truth, prediction)
-    values = (found.hausdorff95, found.hausdorff95 / diagonal, found.mean, found.mean / diagonal)
+    shift = outline_shift(truth, prediction)
+    values = (
+        *(found.hausdorff95, found.hausdorff95 / diagonal, found.mean, found.mean / diagonal),
+        *(shift.pixels, shift.pixels / diagonal, shift.iou),
+    )
     return {
         name: None if math.isnan(value) else value
         for name, value in zip(BOUNDARY_COLUMNS, values, strict=True)

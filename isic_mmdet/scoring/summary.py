@@ -24,7 +24,7 @@ SCORES = (
 
 
 def has_boundary(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the distances of the borders were computed."""
+    """Tell whether the borders were compared."""
     return all(name in row for row in rows for name in BOUNDARY_COLUMNS)
 
 
@@ -44,9 +44,9 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the mean of each metric and its 95 % bootstrap interval, as `..._ci_low` and `_high`.
 
     Scores are in [0, 1]; `lesion/missed` is the share of images with an empty prediction.
-    Distances are means over the `boundary/images` images where they are defined, in pixels or as
-    a share of the image diagonal. A mean over no image is NaN, and so is the interval of fewer
-    than two.
+    Distances and shifts of the outline are means over the `boundary/images` images where they are
+    defined, in pixels or as a share of the image diagonal, and so is `boundary/iou_shifted`. A mean
+    over no image is NaN, and so is the interval of fewer than two.
 
     Args:
         rows: at least one row, see `mask_scores.score_pair`.

@@ -16,6 +16,7 @@ LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
 Row = dict[str, Any]
 
 _SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
+_IN_UNIT = _SHARES | {'iou_shifted'}
 _COUNTS = {'detections', 'height', 'width'}
 _NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
 _MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
@@ -143,7 +144,7 @@ def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
             if name in _COUNTS and value is not None:
                 row[name] = int(value)
             is_blank = not text and name in _MAY_BE_EMPTY
-            if not is_blank and (value is None or (name in _SHARES and not 0 <= value <= 1)):
+            if not is_blank and (value is None or (name in _IN_UNIT and not 0 <= value <= 1)):
                 faults.append(f'{name} is {text!r}')
     return row, faults
 

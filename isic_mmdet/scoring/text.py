@@ -37,7 +37,7 @@ def _metrics(content: Mapping[str, Any]) -> str:
     lines += _table(['metric', 'mean', '95 % interval'], rows)
     if metrics.get('boundary/images', content['images']) < content['images']:
         lines.append(
-            f'distances: of the {metrics["boundary/images"]} images in which neither mask is empty'
+            f'borders: of the {metrics["boundary/images"]} images in which neither mask is empty'
         )
     if content['extra_predictions']:
         lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')

@@ -104,6 +104,8 @@ def test_the_lower_distance_is_better_where_both_have_one():
     assert (row['a_better'], row['better']) == (1, 'a')
     assert compare(b, a)['boundary/hausdorff95_px']['better'] == 'b'
     assert compare(a[2:], b[2:])['boundary/surface_distance_px'] == {'images': 0}
+    # A shift outwards is as far from right as one inwards.
+    assert 'boundary/outline_shift_px' not in compare(a, b)
     # Without distances on one side there is nothing to compare.
     assert 'boundary/hausdorff95_px' not in compare(a, make_rows([0.5] * 4))
 

@@ -7,6 +7,7 @@ from isic_challenge_scoring.segmentation import SegmentationScore
 
 from isic_mmdet.metrics import core
 from isic_mmdet.metrics.boundary import boundary_distances
+from isic_mmdet.metrics.outline_shift import outline_shift
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, score_masks
 from isic_mmdet.scoring.summary import summarise
@@ -119,11 +120,15 @@ def test_a_row_tells_of_mask_and_truth(small):
         hausdorff95, mean = boundary_distances(t, p)
         if math.isnan(mean):
             undefined += 1
-            assert [row[name] for name in BOUNDARY_COLUMNS] == [None] * 4
+            assert [row[name] for name in BOUNDARY_COLUMNS] == [None] * 7
         else:
             diagonal = math.hypot(*t.shape)
+            shift, iou = outline_shift(t, p)
             assert [row[name] for name in BOUNDARY_COLUMNS] == pytest.approx(
-                [hausdorff95, hausdorff95 / diagonal, mean, mean / diagonal]
+                [
+                    *(hausdorff95, hausdorff95 / diagonal, mean, mean / diagonal),
+                    *(shift, shift / diagonal, iou),
+                ]
             )
     assert undefined == 4  # three empty predictions, one empty truth
 

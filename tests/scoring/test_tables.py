@@ -42,7 +42,7 @@ def test_a_table_comes_back_as_it_was_written(table):
 def test_the_columns_of_the_scoring_tool_come_back_too(table):
     truth = dict(zip(TRUTH_COLUMNS, (0.25, True), strict=True))
     rows = [
-        row(1, **truth, **dict.fromkeys(BOUNDARY_COLUMNS, 3.5), age=55, sex='male'),
+        row(1, **truth, **dict.fromkeys(BOUNDARY_COLUMNS, 0.5), age=55, sex='male'),
         row(2, **truth, **dict.fromkeys(BOUNDARY_COLUMNS), age=None, sex=None),
         row(
             3,
@@ -57,11 +57,17 @@ def test_the_columns_of_the_scoring_tool_come_back_too(table):
 
 
 def test_all_wrong_values_are_listed(table):
-    path = table(row(1, iou=1.5), row(2, dice=None), row(3, height='tall'), row(3, score='nan'))
+    path = table(
+        row(1, iou=1.5, iou_shifted=-1),
+        row(2, dice=None),
+        row(3, height='tall'),
+        row(3, score='nan'),
+    )
     with pytest.raises(InputError) as error:
         read_per_image(path)
     assert error.value.faults == [
         "line 2: iou is '1.5'",
+        "line 2: iou_shifted is '-1'",
         "line 3: dice is ''",
         "line 4: height is 'tall'",
         "line 5: score is 'nan'",

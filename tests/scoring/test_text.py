@@ -36,7 +36,7 @@ def test_distances_and_in_how_many_images_they_are_defined():
     names = SCORES + BOUNDARY_COLUMNS
     found = lines(metrics=metrics(2.5, names) | {'boundary/images': 6})
     assert [line[0] for line in found[3:-2]] == list(names)
-    assert ' '.join(found[-1]) == 'distances: of the 6 images in which neither mask is empty'
+    assert ' '.join(found[-1]) == 'borders: of the 6 images in which neither mask is empty'
     assert 'distances:' not in lines(metrics=metrics(2.5, names) | {'boundary/images': 8})[-1]
 
 
