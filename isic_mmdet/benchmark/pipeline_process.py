@@ -1,13 +1,14 @@
 """One training pipeline in a process of its own, so that no other shares its memory.
 
-    python -m isic_mmdet.benchmark.pipeline_process ours|mmdet|mmdet-kept DATA
+    python -m isic_mmdet.benchmark.pipeline_process recipe|ours|mmdet|mmdet-kept DATA
 
 It loads the training images of DATA, a prepared data set, and writes a line of JSON. From then on
 it answers `transforms N` with the milliseconds an image that each transform takes, and
 `loader WORKERS N` with the seconds that a loader takes to deliver N images to this process.
 
-`ours` is the data set and the pipeline of the recipes, `mmdet` the same steps with nothing but
-mmdet's parts, and `mmdet-kept` these in a process that keeps freed memory, as ours does.
+`recipe` is the data set and the pipeline of the recipes, `ours` the same without the windows and
+turns that mmdet has not, `mmdet` the steps of `ours` with nothing but mmdet's parts, and
+`mmdet-kept` these in a process that keeps freed memory, as ours does.
 """
 
 import json
@@ -30,7 +31,8 @@ from isic_mmdet.memory import keep_freed_memory
 from mmdet.registry import DATASETS  # isort: skip
 
 BATCH = 16
-#: The steps of the recipes' pipeline, by mmdet.
+OWN_STEPS = ('RandomLesionCrop', 'RandomTranspose')
+#: The other steps of the recipes' pipeline, by mmdet.
 MMDET_PIPELINE = (
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
@@ -46,6 +48,8 @@ def build(way: str, data: str) -> Any:
     init_default_scope('mmdet')
     config = load_config(OURS, data_root=data).train_dataloader.dataset
     if way == 'ours':
+        config.pipeline = [step for step in config.pipeline if step.type not in OWN_STEPS]
+    if way in ('recipe', 'ours'):
         return DATASETS.build(config)
     if way == 'mmdet-kept':
         keep_freed_memory()

@@ -2,9 +2,12 @@
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    # Windows and turns keep the net from learning images by heart; docs/ablations.md.
+    dict(type='RandomLesionCrop'),
     dict(type='Resize', scale=(512, 512), keep_ratio=True),
-    # A lesion has no upright side. This and the next are mmdet's RandomFlip and
+    # A lesion has no upright side. The flip and the distortion are mmdet's RandomFlip and
     # PhotoMetricDistortion, faster.
+    dict(type='RandomTranspose'),
     dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
     dict(type='BytePhotoMetricDistortion'),
     dict(type='PackLesionInputs'),

@@ -7,13 +7,14 @@ model = dict(
     # lesion, the best of them is trained for it.
     rpn_head=dict(anchor_generator=dict(strides=[8, 16, 32, 64])),
     roi_head=dict(
-        # Regions go to the levels they went to, and those of P2 to P3. A fixed number of samples
+        # Boxes go to the levels they went to, and those of P2 to P3. A fixed number of samples
         # per bin, as torchvision has it, costs less than mmdet's adaptive one.
         bbox_roi_extractor=dict(
             featmap_strides=[8, 16, 32], finest_scale=112, roi_layer=dict(sampling_ratio=2)
         ),
+        # Outlines need detail: every mask is pooled from P3, however large its box.
         mask_roi_extractor=dict(
-            featmap_strides=[8, 16, 32], finest_scale=112, roi_layer=dict(sampling_ratio=2)
+            featmap_strides=[8, 16, 32], finest_scale=512, roi_layer=dict(sampling_ratio=2)
         ),
     ),
     train_cfg=dict(
