@@ -5,10 +5,7 @@ grey and says nothing.
 """
 
 import io
-import struct
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from isic_mmdet.challenge.bit_mask import BitMask
+from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.metrics.binary_png import decode_bits
 
@@ -33,21 +31,6 @@ ORIENTATION_TAG = 0x0112
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
-#: What Pillow and `SourceFile.read` raise on a file that is no image, or not a whole one.
-DECODE_ERRORS = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken PNG
-    ValueError,
-    EOFError,
-    KeyError,
-    IndexError,
-    NotImplementedError,  # compression method that zipfile does not know
-    RuntimeError,  # encrypted zip
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-)
 
 
 class UnreadableError(Exception):

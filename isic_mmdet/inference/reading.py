@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.challenge.images import (
-    DECODE_ERRORS,
-    ORIENTATION_TAG,
-    UnreadableError,
-    load_whole,
-)
+from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
+from isic_mmdet.challenge.images import ORIENTATION_TAG, UnreadableError, load_whole
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.geometry.placement import Placement
 from isic_mmdet.inference.orientation import reduced_placement, upright

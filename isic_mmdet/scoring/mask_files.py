@@ -6,10 +6,8 @@ What is accepted and what is a fault are those of the official scorer (isic-chal
 
 import io
 import re
-import struct
 import threading
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
 from isic_mmdet.challenge.sources import SourceFile, zip_members
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.binary_png import decode_binary_png
@@ -29,20 +28,6 @@ ISIC_ID = re.compile('ISIC_[0-9]{7}')
 # Every seven digits in a row, overlapping ones too: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
 _NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
-_READ_ERRORS = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken PNG
-    ValueError,
-    EOFError,
-    KeyError,
-    IndexError,
-    NotImplementedError,  # compression method that zipfile does not know
-    RuntimeError,  # encrypted zip
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-)
 _ZIP_LOCK = threading.Lock()
 
 
@@ -133,7 +118,7 @@ def read_mask(file: SourceFile) -> NDArray[np.bool_]:
         image.load()
     except UnidentifiedImageError:
         raise UnreadableMaskError('not an image') from None
-    except _READ_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
     if image.mode not in {'L', '1'}:
         raise UnreadableMaskError(

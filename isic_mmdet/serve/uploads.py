@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.challenge.images import DECODE_ERRORS, UnreadableError, load_whole
+from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
+from isic_mmdet.challenge.images import UnreadableError, load_whole
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.inference.reading import UprightImage, read_image
 from isic_mmdet.metrics.core import binarise
