@@ -18,7 +18,11 @@ model = dict(
     neck=dict(stages=(0, 1, 2)),
     roi_head=dict(
         type='LesionDiagnosisRoIHead',
-        mask_head=dict(class_agnostic=True),
+        # Measured with cross-entropy alone.
+        mask_head=dict(
+            class_agnostic=True,
+            loss_mask=dict(_delete_=True, type='CrossEntropyLoss', use_mask=True),
+        ),
         diagnosis_head=dict(
             type='LesionDiagnosisHead',
             in_channels=(64, 128, 256),

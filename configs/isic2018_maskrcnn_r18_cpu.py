@@ -3,9 +3,9 @@
 Command:   bash tools/dist_train.sh configs/isic2018_maskrcnn_r18_cpu.py 2 --amp
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion; measured on 1,457 / 487 /
            325 images of 512 px, from ImageNet weights for stem to layer3 only (see the README)
-Number:    lesion/iou 0.844 on the validation split, 0.828 on the test split (seed 0)
+Number:    lesion/iou 0.846 on the validation split, 0.831 on the test split (seed 0)
 Hardware:  two CPU cores that know bfloat16, no GPU
-Time:      105 minutes
+Time:      108 minutes
 Date:      2026-11-26
 """
 
@@ -24,7 +24,8 @@ model = dict(
     roi_head=dict(
         # Outlines need detail: every mask is pooled from P3, however large its box.
         mask_roi_extractor=dict(finest_scale=256),
-        mask_head=dict(norm_cfg=norm),
+        # Small lesions count as much as large ones, as the score has it.
+        mask_head=dict(norm_cfg=norm, loss_mask=dict(_delete_=True, type='JaccardMaskLoss')),
     ),
 )
 # Several processes learn batch-norm statistics of their own; validation needs one model.

@@ -28,6 +28,7 @@ from isic_mmdet.hooks import (  # noqa: E402, F401
 from isic_mmdet.metrics import lesion_metric, prediction_dump  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
     coarse_fpn,
+    jaccard_loss,
     lesion_diagnosis,
     lesion_heads,
     lesion_mask_rcnn,

@@ -1,4 +1,6 @@
-"""What the ablations start from: the CPU recipe with masks pooled by box size, and flips alone.
+"""What the ablations start from: the CPU recipe before the choices that they compare.
+
+Masks are pooled by box size and learned by cross-entropy alone, and images are flipped alone.
 
 Command:   python tools/train.py benchmarks/configs/ablation_adamw_bn.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
@@ -12,7 +14,13 @@ Date:      2026-11-25
 
 _base_ = '../../configs/isic2018_maskrcnn_r18_cpu.py'
 
-model = dict(roi_head=dict(mask_roi_extractor=dict(finest_scale=56)))
+cross_entropy = dict(_delete_=True, type='CrossEntropyLoss', use_mask=True)
+model = dict(
+    roi_head=dict(
+        mask_roi_extractor=dict(finest_scale=56),
+        mask_head=dict(loss_mask=cross_entropy),
+    ),
+)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),

@@ -16,6 +16,8 @@ model = dict(
         mask_roi_extractor=dict(
             featmap_strides=[8, 16, 32], finest_scale=512, roi_layer=dict(sampling_ratio=2)
         ),
+        # Small lesions count as much as large ones, as the score has it.
+        mask_head=dict(loss_mask=dict(_delete_=True, type='JaccardMaskLoss')),
     ),
     train_cfg=dict(
         rpn=dict(assigner=dict(min_pos_iou=0.0)),
