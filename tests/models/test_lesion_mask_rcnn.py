@@ -1,6 +1,7 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
@@ -37,6 +38,7 @@ def images(cfg):
 @pytest.fixture(scope='module')
 def batch(cfg):
     data = DATASETS.build(cfg.train_dataloader.dataset)
+    np.random.seed(0)  # of the flips
     return pseudo_collate([data[i] for i in range(4)])
 
 
@@ -72,8 +74,9 @@ def test_in_float32_it_is_the_model_of_mmdet(plain, cfg, batch):
     expected, got = losses_of(stock, batch), losses_of(plain, batch)
     assert got.keys() == expected.keys()
     for name in expected:
-        # Rounding may decide about one of the sampled proposals.
-        torch.testing.assert_close(got[name], expected[name], rtol=5e-3, atol=1e-4)
+        # Rounding may decide about one of the 128 sampled proposals: 0.78 % of the accuracy.
+        atol = 1 if name == 'acc' else 1e-4
+        torch.testing.assert_close(got[name], expected[name], rtol=5e-3, atol=atol)
 
 
 def test_its_detections_and_masks_are_those_of_mmdet(plain, cfg, images):
