@@ -118,7 +118,11 @@ def _read_csv(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, st
     try:
         with path.open(newline='', encoding='utf-8-sig') as file:
             reader = csv.DictReader(file, restval='')
-            absent = sorted(columns - set(reader.fieldnames or ()))
+            names = set(reader.fieldnames or ())
+            if not names.isdisjoint(BOUNDARY_COLUMNS):
+                # All of them or none: those of a part would be left out of the means unsaid.
+                columns = columns | set(BOUNDARY_COLUMNS)
+            absent = sorted(columns - names)
             if absent:
                 raise InputError(f'{path}: lacks the columns {", ".join(absent)}; write it again')
             for cells in reader:

@@ -56,9 +56,17 @@ def test_the_columns_of_the_scoring_tool_come_back_too(table):
     assert found == rows
 
 
+def test_a_part_of_what_is_told_of_borders_is_a_fault(table):
+    path = table(row(1, **dict.fromkeys(BOUNDARY_COLUMNS[:4], 0.5)))
+    with pytest.raises(InputError) as error:
+        read_per_image(path)
+    absent = 'iou_shifted, outline_shift_diagonal, outline_shift_px'
+    assert str(error.value) == f'{path}: lacks the columns {absent}; write it again'
+
+
 def test_all_wrong_values_are_listed(table):
     path = table(
-        row(1, iou=1.5, iou_shifted=-1),
+        row(1, iou=1.5, **(dict.fromkeys(BOUNDARY_COLUMNS) | {'iou_shifted': -1})),
         row(2, dice=None),
         row(3, height='tall'),
         row(3, score='nan'),
