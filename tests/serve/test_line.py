@@ -32,7 +32,7 @@ class Held:
 def test_places_count_down_and_results_come_in_order(line):
     held = [Held(number) for number in range(3)]
     heard = [[] for _ in held]
-    results = []
+    results = {}
 
     def wait(number, is_queued):
         with line.ticket() as ticket:
@@ -40,7 +40,7 @@ def test_places_count_down_and_results_come_in_order(line):
             is_queued.set()
             for place in ticket.places():
                 heard[number].append(place)
-            results.append(ticket.result())
+            results[number] = ticket.result()
 
     threads = []
     for number in range(3):
@@ -48,8 +48,11 @@ def test_places_count_down_and_results_come_in_order(line):
         threads.append(threading.Thread(target=wait, args=(number, is_queued)))
         threads[-1].start()
         assert is_queued.wait(20)
+    # Who is told first that it is done is for the threads to settle: that one begins while those
+    # behind it have not, and what each gets, is what counts.
     for number, work in enumerate(held):
         assert work.begun.wait(20)
+        assert not any(later.begun.is_set() for later in held[number + 1 :])
         while not all(
             places and places[-1] == max(0, i - number) for i, places in enumerate(heard)
         ):
@@ -59,7 +62,7 @@ def test_places_count_down_and_results_come_in_order(line):
         thread.join()
     # The first may have heard that it was first before it was in work: both are 0.
     assert [list(dict.fromkeys(places)) for places in heard] == [[0], [1, 0], [2, 1, 0]]
-    assert results == [0, 1, 2]
+    assert results == {0: 0, 1: 1, 2: 2}
 
 
 def test_a_place_is_told_again_after_a_while(line):
