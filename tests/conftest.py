@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption('--figures') and config.getoption('numprocesses', None):
+        raise pytest.UsageError('--figures writes what one process measured; add -n 0')
+
     import cv2
 
     # Before any test imports mmdet, which needs operators of mmcv that this stands in for: every

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Set up, lint, check types and test; further arguments go to pytest (--all adds the slow tests).
+# Two processes share the tests out; -n 0 runs them one after another.
 #
 #   bash tools/run_tests.sh [--all] [pytest arguments]
 #
@@ -14,4 +15,5 @@ source tools/setup_env.sh requirements.txt requirements-dev.txt
 ruff check .
 ruff format --check .
 mypy
-python -m pytest "$@"
+# A thread each: more, and those of the two processes would wait for one another's cores.
+OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile "$@"

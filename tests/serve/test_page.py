@@ -10,7 +10,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
-from conftest import served
+from dark_net import served
 from headless_browser import Browser, find_browser
 from PIL import Image
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import served
+from dark_net import served
 from PIL import Image
 
 from isic_mmdet.serve.answers import segment
