@@ -117,6 +117,8 @@ class PackLesionInputs(PackDetInputs):
     def transform(self, results: dict) -> dict:
         """Pack `img`, (H, W, 3), and the truth; see mmdet."""
         image = results.get('img')
-        if image is not None and image.flags.c_contiguous:
+        # OpenCV has no planes of int64, as mmdet's CopyPaste leaves images.
+        splits = image is not None and image.dtype in (np.uint8, np.float32)
+        if splits and image.flags.c_contiguous:
             results['img'] = split_planes(image)
         return super().transform(results)

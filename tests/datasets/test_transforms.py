@@ -57,7 +57,7 @@ def test_a_flip_is_drawn_as_mmdet_draws_it():
     assert set(drawn[0]) == {None, 'horizontal', 'vertical', 'diagonal'}
 
 
-@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32, np.int64])
 @pytest.mark.parametrize('view', [np.s_[:], np.s_[:, ::-1], np.s_[..., [2, 0, 1]]])
 def test_inputs_are_packed_as_mmdet_packs_them(view, dtype):
     results = sample(dtype)
