@@ -118,7 +118,6 @@ class PackLesionInputs(PackDetInputs):
         """Pack `img`, (H, W, 3), and the truth; see mmdet."""
         image = results.get('img')
         # OpenCV has no planes of int64, as mmdet's CopyPaste leaves images.
-        splits = image is not None and image.dtype in (np.uint8, np.float32)
-        if splits and image.flags.c_contiguous:
+        if image is not None and image.flags.c_contiguous and image.dtype in (np.uint8, np.float32):
             results['img'] = split_planes(image)
         return super().transform(results)
