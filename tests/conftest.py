@@ -54,6 +54,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip_shared)
 
 
+@pytest.fixture(autouse=True)
+def mmdets_scope() -> None:
+    """Begin in mmdet's scope: tests build runners of scopes of their own, and leave them behind."""
+    from mmengine.registry import init_default_scope
+
+    init_default_scope('mmdet')
+
+
 FIGURES = pytest.StashKey[dict[str, dict[str, str]]]()
 
 

@@ -288,7 +288,8 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
         page.wait(f"{STATES}.includes('being outlined')")
         other.drop(photos[3:6], 400, 300)
         other.wait(f'/^place [234] in the line$/.test({STATES}[0])')
-        assert 'in the line' in other.run(text('over'))
+        # The picture is drawn after the list, so what is over it may come a moment later.
+        other.wait(f"{text('over')}.includes('in the line')")
         net.gate.set()
         for user, own in ((page, photos[:3]), (other, photos[3:6])):
             user.wait(f'{DONE} === 3')
