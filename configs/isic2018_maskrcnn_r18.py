@@ -12,8 +12,11 @@ _base_ = './isic2018_maskrcnn_r18_cpu.py'
 
 model = dict(
     # As large for the image as those of 32 to 256 px are at 256 px.
-    rpn_head=dict(anchor_generator=dict(scales=[6])),
-    roi_head=dict(mask_roi_extractor=dict(finest_scale=384, roi_layer=dict(output_size=28))),
+    rpn_head=dict(type='BatchedRPNHead', anchor_generator=dict(scales=[6])),
+    roi_head=dict(
+        type='BatchedRoIHead',
+        mask_roi_extractor=dict(finest_scale=384, roi_layer=dict(output_size=28)),
+    ),
     train_cfg=dict(rcnn=dict(mask_size=56)),
 )
 

@@ -27,6 +27,8 @@ from isic_mmdet.hooks import (  # noqa: E402, F401
 )
 from isic_mmdet.metrics import lesion_metric, prediction_dump  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
+    batched_roi_head,
+    batched_rpn_head,
     coarse_fpn,
     jaccard_loss,
     lesion_diagnosis,

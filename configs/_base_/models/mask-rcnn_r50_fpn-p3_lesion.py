@@ -1,12 +1,14 @@
-# The same from P3 up and with fewer proposals, for images of 512 px; see docs/performance.md.
+# The same from P3 up and with fewer proposals, for images of 512 px, and with heads that take a batch
+# at once, for a GPU; see docs/performance.md.
 _base_ = './mask-rcnn_r50_fpn_lesion.py'
 
 model = dict(
     neck=dict(type='CoarseFPN', num_outs=4),
     # Anchors of 64 to 512 px, as large as lesions are at this size. However badly they fit a
     # lesion, the best of them is trained for it.
-    rpn_head=dict(anchor_generator=dict(strides=[8, 16, 32, 64])),
+    rpn_head=dict(type='BatchedRPNHead', anchor_generator=dict(strides=[8, 16, 32, 64])),
     roi_head=dict(
+        type='BatchedRoIHead',
         # Boxes go to the levels they went to, and those of P2 to P3. A fixed number of samples
         # per bin, as torchvision has it, costs less than mmdet's adaptive one.
         bbox_roi_extractor=dict(
