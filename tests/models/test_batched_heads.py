@@ -10,6 +10,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
+from torch.profiler import ProfilerActivity, profile
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.experiment import load_config
@@ -117,3 +118,88 @@ def test_losses_and_gradients_are_mmdets(cfg, name):
         assert (slope is None) == (own[key] is None), key
         if slope is not None:
             assert (own[key] - slope).norm() <= 1e-2 * slope.norm() + 1e-6, key
+
+
+@pytest.mark.parametrize('name', BATCHES)
+def test_proposals_are_mmdets(cfg, name):
+    found = []
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, settings).eval()
+        placed = model.data_preprocessor(batch(*BATCHES[name]))
+        with torch.no_grad():
+            maps = model.extract_feat(placed['inputs'])
+            found.append(model.rpn_head.predict(maps, placed['data_samples'], rescale=False))
+    for expected, own in zip(*found, strict=True):
+        assert 1 < len(own) == len(expected)
+        torch.testing.assert_close(own.bboxes, expected.bboxes)
+        torch.testing.assert_close(own.scores, expected.scores)
+        assert own.labels.eq(0).all()
+
+
+def test_detections_are_mmdets(cfg):
+    found = []
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, settings).eval()
+        with torch.no_grad():
+            found.append(model.test_step(batch(*BATCHES['of several sizes'])))
+    for expected, own in zip(*found, strict=True):
+        assert len(own.pred_instances)
+        torch.testing.assert_close(own.pred_instances.bboxes, expected.pred_instances.bboxes)
+
+
+def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
+    def operations(settings, images):
+        model = build(cfg, settings).train()
+        placed = model.data_preprocessor(batch(*[((96, 96), 1)] * images), training=True)
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            model(**placed, mode='loss')
+        return len(profiled.events())
+
+    more = {
+        name: operations(settings, 6) - operations(settings, 2)
+        for name, settings in (('one by one', ONE_BY_ONE), ('batched', BATCHED))
+    }
+    assert more['one by one'] > 1000
+    # Slices of the proposals, labels of the samples, and a round more of suppression.
+    assert more['batched'] < more['one by one'] / 8
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'model.train_cfg.rpn.assigner.ignore_iof_thr': 0.5}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.sampler.neg_pos_ub': 3}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.sampler.type': 'OHEMSampler'}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.soft_mask_target': True}, 'soft_mask_target'),
+        ({'model.roi_head.bbox_head.reg_decoded_bbox': True}, 'reg_decoded_bbox=False'),
+        ({'model.roi_head.mask_head': None}, 'needs mask_head'),
+    ],
+)
+def test_what_they_do_not_do_is_refused(cfg, settings, message):
+    with pytest.raises(ValueError, match=message):
+        build(cfg, BATCHED, settings)
+
+
+@pytest.mark.parametrize(('suppression', 'rescale'), [('soft_nms', False), ('nms', True)])
+def test_proposals_of_another_kind_are_refused(cfg, suppression, rescale):
+    model = build(cfg, BATCHED, {'model.test_cfg.rpn.nms.type': suppression}).eval()
+    placed = model.data_preprocessor(batch(((64, 64), 1)))
+    maps = model.extract_feat(placed['inputs'])
+    with pytest.raises(ValueError, match='use LesionRPNHead'):
+        model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
+
+
+def test_a_diagnosis_is_learned_beside_them():
+    cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_cpu.py'))
+    cfg.model.backbone.init_cfg = None
+    data = batch(*BATCHES['several'])
+    found = []
+    for head in ('LesionDiagnosisRoIHead', 'BatchedDiagnosisRoIHead'):
+        own = {'model.roi_head.type': head}
+        if head.startswith('Batched'):
+            own['model.rpn_head.type'] = 'BatchedRPNHead'
+        found.append(losses(build(cfg, ALL, own).train(), data))
+    assert 'loss_diagnosis' in found[0]
+    assert found[1].keys() == found[0].keys()
+    for key, value in found[0].items():
+        torch.testing.assert_close(found[1][key], value, rtol=1e-4, atol=1e-6, msg=key)
