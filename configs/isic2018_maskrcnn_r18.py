@@ -2,10 +2,11 @@
 
 Command:   bash tools/reproduce.sh --shared
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
-Number:    not measured yet (there was no GPU where it was written); see docs/ablations.md
-Hardware:  one GPU, batch 16
-Time:      planned: under 25 minutes, 5,520 steps
-Date:      2026-11-25
+Number:    lesion/iou 0.829 on the validation split after 18 of 34 epochs; 60 not measured yet, see
+           docs/ablations.md
+Hardware:  one GPU, batch 16; 1.1 GB
+Time:      0.1 s a step on an H200, so 9 minutes
+Date:      2026-11-26
 """
 
 _base_ = './isic2018_maskrcnn_r18_cpu.py'

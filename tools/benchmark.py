@@ -40,7 +40,8 @@ def parse_args() -> argparse.Namespace:
         '--out',
         type=Path,
         default=ROOT / 'benchmarks' / 'results',
-        help='folder for one JSON file each (default: benchmarks/results)',
+        help='folder for one JSON file each; on a GPU, for its folder gpu '
+        '(default: benchmarks/results)',
     )
     parser.add_argument(
         '--page',
@@ -63,11 +64,14 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
+    import torch
+
     from isic_mmdet.benchmark import plots
     from isic_mmdet.benchmark.table import performance_table, update_performance
     from isic_mmdet.files import write_json
     from isic_mmdet.hooks.provenance import command, hardware_here, versions
 
+    out = args.out / 'gpu' if torch.cuda.is_available() else args.out
     for name in args.names or BENCHMARKS:
         module = importlib.import_module(f'isic_mmdet.benchmark.{BENCHMARKS[name]}')
         content = {
@@ -76,12 +80,14 @@ def main() -> None:
             'hardware': hardware_here(),
             'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
             'versions': versions(),
-            **module.run(args.out, args.quick),
+            **module.run(out, args.quick),
         }
-        write_json(args.out / f'{name}.json', content, indent=1)
+        write_json(out / f'{name}.json', content, indent=1)
         print(performance_table([content]), flush=True)
     if not args.quick:
-        files = [args.out / f'{name}.json' for name in BENCHMARKS]
+        files = [
+            folder / f'{name}.json' for folder in (args.out, args.out / 'gpu') for name in BENCHMARKS
+        ]
         update_performance(args.page, [path for path in files if path.is_file()])
         if all((args.out / f'{name}.json').is_file() for name in plots.NEEDED):
             plots.draw_growth(args.out, args.page.parent / 'images' / 'growth.png')

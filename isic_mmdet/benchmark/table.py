@@ -19,16 +19,16 @@ def update_performance(page: Path, results: Sequence[Path]) -> None:
 
     Args:
         page: Markdown with the markers for the table and for the profile of a training step.
-        results: JSON files of `tools/benchmark.py`.
+        results: JSON files of `tools/benchmark.py`; the first profile is the one that is shown.
 
     Raises:
         InputError: the page has no such markers.
     """
     contents = [json.loads(path.read_text(encoding='utf-8')) for path in results]
     replace_between(page, BEGIN, END, performance_table(contents))
-    for content in contents:
-        if 'profile' in content.get('details', {}):
-            replace_between(page, PROFILE_BEGIN, PROFILE_END, profile_table(content))
+    profiled = [each for each in contents if 'profile' in each.get('details', {})]
+    if profiled:
+        replace_between(page, PROFILE_BEGIN, PROFILE_END, profile_table(profiled[0]))
 
 
 def performance_table(contents: Sequence[Mapping[str, Any]]) -> str:

@@ -41,9 +41,9 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     batch_of = pictures(batch, size)
     steps, memory = {}, {}
     for name, build in _steps(size, batch_of, device).items():
-        step = build()
-        memory[name] = _peak_memory(step, device)
-        steps[name] = step
+        before = _memory(device)
+        steps[name] = build()
+        memory[name] = _peak_memory(steps[name], device, before)
     seconds = interleaved(steps, repeats, warm_ups=1 if quick else 2, title='training steps')
     middle = medians(seconds)
     what = f'training step, R50-FPN, batch {batch}, {size} px'
@@ -190,13 +190,25 @@ def _box(picture: Picture) -> list[float]:
     ]
 
 
-def _peak_memory(step: Step, device: torch.device) -> int | None:
-    """Return the most bytes that a GPU holds during a step; None on a CPU, which does not tell."""
+def _memory(device: torch.device) -> int:
+    """Return the bytes that a GPU holds now; 0 on a CPU, which does not tell."""
+    return torch.cuda.memory_allocated() if device.type == 'cuda' else 0
+
+
+def _peak_memory(step: Step, device: torch.device, before: int) -> int | None:
+    """Return the most bytes that a GPU holds in a step, weights included; None on a CPU.
+
+    Args:
+        step: whose network is on the GPU.
+        device: which it is on.
+        before: what the GPU held without that network, for other networks stay there.
+    """
     if device.type != 'cuda':
         return None
+    step()  # the optimiser's own numbers come with the first step
     torch.cuda.reset_peak_memory_stats()
     step()
-    return torch.cuda.max_memory_allocated()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def _memory_at_1024(device: torch.device) -> dict[str, Any]:
@@ -207,9 +219,9 @@ def _memory_at_1024(device: torch.device) -> dict[str, Any]:
         ('ours', networks.ours('bfloat16')),
         ('stock mmdet', networks.stock_mmdet()),
     ):
+        before = _memory(device)
         step = _mmdet_step(model, batch, device)
-        step()
-        megabytes[name] = (_peak_memory(step, device) or 0) / 2**20
+        megabytes[name] = (_peak_memory(step, device, before) or 0) / 2**20
         del step
         torch.cuda.empty_cache()
     return {

@@ -20,7 +20,7 @@ class LesionMaskRCNN(MaskRCNN):
     need no scaling. Images go in with their channels last in memory, which the convolutions of
     CPUs and of tensor cores prefer, and every feature map inherits that order.
 
-    The heads have to be `LesionRPNHead`, `LesionBBoxHead` and `LesionMaskHead`, which return
+    The heads have to be `LesionRPNHead`, `LesionBBoxHead` and `LesionMaskHead` or theirs, which return
     float32.
 
     Args:
