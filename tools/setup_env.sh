@@ -33,6 +33,10 @@ set_up_environment() {
             "$python" -m venv --clear .venv || return 1
         fi
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || return 1
+        # yapf 0.43, which mmengine imports, renames its cache into place before all of it is written,
+        # so of processes that start side by side one could read half of it: one writes it now.
+        .venv/bin/python -c 'from importlib.util import find_spec; find_spec("yapf") and __import__("yapf.yapflib.yapf_api")' ||
+            return 1
         mkdir -p .venv/installed
         echo "$want" > "$stamp"
     done
