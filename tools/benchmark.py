@@ -85,9 +85,8 @@ def main() -> None:
         write_json(out / f'{name}.json', content, indent=1)
         print(performance_table([content]), flush=True)
     if not args.quick:
-        files = [
-            folder / f'{name}.json' for folder in (args.out, args.out / 'gpu') for name in BENCHMARKS
-        ]
+        folders = (args.out, args.out / 'gpu')
+        files = [folder / f'{name}.json' for folder in folders for name in BENCHMARKS]
         update_performance(args.page, [path for path in files if path.is_file()])
         if all((args.out / f'{name}.json').is_file() for name in plots.NEEDED):
             plots.draw_growth(args.out, args.page.parent / 'images' / 'growth.png')

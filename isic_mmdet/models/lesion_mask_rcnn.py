@@ -20,8 +20,8 @@ class LesionMaskRCNN(MaskRCNN):
     need no scaling. Images go in with their channels last in memory, which the convolutions of
     CPUs and of tensor cores prefer, and every feature map inherits that order.
 
-    The heads have to be `LesionRPNHead`, `LesionBBoxHead` and `LesionMaskHead` or theirs, which return
-    float32.
+    The heads have to be `LesionRPNHead`, `LesionBBoxHead` and `LesionMaskHead` or made from them,
+    which return float32.
 
     Args:
         precision: one of `PRECISIONS`.

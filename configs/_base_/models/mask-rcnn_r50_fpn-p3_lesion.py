@@ -1,5 +1,5 @@
-# The same from P3 up and with fewer proposals, for images of 512 px, and with heads that take a batch
-# at once, for a GPU; see docs/performance.md.
+# The same from P3 up and with fewer proposals, for images of 512 px, and with heads that take a
+# batch at once, for a GPU; see docs/performance.md.
 _base_ = './mask-rcnn_r50_fpn_lesion.py'
 
 model = dict(
