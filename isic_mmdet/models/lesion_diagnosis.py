@@ -22,7 +22,6 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from isic_mmdet.compat.roi_align import at_least_float32
-from isic_mmdet.models.lesion_mask_rcnn import without_class
 
 _BINS = 7
 _STATISTICS = 3
@@ -130,7 +129,7 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
         lesions = bbox2roi([get_box_tensor(truth.bboxes) for truth in truths])
         logits = self._diagnose(x, lesions, metas)
         labels = torch.cat([truth.labels for truth in truths])
-        losses = super().loss(x, rpn_results_list, [without_class(s) for s in batch_data_samples])
+        losses = super().loss(x, rpn_results_list, [_undiagnosed(s) for s in batch_data_samples])
         return losses | {'loss_diagnosis': self.diagnosis_head.criterion(logits, labels)}
 
     def predict_bbox(
@@ -159,6 +158,14 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
         head = self.diagnosis_head
         maps = [each.detach() for each in x[-len(head.pools) :]]
         return head(head.pooled(maps, lesions, images))
+
+
+def _undiagnosed(sample: DetDataSample) -> DetDataSample:
+    """Return the sample with every lesion of class 0; the one given is left as it is."""
+    lesion = sample.new()
+    lesion.gt_instances = sample.gt_instances[:]
+    lesion.gt_instances.labels = torch.zeros_like(sample.gt_instances.labels)
+    return lesion
 
 
 def _diagnosed(found: InstanceData, chances: Tensor) -> InstanceData:

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from mmdet.models.detectors import MaskRCNN
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 from torch import Tensor
 
 PRECISIONS = ('float32', 'bfloat16')
@@ -49,31 +48,3 @@ class LesionMaskRCNN(MaskRCNN):
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
             return super().forward(inputs, *args, **kwargs)
-
-    def loss(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
-    ) -> dict[str, Tensor]:
-        """Return the losses that mmdet's does, without its copy of all masks.
-
-        To the RPN every lesion is of the same class. mmdet copies the samples to say so, boxes,
-        masks and all, which takes longer than a forward pass on a GPU.
-
-        Args:
-            batch_inputs: (N, 3, H, W) float32, normalised and padded to a common size.
-            batch_data_samples: with `gt_instances`, of the same.
-        """
-        maps = self.extract_feat(batch_inputs)
-        losses, proposals = self.rpn_head.loss_and_predict(
-            maps,
-            [without_class(sample) for sample in batch_data_samples],
-            proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn),
-        )
-        return losses | self.roi_head.loss(maps, proposals, batch_data_samples)
-
-
-def without_class(sample: DetDataSample) -> DetDataSample:
-    """Return the sample with every lesion of class 0; the one given is left as it is."""
-    lesion = sample.new()
-    lesion.gt_instances = sample.gt_instances[:]
-    lesion.gt_instances.labels = torch.zeros_like(sample.gt_instances.labels)
-    return lesion

@@ -3,7 +3,14 @@ import json
 import pytest
 
 from isic_mmdet.benchmark.rows import row
-from isic_mmdet.benchmark.table import BEGIN, END, profile_table, update_performance
+from isic_mmdet.benchmark.table import (
+    BEGIN,
+    END,
+    PROFILE_BEGIN,
+    PROFILE_END,
+    profile_table,
+    update_performance,
+)
 from isic_mmdet.errors import InputError
 
 
@@ -67,3 +74,25 @@ def test_a_profile_stands_beside_that_of_the_peer():
     text = profile_table({'details': details})
     assert '| `conv` | 50.0% | `roi_align` | 90.0% |' in text
     assert '100 a second: 50% of the 200' in text
+
+
+def test_the_first_of_two_profiles_is_shown(tmp_path, result):
+    page = tmp_path / 'performance.md'
+    page.write_text('\n'.join((BEGIN, END, PROFILE_BEGIN, PROFILE_END, '')))
+    files = []
+    for device in ('cpu', 'gpu'):
+        content = json.loads(result.read_text())
+        content['details'] = {
+            'profile': {'ours': {f'{device}_conv': 0.5}, 'stock': {'nms': 0.1}},
+            'arithmetic': {
+                'operations': 1,
+                'operations_per_s': 1,
+                'share': 1,
+                'bfloat16_operations_per_s': 1,
+            },
+        }
+        files.append(tmp_path / f'{device}.json')
+        files[-1].write_text(json.dumps(content))
+    update_performance(page, files)
+    assert page.read_text().count('`python tools/benchmark.py train`') == 2
+    assert 'cpu_conv' in page.read_text() and 'gpu_conv' not in page.read_text()
