@@ -2,8 +2,8 @@
 
 Command:   bash tools/reproduce.sh --shared
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
-Number:    lesion/iou 0.829 on the validation split after 18 of 34 epochs; 60 not measured yet, see
-           docs/ablations.md
+Number:    lesion/iou 0.828 on the validation split after 18 of 34 epochs; 60 not measured yet, see
+           docs/gpu.md
 Hardware:  one GPU, batch 16; 1.1 GB
 Time:      0.1 s a step on an H200, so 9 minutes
 Date:      2026-11-26

@@ -27,11 +27,17 @@ class BatchedRPNHead(LesionRPNHead):
 
     Raises:
         ValueError: the training config asks for another assigner or sampler than
-            `isic_mmdet.models.batched_targets` knows.
+            `isic_mmdet.models.batched_targets` knows, or the loss of boxes for pixels instead of
+            deltas, or boxes may reach out of the image.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.reg_decoded_bbox or not self.bbox_coder.clip_border:
+            raise ValueError(
+                'BatchedRPNHead needs reg_decoded_bbox=False and clip_border=True of its '
+                'bbox_coder: use LesionRPNHead'
+            )
         if self.train_cfg:
             check_rules(self.assigner, self.sampler)
 
@@ -110,11 +116,12 @@ class BatchedRPNHead(LesionRPNHead):
             with_nms: True, as detectors ask it.
 
         Raises:
-            ValueError: another suppression than `nms` is wanted, or proposals in the coordinates
-                of the original image.
+            ValueError: another suppression than `nms` with a threshold alone is wanted, or
+                proposals in the coordinates of the original image.
         """
         cfg = self.test_cfg if cfg is None else cfg
-        if rescale or not with_nms or cfg.nms.type != 'nms' or not self.use_sigmoid_cls:
+        plain = cfg.nms.type == 'nms' and set(cfg.nms) == {'type', 'iou_threshold'}
+        if rescale or not with_nms or not plain or not self.use_sigmoid_cls:
             raise ValueError(
                 'BatchedRPNHead makes proposals for a second stage, by plain nms and a sigmoid: '
                 'use LesionRPNHead'

@@ -173,6 +173,8 @@ def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
         ({'model.train_cfg.rcnn.soft_mask_target': True}, 'soft_mask_target'),
         ({'model.roi_head.bbox_head.reg_decoded_bbox': True}, 'reg_decoded_bbox=False'),
         ({'model.roi_head.mask_head': None}, 'needs mask_head'),
+        ({'model.rpn_head.reg_decoded_bbox': True}, 'BatchedRPNHead needs'),
+        ({'model.rpn_head.bbox_coder.clip_border': False}, 'BatchedRPNHead needs'),
     ],
 )
 def test_what_they_do_not_do_is_refused(cfg, settings, message):
@@ -180,9 +182,12 @@ def test_what_they_do_not_do_is_refused(cfg, settings, message):
         build(cfg, BATCHED, settings)
 
 
-@pytest.mark.parametrize(('suppression', 'rescale'), [('soft_nms', False), ('nms', True)])
-def test_proposals_of_another_kind_are_refused(cfg, suppression, rescale):
-    model = build(cfg, BATCHED, {'model.test_cfg.rpn.nms.type': suppression}).eval()
+@pytest.mark.parametrize(
+    ('setting', 'rescale'),
+    [({'type': 'soft_nms'}, False), ({'class_agnostic': True}, False), ({}, True)],
+)
+def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
+    model = build(cfg, BATCHED, {'model.test_cfg.rpn.nms': setting}).eval()
     placed = model.data_preprocessor(batch(((64, 64), 1)))
     maps = model.extract_feat(placed['inputs'])
     with pytest.raises(ValueError, match='use LesionRPNHead'):
