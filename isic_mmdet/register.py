@@ -9,6 +9,7 @@ from isic_mmdet import compat
 compat.install()
 
 from isic_mmdet.datasets import (  # noqa: E402, F401
+    collate,
     lesion_dataset,
     photometric,
     samplers,

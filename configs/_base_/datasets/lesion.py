@@ -23,6 +23,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     worker_init_fn=dict(type='end_with_trainer'),
+    collate_fn=dict(type='collate_lesions'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='SeededBatchSampler'),
     dataset=dict(
@@ -37,6 +38,7 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     worker_init_fn=dict(type='end_with_trainer'),
+    collate_fn=dict(type='collate_lesions'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LesionDataset',
@@ -50,6 +52,7 @@ test_dataloader = dict(
     batch_size=4,
     num_workers=2,
     worker_init_fn=dict(type='end_with_trainer'),
+    collate_fn=dict(type='collate_lesions'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LesionDataset',
