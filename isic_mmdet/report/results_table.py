@@ -1,8 +1,9 @@
 """The results table of a README, made from `metrics.json` files and nothing else."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from isic_mmdet.errors import InputError
@@ -18,20 +19,27 @@ Report = Mapping[str, Any]
 def results_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report, and the commands below it.
 
+    Reports that differ in nothing but the seed have a row more, with the mean of each score and
+    the standard deviation of a seed, that of n - 1.
+
     Args:
         reports: contents of `metrics.json` files. What one does not hold becomes an em dash; how
-            well melanomas are told has columns only where one of them holds it.
+            well melanomas are told, and whether several views were, has columns only where one of
+            them holds it.
     """
     measured = {name for report in reports for name in report['metrics']}
-    columns = {
-        name: cell
-        for name, cell in COLUMNS.items()
-        if name not in _DIAGNOSIS or _MELANOMA in measured
-    }
+    unused = set() if 'melanoma/auc' in measured else set(_DIAGNOSIS)
+    if not any(map(_has_views, reports)):
+        unused.add(_VIEWS)
+    columns = {name: cell for name, cell in COLUMNS.items() if name not in unused}
     lines = [_row(['#', *columns]), _row(['---'] * (len(columns) + 1))]
     for number, report in enumerate(reports, 1):
         cells = (cell(report) or UNKNOWN for cell in columns.values())
         lines.append(_row([str(number), *cells]))
+    for numbers in _seeds_of_one_run(reports):
+        group = [reports[number - 1] for number in numbers]
+        cells = (_all_seeds(name, group) for name in columns)
+        lines.append(_row([f'mean of {_listed(map(str, numbers))}', *cells]))
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
         # A validation is scored by the command that trains.
@@ -39,6 +47,30 @@ def results_table(reports: Sequence[Report]) -> str:
         told = ', then '.join(f'`{command}`' for command in commands if command is not None)
         lines.append(f'{number}. {told or UNKNOWN}')
     return '\n'.join(lines)
+
+
+def _seeds_of_one_run(reports: Sequence[Report]) -> list[list[int]]:
+    """Return the numbers, from 1, of reports that differ in nothing but their seed."""
+    groups: dict[tuple[str | None, ...], dict[str, int]] = {}
+    for number, report in enumerate(reports, 1):
+        seed = COLUMNS['seed'](report)
+        if seed is not None:
+            alike = tuple(COLUMNS[name](report) for name in _ALIKE)
+            groups.setdefault(alike, {}).setdefault(seed, number)
+    return [list(numbers.values()) for numbers in groups.values() if len(numbers) > 1]
+
+
+def _all_seeds(column: str, group: Sequence[Report]) -> str:
+    if column == _INTERVAL:  # of the images, not of the seeds
+        return UNKNOWN
+    if column not in _SCORES:
+        return _listed(dict.fromkeys(COLUMNS[column](report) or UNKNOWN for report in group))
+    values = [_find(report, 'metrics', _SCORES[column]) for report in group]
+    return UNKNOWN if None in values else f'{mean(values):.3f} ± {stdev(values):.3f}'
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ', '.join(texts)
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -135,16 +167,16 @@ def _text(*keys: str) -> Callable[[Report], str | None]:
     return cell
 
 
-def _score(name: str, of: str = 'lesion') -> Callable[[Report], str | None]:
+def _score(name: str) -> Callable[[Report], str | None]:
     def cell(report: Report) -> str | None:
-        value = _find(report, 'metrics', f'{of}/{name}')
+        value = _find(report, 'metrics', name)
         return None if value is None else f'{value:.3f}'
 
     return cell
 
 
 def _interval(report: Report) -> str | None:
-    low, high = _score('iou_ci_low')(report), _score('iou_ci_high')(report)
+    low, high = _score('lesion/iou_ci_low')(report), _score('lesion/iou_ci_high')(report)
     return None if low is None or high is None else f'{low} to {high}'
 
 
@@ -158,23 +190,37 @@ def _minutes(report: Report) -> str | None:
     return None if seconds is None else f'{seconds / 60:.1f}'
 
 
-_MELANOMA = 'melanoma/auc'
+def _has_views(report: Report) -> bool:
+    return '--tta' in (_find(report, 'command') or '').split()
+
+
+def _views(report: Report) -> str | None:
+    if _find(report, 'command') is None:
+        return None
+    return 'yes' if _has_views(report) else 'no'
+
+
+_VIEWS = '`--tta`'
+_INTERVAL = '95 % interval'
 _DIAGNOSIS = {
-    '`auc`': _score('auc', 'melanoma'),
-    '`precision_at_recall76`': _score('precision_at_recall76', 'melanoma'),
+    '`auc`': 'melanoma/auc',
+    '`precision_at_recall76`': 'melanoma/precision_at_recall76',
 }
+_SCORES = {
+    **{f'`{name}`': f'lesion/{name}' for name in ('iou', 'iou_max', 'iou_thr65', 'dice', 'missed')},
+    **_DIAGNOSIS,
+}
+# Runs that are alike in these differ in their seeds.
+_ALIKE = ('config', 'weights', 'split', 'images', _VIEWS, 'training hardware')
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
     'weights': _text('training', 'weights'),
     'split': _split,
     'images': _text('images'),
-    '`iou`': _score('iou'),
-    '95 % interval': _interval,
-    '`iou_max`': _score('iou_max'),
-    '`iou_thr65`': _score('iou_thr65'),
-    '`dice`': _score('dice'),
-    '`missed`': _score('missed'),
-    **_DIAGNOSIS,
+    _VIEWS: _views,
+    '`iou`': _score('lesion/iou'),
+    _INTERVAL: _interval,
+    **{name: _score(key) for name, key in _SCORES.items() if name != '`iou`'},
     'training, minutes': _minutes,
     'training hardware': _text('training', 'hardware'),
     'seed': _text('seed'),

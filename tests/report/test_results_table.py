@@ -77,6 +77,38 @@ def test_how_well_melanomas_are_told_has_columns_where_it_was_measured():
     assert cells(table, 1)['`precision_at_recall76`'] == '—'
 
 
+def test_whether_several_views_were_looked_at_is_told_where_they_were():
+    views = {**REPORT, 'command': 'python tools/test.py config.py best.pth --tta'}
+    table = results_table([REPORT, views, {'metrics': {}}])
+    assert [cells(table, row)['`--tta`'] for row in range(3)] == ['no', 'yes', '—']
+
+
+def scored(seed: int, iou: float, **changes) -> dict:
+    metrics = {**REPORT['metrics'], 'lesion/iou': iou, 'lesion/missed': None}
+    return {**REPORT, 'seed': seed, 'metrics': metrics, **changes}
+
+
+def test_seeds_of_one_run_have_their_mean_and_spread():
+    views = {'command': 'python tools/test.py config.py best.pth --tta'}
+    other = {'config': 'another'}
+    reports = [scored(0, 0.83), scored(0, 0.84, **views), scored(1, 0.81), scored(2, 0.88, **other)]
+    table = results_table(reports)
+    assert table.count('mean of') == 1
+    row = cells(table, 4)
+    # NumPy: np.mean([.83, .81]), np.std([.83, .81], ddof=1)
+    assert row['`iou`'] == '0.820 ± 0.014'
+    assert row['`dice`'] == '0.891 ± 0.000'
+    assert row['`missed`'] == row['95 % interval'] == '—'
+    assert row['#'] == 'mean of 1, 3'
+    assert row['seed'] == '0, 1'
+    assert row['config'] == 'isic2018_maskrcnn_r18_cpu'
+    assert row['`--tta`'] == 'no'
+
+
+def test_one_seed_twice_has_no_mean():
+    assert 'mean of' not in results_table([scored(0, 0.83), scored(0, 0.84)])
+
+
 def test_what_is_missing_is_a_dash_and_never_a_number():
     table = results_table([{'metrics': {'lesion/iou': None}}, REPORT])
     row = cells(table, 0)
