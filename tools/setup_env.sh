@@ -17,6 +17,17 @@ find_python() {
     return 1
 }
 
+# 5.6 GB were measured for both requirement files; pip would say so only after fetching half of it.
+enough_room() {
+    local free
+    free=$(df -Pk . | awk 'NR == 2 {print $4}')
+    if [ "$free" -lt 6000000 ]; then
+        echo "error: $PWD/.venv will take 6 GB, mostly PyTorch, and there are $((free / 1000000)) GB free" \
+            "on that disk; make room, or put the project on another one" >&2
+        return 1
+    fi
+}
+
 set_up_environment() {
     local python file stamp want
     for file in "$@"; do
@@ -29,6 +40,7 @@ set_up_environment() {
         echo "== environment: installing $file into .venv (about 3 GB to fetch the first time)"
         # Without pip it is what a creation that was stopped left behind.
         if ! .venv/bin/python -m pip --version > /dev/null 2>&1; then
+            enough_room || return 1
             python=$(find_python) || return 1
             "$python" -m venv --clear .venv || return 1
         fi

@@ -259,6 +259,22 @@ def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path)
     assert not (tmp_path / '.venv' / 'installed' / 'r.txt.sha256').exists()
 
 
+def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path):
+    programs = tmp_path / 'bin'
+    programs.mkdir()
+    (programs / 'df').write_text(
+        '#!/bin/sh\necho device blocks used free\necho /dev/a 9000000 6000000 3000000\n'
+    )
+    (programs / 'df').chmod(0o755)
+    done = bash(
+        root, '-c', f'cd {tmp_path}; touch r.txt pyproject.toml; '
+        f'PATH={programs}:$PATH; source {root}/tools/setup_env.sh r.txt',
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert '.venv will take 6 GB, mostly PyTorch, and there are 3 GB free' in done.stderr
+    assert not (tmp_path / '.venv').exists()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'has_gpu', 'config', 'script'),
     [
