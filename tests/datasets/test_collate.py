@@ -3,10 +3,12 @@
 import sys
 from multiprocessing import resource_sharer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmdet.apis import DetInferencer
 from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -149,8 +151,14 @@ def test_views_of_test_time_augmentation_are_left_alone(samples):
 @pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
 def test_every_recipe_hands_batches_over_so(config, tiny_data):
     cfg = load_config(config, data_root=tiny_data)
-    for split in ('train', 'val', 'test'):
+    for split in ('train', 'val'):
         assert cfg[f'{split}_dataloader'].collate_fn.type == 'collate_lesions'
+
+
+@pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_mmdets_inferencer_takes_the_recipe(config, tiny_data):
+    cfg = load_config(config, data_root=tiny_data)
+    assert callable(DetInferencer._init_collate(SimpleNamespace(scope='mmdet'), cfg))
 
 
 def test_the_runner_finds_it_by_name(cfg):

@@ -48,11 +48,11 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
+# Without `collate_lesions`: mmdet's inferencers look here, and mmengine 0.10.7 takes no dict there.
 test_dataloader = dict(
     batch_size=4,
     num_workers=2,
     worker_init_fn=dict(type='end_with_trainer'),
-    collate_fn=dict(type='collate_lesions'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LesionDataset',
