@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 import isic_mmdet.register  # noqa: F401
@@ -44,6 +45,8 @@ def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
             path = work.with_suffix(f'.{stream}')
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
         sys.stdout, sys.stderr = os.fdopen(1, 'w', 1), os.fdopen(2, 'w', 1)
+        # Those of this process write to where it wrote when they were made.
+        MMLogger._instance_dict.clear()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(1)
         try:
