@@ -1,8 +1,8 @@
 """Batches that go to the process that trains in as few pieces as they can.
 
 torch opens a connection of its own, with a password asked and answered, for each tensor that a
-worker of a `DataLoader` hands over: 0.7 ms for each image, its boxes and its labels, while a GPU
-waits.
+worker of a `DataLoader` hands over: 0.7 ms for each, be it an image, its boxes or its labels, while
+a GPU waits.
 """
 
 from collections.abc import Callable, Sequence

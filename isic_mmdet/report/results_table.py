@@ -1,7 +1,8 @@
 """The results table of a README, made from `metrics.json` files and nothing else."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -19,8 +20,8 @@ Report = Mapping[str, Any]
 def results_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report, and the commands below it.
 
-    Reports that differ in nothing but the seed have a row more, with the mean of each score and
-    the standard deviation of a seed, that of n - 1.
+    Reports that differ in nothing but the seed, as their commands and data have it, share a row
+    more: the mean of each score and its standard deviation over the seeds, that of n - 1.
 
     Args:
         reports: contents of `metrics.json` files. What one does not hold becomes an em dash; how
@@ -39,7 +40,7 @@ def results_table(reports: Sequence[Report]) -> str:
     for numbers in _seeds_of_one_run(reports):
         group = [reports[number - 1] for number in numbers]
         cells = (_all_seeds(name, group) for name in columns)
-        lines.append(_row([f'mean of {_listed(map(str, numbers))}', *cells]))
+        lines.append(_row([f'mean of {", ".join(map(str, numbers))}', *cells]))
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
         # A validation is scored by the command that trains.
@@ -51,11 +52,16 @@ def results_table(reports: Sequence[Report]) -> str:
 
 def _seeds_of_one_run(reports: Sequence[Report]) -> list[list[int]]:
     """Return the numbers, from 1, of reports that differ in nothing but their seed."""
-    groups: dict[tuple[str | None, ...], dict[str, int]] = {}
+    groups: dict[tuple, dict[str, int]] = {}
     for number, report in enumerate(reports, 1):
-        seed = COLUMNS['seed'](report)
-        if seed is not None:
-            alike = tuple(COLUMNS[name](report) for name in _ALIKE)
+        seed, command = COLUMNS['seed'](report), _find(report, 'training', 'command')
+        if seed is not None and command is not None:
+            alike = (
+                *(COLUMNS[name](report) for name in _ALIKE),
+                report.get('data_digest'),
+                _find(report, 'training', 'data_digest'),
+                _NOT_THE_RECIPE.sub('', command),
+            )
             groups.setdefault(alike, {}).setdefault(seed, number)
     return [list(numbers.values()) for numbers in groups.values() if len(numbers) > 1]
 
@@ -63,14 +69,11 @@ def _seeds_of_one_run(reports: Sequence[Report]) -> list[list[int]]:
 def _all_seeds(column: str, group: Sequence[Report]) -> str:
     if column == _INTERVAL:  # of the images, not of the seeds
         return UNKNOWN
-    if column not in _SCORES:
-        return _listed(dict.fromkeys(COLUMNS[column](report) or UNKNOWN for report in group))
-    values = [_find(report, 'metrics', _SCORES[column]) for report in group]
-    return UNKNOWN if None in values else f'{mean(values):.3f} ± {stdev(values):.3f}'
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ', '.join(texts)
+    if column in _SCORES:
+        values = [_find(report, 'metrics', _SCORES[column]) for report in group]
+        return UNKNOWN if None in values else f'{mean(values):.3f} ± {stdev(values):.3f}'
+    texts = [COLUMNS[column](report) or UNKNOWN for report in group]
+    return texts[0] if len(set(texts)) == 1 else ', '.join(texts)
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -210,8 +213,9 @@ _SCORES = {
     **{f'`{name}`': f'lesion/{name}' for name in ('iou', 'iou_max', 'iou_thr65', 'dice', 'missed')},
     **_DIAGNOSIS,
 }
-# Runs that are alike in these differ in their seeds.
+# What runs of one recipe share beside data and command, and what of a command is not the recipe.
 _ALIKE = ('config', 'weights', 'split', 'images', _VIEWS, 'training hardware')
+_NOT_THE_RECIPE = re.compile(r' (--resume|--work-dir[ =]\S+|randomness\.seed=\d+)(?= |$)')
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
     'weights': _text('training', 'weights'),

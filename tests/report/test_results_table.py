@@ -83,9 +83,11 @@ def test_whether_several_views_were_looked_at_is_told_where_they_were():
     assert [cells(table, row)['`--tta`'] for row in range(3)] == ['no', 'yes', '—']
 
 
-def scored(seed: int, iou: float, **changes) -> dict:
+def scored(seed: int, iou: float, options: str = '', **changes) -> dict:
     metrics = {**REPORT['metrics'], 'lesion/iou': iou, 'lesion/missed': None}
-    return {**REPORT, 'seed': seed, 'metrics': metrics, **changes}
+    command = f'python tools/train.py config.py --work-dir s{seed} --cfg-options{options}'
+    training = {**REPORT['training'], 'command': f'{command} randomness.seed={seed}'}
+    return {**REPORT, 'seed': seed, 'metrics': metrics, 'training': training, **changes}
 
 
 def test_seeds_of_one_run_have_their_mean_and_spread():
@@ -103,6 +105,19 @@ def test_seeds_of_one_run_have_their_mean_and_spread():
     assert row['seed'] == '0, 1'
     assert row['config'] == 'isic2018_maskrcnn_r18_cpu'
     assert row['`--tta`'] == 'no'
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        {'options': ' train_cfg.max_epochs=8'},
+        {'data_digest': 'of other images'},
+        {'training': {'weights': 'resnet18.pth', 'hardware': '2 CPU cores'}},
+    ],
+)
+def test_runs_that_differ_in_more_than_the_seed_have_no_mean(other):
+    assert 'mean of' in results_table([scored(0, 0.83), scored(1, 0.84)])
+    assert 'mean of' not in results_table([scored(0, 0.83), scored(1, 0.84, **other)])
 
 
 def test_one_seed_twice_has_no_mean():
