@@ -1,18 +1,25 @@
 """What every command-line tool shares: exit statuses and help that shows an example."""
 
 import argparse
-import errno
 import io
+import logging
 import os
+import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
-from isic_mmdet.errors import InputError, Terminated
+from isic_mmdet import failures
+from isic_mmdet.environment import prepare_for_tool
+from isic_mmdet.errors import Terminated
 
 # What sysexits.h calls a failure that passes: try again. Slurm requeues a job on it where
 # RequeueExit names it; tools/slurm_train.sh does so itself.
 TERMINATED = 75
+INTERRUPTED = 130  # as shells report a program that Ctrl-C ended
+CLOSED_PIPE = 141  # as shells report a program that SIGPIPE ended
 
 
 def make_parser(description: str, example: str) -> argparse.ArgumentParser:
@@ -25,34 +32,83 @@ def make_parser(description: str, example: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Call `main` and end the process with 0, or with 1 after an `InputError` or a full disk.
+    """Prepare the process, call `main`, and end the process with its status, 0 for None.
 
-    argparse ends it with 2 on wrong arguments, a request to end (SIGTERM) after the state was saved
-    with `TERMINATED`. Anything else is a bug of ours and keeps its traceback.
+    An error that the user can fix is one message and status 1. So is any other exception, whose
+    traceback is written to a file that the message names. argparse ends the process with 2 on
+    wrong arguments, a request to end (SIGTERM) after the state was saved with `TERMINATED`, and a
+    reader that closed the pipe of stdout with `CLOSED_PIPE`.
+
+    `main` imports what it needs itself, so that a missing package is a message, too.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    prepare_for_tool()
+    _open_streams()
+    # A line of the log that cannot be written (closed pipe, full disk) would print a traceback.
+    logging.raiseExceptions = False
+    status = _call(main)
+    unwritten = _flush()
+    if unwritten is not None and status == 0:
+        status = _failed(unwritten)
+    if unwritten is not None:
+        # Python flushes again when it ends.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(status)
+
+
+def _call(main: Callable[[], int | None]) -> int:
+    """Return the exit status of a tool, and print what ended it."""
+    try:
+        return main() or 0
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        return _say(str(end.code), 1)
+    except Terminated:
+        return _say('ended on request (SIGTERM); go on with --resume', TERMINATED)
+    except KeyboardInterrupt:
+        return _say('interrupted', INTERRUPTED)
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, BrokenPipeError) and _has_lost_reader():
+        return CLOSED_PIPE
+    return _say(f'error: {failures.explanation(error) or failures.report(error)}', 1)
+
+
+def _say(message: str, status: int) -> int:
+    with suppress(BrokenPipeError):
+        print(message, file=sys.stderr)
+    return status
+
+
+def _open_streams() -> None:
+    """Replace standard streams that are closed, and let all of them print any file name."""
+    for name, mode in (('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w')):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115
+        elif mode == 'w' and isinstance(stream, io.TextIOWrapper):
             # Names of files may be bytes that are no text.
             stream.reconfigure(errors='backslashreplace')
-    try:
-        status = main() or 0
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        status = 1
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = f'{error.filename}: ' if error.filename else ''
-        print(
-            f'error: {where}{os.strerror(error.errno)}; free some, and start the same command '
-            'again (train.py and predict.py go on with --resume)',
-            file=sys.stderr,
-        )
-        status = 1
-    except Terminated:
-        print('ended on request (SIGTERM); go on with --resume', file=sys.stderr)
-        status = TERMINATED
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        status = 130
-    sys.exit(status)
+
+
+def _flush() -> OSError | None:
+    """Write what is buffered; return why stdout or stderr does not take it."""
+    fault = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            fault = error
+    return fault
+
+
+def _has_lost_reader() -> bool:
+    """Return whether stdout or stderr is a pipe that nobody reads any more, as after `| head`."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        poll.register(stream.fileno(), 0)
+    return bool(poll.poll(0))

@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import torch
 from tqdm import tqdm
+from unexpected_errors import keep_tracebacks
 
 # After which a process that hangs is ended by its own alarm.
 _SECONDS = 100
@@ -73,6 +74,7 @@ class Tool:
             # Its own is shared by all forked processes, and one that is killed may hold it.
             tqdm.set_lock(threading.RLock())
             signal.alarm(_SECONDS)
+            keep_tracebacks()
             sys.argv = [self.name, *map(str, arguments)]
             before()
             runpy.run_path(str(self._path), run_name='__main__')

@@ -2,6 +2,11 @@
 
 import errno
 import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -39,9 +44,115 @@ def test_a_full_disk_is_one_message(capsys, number):
     assert told.count('\n') == 1
 
 
-def test_a_fault_of_ours_keeps_its_traceback():
-    with pytest.raises(OSError, match='Bad address'):
-        cli.run(raising(OSError(errno.EFAULT, os.strerror(errno.EFAULT))))
+def test_a_read_only_place_is_one_message(capsys):
+    error = OSError(errno.EROFS, os.strerror(errno.EROFS), 'work/a.pth')
+    status, told = end_of(raising(error), capsys)
+    assert status == 1
+    assert told == 'error: work/a.pth: Read-only file system; write elsewhere\n'
+
+
+def test_an_unexpected_error_is_one_message_with_the_path_of_its_traceback(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    status, told = end_of(raising(ValueError('a shape\nof two lines')), capsys)
+    (path,) = tmp_path.iterdir()
+    assert status == 1
+    assert told.startswith('error: unexpected ValueError: a shape. ')
+    assert str(path) in told and told.count('\n') == 1
+    assert 'Traceback' in path.read_text() and 'in raising' in path.read_text()
+
+
+def test_the_reason_of_a_worker_is_told_not_the_head_of_its_traceback(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    text = 'Caught KeyError in worker 0.\nOriginal Traceback (most recent call last):\nKeyError: 3'
+    assert ' KeyError: 3. ' in end_of(raising(RuntimeError(text)), capsys)[1]
+
+
+def test_a_traceback_goes_to_stderr_where_no_file_can_be_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'absent'))
+    monkeypatch.setattr(Path, 'cwd', lambda: tmp_path / 'absent')
+    status, told = end_of(raising(ValueError('a shape')), capsys)
+    assert status == 1
+    assert 'Traceback' in told and told.splitlines()[-1].startswith('error: unexpected ValueError')
+
+
+def test_a_missing_package_is_named_with_what_installs_it(capsys):
+    def main():
+        import no_such_package  # noqa: F401
+
+    status, told = end_of(main, capsys)
+    assert status == 1
+    assert "'no_such_package' is missing" in told and 'requirements.txt' in told
+
+
+@pytest.mark.parametrize(
+    ('error', 'remedy'),
+    [
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 'ulimit -n'),
+        (MemoryError(), 'smaller batches'),
+        (RuntimeError("can't start new thread"), 'ulimit -u'),
+        (FileNotFoundError(errno.ENOENT, 'No usable temporary directory found'), 'TMPDIR'),
+        (UnicodeEncodeError('ascii', '\xe4', 0, 1, 'ordinal not in range'), 'PYTHONUTF8=1'),
+    ],
+)
+def test_limits_of_the_system_come_with_a_remedy(capsys, error, remedy):
+    status, told = end_of(raising(error), capsys)
+    assert status == 1
+    assert remedy in told and told.count('\n') == 1
+
+
+PRINTING = """
+import logging, sys, time
+from isic_mmdet import cli
+
+def main():
+    sys.stdin.read()  # until nobody reads stdout
+    logging.basicConfig(stream=sys.stdout)
+    logging.warning('a line')
+    print('x' * int(sys.argv[1]))
+
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize('size', [1, 10**6])
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+def test_a_closed_pipe_ends_a_tool_in_silence(size, unbuffered):
+    process = subprocess.Popen(
+        [sys.executable, '-c', PRINTING, str(size)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, 'PYTHONUNBUFFERED': unbuffered},
+    )
+    process.stdout.close()
+    process.stdin.close()
+    assert process.stderr.read() == b''
+    assert process.wait(60) == cli.CLOSED_PIPE
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+@pytest.mark.parametrize('size', [1, 10**6])
+def test_output_that_a_full_disk_does_not_take_is_a_failure(size):
+    with Path('/dev/full').open('w') as full:
+        done = subprocess.run(
+            [sys.executable, '-c', PRINTING, str(size)],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: ') and done.stderr.count('\n') == 1
+
+
+def test_closed_standard_streams_are_replaced():
+    script = 'from isic_mmdet import cli; cli.run(lambda: print(input.__name__))'
+    command = f'exec {shlex.quote(sys.executable)} -c {shlex.quote(script)} <&- >&- 2>&-'
+    assert subprocess.run(['sh', '-c', command]).returncode == 0
 
 
 def test_the_end_on_request_can_be_told_from_a_failure(capsys):

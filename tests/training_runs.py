@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from unexpected_errors import keep_tracebacks
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet import cli
@@ -37,7 +38,8 @@ TIMES = ('time', 'data_time', 'memory')
 def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
     """Start a process that calls `main` as a tool does.
 
-    It writes to `<work>.stdout` and `<work>.stderr`; its status is 99 after a traceback.
+    It writes to `<work>.stdout` and `<work>.stderr`; its status is 99 after an
+    unexpected exception, with the traceback in stderr.
     """
 
     def child() -> None:
@@ -49,6 +51,7 @@ def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
         MMLogger._instance_dict.clear()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(1)
+        keep_tracebacks()
         try:
             cli.run(main)
         except SystemExit as end:

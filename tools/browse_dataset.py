@@ -3,12 +3,12 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 from isic_mmdet.cli import make_parser, run
 
 
 def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
     parser = make_parser(
         'Draw a histogram of the official resolutions (resolution.png), images with their true\n'
         'outlines (masks.png), and what the training pipeline makes of them (augmented.png).',

@@ -4,10 +4,11 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.models.torchvision_weights import WEIGHTS_URL, convert_file
 
 
 def parse_args() -> argparse.Namespace:
+    from isic_mmdet.models.torchvision_weights import WEIGHTS_URL
+
     parser = make_parser(
         "Rename the weights of torchvision's maskrcnn_resnet50_fpn for mmdet. The COCO weights\n"
         f'that torchvision publishes:\n  {WEIGHTS_URL}',
@@ -21,6 +22,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.models.torchvision_weights import convert_file
+
     classes = convert_file(args.source, args.out)
     print(f'{args.out}: written, {classes} classes besides the background')
     print(

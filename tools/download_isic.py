@@ -3,12 +3,13 @@
 
 from pathlib import Path
 
-from isic_mmdet.challenge.archives import BASE_URL, PARTS, YEARS
-from isic_mmdet.challenge.download import download
 from isic_mmdet.cli import make_parser, run
 
 
 def main() -> None:
+    from isic_mmdet.challenge.archives import BASE_URL, PARTS, YEARS
+    from isic_mmdet.challenge.download import download
+
     parser = make_parser(
         'Get the official images, masks and (2017) diagnoses of an ISIC segmentation challenge.\n'
         'Says how much it fetches before it starts; continues where an earlier run was stopped.',

@@ -6,7 +6,6 @@ import os
 import time
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.synthetic import write_dataset
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,6 +27,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.synthetic import write_dataset
+
     start = time.perf_counter()
     drawn = write_dataset(args.out, args.images, args.seed, args.size, args.workers)
     if drawn:

@@ -4,16 +4,15 @@
 import argparse
 from pathlib import Path
 
-from isic_mmdet.challenge.convert import prepare
-from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
-from isic_mmdet.challenge.images import FOREGROUND
-from isic_mmdet.challenge.report import format_report
-from isic_mmdet.challenge.resize import parse_rule
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
+    from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
+    from isic_mmdet.challenge.images import FOREGROUND
+    from isic_mmdet.challenge.resize import parse_rule
+
     parser = make_parser(
         __doc__,
         'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize seed',
@@ -86,6 +85,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.challenge.convert import prepare
+    from isic_mmdet.challenge.report import format_report
+
     report = prepare(
         args.year,
         args.src,

@@ -5,8 +5,6 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.report.html.page import write_report
-from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +33,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.report.html.page import write_report
+    from isic_mmdet.report.run_plots import draw_evaluation, draw_training
+
     out = Path(args.out or Path(args.work_dir, 'report.html'))
     for note in write_report(args.work_dir, out, args.data_root, args.detections):
         print(f'note: {note}')

@@ -4,10 +4,11 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.report.results_table import BEGIN, END, read_reports, results_table, update_table
 
 
 def parse_args() -> argparse.Namespace:
+    from isic_mmdet.report.results_table import BEGIN, END
+
     parser = make_parser(
         'Make a Markdown table from metrics.json files, one row each, with the commands below.',
         'python tools/results_table.py work_dirs/*/test/metrics.json --readme README.md',
@@ -21,6 +22,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.report.results_table import read_reports, results_table, update_table
+
     if args.readme:
         update_table(args.readme, args.metrics)
     else:

@@ -5,18 +5,17 @@ import argparse
 import os
 from pathlib import Path
 
+from isic_mmdet.cli import make_parser, run
+
 # NumPy starts a thread a core for matrix products, of which there are none here: a fifth of the
 # time that this program takes to start.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
-from isic_mmdet.cli import make_parser, run
-from isic_mmdet.memory import keep_freed_memory
-from isic_mmdet.scoring.evaluate import Request, evaluate, is_table
-from isic_mmdet.scoring.groups import GROUPINGS
-from isic_mmdet.scoring.text import format_scores
-
 
 def parse_args() -> argparse.Namespace:
+    from isic_mmdet.scoring.evaluate import is_table
+    from isic_mmdet.scoring.groups import GROUPINGS
+
     parser = make_parser(
         f'{__doc__}\nNeeds no model. Files that the official scorer would refuse are all listed at '
         'once, and\nthe exit status is 1.',
@@ -89,6 +88,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    from isic_mmdet.memory import keep_freed_memory
+    from isic_mmdet.scoring.evaluate import Request, evaluate
+    from isic_mmdet.scoring.text import format_scores
+
     keep_freed_memory()
     request = Request(
         args.predictions,

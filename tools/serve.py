@@ -2,13 +2,12 @@
 """Open a local page that outlines the lesions of images dropped on it."""
 
 import argparse
-import os
-import sys
 import webbrowser
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.cores import available_cores
+from isic_mmdet.environment import has_screen
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,13 +81,6 @@ def _port(text: str) -> int:
     return number
 
 
-def _has_screen() -> bool:
-    # Without a screen, `webbrowser` starts a browser in this very terminal.
-    if sys.platform in ('win32', 'darwin'):
-        return True
-    return any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY'))
-
-
 def main() -> None:
     args = parse_args()
 
@@ -110,7 +102,7 @@ def main() -> None:
             if not is_loopback(str(server.server_address[0])):
                 print("the whole network can reach it, by this computer's address; no password")
             print(f'{args.model.name} is served at {server.url} (Ctrl-C ends it)', flush=True)
-            if not args.no_browser and _has_screen():
+            if not args.no_browser and has_screen():
                 webbrowser.open(server.url)
             server.serve_forever()
     except KeyboardInterrupt:

@@ -4,13 +4,17 @@
 import argparse
 import os
 from pathlib import Path
-
-from mmengine.config import Config, DictAction
+from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
 
 def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
     parser = make_parser(
         'Score a checkpoint on the test or validation split. metrics.json, per_image.csv and '
         'plots go to the work dir.',
@@ -56,7 +60,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def score(cfg: Config, checkpoint: str) -> dict[str, float]:
+def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
     from mmengine.runner import Runner
 
     from isic_mmdet.preflight import load_weights

@@ -4,12 +4,12 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
-
 from isic_mmdet.cli import make_parser, run
 
 
 def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
     parser = make_parser(
         'Train a model. Checkpoints, scalars, metrics and plots go to the work dir.',
         'python tools/train.py configs/isic2018_maskrcnn.py --work-dir work_dirs/first',

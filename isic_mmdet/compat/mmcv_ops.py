@@ -1,4 +1,4 @@
-"""The module `mmcv._ext` made of torchvision's operators, for an mmcv without compiled ones.
+"""The contents of `mmcv._ext`, made of torchvision's operators, for an mmcv without compiled ones.
 
 Fault: mmcv-lite has no compiled operators, and `mmdet.models` imports them all at once
 (open-mmlab/mmcv 2938, 3035, 3104). Building them takes a compiler, half an hour and, for a GPU,
@@ -6,18 +6,11 @@ the CUDA toolkit that torch was built with. This can go when mmcv publishes whee
 in requirements.txt.
 """
 
-import sys
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
 from importlib.metadata import version
-from types import ModuleType
 from typing import Any
 
 from isic_mmdet.compat import deform_conv, nms, roi_align
-from isic_mmdet.compat.missing import missing_operator
-
-NAME = 'mmcv._ext'
 
 
 def get_compiler_version() -> str:
@@ -47,40 +40,3 @@ OPERATORS: dict[str, Callable[..., Any]] = {
         deform_conv.modulated_deform_conv_backward,
     )
 }
-
-
-class OperatorModule(ModuleType):
-    """A module that has every operator; those it cannot compute raise when called.
-
-    mmcv asserts at import that each operator is there. Names that begin with an underscore are
-    absent, so that `inspect`, `pickle` and `doctest` see an ordinary module.
-    """
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith('_'):
-            raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
-        return missing_operator(name)
-
-
-class OperatorFinder(MetaPathFinder, Loader):
-    """Finds `mmcv._ext` after everybody else, so a compiled one always goes first."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return a spec for `mmcv._ext` and for nothing else."""
-        return ModuleSpec(NAME, self, origin='torchvision') if fullname == NAME else None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Return the empty module."""
-        return OperatorModule(spec.name, __doc__)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Put the operators in place."""
-        vars(module).update(OPERATORS)
-
-
-def install_operators() -> None:
-    """Let `import mmcv._ext` fall back to torchvision's operators."""
-    if not any(isinstance(finder, OperatorFinder) for finder in sys.meta_path):
-        sys.meta_path.append(OperatorFinder())

@@ -1,0 +1,109 @@
+"""What is in the environment of a tool before torch and matplotlib are imported."""
+
+import ast
+import getpass
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isic_mmdet import environment
+
+# Runs a tool, and prints how threads would wait when torch is imported.
+SPYING = """
+import os, runpy, sys
+from importlib.abc import MetaPathFinder
+
+class Spy(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == 'torch':
+            print('torch under', os.environ.get('OMP_WAIT_POLICY'), flush=True)
+            os._exit(0)
+
+sys.meta_path.insert(0, Spy())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+# Enough for each tool that uses torch to import it.
+CALLS = {
+    'train.py': ['nowhere.py'],
+    'test.py': ['nowhere.py', 'nowhere.pth'],
+    'browse_dataset.py': ['nowhere.py', '--out', 'nowhere'],
+    'predict.py': ['nowhere.py', 'nowhere.pth', 'nowhere', '--out', 'nowhere'],
+    'export_onnx.py': ['nowhere.py', 'nowhere.pth', '--out', 'nowhere.onnx'],
+    'quantise_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
+    'benchmark.py': [],
+    'convert_torchvision_weights.py': ['nowhere.pth', 'nowhere'],
+}
+
+
+def policy_of(script: Path, arguments: list[str], folder: Path, **variables: str) -> str:
+    kept = {k: v for k, v in os.environ.items() if k != 'OMP_WAIT_POLICY'}
+    done = subprocess.run(
+        [sys.executable, '-c', SPYING, str(script), *arguments],
+        cwd=folder,
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.rpartition('torch under ')[2].strip() or done.stderr
+
+
+@pytest.mark.parametrize('tool', CALLS)
+def test_threads_sleep_while_they_wait(root, tmp_path, tool):
+    assert policy_of(root / 'tools' / tool, CALLS[tool], tmp_path) == 'PASSIVE'
+
+
+def test_the_users_own_policy_is_kept(root, tmp_path):
+    found = policy_of(
+        root / 'tools/train.py', CALLS['train.py'], tmp_path, OMP_WAIT_POLICY='ACTIVE'
+    )
+    assert found == 'ACTIVE'
+
+
+def test_every_tool_imports_the_package_before_anything_else_that_is_installed(root):
+    tools = sorted((root / 'tools').glob('*.py'))
+    assert len(tools) > 10
+    for tool in tools:
+        body = ast.parse(tool.read_text()).body
+        imports = [each for each in body if isinstance(each, ast.Import | ast.ImportFrom)]
+        names = [
+            alias.name if isinstance(each, ast.Import) else each.module
+            for each in imports
+            for alias in each.names
+        ]
+        installed = [name for name in names if name.split('.')[0] not in sys.stdlib_module_names]
+        assert installed[0] == 'isic_mmdet.cli', tool
+        assert all(name.startswith('isic_mmdet.') for name in installed), tool
+
+
+@pytest.mark.parametrize(
+    ('backend', 'display', 'kept'),
+    [
+        ('module://matplotlib_inline.backend_inline', ':0', False),
+        ('module://matplotlib_inline.backend_inline', '', False),
+        ('TkAgg', '', False),
+        ('no-such-backend', '', False),
+        ('TkAgg', ':0', True),
+    ],
+)
+def test_a_backend_that_needs_a_notebook_or_a_screen_is_replaced(
+    monkeypatch, backend, display, kept
+):
+    monkeypatch.setenv('MPLBACKEND', backend)
+    monkeypatch.setenv('DISPLAY', display)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    environment.prepare_for_tool()
+    assert os.environ['MPLBACKEND'] == (backend if kept else 'Agg')
+
+
+def test_a_user_id_without_a_name_gets_one(monkeypatch):
+    for name in ('LOGNAME', 'USER', 'LNAME', 'USERNAME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, 'getuid', lambda: 54321)  # in no list of users
+    with pytest.raises((KeyError, OSError)):
+        getpass.getuser()
+    environment.prepare_for_tool()
+    assert getpass.getuser() == 'uid54321'
