@@ -3,84 +3,117 @@
 ISIC ids mean the same picture in every year, so the labels of 2017 also serve the images that
 2018 took over. Files are known by their columns, because copies are often renamed:
 `image_id, melanoma, seborrheic_keratosis` (Part 3 ground truth, 0.0 or 1.0, a nevus has both 0)
-and `image_id, age_approximate, sex` (metadata, `unknown` where missing).
+and `image_id, age_approximate, sex` (metadata, `unknown` where missing). A spreadsheet may have
+saved them, see `csv_file`.
 """
 
-import csv
-import io
-import math
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from isic_mmdet.challenge.faults import Fault
+from isic_mmdet.challenge.layouts import listed_id
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.csv_file import parse_csv, parse_header, to_flag, to_number
 from isic_mmdet.errors import InputError
 
+_ID_COLUMNS = ('image_id', 'image', 'isic_id', 'image_name')
 _LABEL_COLUMNS = {'melanoma', 'seborrheic_keratosis'}
 _METADATA_COLUMNS = {'age_approximate', 'sex'}
+_KNOWN_COLUMNS = {*_ID_COLUMNS, *_LABEL_COLUMNS, *_METADATA_COLUMNS}
 _UNKNOWN = {'', 'unknown'}
-_DIAGNOSES = {(0.0, 0.0): 'nevus', (1.0, 0.0): 'melanoma', (0.0, 1.0): 'seborrheic_keratosis'}
+_DIAGNOSES = {
+    (False, False): 'nevus',
+    (True, False): 'melanoma',
+    (False, True): 'seborrheic_keratosis',
+}
 
 # What reading a file, or a member of a damaged or encrypted zip, can end in.
-_READ_ERRORS = (
-    OSError,
-    UnicodeDecodeError,
-    RuntimeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    csv.Error,  # a cell of over 131,072 characters, or a quote that is never closed
-)
+_READ_ERRORS = (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 #: What is known of one image: any of `diagnosis` (str), `age` (number, years), `sex` (str).
 Label = dict[str, Any]
 
 
-def read_labels(tables: Sequence[SourceFile]) -> tuple[dict[str, Label], list[Fault]]:
+@dataclass
+class Labels:
+    """What the tables among the sources say.
+
+    Attributes:
+        by_id: labels by ISIC id, without the values that have a fault.
+        faults: one for each value that makes no sense or contradicts another file.
+        other_tables: name, separator and columns of every CSV file that is no table of labels.
+    """
+
+    by_id: dict[str, Label] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    other_tables: list[str] = field(default_factory=list)
+
+
+def read_labels(tables: Sequence[SourceFile]) -> Labels:
     """Read every table whose columns are those of a label or metadata file.
 
     Args:
         tables: any CSV files; those with other columns are passed over.
 
-    Returns:
-        Labels by ISIC id, and one fault for each value that makes no sense or contradicts
-        another file. A value with a fault is not in the labels.
-
     Raises:
-        InputError: a CSV file is damaged or not text.
+        InputError: a CSV file is damaged or not text, or a table of labels has no column of image
+            ids or something else in it; with file, line and column.
     """
-    labels: dict[str, Label] = {}
-    faults: list[Fault] = []
+    found = Labels()
     contradicted: set[tuple[str, str]] = set()
+    nameless: list[str] = []
     for table in sorted(tables, key=str):
-        for row in _rows(table):
-            isic_id = row['image_id'].strip().upper()
-            known = labels.setdefault(isic_id, {})
+        for line, row in _rows(table, found.other_tables):
+            id_column = next(column for column in _ID_COLUMNS if column in row)
+            isic_id = listed_id(row[id_column])
+            if isic_id is None:
+                nameless.append(
+                    f'{table}, line {line}, column {id_column}: {row[id_column]!r:.60} is no ISIC '
+                    'id (ISIC_ and seven digits)'
+                )
+                continue
+            known = found.by_id.setdefault(isic_id, {})
             values, details = _parse(row)
             for key, value in values.items():
                 if known.setdefault(key, value) != value:
                     details.append(f'{key} {value}, elsewhere {known[key]}')
                     contradicted.add((isic_id, key))
-            faults += [
-                Fault(isic_id, 'bad label', f'{table}: {detail}; correct it', left_out=False)
+            found.faults += [
+                Fault(
+                    isic_id,
+                    'bad label',
+                    f'{table}, line {line}: {detail}; correct it',
+                    left_out=False,
+                )
                 for detail in details
             ]
+    if nameless:
+        raise InputError('some rows of the tables of labels belong to no image:', nameless)
     for isic_id, key in contradicted:
-        del labels[isic_id][key]
-    return labels, faults
+        del found.by_id[isic_id][key]
+    return found
 
 
-def _rows(table: SourceFile) -> list[dict[str, str]]:
+def _rows(table: SourceFile, other_tables: list[str]) -> Sequence[tuple[int, dict[str, str]]]:
+    """Return the rows of a table of labels; a table of another kind has none and is noted."""
     try:
-        text = table.read().decode('utf-8-sig')
-        reader = csv.DictReader(io.StringIO(text, newline=''), restval='')
-        columns = set(reader.fieldnames or ())
-        known = columns >= _LABEL_COLUMNS or columns >= _METADATA_COLUMNS
-        return list(reader) if known and 'image_id' in columns else []
+        data = table.read()
     except _READ_ERRORS as error:
         raise InputError(f'{table}: cannot be read as CSV ({error}); get it again') from error
+    header = parse_header(str(table), data, _KNOWN_COLUMNS)
+    columns = set(header.columns)
+    if not (columns >= _LABEL_COLUMNS or columns >= _METADATA_COLUMNS):
+        other_tables.append(f'{table} ({header})')
+        return ()
+    if columns.isdisjoint(_ID_COLUMNS):
+        raise InputError(
+            f'{table}, line 1: no column of image ids ({", ".join(_ID_COLUMNS)}) in {header}; '
+            'name one of the columns image_id'
+        )
+    return parse_csv(str(table), data, _KNOWN_COLUMNS).rows
 
 
 def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
@@ -89,18 +122,19 @@ def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
     faults: list[str] = []
     if row.keys() >= _LABEL_COLUMNS:
         melanoma, keratosis = row['melanoma'], row['seborrheic_keratosis']
-        try:
-            label['diagnosis'] = _DIAGNOSES[float(melanoma), float(keratosis)]
-        except (ValueError, KeyError):
+        diagnosis = _DIAGNOSES.get((to_flag(melanoma), to_flag(keratosis)))
+        if diagnosis is None:
             faults.append(
                 f'melanoma {melanoma!r} and seborrheic_keratosis {keratosis!r} are no diagnosis'
             )
+        else:
+            label['diagnosis'] = diagnosis
     if row.keys() >= _METADATA_COLUMNS:
-        age, sex = row['age_approximate'].strip().lower(), row['sex'].strip().lower()
+        age, sex = row['age_approximate'].lower(), row['sex'].lower()
         if age not in _UNKNOWN:
             years = _years(age)
             if years is None:
-                faults.append(f'age {age!r} is no number of years')
+                faults.append(f'age_approximate {age!r} is no number of years')
             else:
                 label['age'] = years
         if sex in {'male', 'female'}:
@@ -111,10 +145,7 @@ def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
 
 
 def _years(text: str) -> float | int | None:
-    try:
-        years = float(text)
-    except ValueError:
-        return None
-    if not (math.isfinite(years) and 0 <= years <= 120):
+    years = to_number(text)
+    if years is None or not 0 <= years <= 120:
         return None
     return int(years) if years.is_integer() else years

@@ -24,11 +24,18 @@ _ZIP_PREFIXES = {2016: 'isbi2016', 2017: 'isic-2017', 2018: 'isic2018'}
 YEARS = tuple(_ZIP_PREFIXES)
 
 _IMAGE_NAME = re.compile(r'(ISIC_\d{7})\.(?:jpe?g|png)', re.IGNORECASE | re.ASCII)
+_LISTED_NAME = re.compile(r'(ISIC_\d{7})(?:\.\w{1,5})?', re.IGNORECASE | re.ASCII)
 _MASK_NAME = re.compile(r'(ISIC_\d{7})_segmentation\.png', re.IGNORECASE | re.ASCII)
 # What the official folders hold besides images and masks.
 _KNOWN_EXTRAS = re.compile(
     r'.*_superpixels\.png|.*\.csv|(?:LICENSE|ATTRIBUTION)(?:\.\w+)?', re.IGNORECASE
 )
+
+
+def listed_id(text: str) -> str | None:
+    """Return the ISIC id that a list or table names, also as a file name; None if there is none."""
+    match = _LISTED_NAME.fullmatch(text.strip().replace('\\', '/').rpartition('/')[2])
+    return match[1].upper() if match else None
 
 
 def official_counts(year: int) -> dict[str, int]:

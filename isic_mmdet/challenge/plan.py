@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.labels import Label, read_labels
+from isic_mmdet.challenge.labels import Label, Labels, read_labels
 from isic_mmdet.challenge.layouts import (
     SPLITS,
     Pair,
@@ -17,6 +18,8 @@ from isic_mmdet.challenge.layouts import (
 )
 from isic_mmdet.challenge.splits import read_id_lists
 from isic_mmdet.errors import InputError
+
+_ONE_CLASS = '--classes lesion'
 
 
 @dataclass
@@ -58,8 +61,8 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         raise InputError('the same ids are in two official parts; keep one of each', doubled)
 
     pairs, faults = find_pairs(found)
-    labels, label_faults = read_labels(found.tables)
-    faults += [fault for fault in label_faults if fault.isic_id in pairs]
+    labels = read_labels(found.tables)
+    faults += [fault for fault in labels.faults if fault.isic_id in pairs]
     notes = _notes(year, found, split)
     split_of = None
     if split == 'official':
@@ -71,13 +74,20 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         if unlisted:
             notes.append(f'{unlisted} pairs are in none of the id lists')
     if classes == 'diagnosis':
-        faults += _missing_labels(pairs, labels)
-        pairs = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.get(i, {})}
+        labelled = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.by_id.get(i, {})}
+        if pairs and not labelled:
+            _refuse_without_labels(labels, faults)
+        faults += [
+            Fault(i, 'label missing', f'no table has its diagnosis; add it, or use {_ONE_CLASS}')
+            for i in pairs
+            if i not in labelled
+        ]
+        pairs = labelled
     if not any(split_of is None or split_of[isic_id] == 'train' for isic_id in pairs):
         raise InputError(
             'no pair remains for train; correct --src', [*notes, *map(str, sorted(faults))]
         )
-    return Plan(pairs, split_of, labels, faults, notes)
+    return Plan(pairs, split_of, labels.by_id, faults, notes)
 
 
 def _choose_listed(
@@ -94,16 +104,17 @@ def _choose_listed(
     return chosen, concerning + absent
 
 
-def _missing_labels(pairs: dict[str, Pair], labels: dict[str, Label]) -> list[Fault]:
-    detail = (
-        'no Part3_GroundTruth.csv among the sources has its diagnosis; add it, or use '
-        '--classes lesion'
+def _refuse_without_labels(labels: Labels, faults: Sequence[Fault]) -> NoReturn:
+    seen = [str(fault) for fault in faults if fault.kind == 'bad label']
+    if labels.by_id and not seen:
+        seen = [f'the tables of labels name only other images, such as {next(iter(labels.by_id))}']
+    seen += [f'passed over: {table}' for table in labels.other_tables]
+    raise InputError(
+        'no image has a diagnosis: a table with the columns image_id, melanoma and '
+        'seborrheic_keratosis holds it (..._Part3_GroundTruth.csv). Add it to --src, correct it, '
+        f'or use {_ONE_CLASS}. Found:',
+        seen or ['no CSV file'],
     )
-    return [
-        Fault(isic_id, 'label missing', detail)
-        for isic_id in pairs
-        if 'diagnosis' not in labels.get(isic_id, {})
-    ]
 
 
 def _notes(year: int, found: Scan, split: str) -> list[str]:

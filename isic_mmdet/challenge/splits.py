@@ -1,27 +1,28 @@
 """Which pair goes into training, validation and test, and that no picture is on two sides."""
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.layouts import SPLITS
+from isic_mmdet.challenge.layouts import SPLITS, listed_id
+from isic_mmdet.csv_file import decode_text
 from isic_mmdet.errors import InputError
 
 #: Share of all pairs that the `ratio` split tests on, and share of the rest that it validates on.
 TEST_SHARE = 0.25
 VAL_SHARE = 0.25
 
-_ID_LINE = re.compile(r'(ISIC_\d{7})(?:\.jpe?g)?', re.IGNORECASE | re.ASCII)
+# The first line of a list that a spreadsheet saved.
+_HEADERS = {'image_id', 'image', 'isic_id', 'image_name', 'id', 'name'}
 
 
 def read_id_lists(folder: Path) -> dict[str, str]:
     """Read `train.txt`, `val.txt` and `test.txt`, one ISIC id a line.
 
-    Blank lines and lines that begin with `#` are passed over. `val.txt` and `test.txt` may be
-    absent.
+    Blank lines and lines that begin with `#` are passed over. An id may be quoted, be written as a
+    file name, and stand below the name of its column. `val.txt` and `test.txt` may be absent.
 
     Returns:
         ISIC id to split.
@@ -32,25 +33,31 @@ def read_id_lists(folder: Path) -> dict[str, str]:
     if not (folder / 'train.txt').is_file():
         raise InputError(
             f'{folder / "train.txt"} does not exist: --split takes official, ratio, or a folder'
-            ' that holds train.txt and, if wanted, val.txt and test.txt'
+            ' that holds train.txt and, if wanted, val.txt and test.txt, each with one id a line'
         )
     split_of: dict[str, str] = {}
     faults: list[str] = []
     for split in SPLITS:
         path = folder / f'{split}.txt'
         try:
-            lines = path.read_text(encoding='utf-8-sig').splitlines() if path.is_file() else []
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(f'{path}: cannot be read as UTF-8 text ({error})')
+            text = decode_text(str(path), path.read_bytes()) if path.is_file() else ''
+        except OSError as error:
+            faults.append(f'{path}: cannot be read ({error.strerror})')
             continue
-        for number, line in enumerate(map(str.strip, lines), 1):
-            match = _ID_LINE.fullmatch(line)
-            if match:
-                isic_id = match[1].upper()
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        lines = (line.strip(' \t,;"\'') for line in text.splitlines())
+        filled = [(number, line) for number, line in enumerate(lines, 1) if line]
+        if filled and filled[0][1].lower() in _HEADERS:
+            del filled[0]
+        for number, line in filled:
+            isic_id = listed_id(line)
+            if isic_id:
                 first = split_of.setdefault(isic_id, split)
                 if first != split:
                     faults.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
-            elif line and not line.startswith('#'):
+            elif not line.startswith('#'):
                 faults.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
     if faults:
         raise InputError(f'the id lists in {folder} do not make a split; correct them', faults)

@@ -1,6 +1,5 @@
 """Reading the files that a run leaves: scores per image and the log of the training."""
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isic_mmdet.csv_file import read_csv, to_number
 from isic_mmdet.errors import InputError
 
 # What stands before `loss`, `loss_mask` and so on in the log, and whose losses those are.
@@ -23,24 +23,26 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
         InputError: if the file is missing or empty, or a column is missing or not numeric.
     """
     names = (*RULES, 'detections')
-    try:
-        with Path(path).open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file, restval=''))
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); run a test first') from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f'{path}: not a CSV file ({error}); write it again') from error
-    if not rows:
-        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
-    absent = [name for name in names if name not in rows[0]]
+    table = read_csv(Path(path), names, 'run a test first')
+    absent = [name for name in names if name not in table.header.columns]
     if absent:
         raise InputError(
             f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
         )
-    try:
-        columns = {name: np.array([row[name] for row in rows], np.float64) for name in names}
-    except ValueError as error:
-        raise InputError(f'{path}: a score is not a number ({error}); write it again') from error
+    if not table.rows:
+        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
+    faults = [
+        f'line {line}, column {name}: {row[name]!r} is not a number'
+        for line, row in table.rows
+        for name in names
+        if to_number(row[name]) is None
+    ]
+    if faults:
+        raise InputError(f'{path}: a score is not a number; write it again', faults)
+    columns = {
+        name: np.array([to_number(row[name]) for _, row in table.rows], np.float64)
+        for name in names
+    }
     for name, values in columns.items():
         most = np.inf if name == 'detections' else 1
         if not (np.isfinite(values).all() and (values >= 0).all() and (values <= most).all()):

@@ -1,6 +1,5 @@
 """All that `tools/score.py` computes, and the two files it leaves."""
 
-import csv
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from isic_mmdet.csv_file import parse_header
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
 from isic_mmdet.scoring.calibration import calibration
@@ -109,9 +109,9 @@ def _table_beside(out: Path) -> Path:
     table = out.with_name('per_image.csv')
     if table.is_file():
         try:
-            with table.open(newline='', encoding='utf-8') as file:
-                columns = set(next(csv.reader(file), ()))
-        except (OSError, UnicodeDecodeError, csv.Error):
+            header = parse_header(str(table), table.read_bytes(), TRUTH_COLUMNS)
+            columns = set(header.columns)
+        except (OSError, InputError):
             columns = set()
         if not set(TRUTH_COLUMNS) <= columns:
             raise InputError(

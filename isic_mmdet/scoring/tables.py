@@ -1,15 +1,14 @@
 """Reading the tables that belong to a set of predictions."""
 
-import csv
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from isic_mmdet.csv_file import read_csv, to_flag, to_number
 from isic_mmdet.errors import InputError
 from isic_mmdet.json_file import read_json
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.scoring.mask_files import ISIC_ID
-from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS
 
 LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
 
@@ -20,6 +19,7 @@ _IN_UNIT = _SHARES | {'iou_shifted'}
 _COUNTS = {'detections', 'height', 'width'}
 _NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
 _MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
+_KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_COLUMNS, 'image'}
 
 
 def read_per_image(path: Path) -> list[Row]:
@@ -33,7 +33,7 @@ def read_per_image(path: Path) -> list[Row]:
             makes no sense; lists all faults.
     """
     rows, faults = {}, []
-    for number, cells in _read_csv(path, {'image_id', *_SHARES, *_COUNTS}):
+    for number, cells in _read_rows(path, {'image_id', *_SHARES, *_COUNTS}):
         row, wrong = _parse(cells)
         if row['image_id'] is None:
             wrong.append('image_id is empty')
@@ -42,7 +42,7 @@ def read_per_image(path: Path) -> list[Row]:
         faults += [f'line {number}: {fault}' for fault in wrong]
         rows[row['image_id']] = row
     if faults:
-        raise InputError(f'{path}: write it again, some values cannot be', faults)
+        raise InputError(f'{path}: some values cannot be right; write it again', faults)
     if not rows:
         raise InputError(f'{path}: has no rows; write it again')
     return [rows[image_id] for image_id in sorted(rows)]
@@ -61,7 +61,7 @@ def read_scores(path: Path) -> dict[str, float | None]:
     """
     scores: dict[str, float | None] = {}
     faults = []
-    for number, cells in _read_csv(path, {'score'}):
+    for number, cells in _read_rows(path, {'score'}):
         name = cells.get('image') or cells.get('image_id') or ''
         found = ISIC_ID.search(Path(name).name)
         if not found:
@@ -113,25 +113,18 @@ def _is_age(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 150
 
 
-def _read_csv(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line number and cells of each row."""
-    try:
-        with path.open(newline='', encoding='utf-8-sig') as file:
-            reader = csv.DictReader(file, restval='')
-            names = set(reader.fieldnames or ())
-            if not names.isdisjoint(BOUNDARY_COLUMNS):
-                # All of them or none: those of a part would be left out of the means unsaid.
-                columns = columns | set(BOUNDARY_COLUMNS)
-            absent = sorted(columns - names)
-            if absent:
-                raise InputError(f'{path}: lacks the columns {", ".join(absent)}; write it again')
-            for cells in reader:
-                cells.pop(None, None)  # type: ignore[call-overload]  # beyond the last column
-                yield reader.line_num, cells
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); name another') from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f'{path}: not a CSV file ({error}); write it again') from error
+def _read_rows(path: Path, columns: set[str]) -> tuple[tuple[int, dict[str, str]], ...]:
+    """Return line number and cells of each row of a table with some columns."""
+    table = read_csv(path, _KNOWN_COLUMNS, 'name another')
+    if not set(BOUNDARY_COLUMNS).isdisjoint(table.header.columns):
+        # All of them or none: those of a part would be left out of the means unsaid.
+        columns = columns | set(BOUNDARY_COLUMNS)
+    absent = sorted(columns - set(table.header.columns))
+    if absent:
+        raise InputError(
+            f'{path}: lacks the columns {", ".join(absent)}; it has {table.header}; write it again'
+        )
+    return table.rows
 
 
 def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
@@ -140,22 +133,21 @@ def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
     faults = []
     for name, text in cells.items():
         if name == 'touches_border':
-            row[name] = None if not text else text == 'True'
+            row[name] = to_flag(text)
+            if text and row[name] is None:
+                faults.append(f'{name} is {text!r}')
         elif name not in _NUMBERS:
             row[name] = text or None
         else:
-            row[name] = value = _number(text)
-            if name in _COUNTS and value is not None:
+            row[name] = value = to_number(text)
+            is_count = name in _COUNTS and value is not None and value.is_integer() and value >= 0
+            if value is not None and is_count:
                 row[name] = int(value)
-            is_blank = not text and name in _MAY_BE_EMPTY
-            if not is_blank and (value is None or (name in _IN_UNIT and not 0 <= value <= 1)):
+            is_wrong = (
+                value is None
+                or (name in _IN_UNIT and not 0 <= value <= 1)
+                or (name in _COUNTS and not is_count)
+            )
+            if is_wrong and (text or name not in _MAY_BE_EMPTY):
                 faults.append(f'{name} is {text!r}')
     return row, faults
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -31,6 +31,20 @@ def test_id_lists(tmp_path: Path) -> None:
     assert read_id_lists(tmp_path) == {isic(1): 'train', isic(2): 'train', isic(3): 'val'}
 
 
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_id_lists_that_a_spreadsheet_saved(tmp_path: Path, encoding: str, end: str) -> None:
+    text = end.join(['image_id;', '"ISIC_0000001.JPG";', ';', 'images\\ISIC_0000002.png;;'])
+    (tmp_path / 'train.txt').write_bytes(text.encode(encoding))
+    assert read_id_lists(tmp_path) == {isic(1): 'train', isic(2): 'train'}
+
+
+def test_a_list_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'train.txt').write_bytes('ISIC_0000001\nStraße\n'.encode('latin-1'))
+    with pytest.raises(InputError, match=r'train\.txt, line 2'):
+        read_id_lists(tmp_path)
+
+
 def test_the_same_id_in_two_lists_is_an_error(tmp_path: Path) -> None:
     write_lists(tmp_path, train='ISIC_0000001\nISIC_0000002', test='ISIC_0000009\nISIC_0000002\n')
     with pytest.raises(InputError, match=r'test\.txt, line 2: ISIC_0000002 is in train\.txt too'):
@@ -116,8 +130,8 @@ def test_a_training_image_stays_when_its_only_twin_has_left() -> None:
 
 def test_lists_that_are_no_text_are_named(tmp_path: Path) -> None:
     folder = write_lists(tmp_path, train=isic(1), val=isic(2))
-    (folder / 'val.txt').write_bytes(isic(2).encode('utf-16'))
-    with pytest.raises(InputError, match=r'val\.txt: cannot be read as UTF-8 text'):
+    (folder / 'val.txt').write_bytes(isic(2).encode('utf-32'))
+    with pytest.raises(InputError, match=r'val\.txt, line 1: .*not text'):
         read_id_lists(folder)
 
 

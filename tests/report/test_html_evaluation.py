@@ -1,6 +1,7 @@
 """Reading a run's files: what does not belong together is refused, with every fault."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_faults_of_the_table_are_told_at_once(run):
     folder, rows = run
     twice, wrong = rows[3]['image_id'], rows[5]['image_id']
     edit(folder / 'per_image.csv', lambda text: text.replace(rows[4]['image_id'], twice))
-    edit(folder / 'per_image.csv', lambda text: text.replace(f'{wrong},', f'{wrong},nan,'))
+    edit(folder / 'per_image.csv', lambda text: re.sub(f'{wrong},[^,]*', f'{wrong},nan', text))
     edit(folder / 'per_image.csv', lambda text: text.replace(',96,96\n', ',tall,96\n', 1))
     with pytest.raises(InputError) as caught:
         read_evaluation(folder)

@@ -61,7 +61,7 @@ def test_a_part_of_what_is_told_of_borders_is_a_fault(table):
     with pytest.raises(InputError) as error:
         read_per_image(path)
     absent = 'iou_shifted, outline_shift_diagonal, outline_shift_px'
-    assert str(error.value) == f'{path}: lacks the columns {absent}; write it again'
+    assert f'{path}: lacks the columns {absent}; it has separator comma' in str(error.value)
 
 
 def test_all_wrong_values_are_listed(table):
@@ -91,17 +91,38 @@ def test_other_files_are_refused(tmp_path, table):
     with pytest.raises(InputError, match='lacks the columns detections, dice, height'):
         read_per_image(other)
     other.write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(InputError, match='not a CSV file'):
+    with pytest.raises(InputError, match='cannot be read as text'):
         read_per_image(other)
     other.write_text(','.join(PER_IMAGE_COLUMNS) + '\n')
     with pytest.raises(InputError, match='has no rows'):
         read_per_image(other)
 
 
-def test_cells_beyond_the_last_column_are_passed_over(table):
+def test_cells_beyond_the_last_column_are_refused(table):
     path = table(row(1))
     path.write_text(path.read_text().rstrip('\n') + ',left,over\n')
+    with pytest.raises(InputError, match=r'line 2, column 14'):
+        read_per_image(path)
+    path.write_text(path.read_text().replace(',left,over', ',,'))
     assert read_per_image(path)[0]['width'] == 700
+
+
+def test_a_table_that_a_spreadsheet_saved_again_says_the_same(table):
+    rows = [row(1, iou=0.8125, touches_border=True), row(2, iou=0.5, touches_border=False)]
+    path = table(*rows)
+    text = path.read_text().replace(',', ';').replace('.', ',').replace('True', 'TRUE')
+    path.write_text('\ufeff' + text.replace('image_id', 'Image_ID') + ';;;\n')
+    assert read_per_image(path) == rows
+
+
+@pytest.mark.parametrize(
+    ('column', 'value'), [('detections', 1.5), ('height', -3), ('touches_border', 'perhaps')]
+)
+def test_values_that_were_cut_or_guessed_once_are_faults(table, column, value):
+    path = table(row(1, touches_border=True) | {column: value})
+    with pytest.raises(InputError) as error:
+        read_per_image(path)
+    assert error.value.faults == [f"line 2: {column} is '{value}'"]
 
 
 def test_scores_of_predictions_by_isic_id(tmp_path):

@@ -1,7 +1,5 @@
 """Gathering the files of one evaluation, and making sure that they belong together."""
 
-import csv
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isic_mmdet.csv_file import read_csv, to_number
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.core import threshold_jaccard
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.report.results_table import read_reports
 from isic_mmdet.report.run_files import continued, read_scalars
 
@@ -103,21 +103,18 @@ def read_evaluation(work_dir: str | Path) -> Evaluation:
 
 
 def _read_images(path: Path) -> list[ImageScores]:
-    try:
-        with path.open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file, restval=''))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f'{path}: cannot be read ({error}); run tools/test.py first') from error
-    if not rows:
+    table = read_csv(path, PER_IMAGE_COLUMNS, 'run tools/test.py first')
+    absent = [name for name in PER_IMAGE_COLUMNS if name not in table.header.columns]
+    if absent:
+        raise InputError(
+            f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
+        )
+    if not table.rows:
         raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
     images, faults = [], []
-    for number, row in enumerate(rows, 2):
+    for number, row in table.rows:
         try:
             images.append(_image(row))
-        except KeyError as error:
-            raise InputError(
-                f'{path}: lacks the column {error}; give the per_image.csv of a test'
-            ) from error
         except ValueError as error:
             faults.append(f'line {number}: {error}')
     counts = Counter(image.image_id for image in images)
@@ -128,13 +125,14 @@ def _read_images(path: Path) -> list[ImageScores]:
 
 
 def _image(row: Mapping[str, str]) -> ImageScores:
-    scores = {name: float(row[name]) for name in SCORES}
-    score = float(row['score']) if row['score'] else None
+    scores = {name: _number(row, name) for name in SCORES}
+    score = _number(row, 'score') if row['score'] else None
     for value in (*scores.values(), score):
-        if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
+        if value is not None and not 0 <= value <= 1:
             raise ValueError(f'a score of {value}, which is not in [0, 1]')
-    counts = [int(row[name]) for name in ('detections', 'height', 'width')]
-    if min(counts) < 0 or 0 in counts[1:] or max(counts) >= 2**31:
+    counts = [_number(row, name) for name in ('detections', 'height', 'width')]
+    are_counts = all(count.is_integer() and 0 <= count < 2**31 for count in counts)
+    if not are_counts or 0 in counts[1:]:
         raise ValueError(f'detections, height and width of {counts}')
     return ImageScores(
         row['image_id'],
@@ -142,5 +140,12 @@ def _image(row: Mapping[str, str]) -> ImageScores:
         score,
         row['label'] or None,
         row['predicted_label'] or None,
-        *counts,
+        *map(int, counts),
     )
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    value = to_number(row[column])
+    if value is None:
+        raise ValueError(f'column {column}: {row[column]!r} is not a number')
+    return value
