@@ -1,8 +1,8 @@
 """The recommended recipe on ISIC 2016 Part 1: Mask R-CNN R50-FPN from COCO weights, 512 px.
 
 Command:   python tools/train.py configs/isic2016_maskrcnn.py
-Data:      tools/prepare_isic.py 2016 --split ratio --resize max-side 1024, data/isic2016,
-           one class: lesion (the official split has no validation part)
+Data:      tools/prepare_isic.py 2016 --resize max-side 1024, data/isic2016, one class: lesion;
+           official test part, validation drawn from the official training part
 Number:    not measured (the images of 2016 could not be had where this was written)
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured

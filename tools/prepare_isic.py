@@ -30,10 +30,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split',
         default='official',
-        help='official, ratio (75/25, then 75/25 of the rest), or a folder that holds'
-        ' train.txt, val.txt and test.txt with one id a line (default: official)',
+        help='official (2016 was published without a validation part: 15 %% of its training part'
+        ' are drawn), ratio (75/25, then 75/25 of the rest), or a folder that holds train.txt,'
+        ' val.txt and test.txt with one id a line (default: official)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the ratio split (default: 0)')
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (default: 0)')
     parser.add_argument(
         '--resize',
         nargs='+',

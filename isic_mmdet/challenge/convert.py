@@ -1,5 +1,6 @@
 """From official files to a prepared data set: the whole way, in the order in which it is gone."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,12 @@ from isic_mmdet.challenge.pool import Job
 from isic_mmdet.challenge.progress import Progress, remove_results
 from isic_mmdet.challenge.report import faults_summary, split_summary
 from isic_mmdet.challenge.resize import parse_rule
-from isic_mmdet.challenge.splits import group_ids, part_near_duplicates, split_by_ratio
+from isic_mmdet.challenge.splits import (
+    draw_validation,
+    group_ids,
+    part_near_duplicates,
+    split_by_ratio,
+)
 from isic_mmdet.cores import available_cores
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_json
@@ -49,8 +55,9 @@ def prepare(
         year: 2016, 2017 or 2018.
         sources: official folders or zips, or folders that hold them.
         out: folder of the prepared data set; new, or of an earlier run of the same year.
-        split: `official`, `ratio`, or a folder with `train.txt`, `val.txt` and `test.txt`.
-        seed: of the `ratio` split.
+        split: `official`, `ratio`, or a folder with `train.txt`, `val.txt` and `test.txt`. 2016
+            has no official validation part: 15 % of its training part are drawn for it.
+        seed: of what is drawn.
         resize: `none`, `seed` or `max-side=N`.
         classes: `lesion` or `diagnosis` (benign and melanoma); None takes `diagnosis` for 2017
             and `lesion` for the others.
@@ -96,6 +103,9 @@ def prepare(
             if split_of is None:
                 split_of = split_by_ratio(group_ids(records, twins), seed)
             split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
+            if split == 'official' and 'val' not in official_counts(year):
+                split_of = draw_validation(split_of, twins, seed)
+                plan.notes.append(_drawn_note(year, split_of, seed))
             members = {
                 name: [records[i] for i in sorted(split_of) if split_of[i] == name]
                 for name in SPLITS
@@ -191,6 +201,14 @@ def _note_more(
         plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
     if foreground != FOREGROUND:
         plan.notes.append(f'original_masks hold 255 where the files hold {foreground} or more')
+
+
+def _drawn_note(year: int, split_of: dict[str, str], seed: int) -> str:
+    count = Counter(split_of.values())
+    return (
+        f'ISIC {year} has no official validation part: {count["val"]} of the '
+        f'{count["val"] + count["train"]} official training images were drawn for it (seed {seed})'
+    )
 
 
 def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, str, int]]:

@@ -121,12 +121,18 @@ def _notes(year: int, found: Scan, split: str) -> list[str]:
     notes = []
     if split == 'official':
         present = {entry.split for entries in found.images.values() for entry in entries}
-        published = official_counts(year)
-        for name in SPLITS:
-            if name not in published:
-                notes.append(f'ISIC {year} has no {name} part; --split ratio would draw one')
-            elif name not in present:
-                notes.append(f'the images of the official {name} part were not found')
+        notes += [
+            f'the images of the official {name} part were not found, and {name}.json is not '
+            'written; add them, or draw the splits with --split ratio'
+            for name in official_counts(year)
+            if name not in present
+        ]
+    elif split != 'ratio':
+        notes += [
+            f'{split} holds no {name}.txt, and {name}.json is not written'
+            for name in SPLITS
+            if not (Path(split) / f'{name}.txt').is_file()
+        ]
     if found.unexpected:
         examples = ', '.join(found.unexpected[:3])
         notes.append(f'{len(found.unexpected)} files with unknown names passed over: {examples}')

@@ -113,7 +113,7 @@ def _table(splits: dict[str, dict[str, Any]], official: dict[str, int]) -> list[
     if any(summary['flip_copies'] for summary in summaries):
         add('  of them flip copies', [str(summary['flip_copies']) for summary in summaries])
     if official:
-        add('published', [str(official[split]) for split in splits])
+        add('published', [str(official.get(split, '-')) for split in splits])
     for key, title in (('classes', ''), ('diagnoses', 'diagnosis ')):
         names = sorted({name for summary in summaries for name in summary[key]})
         for name in names if names not in (['lesion'], ['unknown']) else ():

@@ -13,6 +13,8 @@ from isic_mmdet.errors import InputError
 #: Share of all pairs that the `ratio` split tests on, and share of the rest that it validates on.
 TEST_SHARE = 0.25
 VAL_SHARE = 0.25
+#: Share of an official training part that is drawn for validation where none was published.
+DRAWN_VAL_SHARE = 0.15
 
 # The first line of a list that a spreadsheet saved.
 _HEADERS = {'image_id', 'image', 'isic_id', 'image_name', 'id', 'name'}
@@ -89,6 +91,34 @@ def split_by_ratio(groups: Iterable[Sequence[str]], seed: int) -> dict[str, str]
         room[split] -= len(unit)
         split_of.update(dict.fromkeys(unit, split))
     return split_of
+
+
+def draw_validation(
+    split_of: Mapping[str, str], pairs: Iterable[tuple[str, str, int]], seed: int
+) -> dict[str, str]:
+    """Move 15 % of the training images to validation, never parting near-duplicates.
+
+    At least one image is moved where two or more are not near-duplicates of each other. The order
+    of drawing is that of `split_by_ratio`.
+
+    Args:
+        split_of: ISIC id to split, none of them `val`.
+        pairs: (id, id, differing bits) of near-duplicates.
+        seed: any integer; another one draws another split.
+
+    Returns:
+        ISIC id to split.
+    """
+    train = [isic_id for isic_id, split in split_of.items() if split == 'train']
+    inside = [pair for pair in pairs if split_of.get(pair[0]) == split_of.get(pair[1]) == 'train']
+    units = sorted(map(sorted, group_ids(train, inside)), key=lambda unit: _draw(seed, unit[0]))
+    room = max(1, round(len(train) * DRAWN_VAL_SHARE)) if len(units) > 1 else 0
+    drawn = dict(split_of)
+    for unit in units:
+        if len(unit) <= room:
+            room -= len(unit)
+            drawn.update(dict.fromkeys(unit, 'val'))
+    return drawn
 
 
 def group_ids(isic_ids: Iterable[str], pairs: Iterable[tuple[str, str, int]]) -> list[list[str]]:

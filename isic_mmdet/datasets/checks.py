@@ -99,7 +99,7 @@ def annotation_faults(
     if isinstance(classes, str):
         return [f"classes is the string '{classes}', not a tuple: write ('{classes}',)"]
     if not ann_file.is_file():
-        return ['no such file; tools/prepare_isic.py writes it, see data/README.md']
+        return [_absent_fault(ann_file)]
     try:
         coco = json.loads(ann_file.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError) as error:
@@ -136,6 +136,16 @@ def annotation_faults(
             name = names.get(annotation['image_id'], f'annotation {annotation["id"]}')
             faults.append(f'{name}: {fault}')
     return faults
+
+
+def _absent_fault(ann_file: Path) -> str:
+    others = sorted(path.name for path in ann_file.parent.glob('*.json'))
+    if not others:
+        return 'no such file; tools/prepare_isic.py writes it, see data/README.md'
+    return (
+        f'no such file, only {", ".join(others)}: the data were prepared without this split; '
+        'prepare them again with all parts in --src, or with --split ratio'
+    )
 
 
 def _kind_faults(coco: dict) -> list[str]:

@@ -119,22 +119,61 @@ def test_a_missing_label_is_a_fault_only_where_it_is_needed(
     assert report['splits']['train']['diagnoses'] == {'unknown': 3}
 
 
-def test_2016_has_train_and_test_and_one_class(tmp_path: Path) -> None:
-    official = Official(tmp_path / 'raw', 2016)
-    official.add(1, 2)
-    official.add(3, split='test')
-    report = prepare(2016, [official.root], tmp_path / 'out')
-    assert ids_of(tmp_path / 'out') == {'train': [isic(1), isic(2)], 'test': [isic(3)]}
-    assert any('2016 has no val part' in note for note in report['notes'])
+@pytest.fixture
+def official_2016(tmp_path: Path) -> Official:
+    made = Official(tmp_path / 'raw', 2016)
+    made.add(*range(1, 21))
+    made.add(31, 32, split='test')
+    return made
+
+
+def test_2016_has_one_class_and_its_official_test_part(
+    official_2016: Official, tmp_path: Path
+) -> None:
+    report = prepare(2016, [official_2016.root], tmp_path / 'out')
+    ids = ids_of(tmp_path / 'out')
+    assert ids['test'] == [isic(31), isic(32)]
+    assert sorted(ids['train'] + ids['val']) == [isic(number) for number in range(1, 21)]
+    assert len(ids['val']) == 3  # 15 % of 20
+    (note,) = report['notes']
+    assert '3 of the 20 official training images' in note
+    assert 'seed 0' in note
+    assert 'val' in format_report(report)
     with pytest.raises(InputError, match='2016 is prepared with the one class'):
-        prepare(2016, [official.root], tmp_path / 'other', classes='diagnosis')
+        prepare(2016, [official_2016.root], tmp_path / 'other', classes='diagnosis')
+
+
+def test_the_validation_of_2016_depends_on_the_seed_alone(
+    official_2016: Official, tmp_path: Path
+) -> None:
+    drawn = []
+    for name, seed in (('a', 0), ('b', 0), ('c', 1)):
+        prepare(2016, [official_2016.root], tmp_path / name, seed=seed)
+        drawn.append(ids_of(tmp_path / name)['val'])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_the_validation_of_2016_parts_no_near_duplicates(
+    official_2016: Official, tmp_path: Path
+) -> None:
+    # Three pictures of one lesion in training, and one training picture that is in test too.
+    official_2016.add(2, 3, image=jpeg(picture(1)))
+    official_2016.add(4, image=jpeg(picture(31)))
+    for seed in range(8):
+        out = tmp_path / str(seed)
+        prepare(2016, [official_2016.root], out, seed=seed)
+        ids = ids_of(out)
+        assert len({isic(number) in ids['val'] for number in (1, 2, 3)}) == 1
+        assert isic(4) not in ids['train'] + ids['val']
 
 
 def test_a_missing_official_part_is_reported(official: Official, tmp_path: Path) -> None:
     shutil.rmtree(official.root / FOLDERS[2018, 'test'][0])
     shutil.rmtree(official.root / FOLDERS[2018, 'test'][1])
     report = prepare(2018, [official.root], tmp_path / 'out')
-    assert report['notes'] == ['the images of the official test part were not found']
+    (note,) = report['notes']
+    assert 'official test part were not found' in note
+    assert '--split ratio' in note
     assert set(ids_of(tmp_path / 'out')) == {'train', 'val'}
 
 
@@ -218,7 +257,8 @@ def test_id_lists(official: Official, tmp_path: Path) -> None:
     report = prepare(2018, [official.root], out, split=lists)
     assert ids_of(out) == {'train': [isic(1), isic(21)], 'test': [isic(11)]}
     assert fault_kinds(report) == {'listed but not found': 1, 'missing mask': 1}
-    assert report['notes'] == ['8 pairs are in none of the id lists']
+    assert report['notes'][0].endswith('holds no val.txt, and val.json is not written')
+    assert report['notes'][1] == '8 pairs are in none of the id lists'
     assert sorted(path.stem for path in (out / 'images').iterdir()) == [isic(1), isic(11), isic(21)]
 
 

@@ -5,6 +5,7 @@ import pytest
 from official_files import isic
 
 from isic_mmdet.challenge.splits import (
+    draw_validation,
     group_ids,
     part_near_duplicates,
     read_id_lists,
@@ -96,6 +97,23 @@ def test_ratio_of_very_few() -> None:
         'train',
         'val',
     ]
+
+
+def test_validation_is_drawn_from_training_alone() -> None:
+    split_of = dict.fromkeys(IDS[:900], 'train') | dict.fromkeys(IDS[900:1279], 'test')
+    drawn = draw_validation(split_of, [], seed=0)
+    assert list(drawn.values()).count('val') == 135
+    assert all((drawn[i] == 'test') == (split_of[i] == 'test') for i in split_of)
+    twins = [(IDS[n], IDS[n + 1], 3) for n in range(0, 900, 2)]
+    drawn = draw_validation(split_of, twins, seed=0)
+    assert list(drawn.values()).count('val') == 134
+    assert all(drawn[first] == drawn[second] for first, second, _ in twins)
+
+
+@pytest.mark.parametrize(('images', 'drawn'), [(1, 0), (2, 1), (3, 1), (10, 2)])
+def test_validation_of_very_few(images: int, drawn: int) -> None:
+    split_of = dict.fromkeys(IDS[:images], 'train')
+    assert list(draw_validation(split_of, [], 0).values()).count('val') == drawn
 
 
 def test_groups_join_through_others() -> None:
