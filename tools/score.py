@@ -69,6 +69,12 @@ def parse_args() -> argparse.Namespace:
         '"TRUTH --compare A B" and "--compare A.csv B.csv" say the same as "A TRUTH --compare B" '
         'and "A.csv --compare B.csv"',
     )
+    parser.add_argument(
+        '--positive',
+        metavar='CLASS',
+        help='class that is told from all others, of a .csv with several classes (default: '
+        'melanoma, where there is such a class)',
+    )
     parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
     args = parser.parse_args()
     *first, args.other = args.compare or [None]
@@ -103,6 +109,7 @@ def main() -> None:
         annotations=args.annotations,
         scores=args.scores,
         other=args.other,
+        positive=args.positive,
         out=args.out,
         workers=args.workers,
     )

@@ -1,33 +1,91 @@
-"""How well images with a melanoma are told from the others. NumPy only.
+"""How well the classes of the images are told apart. NumPy only.
 
 Every function takes one truth and one score or decision per image. What cannot be computed from
-the images at hand (the recall without a single melanoma, say) is NaN, never a made-up 0.
+the images at hand (the recall of a class without a single image, say) is NaN, never a made-up 0.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: The class that counts as positive where the config names none.
+DEFAULT_POSITIVE = 'melanoma'
 
-def melanoma_metrics(truth: ArrayLike, decision: ArrayLike, score: ArrayLike) -> dict[str, float]:
-    """Return the `melanoma/` metrics, each in [0, 1] or NaN where undefined.
+
+def positive_metrics(
+    name: str, truth: ArrayLike, decision: ArrayLike, score: ArrayLike
+) -> dict[str, float]:
+    """Return how well one class is told from all others, each in [0, 1] or NaN where undefined.
 
     Args:
-        truth: (N,) bool, the image shows a melanoma.
-        decision: (N,) bool, the image was called a melanoma; precision, recall and F1 judge it.
-        score: (N,) float, higher means more like a melanoma; average precision, AUC and the
+        name: of the class; the metrics are called `<name>/precision` and so on.
+        truth: (N,) bool, the image shows this class.
+        decision: (N,) bool, the image was given this class; precision, recall and F1 judge it.
+        score: (N,) float, higher means more like this class; average precision, AUC and the
             precision at a recall of 0.76 (the 2017 seed's) judge its order.
     """
     (_, fp), (fn, tp) = confusion_matrix(truth, decision)
     return {
-        'melanoma/precision': _ratio(tp, tp + fp),
-        'melanoma/recall': _ratio(tp, tp + fn),
-        'melanoma/f1': _ratio(2 * tp, 2 * tp + fp + fn),
-        'melanoma/average_precision': average_precision(truth, score),
-        'melanoma/auc': auc(truth, score),
-        'melanoma/precision_at_recall76': precision_at_recall(truth, score, 0.76),
+        f'{name}/precision': _ratio(tp, tp + fp),
+        f'{name}/recall': _ratio(tp, tp + fn),
+        f'{name}/f1': _ratio(2 * tp, 2 * tp + fp + fn),
+        f'{name}/average_precision': average_precision(truth, score),
+        f'{name}/auc': auc(truth, score),
+        f'{name}/precision_at_recall76': precision_at_recall(truth, score, 0.76),
     }
+
+
+def class_metrics(
+    classes: Sequence[str],
+    truth: Sequence[str],
+    decision: Sequence[str | None],
+    scores: ArrayLike,
+) -> dict[str, float]:
+    """Return how well K classes are told apart, each in [0, 1] or NaN where undefined.
+
+    `classes/accuracy`, `classes/balanced_accuracy` (the mean recall of the classes that have
+    images, as scikit-learn and the ISIC challenge of 2018 define it), `classes/auc/<name>` of each
+    class against all others, and their mean `classes/macro_auc`, which is NaN if one of them is.
+
+    Args:
+        classes: K names.
+        truth: N names.
+        decision: N names, None where nothing was detected, which is always wrong.
+        scores: (N, K) float, higher means more like the class.
+    """
+    counts, undetected = class_confusion(classes, truth, decision)
+    right, images = counts.diagonal(), counts.sum(axis=1) + undetected
+    recalls = right[images > 0] / images[images > 0]
+    true, columns = np.asarray(truth), np.asarray(scores, dtype=np.float64).T
+    aucs = [auc(true == name, score) for name, score in zip(classes, columns, strict=True)]
+    return {
+        'classes/accuracy': _ratio(int(right.sum()), int(images.sum())),
+        'classes/balanced_accuracy': float(recalls.mean()) if recalls.size else math.nan,
+        'classes/macro_auc': float(np.mean(aucs)),
+        **{f'classes/auc/{name}': value for name, value in zip(classes, aucs, strict=True)},
+    }
+
+
+def class_confusion(
+    classes: Sequence[str], truth: Sequence[str], decision: Sequence[str | None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the images of each class by what they were taken for.
+
+    Returns:
+        (K, K) counts, rows are the truth and columns the decision, and (K,) images of each class
+        in which nothing was detected.
+    """
+    number = {name: index for index, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    undetected = np.zeros(len(classes), np.int64)
+    for true, called in zip(truth, decision, strict=True):
+        if called is None:
+            undetected[number[true]] += 1
+        else:
+            counts[number[true], number[called]] += 1
+    return counts, undetected
 
 
 def confusion_matrix(truth: ArrayLike, decision: ArrayLike) -> list[list[int]]:

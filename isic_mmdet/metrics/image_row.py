@@ -11,8 +11,8 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
 from isic_mmdet.metrics.mask_io import read_mask, resize_mask
+from isic_mmdet.metrics.result_files import class_columns
 
-MELANOMA = 'melanoma'
 _META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
 
 
@@ -24,7 +24,8 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         classes: names of the data set's classes.
 
     Returns:
-        The columns `result_files.PER_IMAGE_COLUMNS`, and `melanoma_score` if melanoma is a class.
+        The columns `result_files.PER_IMAGE_COLUMNS`, and of several classes
+        `result_files.class_columns`: the highest score among the detections of each, 0 without.
         `score` and `predicted_label` are None without a detection, `label` without a true class.
 
     Raises:
@@ -59,9 +60,9 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         'height': truth.shape[0],
         'width': truth.shape[1],
     }
-    if MELANOMA in classes:
-        melanomas = [s for s, label in zip(scores, labels, strict=True) if label == MELANOMA]
-        row['melanoma_score'] = float(max(melanomas, default=0.0))
+    for class_name, column in class_columns(classes).items():
+        its_scores = [s for s, label in zip(scores, labels, strict=True) if label == class_name]
+        row[column] = float(max(its_scores, default=0.0))
     return row
 
 

@@ -10,14 +10,25 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.metrics import classification, core
-from isic_mmdet.metrics.image_row import MELANOMA, image_row
-from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
+from isic_mmdet.metrics import core
+from isic_mmdet.metrics.class_rows import (
+    have_classes,
+    positive_class,
+    rows_class_metrics,
+    rows_confusion,
+)
+from isic_mmdet.metrics.image_row import image_row
+from isic_mmdet.metrics.result_files import (
+    PER_IMAGE_COLUMNS,
+    class_columns,
+    write_metrics,
+    write_per_image,
+)
 
 
 @METRICS.register_module()
 class LesionMetric(BaseMetric):
-    """Jaccard index and its company per image, and melanoma metrics on two-class data.
+    """Jaccard index and its company per image, and how well classes are told apart.
 
     Each predicted mask is brought to the size of the official mask file and compared with it
     there. `lesion/iou` judges the detection with the highest score, which is what a user gets;
@@ -25,53 +36,81 @@ class LesionMetric(BaseMetric):
     row of numbers an image is kept, so memory does not grow with image size.
 
     An image without detection is scored as an empty mask (see `core.summarise`); its `score` and
-    `predicted_label` are empty and its melanoma score is 0.
+    `predicted_label` are empty and its score for every class is 0.
 
-    The `melanoma/` metrics appear if the data set has a class of that name and the images carry
-    their true class (`gt_label`). Precision, recall, F1 and the confusion matrix judge the class
-    of the detection with the highest score (no detection: not melanoma); average precision and
-    AUC the highest score among the melanoma detections (none: 0). What is undefined, for
-    instance the recall where no image shows a melanoma, is NaN, and null in `metrics.json`.
+    Of data with several classes whose images carry their true class (`gt_label`), the `classes/`
+    metrics tell how well all of them are told apart (see `classification.class_metrics`), and
+    the metrics of the positive class, such as `melanoma/auc`, how well it is told from the others.
+    Decisions are the class of the detection with the highest score (no detection: none of the
+    classes); average precision and AUC judge the highest score among the detections of the class
+    (none: 0). What is undefined, for instance the recall of a class without images, is NaN, and
+    null in `metrics.json`.
 
     The data samples need, besides `pred_instances`, the meta keys `isic_id` (str), `ori_shape`
-    (height, width) and `original_mask` (path of the official mask), and for two-class data
-    `gt_label` (int, index of the class). Masks may be a (n, H, W) bool tensor or array, or COCO
-    run-length encodings, at `ori_shape`.
+    (height, width) and `original_mask` (path of the official mask), and for data of several
+    classes `gt_label` (int, index of the class). Masks may be a (n, H, W) bool tensor or array, or
+    COCO run-length encodings, at `ori_shape`.
 
     `metrics.json` holds::
 
         {
           "metrics": {"lesion/iou": 0.81, ...},
           "images": 325,
-          "confusion_matrix": {               only with melanoma metrics
-            "classes": ["not melanoma", "melanoma"],
-            "counts": [[tn, fp], [fn, tp]]    rows are the truth, columns the prediction
+          "confusion_matrix": {               only with several classes
+            "classes": ["benign", "melanoma"],
+            "counts": [[70, 20], [4, 26]],    rows are the truth, columns the prediction
+            "no_detection": [1, 0],           images of each true class without a detection
+            "positive": "melanoma"            or null
           },
           ...                                 the entries of `provenance`
         }
 
-    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, and `melanoma_score` if
-    melanoma is a class, sorted by `image_id`. Height and width are those of the official mask.
+    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, and of several classes
+    `result_files.class_columns`, sorted by `image_id`. Height and width are those of the official
+    mask.
 
     Args:
         out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
         provenance: facts about the run that `metrics.json` shall hold, JSON types only. May be
             set until `evaluate` is called.
+        positive: the class that is told from all others; None takes melanoma where there is
+            such a class, and else none.
 
     Attributes:
         per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
+        positive: the class that is told from all others, once the classes are known.
     """
 
     # The names are complete ('lesion/iou'); None would make mmengine warn of a missing prefix.
     default_prefix = ''
 
     def __init__(
-        self, out_dir: str | None = None, provenance: Mapping[str, Any] | None = None
+        self,
+        out_dir: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        positive: str | None = None,
     ) -> None:
         super().__init__()
+        self._wanted_positive = positive
+        self.positive: str | None = None
         self.out_dir = out_dir
         self.provenance = dict(provenance or {})
         self.per_image: list[dict[str, Any]] = []
+
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Facts about the data set, among them its `classes`."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict[str, Any]) -> None:
+        """Take the classes; mmengine sets them before the first image is evaluated.
+
+        Raises:
+            InputError: the positive class is none of several classes.
+        """
+        self.positive = positive_class(self._wanted_positive, meta['classes'])
+        self._dataset_meta = meta
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Score one batch.
@@ -117,25 +156,21 @@ class LesionMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Return all metrics from one row an image."""
         metrics = core.summarise(results)
-        images = _melanoma_images(results)
-        return metrics | (classification.melanoma_metrics(*images) if images else {})
+        if have_classes(results):
+            metrics |= rows_class_metrics(results, self.positive)
+        return metrics
 
     def _write(self, folder: Path, metrics: dict[str, float]) -> None:
         rows = self.per_image
         content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
-        images = _melanoma_images(rows)
-        if images:
-            truth, decision, _ = images
-            content['confusion_matrix'] = {
-                'classes': [f'not {MELANOMA}', MELANOMA],
-                'counts': classification.confusion_matrix(truth, decision),
-            }
+        if have_classes(rows):
+            content['confusion_matrix'] = rows_confusion(rows, self.positive)
         clash = content.keys() & self.provenance.keys()
         if clash:
             raise ValueError(f'provenance must not use the keys {sorted(clash)}')
         write_metrics(folder / 'metrics.json', content | self.provenance)
-        extra = ('melanoma_score',) if 'melanoma_score' in rows[0] else ()
-        write_per_image(folder / 'per_image.csv', rows, PER_IMAGE_COLUMNS + extra)
+        columns = class_columns(self.dataset_meta['classes']).values()
+        write_per_image(folder / 'per_image.csv', rows, (*PER_IMAGE_COLUMNS, *columns))
 
 
 def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
@@ -149,21 +184,3 @@ def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[s
             [f'{name} was scored {n} times' for name, n in sorted(counts.items()) if n > 1],
         )
     return [by_id[name] for name in sorted(by_id)]
-
-
-def _melanoma_images(
-    rows: Sequence[Mapping[str, Any]],
-) -> tuple[list[bool], list[bool], list[float]] | None:
-    """Return truth, decision and score of every image, or None where there is no such truth."""
-    unlabelled = [row['image_id'] for row in rows if row['label'] is None]
-    if 'melanoma_score' not in rows[0] or len(unlabelled) == len(rows):
-        return None
-    if unlabelled:
-        raise InputError(
-            'some images have no true class; label all of them or none', sorted(unlabelled)
-        )
-    return (
-        [row['label'] == MELANOMA for row in rows],
-        [row['predicted_label'] == MELANOMA for row in rows],
-        [row['melanoma_score'] for row in rows],
-    )

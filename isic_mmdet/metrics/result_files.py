@@ -26,6 +26,22 @@ PER_IMAGE_COLUMNS = (
     'width',
 )
 
+_CLASS_SCORE = '_score'
+
+
+def class_columns(classes: Sequence[str]) -> dict[str, str]:
+    """Return the columns of `per_image.csv` that hold the score of each of several classes.
+
+    Returns:
+        Class name to column name, in the order of the classes; empty for a single class.
+    """
+    return {name: f'{name}{_CLASS_SCORE}' for name in classes} if len(classes) > 1 else {}
+
+
+def classes_of(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes whose scores a `per_image.csv` holds, in the order of its columns."""
+    return tuple(name.removesuffix(_CLASS_SCORE) for name in columns if name.endswith(_CLASS_SCORE))
+
 
 def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON atomically; NaN and infinities, which JSON lacks, become null."""

@@ -1,12 +1,15 @@
 """How often which class was taken for which."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.classification import DEFAULT_POSITIVE
 from isic_mmdet.report.figures import new_figure, save_figure
 from isic_mmdet.report.results_table import read_reports
 
@@ -22,13 +25,70 @@ SCORES = {
     'auc': 'AUC',
     'precision_at_recall76': 'precision at a recall of 0.76:',
 }
+CLASS_SCORES = {
+    'classes/accuracy': 'accuracy',
+    'classes/balanced_accuracy': 'balanced accuracy',
+    'classes/macro_auc': 'macro AUC',
+}
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The confusion matrix of K classes, as `metrics.json` holds it.
+
+    Attributes:
+        classes: K names.
+        counts: (K, K) images, rows are the truth and columns the prediction.
+        undetected: (K,) images of each true class without a detection.
+        positive: the class that is told from all others, if any.
+    """
+
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
+    undetected: NDArray[np.int64]
+    positive: str | None
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> 'Confusion | None':
+        """Return that of a report that `read_reports` returned, None where it holds none."""
+        matrix = report.get('confusion_matrix')
+        if matrix is None:
+            return None
+        classes = tuple(matrix['classes'])
+        known = DEFAULT_POSITIVE if DEFAULT_POSITIVE in classes else None
+        return cls(
+            classes,
+            np.array(matrix['counts']),
+            np.array(matrix.get('no_detection') or [0] * len(classes)),
+            matrix.get('positive', known),
+        )
+
+    @property
+    def images(self) -> NDArray[np.int64]:
+        """Number of images of each true class, (K,)."""
+        return self.counts.sum(axis=1) + self.undetected
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.int64]]:
+        """Counts by what images were taken for, (K,) each; `no detection` where there are any."""
+        columns = dict(zip(self.classes, self.counts.T, strict=True))
+        return columns | ({'no detection': self.undetected} if self.undetected.any() else {})
+
+    def of_positive(self) -> NDArray[np.int64] | None:
+        """Return (2, 2) images as [[tn, fp], [fn, tp]] of the positive class, None without one."""
+        if self.positive is None:
+            return None
+        index = self.classes.index(self.positive)
+        tp, called = self.counts[index, index], self.counts[:, index].sum()
+        fp, fn = called - tp, self.images[index] - tp
+        return np.array([[self.images.sum() - tp - fp - fn, fp], [fn, tp]])
 
 
 def confusion_plot(metrics: str | Path, out: str | Path) -> 'Figure':
     """Draw the confusion matrix of an evaluation: counts, shares of each true class, and scores.
 
     Args:
-        metrics: the `metrics.json` of an evaluation on two-class data.
+        metrics: the `metrics.json` of an evaluation on data of several classes.
         out: PNG to write.
 
     Returns:
@@ -38,40 +98,51 @@ def confusion_plot(metrics: str | Path, out: str | Path) -> 'Figure':
         InputError: if the file is missing or damaged, or holds no confusion matrix.
     """
     (report,) = read_reports([metrics])
-    if 'confusion_matrix' not in report:
-        raise InputError(f'{metrics}: holds no confusion matrix; were the data of two classes?')
-    classes = report['confusion_matrix']['classes']
-    counts = np.array(report['confusion_matrix']['counts'])
+    confusion = Confusion.of(report)
+    if confusion is None:
+        raise InputError(f'{metrics}: holds no confusion matrix; were the data of several classes?')
+    columns, images = confusion.columns, confusion.images
+    counts = np.stack(list(columns.values()), axis=1)
     # A class without images has no shares.
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = counts / np.maximum(images, 1)[:, None]
 
-    figure = new_figure(5.6, 5)
+    size = max(5.0, 1.1 * len(columns))
+    figure = new_figure(size + 0.6, size)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+    is_small = len(columns) <= 3
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
         axes.text(
             column,
             row,
-            f'{count}\n{share:.1%} of row',
+            f'{count}\n{share:.1%} of row' if is_small else f'{count}\n{share:.0%}',
             ha='center',
             va='center',
-            fontsize=15,
+            fontsize=15 if len(columns) == 2 else 11,
             color='white' if share > 0.5 else 'black',
         )
-    axes.set_xticks(range(len(classes)), classes)
+    # Names are shown as they are: a dollar sign would begin a formula.
+    axes.set_xticks(
+        range(len(columns)),
+        list(columns),
+        parse_math=False,
+        **({} if is_small else {'rotation': 40, 'ha': 'right', 'rotation_mode': 'anchor'}),
+    )
     axes.set_yticks(
-        range(len(classes)),
-        [f'{name}\n({total})' for name, total in zip(classes, counts.sum(axis=1), strict=True)],
+        range(len(images)),
+        [f'{name}\n({total})' for name, total in zip(confusion.classes, images, strict=True)],
+        parse_math=False,
     )
     axes.set_xlabel('predicted class (of the highest-scoring detection)')
     axes.set_ylabel('true class (number of images)')
-    figure.suptitle(_scores(report['metrics']), fontsize=10)
+    title = _scores(report['metrics'], confusion)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     save_figure(figure, out)
     return figure
 
 
-def melanoma_intervals(
+def positive_intervals(
     counts: ArrayLike, draws: int = 10_000, seed: int = 0
 ) -> dict[str, Interval]:
     """Return 95 % percentile bootstrap intervals of what a confusion matrix tells of a class.
@@ -102,10 +173,20 @@ def melanoma_intervals(
     return intervals
 
 
-def _scores(metrics: dict[str, float | None]) -> str:
-    """Return the scores of the melanoma class on two lines; what is undefined is a dash."""
-    words = []
-    for key, name in SCORES.items():
-        value = metrics.get(f'melanoma/{key}')
-        words.append(f'{name} –' if value is None else f'{name} {value:.3f}')
-    return f'melanoma: {", ".join(words[:3])}\n{", ".join(words[3:])}'
+def _scores(metrics: dict[str, float | None], confusion: Confusion) -> str:
+    """Return the scores of the classes in up to three lines; what is undefined is a dash."""
+    lines = []
+    if len(confusion.classes) > 2:
+        words = [f'{name} {_number(metrics.get(key))}' for key, name in CLASS_SCORES.items()]
+        lines.append(f'{len(confusion.classes)} classes: {", ".join(words)}')
+    if confusion.positive is not None:
+        values = [metrics.get(f'{confusion.positive}/{key}') for key in SCORES]
+        words = [
+            f'{name} {_number(value)}' for name, value in zip(SCORES.values(), values, strict=True)
+        ]
+        lines += [f'{confusion.positive}: {", ".join(words[:3])}', ', '.join(words[3:])]
+    return '\n'.join(lines)
+
+
+def _number(value: float | None) -> str:
+    return '–' if value is None else f'{value:.3f}'

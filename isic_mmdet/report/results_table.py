@@ -8,6 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.classification import DEFAULT_POSITIVE
 from isic_mmdet.report.markers import replace_between
 
 BEGIN = '<!-- results:begin -->'
@@ -24,12 +25,18 @@ def results_table(reports: Sequence[Report]) -> str:
     more: the mean of each score and its standard deviation over the seeds, that of n - 1.
 
     Args:
-        reports: contents of `metrics.json` files. What one does not hold becomes an em dash; how
-            well melanomas are told, and whether several views were, has columns only where one of
-            them holds it.
+        reports: contents of `metrics.json` files. What one does not hold becomes an em dash. Some
+            columns are there only where a report needs them: how well the positive class is told
+            from the others and which it is unless melanoma, how well more than two classes are
+            told apart, and whether several views were looked at.
     """
-    measured = {name for report in reports for name in report['metrics']}
-    unused = set() if 'melanoma/auc' in measured else set(_DIAGNOSIS)
+    unused = set()
+    if not any(_metric_name('`auc`', report) in report['metrics'] for report in reports):
+        unused |= set(_OF_POSITIVE)
+    if all(_positive(report) == DEFAULT_POSITIVE for report in reports):
+        unused.add(_POSITIVE)
+    if all(len(_find(report, 'confusion_matrix', 'classes') or ()) <= 2 for report in reports):
+        unused |= set(_OF_CLASSES)
     if not any(map(_has_views, reports)):
         unused.add(_VIEWS)
     columns = {name: cell for name, cell in COLUMNS.items() if name not in unused}
@@ -70,7 +77,7 @@ def _all_seeds(column: str, group: Sequence[Report]) -> str:
     if column == _INTERVAL:  # of the images, not of the seeds
         return UNKNOWN
     if column in _SCORES:
-        values = [_find(report, 'metrics', _SCORES[column]) for report in group]
+        values = [_find(report, 'metrics', _metric_name(column, report)) for report in group]
         return UNKNOWN if None in values else f'{mean(values):.3f} ± {stdev(values):.3f}'
     texts = [COLUMNS[column](report) or UNKNOWN for report in group]
     return texts[0] if len(set(texts)) == 1 else ', '.join(texts)
@@ -144,13 +151,16 @@ def _is_matrix(matrix: Any) -> bool:
     if not isinstance(matrix, dict):
         return False
     classes, counts = matrix.get('classes'), matrix.get('counts')
+    if not isinstance(classes, list) or not isinstance(counts, list) or len(classes) < 2:
+        return False
+    positive = matrix.get('positive')
+    rows = [*counts, matrix.get('no_detection', [0] * len(classes))]
     return (
-        isinstance(classes, list)
-        and all(isinstance(name, str) for name in classes)
-        and isinstance(counts, list)
-        and len(counts) == len(classes) == 2
-        and all(isinstance(row, list) and len(row) == 2 for row in counts)
-        and all(type(count) is int and 0 <= count < 2**53 for row in counts for count in row)
+        all(isinstance(name, str) for name in classes)
+        and len(set(classes)) == len(classes) == len(counts)
+        and all(isinstance(row, list) and len(row) == len(classes) for row in rows)
+        and all(type(count) is int and 0 <= count < 2**53 for row in rows for count in row)
+        and (positive is None or positive in classes)
     )
 
 
@@ -170,17 +180,25 @@ def _text(*keys: str) -> Callable[[Report], str | None]:
     return cell
 
 
-def _score(name: str) -> Callable[[Report], str | None]:
+def _positive(report: Report) -> str:
+    return _find(report, 'confusion_matrix', 'positive') or DEFAULT_POSITIVE
+
+
+def _metric_name(column: str, report: Report) -> str:
+    return _SCORES[column].format(positive=_positive(report))
+
+
+def _score(column: str) -> Callable[[Report], str | None]:
     def cell(report: Report) -> str | None:
-        value = _find(report, 'metrics', name)
+        value = _find(report, 'metrics', _metric_name(column, report))
         return None if value is None else f'{value:.3f}'
 
     return cell
 
 
 def _interval(report: Report) -> str | None:
-    low, high = _score('lesion/iou_ci_low')(report), _score('lesion/iou_ci_high')(report)
-    return None if low is None or high is None else f'{low} to {high}'
+    low, high = (_find(report, 'metrics', f'lesion/iou_ci_{end}') for end in ('low', 'high'))
+    return None if low is None or high is None else f'{low:.3f} to {high:.3f}'
 
 
 def _split(report: Report) -> str | None:
@@ -205,16 +223,16 @@ def _views(report: Report) -> str | None:
 
 _VIEWS = '`--tta`'
 _INTERVAL = '95 % interval'
-_DIAGNOSIS = {
-    '`auc`': 'melanoma/auc',
-    '`precision_at_recall76`': 'melanoma/precision_at_recall76',
-}
+_POSITIVE = 'positive class'
+_OF_POSITIVE = {f'`{name}`': f'{{positive}}/{name}' for name in ('auc', 'precision_at_recall76')}
+_OF_CLASSES = {f'`{name}`': f'classes/{name}' for name in ('balanced_accuracy', 'macro_auc')}
 _SCORES = {
     **{f'`{name}`': f'lesion/{name}' for name in ('iou', 'iou_max', 'iou_thr65', 'dice', 'missed')},
-    **_DIAGNOSIS,
+    **_OF_CLASSES,
+    **_OF_POSITIVE,
 }
 # What runs of one recipe share beside data and command, and what of a command is not the recipe.
-_ALIKE = ('config', 'weights', 'split', 'images', _VIEWS, 'training hardware')
+_ALIKE = ('config', 'weights', 'split', 'images', _POSITIVE, _VIEWS, 'training hardware')
 _NOT_THE_RECIPE = re.compile(r' (--resume|--work-dir[ =]\S+|randomness\.seed=\d+)(?= |$)')
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
@@ -222,9 +240,11 @@ COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'split': _split,
     'images': _text('images'),
     _VIEWS: _views,
-    '`iou`': _score('lesion/iou'),
+    '`iou`': _score('`iou`'),
     _INTERVAL: _interval,
-    **{name: _score(key) for name, key in _SCORES.items() if name != '`iou`'},
+    **{name: _score(name) for name in _SCORES if name not in ('`iou`', *_OF_POSITIVE)},
+    _POSITIVE: _positive,
+    **{name: _score(name) for name in _OF_POSITIVE},
     'training, minutes': _minutes,
     'training hardware': _text('training', 'hardware'),
     'seed': _text('seed'),

@@ -10,7 +10,18 @@ from typing import Any
 
 from isic_mmdet.csv_file import parse_header
 from isic_mmdet.errors import InputError
-from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
+from isic_mmdet.metrics.class_rows import (
+    have_classes,
+    positive_class,
+    rows_class_metrics,
+    rows_confusion,
+)
+from isic_mmdet.metrics.result_files import (
+    PER_IMAGE_COLUMNS,
+    classes_of,
+    write_metrics,
+    write_per_image,
+)
 from isic_mmdet.scoring.calibration import calibration
 from isic_mmdet.scoring.comparison import compare
 from isic_mmdet.scoring.groups import by_group
@@ -33,6 +44,8 @@ class Request:
         annotations: file with diagnosis, sex and age.
         scores: table with the score of each mask; a `per_image.csv` holds its own.
         other: a second set of predictions to compare with, as `predictions`.
+        positive: class that is told from all others, of a `per_image.csv` with several classes;
+            None takes melanoma.
         out: `scores.json`, with `per_image.csv` beside it unless that is what was read; None
             writes nothing.
         workers: number of threads; None takes one for each core.
@@ -47,6 +60,7 @@ class Request:
     annotations: Path | None = None
     scores: Path | None = None
     other: Path | None = None
+    positive: str | None = None
     out: Path | None = None
     workers: int | None = None
     show_progress: bool = True
@@ -62,8 +76,8 @@ def evaluate(request: Request) -> dict[str, Any]:
 
     Returns:
         The content of `scores.json`: `metrics`, `images`, `extra_predictions` (files that belong
-        to no truth), `groups` and `comparison` if asked for, `calibration` if scores are known,
-        and where it all comes from.
+        to no truth), `confusion_matrix` where several classes are told apart, `groups` and
+        `comparison` if asked for, `calibration` if scores are known, and where it all comes from.
 
     Raises:
         InputError: the official scorer would refuse the masks; another input is wrong; two sets
@@ -89,6 +103,7 @@ def evaluate(request: Request) -> dict[str, Any]:
         'images': len(rows),
         'extra_predictions': extra,
     }
+    _add_classes(content, rows, request.positive)
     if request.groups:
         content['groups'] = by_group(rows, request.group_keys)
     if any(row['score'] is not None for row in rows):
@@ -159,6 +174,15 @@ def _add(rows: list[Row], known: dict[str, Row], source: Path) -> None:
         )
     for row in found:
         row.update(known[row['image_id']])
+
+
+def _add_classes(content: dict[str, Any], rows: Sequence[Row], wanted: str | None) -> None:
+    """Add how well the classes are told apart, where the rows hold their scores."""
+    classes = classes_of(rows[0])
+    positive = positive_class(wanted, classes)
+    if have_classes(rows):
+        content['metrics'] |= rows_class_metrics(rows, positive)
+        content['confusion_matrix'] = rows_confusion(rows, positive)
 
 
 def _provenance(request: Request) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from isic_mmdet.csv_file import read_csv, to_flag, to_number
 from isic_mmdet.errors import InputError
 from isic_mmdet.json_file import read_json
-from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS, classes_of
 from isic_mmdet.scoring.mask_files import ISIC_ID
 from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS
 
@@ -33,8 +33,9 @@ def read_per_image(path: Path) -> list[Row]:
             makes no sense; lists all faults.
     """
     rows, faults = {}, []
-    for number, cells in _read_rows(path, {'image_id', *_SHARES, *_COUNTS}):
+    for number, cells in _read_rows(path, {*PER_IMAGE_COLUMNS}):
         row, wrong = _parse(cells)
+        wrong += _label_faults(row)
         if row['image_id'] is None:
             wrong.append('image_id is empty')
         if row['image_id'] in rows:
@@ -127,6 +128,16 @@ def _read_rows(path: Path, columns: set[str]) -> tuple[tuple[int, dict[str, str]
     return table.rows
 
 
+def _label_faults(row: Row) -> list[str]:
+    """Return which labels are none of the classes whose scores the row holds."""
+    classes = classes_of(row)
+    return [
+        f'{name} is {row[name]!r}, none of the classes {list(classes)}'
+        for name in ('label', 'predicted_label')
+        if len(classes) > 1 and row[name] is not None and row[name] not in classes
+    ]
+
+
 def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
     """Return the values of a row, and what is wrong with some of them."""
     row: Row = {}
@@ -136,7 +147,7 @@ def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
             row[name] = to_flag(text)
             if text and row[name] is None:
                 faults.append(f'{name} is {text!r}')
-        elif name not in _NUMBERS:
+        elif name not in _NUMBERS and not classes_of([name]):
             row[name] = text or None
         else:
             row[name] = value = to_number(text)
@@ -145,7 +156,7 @@ def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
                 row[name] = int(value)
             is_wrong = (
                 value is None
-                or (name in _IN_UNIT and not 0 <= value <= 1)
+                or (not 0 <= value <= 1 and (name in _IN_UNIT or classes_of([name])))
                 or (name in _COUNTS and not is_count)
             )
             if is_wrong and (text or name not in _MAY_BE_EMPTY):

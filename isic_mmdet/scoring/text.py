@@ -17,6 +17,8 @@ _IN_GROUPS = (
 def format_scores(content: Mapping[str, Any]) -> str:
     """Return what `evaluate.evaluate` returned as text to read."""
     parts = [_metrics(content)]
+    if 'confusion_matrix' in content:
+        parts.append(_classes(content['metrics'], content['confusion_matrix']))
     parts += [_groups(key, groups) for key, groups in content.get('groups', {}).items()]
     if 'calibration' in content:
         parts.append(_calibration(content['calibration']))
@@ -42,6 +44,26 @@ def _metrics(content: Mapping[str, Any]) -> str:
     if content['extra_predictions']:
         lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')
     return '\n'.join(lines)
+
+
+def _classes(metrics: Mapping[str, float], matrix: Mapping[str, Any]) -> str:
+    classes, positive = matrix['classes'], matrix['positive']
+    names = [f'classes/{name}' for name in ('accuracy', 'balanced_accuracy', 'macro_auc')]
+    names += [name for name in metrics if name.startswith(f'{positive}/')]
+    rows = [
+        [name, _number(metrics[f'classes/auc/{name}']), *map(str, counts), str(undetected)]
+        for name, counts, undetected in zip(
+            classes, matrix['counts'], matrix['no_detection'], strict=True
+        )
+    ]
+    head = ['true class', 'AUC', *(f'-> {name}' for name in classes), '-> none']
+    return '\n'.join(
+        [
+            *_table(['classes', 'value'], [[name, _number(metrics[name])] for name in names]),
+            '',
+            *_table(head, rows),
+        ]
+    )
 
 
 def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:

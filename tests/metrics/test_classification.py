@@ -29,7 +29,7 @@ def sklearns_precision_at_recall(truth, score, wanted):
 @pytest.mark.parametrize(('truth', 'score'), list(cases()))
 def test_metrics_equal_scikit_learns(truth, score):
     decision = score >= 0.5
-    found = classification.melanoma_metrics(truth, decision, score)
+    found = classification.positive_metrics('melanoma', truth, decision, score)
     expected = {
         'precision': sklearn_metrics.precision_score(truth, decision, zero_division=math.nan),
         'recall': sklearn_metrics.recall_score(truth, decision),
@@ -63,7 +63,7 @@ def test_all_scores_equal_are_worth_chance():
 
 
 def test_without_melanoma_only_the_precision_is_defined():
-    found = classification.melanoma_metrics([False, False], [True, False], [0.9, 0.1])
+    found = classification.positive_metrics('melanoma', [False, False], [True, False], [0.9, 0.1])
     assert found['melanoma/precision'] == 0.0
     assert found['melanoma/f1'] == 0.0
     for name in ('recall', 'average_precision', 'auc', 'precision_at_recall76'):
@@ -71,7 +71,7 @@ def test_without_melanoma_only_the_precision_is_defined():
 
 
 def test_with_melanomas_only_the_auc_is_undefined():
-    found = classification.melanoma_metrics([True, True], [True, False], [0.9, 0.1])
+    found = classification.positive_metrics('melanoma', [True, True], [True, False], [0.9, 0.1])
     assert math.isnan(found.pop('melanoma/auc'))
     assert found == {
         'melanoma/precision': 1.0,
@@ -83,6 +83,68 @@ def test_with_melanomas_only_the_auc_is_undefined():
 
 
 def test_precision_without_a_call_is_undefined():
-    found = classification.melanoma_metrics([True, False], [False, False], [0.4, 0.3])
+    found = classification.positive_metrics('melanoma', [True, False], [False, False], [0.4, 0.3])
     assert math.isnan(found['melanoma/precision'])
     assert found['melanoma/recall'] == found['melanoma/f1'] == 0.0
+
+
+CLASSES = ('akiec', 'bcc', 'Nevus, gewöhnlich', 'mel')
+
+
+def class_cases():
+    rng = np.random.default_rng(1)
+    for number in (8, 50, 700):
+        for digits in (1, 6):
+            truth = rng.integers(0, 4, number)
+            truth[:4] = range(4)
+            scores = rng.random((number, 4)) + 0.6 * np.eye(4)[truth]
+            yield truth, scores.round(digits)
+
+
+@pytest.mark.parametrize(('truth', 'scores'), list(class_cases()))
+def test_metrics_of_classes_equal_scikit_learns(truth, scores):
+    decision = scores.argmax(1)
+    names = np.array(CLASSES)
+    found = classification.class_metrics(CLASSES, names[truth], list(names[decision]), scores)
+    aucs = [sklearn_metrics.roc_auc_score(truth == k, scores[:, k]) for k in range(4)]
+    chances = scores / scores.sum(1, keepdims=True)
+    assert found == pytest.approx(
+        {
+            'classes/accuracy': sklearn_metrics.accuracy_score(truth, decision),
+            'classes/balanced_accuracy': sklearn_metrics.balanced_accuracy_score(truth, decision),
+            'classes/macro_auc': np.mean(aucs),
+            **{f'classes/auc/{name}': value for name, value in zip(CLASSES, aucs, strict=True)},
+        }
+    )
+    counts, undetected = classification.class_confusion(CLASSES, names[truth], names[decision])
+    assert counts.tolist() == sklearn_metrics.confusion_matrix(truth, decision).tolist()
+    assert not undetected.any()
+    macro = sklearn_metrics.roc_auc_score(truth, chances, multi_class='ovr')
+    by_chances = classification.class_metrics(CLASSES, names[truth], names[decision], chances)
+    assert by_chances['classes/macro_auc'] == pytest.approx(macro)
+
+
+def test_an_image_without_detection_is_wrong_in_every_class():
+    truth, decision = ['a', 'a', 'b', 'c'], ['a', None, 'b', None]
+    scores = [[0.9, 0, 0], [0, 0, 0], [0, 0.8, 0], [0, 0, 0]]
+    found = classification.class_metrics('abc', truth, decision, scores)
+    assert found['classes/accuracy'] == 0.5
+    called = [name or 'nothing' for name in decision]
+    assert found['classes/balanced_accuracy'] == pytest.approx(
+        sklearn_metrics.recall_score(truth, called, labels=['a', 'b', 'c'], average='macro')
+    )
+    counts, undetected = classification.class_confusion('abc', truth, decision)
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert undetected.tolist() == [1, 0, 1]
+
+
+def test_a_class_without_images_is_undefined_and_changes_no_other():
+    truth, decision = ['a', 'b', 'b', 'a'], ['a', 'c', 'b', 'b']
+    scores = np.array([[0.9, 0.1, 0.3], [0.2, 0.3, 0.5], [0.1, 0.8, 0.2], [0.4, 0.6, 0.1]])
+    found = classification.class_metrics('abc', truth, decision, scores)
+    assert math.isnan(found['classes/auc/c'])
+    assert math.isnan(found['classes/macro_auc'])
+    assert found['classes/auc/a'] == 1
+    with pytest.warns(UserWarning, match='not in y_true'):
+        expected = sklearn_metrics.balanced_accuracy_score(truth, decision)
+    assert found['classes/balanced_accuracy'] == expected == 0.5

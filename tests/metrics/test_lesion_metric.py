@@ -13,13 +13,16 @@ from mmengine.dist import get_rank
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement, InstanceData
 from pycocotools import mask as coco_mask
+from sklearn import metrics as sklearn_metrics
 from torch.utils.data import BatchSampler
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
+from isic_mmdet.metrics.class_rows import rows_class_metrics, rows_confusion
 from isic_mmdet.metrics.lesion_metric import LesionMetric
 from isic_mmdet.metrics.mask_io import read_mask
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.scoring.tables import read_per_image
 
 LESION, TWO_CLASSES = ('lesion',), ('benign', 'melanoma')
 HEIGHT, WIDTH = 24, 32
@@ -204,6 +207,88 @@ def test_melanoma_metrics(tmp_path):
     assert metrics['melanoma/average_precision'] == pytest.approx(0.5 * 0.5 + 0.5 * 2 / 5)
 
 
+SEVEN = ('akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc')
+NAMES = ('Näv us', 'mélanome, "in situ"', 'плоский лишай')
+
+
+def many_class_samples(folder, truth, chances):
+    """One image for each row of (N, K) chances: a detection of every class with a chance."""
+    mask = box_mask(8, 24)
+    return [
+        make_sample(
+            folder,
+            number,
+            mask,
+            [mask] * int((row > 0).sum()),
+            list(row[row > 0]),
+            [int(k) for k in np.flatnonzero(row)],
+            gt_label=int(label),
+        )
+        for number, (label, row) in enumerate(zip(truth, chances, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(('classes', 'positive'), [(SEVEN, 'mel'), (NAMES, NAMES[1])])
+def test_many_classes_equal_scikit_learns_numbers(tmp_path, classes, positive):
+    rng = np.random.default_rng(3)
+    truth = np.concatenate([np.arange(len(classes)), rng.integers(0, len(classes), 20)])
+    chances = rng.dirichlet(np.ones(len(classes)), len(truth)).astype(np.float32)
+    chances[rng.random(chances.shape) < 0.2] = 0  # what was not detected
+    metrics, _ = run(
+        many_class_samples(tmp_path, truth, chances),
+        classes,
+        out_dir=str(tmp_path),
+        positive=positive,
+    )
+    aucs = [sklearn_metrics.roc_auc_score(truth == k, chances[:, k]) for k in range(len(classes))]
+    assert [metrics[f'classes/auc/{name}'] for name in classes] == pytest.approx(aucs)
+    assert metrics['classes/macro_auc'] == pytest.approx(np.mean(aucs))
+    decision = chances.argmax(1)
+    assert metrics['classes/balanced_accuracy'] == pytest.approx(
+        sklearn_metrics.balanced_accuracy_score(truth, decision)
+    )
+    index = classes.index(positive)
+    assert metrics[f'{positive}/auc'] == pytest.approx(aucs[index])
+    assert metrics[f'{positive}/recall'] == pytest.approx(
+        sklearn_metrics.recall_score(truth == index, decision == index)
+    )
+    assert not any(name.startswith('melanoma/') for name in metrics)
+    matrix = strict_json(tmp_path / 'metrics.json')['confusion_matrix']
+    assert matrix['classes'] == list(classes)
+    assert matrix['counts'] == sklearn_metrics.confusion_matrix(truth, decision).tolist()
+    assert matrix['positive'] == positive
+    # The file alone is enough to compute all of it again.
+    rows = read_per_image(tmp_path / 'per_image.csv')
+    again = rows_class_metrics(rows, positive)
+    assert again == pytest.approx({name: metrics[name] for name in again})
+    assert rows_confusion(rows, positive) == matrix
+
+
+def test_a_class_without_images_is_null(tmp_path):
+    chances = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1]], np.float32)
+    samples = many_class_samples(tmp_path, [0, 1, 1], chances)
+    metrics, _ = run(samples, ('a', 'b', 'c'), out_dir=str(tmp_path), positive='c')
+    written = strict_json(tmp_path / 'metrics.json')
+    for name in ('classes/auc/c', 'classes/macro_auc', 'c/recall', 'c/auc'):
+        assert math.isnan(metrics[name])
+        assert written['metrics'][name] is None
+    assert written['confusion_matrix']['counts'][2] == [0, 0, 0]
+
+
+@pytest.mark.parametrize('classes', [('mel', 'nv'), ('melanoma',), ('Melanoma', 'nevus')])
+def test_a_positive_class_that_is_none_is_refused_before_the_first_image(classes):
+    metric = LesionMetric(positive='melanoma')
+    with pytest.raises(InputError, match=f"positive class 'melanoma'.*{classes[0]}"):
+        Evaluator(metric).dataset_meta = {'classes': classes}
+
+
+def test_without_a_melanoma_class_none_is_positive(tmp_path):
+    samples = many_class_samples(tmp_path, [0, 1], np.array([[0.7, 0.2], [0.1, 0.8]]))
+    metrics, _ = run(samples, ('a', 'b'), out_dir=str(tmp_path))
+    assert {name.partition('/')[0] for name in metrics} == {'lesion', 'classes'}
+    assert strict_json(tmp_path / 'metrics.json')['confusion_matrix']['positive'] is None
+
+
 def test_without_true_classes_there_are_no_melanoma_metrics(tmp_path):
     samples = [make_sample(tmp_path, 1, box_mask(0, 8), gt_label=None)]
     metrics, metric = run(samples, TWO_CLASSES)
@@ -238,14 +323,19 @@ def test_files_hold_the_metrics_and_one_line_an_image(tmp_path):
     assert strict_json(out / 'metrics.json') == {
         'metrics': metrics,
         'images': 5,
-        'confusion_matrix': {'classes': ['not melanoma', 'melanoma'], 'counts': [[2, 1], [1, 1]]},
+        'confusion_matrix': {
+            'classes': ['benign', 'melanoma'],
+            'counts': [[2, 1], [0, 1]],
+            'no_detection': [0, 1],
+            'positive': 'melanoma',
+        },
         'seed': 3,
         'config': 'x',
         'bad': None,
     }
     with (out / 'per_image.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [*PER_IMAGE_COLUMNS, 'melanoma_score']
+    assert list(rows[0]) == [*PER_IMAGE_COLUMNS, 'benign_score', 'melanoma_score']
     assert [row['image_id'] for row in rows] == [f'ISIC_{n:07d}' for n in range(5)]
     assert np.mean([float(row['iou']) for row in rows]) == metrics['lesion/iou']
     assert rows[0]['label'] == rows[0]['predicted_label'] == 'melanoma'

@@ -77,6 +77,26 @@ def test_how_well_melanomas_are_told_has_columns_where_it_was_measured():
     assert cells(table, 1)['`precision_at_recall76`'] == '—'
 
 
+def test_more_than_two_classes_and_another_positive_class_have_columns():
+    seven = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
+    metrics = {'classes/balanced_accuracy': 0.71, 'classes/macro_auc': None, 'mel/auc': 0.83}
+    matrix = {'classes': seven, 'counts': [[1] * 7] * 7, 'no_detection': [0] * 7}
+    many = {**REPORT, 'metrics': metrics, 'confusion_matrix': {**matrix, 'positive': 'mel'}}
+    two = {**REPORT, 'metrics': {**REPORT['metrics'], 'melanoma/auc': 0.6}}
+    table = results_table([many, two])
+    row = cells(table, 0)
+    assert [row[f'`{name}`'] for name in ('balanced_accuracy', 'macro_auc', 'auc')] == [
+        '0.710',
+        '—',
+        '0.830',
+    ]
+    assert row['positive class'] == 'mel'
+    assert cells(table, 1)['positive class'] == 'melanoma'
+    assert cells(table, 1)['`balanced_accuracy`'] == '—'
+    assert cells(table, 1)['`auc`'] == '0.600'
+    assert 'positive class' not in cells(results_table([two]))
+
+
 def test_whether_several_views_were_looked_at_is_told_where_they_were():
     views = {**REPORT, 'command': 'python tools/test.py config.py best.pth --tta'}
     table = results_table([REPORT, views, {'metrics': {}}])
@@ -190,6 +210,10 @@ def test_missing_readme_is_refused(tmp_path, metrics_file):
         {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2], [3]]}},
         {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2], [3, -4]]}},
         {'confusion_matrix': [[1, 2], [3, 4]]},
+        {'confusion_matrix': {'classes': ['a', 'a'], 'counts': [[1, 2], [3, 4]]}},
+        {'confusion_matrix': {'classes': ['a', 'b', 'c'], 'counts': [[1, 2], [3, 4]]}},
+        {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2], [3, 4]], 'positive': 'c'}},
+        {'confusion_matrix': {'classes': ['a', 'b'], 'counts': [[1, 2]] * 2, 'no_detection': [1]}},
     ],
 )
 def test_values_of_another_kind_are_refused(tmp_path, change):

@@ -51,6 +51,27 @@ def test_an_interval_of_nothing_is_a_dash():
     assert dice == ['dice', '0.5000', '-']
 
 
+def test_classes_and_what_they_were_taken_for():
+    classes = ['Näv us', 'mel', 'df']
+    more = {'classes/accuracy': 0.5, 'classes/balanced_accuracy': 0.25, 'mel/auc': 0.75}
+    more |= {'classes/macro_auc': math.nan, 'classes/auc/Näv us': 0.5, 'classes/auc/mel': 0.75}
+    more |= {'classes/auc/df': math.nan}
+    matrix = {
+        'classes': classes,
+        'counts': [[3, 1, 0], [0, 4, 2], [0, 0, 0]],
+        'no_detection': [1, 0, 0],
+        'positive': 'mel',
+    }
+    found = lines(metrics=metrics(0.5) | more, confusion_matrix=matrix)
+    assert ['classes/macro_auc', '-'] in found
+    assert ['mel/auc', '0.7500'] in found
+    assert found[-3:] == [
+        ['Näv', 'us', '0.5000', '3', '1', '0', '1'],
+        ['mel', '0.7500', '0', '4', '2', '0'],
+        ['df', '-', '0', '0', '0', '0'],
+    ]
+
+
 def test_groups_hold_the_same_metrics():
     names = SCORES + BOUNDARY_COLUMNS
     groups = [

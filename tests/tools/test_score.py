@@ -76,6 +76,29 @@ def test_scores_of_folders(tool, data):
     assert tool('good', 'truth', '--out', 'out/scores.json').returncode == 0
 
 
+def test_classes_of_a_table_are_scored_again(tool, tmp_path):
+    rows = [
+        dict.fromkeys(PER_IMAGE_COLUMNS, 0.5)
+        | {'image_id': f'ISIC_{number:07d}', 'detections': 1, 'height': 9, 'width': 9}
+        | {'label': label, 'predicted_label': called}
+        | {'mel_score': mel, 'nv_score': 0.6 - mel / 2, 'bcc_score': 0.1}
+        for number, (label, called, mel) in enumerate(
+            [('mel', 'mel', 0.9), ('mel', 'nv', 0.3), ('nv', 'nv', 0.1), ('bcc', 'mel', 0.5)]
+        )
+    ]
+    write_per_image(tmp_path / 'per_image.csv', rows, tuple(rows[0]))
+    done = tool('per_image.csv', '--positive', 'mel', '--out', 'scores.json')
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / 'scores.json').read_text())
+    assert content['metrics']['classes/accuracy'] == 0.5
+    assert content['metrics']['mel/auc'] == 0.75
+    assert content['confusion_matrix']['counts'] == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert lines_of(done.stdout)['mel/auc'] == ['0.7500']
+    done = tool('per_image.csv', '--positive', 'melanoma')
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: positive class 'melanoma'")
+
+
 IMPORTS = """
 import runpy, sys
 tool, names, *sys.argv[1:] = sys.argv[1:]

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.metrics.core import bootstrap_interval
-from isic_mmdet.report.confusion import SCORES as MELANOMA_SCORES
-from isic_mmdet.report.confusion import melanoma_intervals
+from isic_mmdet.report.confusion import CLASS_SCORES, SCORES, Confusion, positive_intervals
 from isic_mmdet.report.html.anchors import ANCHORS
 from isic_mmdet.report.html.evaluation import Evaluation
 from isic_mmdet.report.html.markup import Markup, element, interval, score, table
@@ -27,9 +26,9 @@ _MEANINGS = {
 _TILES = {
     'lesion/iou': 'mean IoU',
     'lesion/iou_thr65': 'thresholded Jaccard',
-    'melanoma/recall': 'melanoma: recall',
-    'melanoma/precision': 'melanoma: precision',
 }
+# The same of the positive class, whose name comes first.
+_POSITIVE_TILES = ('recall', 'precision')
 
 
 class _Result(NamedTuple):
@@ -45,14 +44,19 @@ def headline_section(evaluation: Evaluation, columns: Mapping[str, NDArray[np.fl
         evaluation: of a split.
         columns: its `per_image()`.
     """
-    results = _results(evaluation, columns)
+    confusion = Confusion.of(evaluation.metrics)
+    results = _results(evaluation, columns, confusion)
+    tiles = dict(_TILES)
+    if confusion and confusion.positive:
+        positive = confusion.positive
+        tiles |= {f'{positive}/{name}': f'{positive}: {name}' for name in _POSITIVE_TILES}
     images, missed = len(evaluation.images), int(columns['missed'].sum())
     return element(
         'section',
         element('h2', 'Scores', id='scores'),
         element(
             'ul',
-            [_tile(name, results[key], key) for key, name in _TILES.items() if key in results],
+            [_tile(name, results[key], key) for key, name in tiles.items() if key in results],
             _words(str(missed), 'images without a detection', f'of {images}'),
             class_='tiles',
         ),
@@ -86,31 +90,44 @@ def headline_section(evaluation: Evaluation, columns: Mapping[str, NDArray[np.fl
 
 
 def _results(
-    evaluation: Evaluation, columns: Mapping[str, NDArray[np.float64]]
+    evaluation: Evaluation,
+    columns: Mapping[str, NDArray[np.float64]],
+    confusion: Confusion | None,
 ) -> dict[str, _Result]:
     results = {}
     for name, meaning in _MEANINGS.items():
         values = columns[name]
         ends = bootstrap_interval(values) if len(values) > 1 else None
         results[f'lesion/{name}'] = _Result(meaning, float(values.mean()), ends)
-    matrix = evaluation.find('confusion_matrix')
-    intervals = melanoma_intervals(matrix['counts']) if matrix else {}
-    for name, meaning in MELANOMA_SCORES.items():
-        key = f'melanoma/{name}'
-        if key in evaluation.metrics['metrics']:
-            value = evaluation.metrics['metrics'][key]
-            results[key] = _Result(f'melanoma: {meaning}', value, intervals.get(name))
+    if confusion is None:
+        return results
+    metrics = evaluation.metrics['metrics']
+    meanings = dict(CLASS_SCORES)
+    meanings |= {
+        f'classes/auc/{name}': f'{name}: AUC against the rest' for name in confusion.classes
+    }
+    if len(confusion.classes) > 2:
+        results |= {
+            key: _Result(meaning, metrics[key], None)
+            for key, meaning in meanings.items()
+            if key in metrics
+        }
+    counts = confusion.of_positive()
+    intervals = {} if counts is None else positive_intervals(counts)
+    for name, meaning in SCORES.items():
+        key = f'{confusion.positive}/{name}'
+        if key in metrics:
+            full = f'{confusion.positive}: {meaning}'
+            results[key] = _Result(full, metrics[key], intervals.get(name))
     return results
 
 
 def _tile(name: str, result: _Result, key: str) -> Markup:
-    best_known = next(anchor for anchor in ANCHORS if anchor.metric == key)
-    return _words(
-        score(result.mean),
-        name,
-        f'95 % interval {interval(*(result.ends or (None, None)))}',
-        f'{best_known.who}: {best_known.value:g}, on other images',
-    )
+    best_known = next((anchor for anchor in ANCHORS if anchor.metric == key), None)
+    notes = [f'95 % interval {interval(*(result.ends or (None, None)))}']
+    if best_known:
+        notes.append(f'{best_known.who}: {best_known.value:g}, on other images')
+    return _words(score(result.mean), name, *notes)
 
 
 def _words(number: str, name: str, *notes: str) -> Markup:

@@ -1,23 +1,26 @@
 """The parts of the report that need no plot: confusion matrix and provenance."""
 
+from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.html.evaluation import Evaluation
 from isic_mmdet.report.html.markup import Markup, details, element, join, percent, table
 
 
 def confusion_section(evaluation: Evaluation) -> Markup | None:
-    """Return the confusion matrix of two-class data, None for others."""
-    matrix = evaluation.find('confusion_matrix')
-    if matrix is None:
+    """Return the confusion matrix of data of several classes, None for others."""
+    confusion = Confusion.of(evaluation.metrics)
+    if confusion is None:
         return None
+    columns = confusion.columns
     rows = []
-    for name, counts in zip(matrix['classes'], matrix['counts'], strict=True):
-        total = sum(counts)
+    for index, (name, total) in enumerate(zip(confusion.classes, confusion.images, strict=True)):
         cells = [
-            [element('b', count), f' ({percent(count / total)})' if total else '']
-            for count in counts
+            [element('b', int(counts[index])), f' ({percent(counts[index] / total)})']
+            if total
+            else element('b', int(counts[index]))
+            for counts in columns.values()
         ]
-        rows.append([f'truth: {name}', *cells, total])
-    head = ['', *(f'predicted: {name}' for name in matrix['classes']), 'images']
+        rows.append([f'truth: {name}', *cells, int(total)])
+    head = ['', *(f'predicted: {name}' for name in columns), 'images']
     return element(
         'section',
         element('h2', 'Confusion matrix', id='confusion'),
