@@ -195,7 +195,8 @@ def _split(name: str, text: str, separator: str, line: int) -> list[tuple[int, l
             line = first_line + reader.line_num
     except csv.Error as error:
         raise InputError(
-            f'{name}, line {line}: cannot be read as CSV, {error} (is a quote not closed?)'
+            f'{name}, line {line}: cannot be read as CSV, {error} (is a quote not closed?); '
+            'correct it, or write it again'
         ) from error
     return rows
 

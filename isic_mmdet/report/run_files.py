@@ -25,7 +25,7 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
     names = (*RULES, 'detections')
     table = read_csv(Path(path), names, 'run a test first')
     absent = [name for name in names if name not in table.header.columns]
-    if absent:
+    if absent and table.header.columns:
         raise InputError(
             f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
         )

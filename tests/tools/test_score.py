@@ -251,7 +251,8 @@ def test_scores_against_iou(tool, data):
 
 
 def test_the_table_of_a_test_is_never_replaced(tool, data):
-    row = dict.fromkeys(PER_IMAGE_COLUMNS, 0.5) | {'image_id': 'ISIC_0000001'}
+    counts = dict.fromkeys(('detections', 'height', 'width'), 1)
+    row = dict.fromkeys(PER_IMAGE_COLUMNS, 0.5) | counts | {'image_id': 'ISIC_0000001'}
     write_per_image(data / 'per_image.csv', [row], PER_IMAGE_COLUMNS)
     before = (data / 'per_image.csv').read_bytes()
     done = tool('good', 'truth', '--out', 'scores.json')

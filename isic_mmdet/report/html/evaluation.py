@@ -105,7 +105,7 @@ def read_evaluation(work_dir: str | Path) -> Evaluation:
 def _read_images(path: Path) -> list[ImageScores]:
     table = read_csv(path, PER_IMAGE_COLUMNS, 'run tools/test.py first')
     absent = [name for name in PER_IMAGE_COLUMNS if name not in table.header.columns]
-    if absent:
+    if absent and table.header.columns:
         raise InputError(
             f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
         )
