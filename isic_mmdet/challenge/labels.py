@@ -24,7 +24,7 @@ _LABEL_COLUMNS = {'melanoma', 'seborrheic_keratosis'}
 _METADATA_COLUMNS = {'age_approximate', 'sex'}
 _KNOWN_COLUMNS = {*_ID_COLUMNS, *_LABEL_COLUMNS, *_METADATA_COLUMNS}
 _UNKNOWN = {'', 'unknown'}
-_DIAGNOSES = {
+_DIAGNOSES: dict[tuple[bool | None, bool | None], str] = {
     (False, False): 'nevus',
     (True, False): 'melanoma',
     (False, True): 'seborrheic_keratosis',

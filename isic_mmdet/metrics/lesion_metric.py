@@ -21,6 +21,7 @@ from isic_mmdet.metrics.image_row import image_row
 from isic_mmdet.metrics.result_files import (
     PER_IMAGE_COLUMNS,
     class_columns,
+    classes_of,
     write_metrics,
     write_per_image,
 )
@@ -169,7 +170,7 @@ class LesionMetric(BaseMetric):
         if clash:
             raise ValueError(f'provenance must not use the keys {sorted(clash)}')
         write_metrics(folder / 'metrics.json', content | self.provenance)
-        columns = class_columns(self.dataset_meta['classes']).values()
+        columns = class_columns(classes_of(rows[0])).values()
         write_per_image(folder / 'per_image.csv', rows, (*PER_IMAGE_COLUMNS, *columns))
 
 

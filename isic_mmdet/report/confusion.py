@@ -123,12 +123,10 @@ def confusion_plot(metrics: str | Path, out: str | Path) -> 'Figure':
             color='white' if share > 0.5 else 'black',
         )
     # Names are shown as they are: a dollar sign would begin a formula.
-    axes.set_xticks(
-        range(len(columns)),
-        list(columns),
-        parse_math=False,
-        **({} if is_small else {'rotation': 40, 'ha': 'right', 'rotation_mode': 'anchor'}),
-    )
+    axes.set_xticks(range(len(columns)), list(columns), parse_math=False)
+    if not is_small:
+        for label in axes.get_xticklabels():
+            label.set(rotation=40, ha='right', rotation_mode='anchor')
     axes.set_yticks(
         range(len(images)),
         [f'{name}\n({total})' for name, total in zip(confusion.classes, images, strict=True)],
