@@ -60,7 +60,7 @@ def browse(
     if augmented:
         _stop_before_packing(cfg)
         used = list(dict.fromkeys([loader, 'train_dataloader']))
-    preflight(cfg, tuple(used))
+    preflight(cfg, tuple(used), with_workers=False)
 
     sizes = official_sizes(cfg, (loader,) if split else LOADERS)
     written = [out / 'resolution.png', out / 'masks.png']

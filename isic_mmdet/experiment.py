@@ -47,7 +47,18 @@ def load_config(
     if data_root is not None:
         for dataset in leaf_datasets(cfg):
             dataset.data_root = str(data_root)
+    for name in LOADERS:
+        if cfg.get(name):
+            _drop_settings_of_workers(cfg[name])
     return cfg
+
+
+def _drop_settings_of_workers(loader: ConfigDict) -> None:
+    """Take out of a loader without workers what torch refuses there."""
+    if loader.get('num_workers') == 0:
+        loader.persistent_workers = False
+        for setting in ('prefetch_factor', 'multiprocessing_context'):
+            loader.pop(setting, None)
 
 
 def _known(cfg: Config, key: str) -> bool:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from isic_mmdet.datasets.loader_errors import known_loader_error, last_line
 from isic_mmdet.errors import InputError
 
 _GO_ON = 'then start the same command again (train.py and predict.py continue with --resume)'
@@ -17,7 +18,6 @@ _GO_ON = 'then start the same command again (train.py and predict.py continue wi
 _LIMITS = {
     errno.ENOSPC: f'free some space, {_GO_ON}',
     errno.EDQUOT: f'free some of your quota, {_GO_ON}',
-    errno.EMFILE: 'raise the limit (ulimit -n 4096) or use fewer workers',
     errno.ENFILE: 'close other programs or use fewer workers',
     errno.EAGAIN: 'no more processes or threads can be started; raise the limit (ulimit -u) or use '
     'fewer workers',
@@ -59,6 +59,10 @@ def _explanation(error: BaseException) -> str | None:
     text = str(error)
     if isinstance(error, InputError):
         return text
+    loading = known_loader_error(error) if isinstance(error, RuntimeError | OSError) else None
+    if loading is not None:
+        reason, remedy = loading
+        return f'{reason}. {remedy}'
     if isinstance(error, OSError):
         return _of_the_system(error)
     if isinstance(error, ImportError):
@@ -106,9 +110,8 @@ def report(error: BaseException) -> str:
 
     Where no file can be written, the traceback goes to stderr.
     """
-    lines = str(error).strip().splitlines()
     # An error of a worker process carries that process's traceback, which ends with the reason.
-    what = lines[-1 if 'Original Traceback' in str(error) else 0] if lines else ''
+    what = (last_line if 'Original Traceback' in str(error) else _first_line)(str(error))
     rank = f' in process {os.environ["RANK"]}' if 'RANK' in os.environ else ''
     sentence = f'unexpected {type(error).__name__}{rank}{": " if what else ""}{what}'
     try:

@@ -12,11 +12,12 @@ from mmengine.runner import Runner
 import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
+from isic_mmdet.engine.shared_memory import bytes_of_an_image, shared_memory_faults
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets
 
 
-def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
+def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
     """Refuse an experiment that cannot be right, with all its faults at once.
 
     Loads every data set, which checks its files and follows its truth through its pipeline, and
@@ -25,14 +26,16 @@ def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
     Args:
         cfg: a whole experiment.
         loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
+        with_workers: whether their worker processes will be used, too, and need shared memory.
 
     Raises:
         InputError: with one line per fault.
     """
     init_default_scope(cfg.default_scope)
-    used = Config({name: cfg[name] for name in loaders})
     faults: list[str] = []
-    for dataset_cfg in leaf_datasets(used):
+    image_bytes = dict.fromkeys(loaders, 0)
+    parts = [(name, each) for name in loaders for each in leaf_datasets(Config({name: cfg[name]}))]
+    for name, dataset_cfg in parts:
         dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
         found = class_count_faults(cfg.model, dataset.metainfo['classes'])
         try:
@@ -40,7 +43,18 @@ def preflight(cfg: Config, loaders: tuple[str, ...]) -> None:
         except InputError as error:
             # A message without a list names the file itself.
             found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
+        else:
+            used_bytes = bytes_of_an_image(dataset) if with_workers else 0
+            image_bytes[name] = max(image_bytes[name], used_bytes)
         faults += [fault for fault in found if fault not in faults]
+    faults += shared_memory_faults(
+        {name: cfg[name] for name in loaders},
+        image_bytes,
+        together=any(
+            hook.get('type') == 'ValidationLossHook' and not hook.get('by_epoch', True)
+            for hook in cfg.get('custom_hooks') or ()
+        ),
+    )
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
 

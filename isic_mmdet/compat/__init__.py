@@ -16,6 +16,8 @@ def install() -> None:
         from isic_mmdet.compat.checkpoint import install_loaders
         from isic_mmdet.compat.config_bases import install_config_bases
         from isic_mmdet.compat.safe_globals import allow_mmengine_classes
+        from isic_mmdet.compat.unsent_batches import install_sending_of_errors
     install_config_bases()
     allow_mmengine_classes()
     install_loaders()
+    install_sending_of_errors()

@@ -7,11 +7,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from isic_mmdet.datasets.loader_errors import known_loader_error, last_line, worker_died
 from isic_mmdet.launch import is_lost_peer
 from isic_mmdet.training.optim import NonFiniteError
-
-# How torch words it, by whether it noticed at once or only when a batch did not come.
-_DEATH = re.compile(r'DataLoader worker .*(killed by signal|exited unexpectedly)')
 
 
 class BatchFaultError(Exception):
@@ -30,20 +28,14 @@ class BatchFaultError(Exception):
         self.passes = passes
 
 
-def worker_died(error: Exception) -> bool:
-    """Tell whether an error of a `DataLoader` says that it lost one of its processes."""
-    return isinstance(error, RuntimeError) and _DEATH.search(str(error)) is not None
-
-
 def loading_fault(error: Exception) -> BatchFaultError:
     """Return what an exception of a `DataLoader` means."""
-    if worker_died(error):
-        return BatchFaultError(
-            'a process that loads data was killed, often because memory ran out',
-            'Lower train_dataloader.num_workers or batch_size',
-        )
+    known = known_loader_error(error)
+    if known is not None:
+        # A worker that died is replaced; what cannot be sent now cannot be sent later.
+        return BatchFaultError(*known, passes=worker_died(error))
     # From a worker comes its whole traceback, which ends with the exception.
-    last = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    last = last_line(str(error)) or type(error).__name__
     reason = re.sub(r'^(\w+\.)*\w*(Error|Exception): ', '', last)
     return BatchFaultError(
         f'it cannot be loaded ({reason})',

@@ -11,6 +11,7 @@ from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
+from isic_mmdet.datasets.loader_errors import known_loader_error, worker_died
 from isic_mmdet.datasets.seeded import SeededBatchSampler
 from isic_mmdet.errors import InputError, Terminated
 from isic_mmdet.training.batch_faults import (
@@ -19,7 +20,6 @@ from isic_mmdet.training.batch_faults import (
     ids_at,
     loading_fault,
     step_fault,
-    worker_died,
 )
 from isic_mmdet.training.checkpoints import INTERRUPTED
 from isic_mmdet.training.termination import Termination
@@ -79,7 +79,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 self._save()
                 raise
             except RuntimeError as error:
-                if not worker_died(error):
+                if known_loader_error(error) is None:
                     raise
                 # Between the batches of the training, so of a validation.
                 fault = loading_fault(error)

@@ -1,0 +1,67 @@
+"""What errors of the processes that load data mean, and what helps."""
+
+import re
+
+_REMEDY_SHARED_MEMORY = (
+    'Give it more room (docker run --shm-size=2g or --ipc=host), or lower num_workers or '
+    'batch_size of the loader; num_workers=0 needs none'
+)
+# Text of an exception, reason, remedy. torch raises all of them as RuntimeError or OSError.
+_KNOWN = (
+    (
+        re.compile(
+            r'(unable to \w+|could not unlink the) shared memory|unable to (mmap|write|resize)'
+            r'|killed by signal: Bus error'
+        ),
+        'the memory that processes share (/dev/shm) is full or cannot be used',
+        _REMEDY_SHARED_MEMORY,
+    ),
+    (
+        re.compile(r'[Tt]oo many open files|received 0 items of ancdata'),
+        'processes may not open more files',
+        'Raise the limit (ulimit -n 4096), or lower num_workers or batch_size of the loader',
+    ),
+    (
+        re.compile(r'AF_UNIX path too long'),
+        'the path of the temporary folder is too long for a socket',
+        'Set TMPDIR to a shorter one, such as /tmp',
+    ),
+)
+_DEATH = re.compile(r'DataLoader worker .*(killed by signal|exited unexpectedly)')
+
+
+class UnsentBatchError(RuntimeError):
+    """A process that loads data could not hand a batch over."""
+
+
+def known_loader_error(error: BaseException) -> tuple[str, str] | None:
+    """Return reason and remedy of an error of a `DataLoader` that has nothing to do with the data.
+
+    Args:
+        error: raised where the batch was waited for.
+    """
+    text = str(error)
+    for pattern, reason, remedy in _KNOWN:
+        if pattern.search(text):
+            return reason, remedy
+    if isinstance(error, UnsentBatchError):
+        return (
+            f'a process that loads data cannot hand a batch over ({last_line(text)})',
+            'Let the pipeline return only what can be pickled, or set num_workers=0 of the loader',
+        )
+    if worker_died(error):
+        return (
+            'a process that loads data was killed, often because memory ran out',
+            'Lower num_workers or batch_size of the loader',
+        )
+    return None
+
+
+def worker_died(error: BaseException) -> bool:
+    """Return whether an error of a `DataLoader` says that it lost one of its processes."""
+    return isinstance(error, RuntimeError) and _DEATH.search(str(error)) is not None
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a message: the reason, where the message holds a traceback."""
+    return text.strip().rpartition('\n')[2]

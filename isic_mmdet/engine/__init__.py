@@ -1,0 +1,1 @@
+"""What surrounds a run: its checks before it starts, its folder, its checkpoints."""
