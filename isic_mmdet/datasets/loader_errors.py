@@ -9,6 +9,11 @@ _REMEDY_SHARED_MEMORY = (
 # Text of an exception, reason, remedy. torch raises all of them as RuntimeError or OSError.
 _KNOWN = (
     (
+        re.compile(r'[Tt]oo many open files|received 0 items of ancdata'),
+        'processes may not open more files',
+        'Raise the limit (ulimit -n 4096), or lower num_workers or batch_size of the loader',
+    ),
+    (
         re.compile(
             r'(unable to \w+|could not unlink the) shared memory|unable to (mmap|write|resize)'
             r'|killed by signal: Bus error'
@@ -17,14 +22,10 @@ _KNOWN = (
         _REMEDY_SHARED_MEMORY,
     ),
     (
-        re.compile(r'[Tt]oo many open files|received 0 items of ancdata'),
-        'processes may not open more files',
-        'Raise the limit (ulimit -n 4096), or lower num_workers or batch_size of the loader',
-    ),
-    (
-        re.compile(r'AF_UNIX path too long'),
-        'the path of the temporary folder is too long for a socket',
-        'Set TMPDIR to a shorter one, such as /tmp',
+        # Processes hand files over by a socket in a folder of this name.
+        re.compile(r'AF_UNIX path too long|\bpymp-|No usable temporary directory'),
+        'no socket can be made in the folder for temporary files',
+        'Set TMPDIR to a folder with a short path that can be written to, such as /tmp',
     ),
 )
 _DEATH = re.compile(r'DataLoader worker .*(killed by signal|exited unexpectedly)')
@@ -38,15 +39,16 @@ def known_loader_error(error: BaseException) -> tuple[str, str] | None:
     """Return reason and remedy of an error of a `DataLoader` that has nothing to do with the data.
 
     Args:
-        error: raised where the batch was waited for.
+        error: raised where a batch was waited for.
     """
-    text = str(error)
-    for pattern, reason, remedy in _KNOWN:
+    # torch chains what it noticed first.
+    text = '\n'.join(str(each) for each in (error.__context__, error))
+    for pattern, meaning, remedy in _KNOWN:
         if pattern.search(text):
-            return reason, remedy
+            return meaning, remedy
     if isinstance(error, UnsentBatchError):
         return (
-            f'a process that loads data cannot hand a batch over ({last_line(text)})',
+            f'a process that loads data cannot hand a batch over ({reason(error)})',
             'Let the pipeline return only what can be pickled, or set num_workers=0 of the loader',
         )
     if worker_died(error):
@@ -60,6 +62,12 @@ def known_loader_error(error: BaseException) -> tuple[str, str] | None:
 def worker_died(error: BaseException) -> bool:
     """Return whether an error of a `DataLoader` says that it lost one of its processes."""
     return isinstance(error, RuntimeError) and _DEATH.search(str(error)) is not None
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says, without the traceback that one from a worker carries."""
+    last = last_line(str(error)) or type(error).__name__
+    return re.sub(r'^((\w+\.)*\w*(Error|Exception): )+', '', last)
 
 
 def last_line(text: str) -> str:

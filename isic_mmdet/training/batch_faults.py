@@ -1,13 +1,12 @@
 """What went wrong with a batch, in words that help."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
-from isic_mmdet.datasets.loader_errors import known_loader_error, last_line, worker_died
+from isic_mmdet.datasets.loader_errors import known_loader_error, reason, worker_died
 from isic_mmdet.launch import is_lost_peer
 from isic_mmdet.training.optim import NonFiniteError
 
@@ -34,11 +33,8 @@ def loading_fault(error: Exception) -> BatchFaultError:
     if known is not None:
         # A worker that died is replaced; what cannot be sent now cannot be sent later.
         return BatchFaultError(*known, passes=worker_died(error))
-    # From a worker comes its whole traceback, which ends with the exception.
-    last = last_line(str(error)) or type(error).__name__
-    reason = re.sub(r'^(\w+\.)*\w*(Error|Exception): ', '', last)
     return BatchFaultError(
-        f'it cannot be loaded ({reason})',
+        f'it cannot be loaded ({reason(error)})',
         'Put the file back or prepare the data again with tools/prepare_isic.py',
     )
 
