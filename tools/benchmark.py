@@ -6,7 +6,9 @@ import importlib
 from datetime import datetime, timezone
 from pathlib import Path
 
+from isic_mmdet import failures
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.errors import InputError
 
 # Which module measures it. Each takes its own data along, and its peers their turns in between.
 BENCHMARKS = {
@@ -19,6 +21,7 @@ BENCHMARKS = {
     'start': 'startup',
 }
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / 'benchmarks' / 'results'
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,9 +42,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         type=Path,
-        default=ROOT / 'benchmarks' / 'results',
         help='folder for one JSON file each; on a GPU, for its folder gpu '
-        '(default: benchmarks/results)',
+        '(default: benchmarks/results; with --quick nothing is written)',
     )
     parser.add_argument(
         '--page',
@@ -52,7 +54,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='small and once, to see that it runs: numbers of no worth, and no page is written',
+        help='small and once, to see that it runs: numbers of no worth, held against no goal, and '
+        'written nowhere but to a given --out',
     )
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in BENCHMARKS]
@@ -66,30 +69,54 @@ def main() -> None:
 
     import torch
 
-    from isic_mmdet.benchmark import plots
-    from isic_mmdet.benchmark.table import performance_table, update_performance
+    out = None if args.quick else RESULTS
+    if args.out or out:
+        out = (args.out or out) / ('gpu' if torch.cuda.is_available() else '')
+    failed = []
+    for name in args.names or BENCHMARKS:
+        try:
+            measure(name, out, args.quick)
+        except Exception as error:
+            # The others do not depend on it, and may have taken half an hour.
+            failed.append(name)
+            print(f'{name}: {failures.explanation(error) or failures.report(error)}\n', flush=True)
+    if not args.quick:
+        update_page(args.out or RESULTS, args.page)
+    if failed:
+        raise InputError(f'not measured: {", ".join(failed)}; the reasons are above')
+
+
+def measure(name: str, out: Path | None, quick: bool) -> None:
+    from isic_mmdet.benchmark.rows import unjudged
+    from isic_mmdet.benchmark.table import performance_table
     from isic_mmdet.files import write_json
     from isic_mmdet.hooks.provenance import command, hardware_here, versions
 
-    out = args.out / 'gpu' if torch.cuda.is_available() else args.out
-    for name in args.names or BENCHMARKS:
-        module = importlib.import_module(f'isic_mmdet.benchmark.{BENCHMARKS[name]}')
-        content = {
-            'benchmark': name,
-            'command': command(),
-            'hardware': hardware_here(),
-            'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-            'versions': versions(),
-            **module.run(out, args.quick),
-        }
+    module = importlib.import_module(f'isic_mmdet.benchmark.{BENCHMARKS[name]}')
+    content = {
+        'benchmark': name,
+        'command': command(),
+        'hardware': hardware_here(),
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'versions': versions(),
+        **module.run(out or Path(), quick),
+    }
+    content = unjudged(content) if quick else content
+    if out is not None:
         write_json(out / f'{name}.json', content, indent=1)
-        print(performance_table([content]), flush=True)
-    if not args.quick:
-        folders = (args.out, args.out / 'gpu')
-        files = [folder / f'{name}.json' for folder in folders for name in BENCHMARKS]
-        update_performance(args.page, [path for path in files if path.is_file()])
-        if all((args.out / f'{name}.json').is_file() for name in plots.NEEDED):
-            plots.draw_growth(args.out, args.page.parent / 'images' / 'growth.png')
+    print(performance_table([content]), flush=True)
+
+
+def update_page(results: Path, page: Path) -> None:
+    from isic_mmdet.benchmark import plots
+    from isic_mmdet.benchmark.table import update_performance
+
+    files = [
+        folder / f'{name}.json' for folder in (results, results / 'gpu') for name in BENCHMARKS
+    ]
+    update_performance(page, [path for path in files if path.is_file()])
+    if all((results / f'{name}.json').is_file() for name in plots.NEEDED):
+        plots.draw_growth(results, page.parent / 'images' / 'growth.png')
 
 
 if __name__ == '__main__':

@@ -42,7 +42,8 @@ def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
         file = SourceFile(path, None, path.stat().st_size, 0)
         # Any process but the first shows no progress bar.
         faults = predict_files(segmenter, {mask.stem: file}, settings, rank=1)
-        assert not faults, faults
+        if faults:
+            raise ValueError(f'{path} cannot be predicted: {faults}')
         (mask.parent / mask_name(mask.stem)).replace(mask)
 
     return way

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from isic_mmdet import cli
 from isic_mmdet.benchmark import alone
 from isic_mmdet.benchmark.answering import Answering, NoAnswerError
+from isic_mmdet.benchmark.missing import without_bfloat16
 from isic_mmdet.benchmark.rows import row
 from isic_mmdet.challenge.images import encode_jpeg
 from isic_mmdet.synthetic import make_sample
@@ -63,7 +64,8 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
             'stock mmdet': ('mmdet', _SIZE),
             'torchvision': ('torchvision', _SIZE),
         }
-        if _has_bfloat16():
+        lacking = without_bfloat16()
+        if lacking is None:
             ways = {'ours, bfloat16': (*ours, 'amp'), **ways}
         memory = _memory(work, ways, images[shapes[-1]])
         times, decoding = _times(work, ways, images, 1 if quick else 5, 0 if quick else 1)
@@ -72,6 +74,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
             *_time_rows(times, decoding, shapes[-1]),
             *_memory_rows(memory, shapes[-1]),
         ],
+        'skipped': [lacking] if lacking else [],
         'details': {
             'input_size': _SIZE,
             'megapixels': [height * width / 1e6 for height, width in shapes],
@@ -103,17 +106,6 @@ def _write_image(folder: Path, shape: tuple[int, int]) -> Path:
     path = folder / f'{shape[0]}x{shape[1]}.jpg'
     path.write_bytes(encode_jpeg(picture(shape)))
     return path
-
-
-def _has_bfloat16() -> bool:
-    from isic_mmdet.bfloat16 import check_bfloat16
-    from isic_mmdet.errors import InputError
-
-    try:
-        check_bfloat16()
-    except InputError:
-        return False
-    return True
 
 
 def _started(work: Path, name: str, way: Way) -> Answering:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COLOURS = {
     'ours, bfloat16': '#0072B2',
     'ours': '#56B4E9',
+    'ours, float32': '#56B4E9',
     'stock mmdet': '#D55E00',
     'torchvision': '#E69F00',
 }
@@ -66,7 +67,7 @@ def _over_detections(axes: 'Axes', details: Mapping[str, Any]) -> None:
                 times[int(key.removeprefix(f'{name}, ').split()[0])] = median(turns)
         counts = sorted(times)
         axes.plot(counts, [times[n] for n in counts], 'o-', color=_COLOURS[name], label=name)
-    ours = 'ours, bfloat16'
+    ours = 'ours, bfloat16' if 'ours, bfloat16' in seconds else 'ours, float32'
     axes.plot([1], [median(seconds[ours])], 'o', color=_COLOURS[ours], label=f'{ours}: one')
     axes.set(xlabel='detections kept', ylabel='seconds an image of 512 px', xscale='log')
     axes.set_ylim(bottom=0)

@@ -1,5 +1,6 @@
 """A line of the table of performance: what was measured of ours, of a peer, and what was wanted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -37,3 +38,12 @@ def row(
     elif at_most is not None:
         content |= {'goal': f'at most {at_most:g} x its time', 'reached': ratio <= at_most}
     return content
+
+
+def unjudged(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a result file without goals, for numbers of a quick run."""
+    rows = [
+        {name: value for name, value in each.items() if name not in ('goal', 'reached')}
+        for each in content['rows']
+    ]
+    return {**content, 'rows': rows}

@@ -80,14 +80,20 @@ def _ways(
         with tempfile.TemporaryDirectory(dir=work) as out:
             arguments = [config, checkpoint, image, '--out', out, '--device', 'cpu']
             _call([_ROOT / 'tools' / 'predict.py', *arguments])
-            assert list(Path(out).glob('*_segmentation.png'))
+            _require(out, '*_segmentation.png')
 
     def peer() -> None:
         with tempfile.TemporaryDirectory(dir=work) as out:
             _call(['-c', _PEER, config, checkpoint, image, out])
-            assert list(Path(out).rglob('*.json'))
+            _require(out, '**/*.json')
 
     return {'ours': ours, 'mmdet': peer, 'import torch': partial(_call, ['-c', _TORCH])}
+
+
+def _require(folder: str, pattern: str) -> None:
+    """Raise an `InputError` if nothing was written: the time would be that of nothing."""
+    if not any(Path(folder).glob(pattern)):
+        raise InputError(f'no {pattern} was written; look at what the command prints')
 
 
 def _call(arguments: Sequence[object]) -> None:

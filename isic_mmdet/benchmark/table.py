@@ -44,7 +44,6 @@ def profile_table(content: Mapping[str, Any]) -> str:
     """
     details = content['details']
     sides = list(details['profile'].items())
-    used = details['arithmetic']
     lines = [
         '| ' + ' | '.join(f'{name}: operator | share' for name, _ in sides) + ' |',
         '| ' + ' | '.join(['---'] * 2 * len(sides)) + ' |',
@@ -52,6 +51,9 @@ def profile_table(content: Mapping[str, Any]) -> str:
     for entries in zip(*(shares.items() for _, shares in sides), strict=True):
         cells = [cell for name, share in entries for cell in (f'`{name}`', f'{share:.1%}')]
         lines.append('| ' + ' | '.join(cells) + ' |')
+    used = details.get('arithmetic')
+    if used is None:  # a machine without bfloat16
+        return '\n'.join(lines)
     lines += [
         '',
         f'Ours takes {used["operations"] / 1e9:.0f} thousand million operations a step, '
@@ -81,6 +83,8 @@ def _one_table(content: Mapping[str, Any]) -> str:
             reached,
         )
         lines.append('| ' + ' | '.join(cells) + ' |')
+    for reason in content.get('skipped', ()):
+        lines += ['', f'Not measured: {reason}.']
     return '\n'.join(lines)
 
 

@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from isic_mmdet.benchmark import networks
 from isic_mmdet.benchmark.arithmetic import arithmetic
+from isic_mmdet.benchmark.missing import without_bfloat16
 from isic_mmdet.benchmark.pictures import Picture, pictures
 from isic_mmdet.benchmark.rows import row
 from isic_mmdet.benchmark.timing import interleaved, medians
@@ -39,8 +40,10 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     size, batch = (128, 2) if quick else (512, 16 if device.type == 'cuda' else 2)
     repeats = 1 if quick else 7
     batch_of = pictures(batch, size)
+    lacking = without_bfloat16()
+    best = 'ours, float32' if lacking else 'ours, bfloat16'
     steps, memory = {}, {}
-    for name, build in _steps(size, batch_of, device).items():
+    for name, build in _steps(size, batch_of, device, with_bfloat16=lacking is None).items():
         before = _memory(device)
         steps[name] = build()
         memory[name] = _peak_memory(steps[name], device, before)
@@ -50,37 +53,44 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     goals = {'stock mmdet': 4.0, 'torchvision': 4.0} if device.type == 'cpu' else {}
     goals = goals or {'stock mmdet': 3.0, 'torchvision': 3.0}
     rows = [
-        row(what, middle['ours, bfloat16'], name, middle[name], at_least=goal)
+        # Goals are about bfloat16.
+        row(what, middle[best], name, middle[name], at_least=None if lacking else goal)
         for name, goal in goals.items()
     ]
     limit = 1.5 if device.type == 'cpu' else 2.0
     rows += [
-        row(what, middle['ours, bfloat16'], f'floor: {of}', middle[f'floor: {of}'], at_most=limit)
-        for of in ('stock backbone and FPN, bfloat16', 'our backbone and FPN, bfloat16')
+        row(what, middle[best], name, middle[name], at_most=limit)
+        for name in middle
+        if name.startswith('floor: ')
     ]
-    rows += [
-        row(f'{what}, without --amp', middle['ours, float32'], name, middle[name]) for name in goals
-    ]
+    if not lacking:
+        rows += [
+            row(f'{what}, without --amp', middle['ours, float32'], name, middle[name])
+            for name in goals
+        ]
     if device.type == 'cuda':
-        rows.append(_memory_at_1024(device))
+        rows.append(_memory_at_1024(device, 'float32' if lacking else 'bfloat16'))
     return {
         'rows': rows,
+        'skipped': [lacking] if lacking else [],
         'details': {
             'device': str(device),
             'seconds': seconds,
             'peak_memory_bytes': memory,
-            'arithmetic': arithmetic(steps['ours, bfloat16'], middle['ours, bfloat16'], device),
+            **({} if lacking else {'arithmetic': arithmetic(steps[best], middle[best], device)}),
             'profile': {
-                'ours, bfloat16': _shares(steps['ours, bfloat16'], device),
+                best: _shares(steps[best], device),
                 'stock mmdet': _shares(steps['stock mmdet'], device),
             },
         },
     }
 
 
-def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, Callable[[], Step]]:
+def _steps(
+    size: int, batch: list[Picture], device: torch.device, with_bfloat16: bool
+) -> dict[str, Callable[[], Step]]:
     """Return what makes each step; the networks are made one by one, for they are large."""
-    return {
+    steps: dict[str, Callable[[], Step]] = {
         'ours, bfloat16': lambda: _mmdet_step(networks.ours('bfloat16'), batch, device),
         'ours, float32': lambda: _mmdet_step(networks.ours('float32'), batch, device),
         'stock mmdet': lambda: _mmdet_step(networks.stock_mmdet(), batch, device),
@@ -92,6 +102,7 @@ def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, C
             networks.ours('bfloat16'), size, len(batch), device
         ),
     }
+    return {name: build for name, build in steps.items() if with_bfloat16 or 'bfloat16' not in name}
 
 
 def _mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
@@ -211,12 +222,12 @@ def _peak_memory(step: Step, device: torch.device, before: int) -> int | None:
     return torch.cuda.max_memory_allocated() - before
 
 
-def _memory_at_1024(device: torch.device) -> dict[str, Any]:
+def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
     """Return the row of the most memory that a step on two images of 1024 px takes."""
     batch = pictures(2, 1024)
     megabytes = {}
     for name, model in (
-        ('ours', networks.ours('bfloat16')),
+        ('ours', networks.ours(precision)),
         ('stock mmdet', networks.stock_mmdet()),
     ):
         before = _memory(device)

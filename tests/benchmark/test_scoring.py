@@ -9,6 +9,7 @@ import pytest
 
 from isic_mmdet.benchmark import scoring
 from isic_mmdet.benchmark.mask_pairs import write_drawn
+from isic_mmdet.benchmark.missing import without_official_scorer
 from isic_mmdet.errors import InputError
 
 # A pandas deprecation inside the official scorer, which is pinned.
@@ -68,6 +69,21 @@ def test_peaks_are_of_both_over_the_pairs_asked_for(drawn, tmp_path):
     assert len(list((tmp_path / 'first-2/truth').iterdir())) == 2
     line = scoring._memory_row('LesionMetric', {2: peaks, 6: {'LesionMetric': 1e6}})
     assert (line['ours_mb'], line['peer'], line['reached']) == (1e6, 'the same, 2 pairs', False)
+
+
+def test_without_the_official_scorer_ours_is_timed_alone(drawn, monkeypatch):
+    monkeypatch.setattr(scoring, 'without_official_scorer', lambda: 'it is not installed')
+    line, details = scoring.measure_tool('six', *drawn, repeats=1)
+    assert set(line) == {'what', 'ours_s'} and line['ours_s'] > 0
+    assert set(details['seconds']) == {'ours', 'ours, start alone'}
+    line, details = scoring.measure_metric('six', scoring._paired(*drawn), repeats=1)
+    assert set(line) == {'what', 'ours_s'} and list(details['seconds']) == ['ours']
+
+
+def test_the_official_scorer_is_missed_where_it_is_hidden(monkeypatch):
+    assert without_official_scorer() is None
+    monkeypatch.setattr('isic_mmdet.benchmark.missing.find_spec', lambda name: None)
+    assert 'requirements-dev.txt' in without_official_scorer()
 
 
 @pytest.mark.slow
