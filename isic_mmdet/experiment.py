@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
@@ -78,14 +79,56 @@ def _known(cfg: Config, key: str) -> bool:
 
 
 def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
-    """Yield every data set that reads an annotation file, inside wrappers too."""
-    pending = [cfg[name].dataset for name in LOADERS if cfg.get(name)]
-    while pending:
-        dataset = pending.pop(0)
-        if 'ann_file' in dataset:
-            yield dataset
-        else:
-            pending += dataset.get('datasets') or [dataset.dataset]
+    """Yield every data set that reads an annotation file, inside wrappers too.
+
+    Raises:
+        InputError: a loader or a data set is of a shape that nothing can be built from.
+    """
+    for name in LOADERS:
+        loader = cfg.get(name)
+        if not loader:
+            continue
+        if not isinstance(loader, Mapping):
+            raise InputError(
+                f'{name} is a list; the Runner takes one loader. Put the data sets into '
+                "dataset=dict(type='ConcatDataset', datasets=[...]): each gets its own scores"
+            )
+        yield from _leaves(loader.get('dataset'), f'{name}.dataset')
+
+
+def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
+    if isinstance(dataset, (list, tuple)):
+        raise InputError(f"{where} is a list; write dict(type='ConcatDataset', datasets=[...])")
+    if not isinstance(dataset, Mapping):
+        raise InputError(f'{where} is no data set: {dataset!r}; write dict(type=...)')
+    inner = dataset.get('datasets')
+    if 'ann_file' in dataset:
+        yield dataset
+    elif isinstance(inner, (list, tuple)) and inner:
+        for index, part in enumerate(inner):
+            yield from _leaves(part, f'{where}.datasets.{index}')
+    elif 'dataset' in dataset:
+        yield from _leaves(dataset['dataset'], f'{where}.dataset')
+    else:
+        raise InputError(
+            f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; give '
+            'it one'
+        )
+
+
+def tested_dataset(cfg: Config) -> ConfigDict:
+    """Return the data set whose pipeline and classes stand for the whole test set.
+
+    Raises:
+        InputError: the test set is made of data sets with different pipelines.
+    """
+    first, *others = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    if any(other.pipeline != first.pipeline for other in others):
+        raise InputError(
+            f'{cfg.filename}: the data sets of its test_dataloader have different pipelines, so '
+            'it is not known how another image is to be read; give them the same one'
+        )
+    return first
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder: str = '') -> None:
@@ -174,8 +217,13 @@ def use_split(cfg: Config, split: str) -> None:
     Args:
         cfg: changed in place.
         split: 'val' or 'test'.
+
+    Raises:
+        InputError: the config has no validation set.
     """
     if split == 'val':
+        if not cfg.get('val_dataloader'):
+            raise InputError(f'{cfg.filename} has no val_dataloader; test with --split test')
         cfg.test_dataloader.dataset = cfg.val_dataloader.dataset
 
 
@@ -215,8 +263,24 @@ def use_tta(
     Raises:
         InputError: the test pipeline has no `Resize` with a `scale`.
     """
-    (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
-    *steps, pack = dataset.pipeline
+    leaves = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    # One data set may be named in two places of a config.
+    for dataset in {id(leaf): leaf for leaf in leaves}.values():
+        dataset.pipeline = _with_views(cfg, dataset.pipeline, flips, scales)
+    settings = cfg.model.test_cfg.rcnn
+    cfg.model = dict(
+        type='LesionTTAModel', mask_threshold=settings.mask_thr_binary, module=cfg.model
+    )
+
+
+def _with_views(
+    cfg: Config,
+    pipeline: Sequence[ConfigDict],
+    flips: Sequence[str | None],
+    scales: Sequence[float],
+) -> list[Mapping]:
+    """Return a test pipeline that makes several views of an image, see `use_tta`."""
+    *steps, pack = pipeline
     place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)
     if place is None or not steps[place].get('scale'):
         raise InputError(
@@ -230,11 +294,7 @@ def use_tta(
         for flip in flips
     ]
     branches = [sizes, *([step] for step in tail), turns, [pack]]
-    dataset.pipeline = [*head, dict(type='TestTimeAug', transforms=branches)]
-    settings = cfg.model.test_cfg.rcnn
-    cfg.model = dict(
-        type='LesionTTAModel', mask_threshold=settings.mask_thr_binary, module=cfg.model
-    )
+    return [*head, dict(type='TestTimeAug', transforms=branches)]
 
 
 def use_amp(cfg: Config) -> None:

@@ -54,6 +54,13 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
             dist.destroy_process_group()
 
 
+def process_count(launcher: str) -> int:
+    """Return how many processes a launcher has started, before they have met."""
+    if launcher == 'none':
+        return 1
+    return int(os.environ.get('SLURM_NTASKS' if launcher == 'slurm' else 'WORLD_SIZE', 1))
+
+
 def is_lost_peer(error: Exception) -> bool:
     """Tell whether an error of a group of processes says that it lost one of them."""
     return dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in str(error))

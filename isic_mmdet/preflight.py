@@ -1,17 +1,19 @@
 """What is refused before any work is done: data, heads and weights that do not fit together."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
+from isic_mmdet.engine.loaders import loader_faults, repeated_images
 from isic_mmdet.engine.shared_memory import bytes_of_an_image, shared_memory_faults
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets
@@ -32,23 +34,28 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         InputError: with one line per fault.
     """
     init_default_scope(cfg.default_scope)
-    faults: list[str] = []
+    leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
+    faults = loader_faults(cfg, loaders)
+    if faults:
+        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+    metainfo: dict[str, dict] = {}
     image_bytes = dict.fromkeys(loaders, 0)
-    parts = [(name, each) for name in loaders for each in leaf_datasets(Config({name: cfg[name]}))]
-    for name, dataset_cfg in parts:
-        dataset: LesionDataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
-        found = class_count_faults(cfg.model, dataset.metainfo['classes'])
-        try:
-            dataset.full_init()
-        except InputError as error:
-            # A message without a list names the file itself.
-            found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
-        else:
-            used_bytes = bytes_of_an_image(dataset) if with_workers else 0
-            image_bytes[name] = max(image_bytes[name], used_bytes)
-        faults += [fault for fault in found if fault not in faults]
+    for name, configs in leaves.items():
+        ids: list[str] = []
+        for dataset_cfg in configs:
+            dataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
+            found = _dataset_faults(dataset, cfg.model)
+            faults += [fault for fault in found if fault not in faults]
+            if not found:
+                metainfo[dataset.ann_file] = dataset.metainfo
+                used_bytes = bytes_of_an_image(dataset) if with_workers else 0
+                image_bytes[name] = max(image_bytes[name], used_bytes)
+                if name != 'train_dataloader':
+                    ids += [dataset.get_data_info(i)['isic_id'] for i in range(len(dataset))]
+        faults += repeated_images(ids, name)
+    faults += _different_classes(metainfo)
     faults += shared_memory_faults(
-        {name: cfg[name] for name in loaders},
+        {name: cfg[name] for name in loaders if cfg.get(name)},
         image_bytes,
         together=any(
             hook.get('type') == 'ValidationLossHook' and not hook.get('by_epoch', True)
@@ -57,6 +64,39 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     )
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+
+
+def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
+    """Return which data sets have other classes, or other facts of them, than the first one.
+
+    Args:
+        metainfo: of each data set, by its annotation file.
+    """
+    if not metainfo:
+        return []
+    (first, expected), *others = metainfo.items()
+    return [
+        f'{file} has {dict(found)}, {first} has {dict(expected)}; all data sets of a run need the '
+        'same classes in the same order, and the same palette'
+        for file, found in others
+        if found != expected
+    ]
+
+
+def _dataset_faults(dataset: BaseDataset, model: dict) -> list[str]:
+    """Load a data set, and return what is wrong with it or does not fit the model."""
+    if not isinstance(dataset, LesionDataset):
+        return [
+            f'{dataset.ann_file}: {type(dataset).__name__} does not carry the official masks that '
+            'the scores need; use LesionDataset or LesionDiagnosisDataset'
+        ]
+    found = class_count_faults(model, dataset.metainfo['classes'])
+    try:
+        dataset.full_init()
+    except InputError as error:
+        # A message without a list names the file itself.
+        found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
+    return found
 
 
 def load_weights(runner: Runner, checkpoint: str) -> None:

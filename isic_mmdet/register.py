@@ -17,6 +17,7 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     some_of,
     transforms,
     workers,
+    wrapped,
 )
 from isic_mmdet.hooks import (  # noqa: E402, F401
     draw_lesions_hook,

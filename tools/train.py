@@ -58,11 +58,13 @@ def main() -> None:
 
     from mmengine.runner import Runner
 
+    from isic_mmdet.engine.training_loop import settle_training_loop
     from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
-    from isic_mmdet.launch import launched, leave_gloo
+    from isic_mmdet.launch import launched, leave_gloo, process_count
     from isic_mmdet.preflight import preflight
 
     cfg = load_config(args.config, args.cfg_options, args.data_root)
+    settle_training_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     set_work_dir(cfg, args.work_dir, args.config)
     set_resume(cfg, args.resume)
     if args.amp:

@@ -63,15 +63,17 @@ def split_records(cfg: Config, loader: str) -> list[dict[str, Any]]:
     Raises:
         InputError: the data are not there.
     """
-    (dataset_cfg,) = leaf_datasets(Config({loader: cfg[loader]}))
-    # What the training pipeline would make of the truth is not asked for.
-    dataset_cfg = {**dataset_cfg, 'pipeline': [], 'test_mode': True}
-    place = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
-    try:
-        dataset = DATASETS.build(dataset_cfg)
-    except (InputError, OSError) as error:
-        raise InputError(f'the images of {place} cannot be read: {error}') from error
-    return [dataset.get_data_info(index) for index in range(len(dataset))]
+    records = []
+    for leaf in leaf_datasets(Config({loader: cfg[loader]})):
+        # What the training pipeline would make of the truth is not asked for.
+        dataset_cfg = {**leaf, 'pipeline': [], 'test_mode': True}
+        place = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
+        try:
+            dataset = DATASETS.build(dataset_cfg)
+        except (InputError, OSError) as error:
+            raise InputError(f'the images of {place} cannot be read: {error}') from error
+        records += [dataset.get_data_info(index) for index in range(len(dataset))]
+    return records
 
 
 def spread(records: Sequence[Record], number: int) -> list[Record]:

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 
 import isic_mmdet
 from isic_mmdet.errors import InputError
-from isic_mmdet.experiment import leaf_datasets, load_config
+from isic_mmdet.experiment import load_config, tested_dataset
 from isic_mmdet.export.check import compare, verdict
 from isic_mmdet.export.detector import LesionGraph
 from isic_mmdet.export.images import CheckImages, check_images
@@ -102,7 +102,7 @@ def _resize(cfg: Config, path: str) -> ConfigDict:
     Raises:
         InputError: it is another one, or there are more.
     """
-    (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    dataset = tested_dataset(cfg)
     steps = dataset.pipeline[1:-1]
     known = {'type', 'scale', 'keep_ratio'}
     if [step.type for step in steps] != ['Resize'] or set(steps[0]) != known:
@@ -126,7 +126,7 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
         raise InputError(
             f'{checkpoint}: no such checkpoint; tools/train.py writes them to its work dir'
         )
-    (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    dataset = tested_dataset(cfg)
     built = DATASETS.build({**dataset, 'lazy_init': True})
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
     scale = _resize(cfg, config).scale

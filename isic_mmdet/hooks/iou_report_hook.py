@@ -8,9 +8,10 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from isic_mmdet.datasets.wrapped import named_leaves
 from isic_mmdet.errors import InputError
-from isic_mmdet.hooks.provenance import TrainingRecord, evaluation_facts
-from isic_mmdet.metrics.lesion_metric import LesionMetric
+from isic_mmdet.hooks.provenance import TrainingRecord, data_facts, evaluation_facts, image_ids
+from isic_mmdet.metrics.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.report.run_files import RULES, read_per_image, summary
 from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
@@ -37,7 +38,13 @@ class IoUReportHook(Hook):
         self._training.load(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
-        """Start the clock of the training."""
+        """Start the clock of the training, once it is known that a validation can be reported.
+
+        Raises:
+            InputError: the evaluator of the validation holds no `LesionMetric`, or several.
+        """
+        if runner.val_loop is not None:
+            _lesion_metric(runner.val_loop)
         self._training.start(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -65,6 +72,7 @@ class IoUReportHook(Hook):
 
     def _prepare(self, runner: Runner, loop: Any) -> None:
         metric = _lesion_metric(loop)
+        metric.data_sets = self._data_sets(loop.dataloader.dataset)
         if is_main_process():
             metric.out_dir = runner.work_dir
             facts = evaluation_facts(runner, loop.dataloader.dataset, self._training)
@@ -74,6 +82,18 @@ class IoUReportHook(Hook):
                     f'the model was trained on {facts["trained_on"]} of these '
                     f'{len(loop.dataloader.dataset)} images: the numbers say little about others'
                 )
+
+    def _data_sets(self, dataset: Any) -> dict[str, DataSet]:
+        """Return what a data set is made of; nothing where it is a single one."""
+        parts = named_leaves(dataset)
+        if len(parts) == 1:
+            return {}
+        found = {}
+        for name, part in parts.items():
+            images = frozenset(image_ids(part))
+            trained_on = len(self._training.images & images)
+            found[name] = DataSet(images, {**data_facts(part), 'trained_on': trained_on})
+        return found
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:

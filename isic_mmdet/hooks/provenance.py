@@ -1,5 +1,6 @@
 """Where a number comes from: the facts that stand beside the metrics in `metrics.json`."""
 
+import hashlib
 import os
 import platform
 import shlex
@@ -23,6 +24,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import isic_mmdet
+from isic_mmdet.datasets.wrapped import leaves
 from isic_mmdet.files import sha256
 
 META_KEY = 'training'
@@ -103,11 +105,11 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
 
     Returns:
         config; code (version of the project); data, split and data_digest (names of the data
-        folder and of the annotation file, and its SHA-256); trained_on (how many of these images
-        the model was trained on); checkpoint (file name) and checkpoint_sha256, both None while
-        training; epoch, the number of finished ones; seed of the training; training, see
-        `TrainingRecord`; hardware and command of the evaluation; date (ISO 8601, UTC); versions.
-        What is not known is None.
+        folder and of the annotation file, and its SHA-256; the names of several data sets are
+        joined by ' + '); trained_on (how many of these images the model was trained on);
+        checkpoint (file name) and checkpoint_sha256, both None while training; epoch, the number
+        of finished ones; seed of the training; training, see `TrainingRecord`; hardware and
+        command of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
     """
     checkpoint = None
     if not training.under_way and runner._load_from:
@@ -115,9 +117,7 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
     return {
         'config': config_name(runner.cfg),
         'code': code_version(),
-        'data': Path(dataset.data_root).name,
-        'split': Path(dataset.ann_file).stem,
-        'data_digest': data_digest(dataset),
+        **data_facts(dataset),
         'trained_on': len(training.images.intersection(image_ids(dataset))),
         'checkpoint': checkpoint.name if checkpoint else None,
         'checkpoint_sha256': sha256(checkpoint) if checkpoint else None,
@@ -136,10 +136,22 @@ def image_ids(dataset: Any) -> list[str]:
     return [dataset.get_data_info(index)['isic_id'] for index in range(len(dataset))]
 
 
-def data_digest(dataset: Any) -> str | None:
-    """Return the SHA-256 of a data set's annotation file; None where it is made of several."""
-    path = getattr(dataset, 'ann_file', None)
-    return sha256(path) if path else None
+def data_digest(dataset: Any) -> str:
+    """Return the SHA-256 of a data set's annotation file; of several the one of their digests."""
+    digests = [sha256(leaf.ann_file) for leaf in leaves(dataset)]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
+
+
+def data_facts(dataset: Any) -> dict[str, str]:
+    """Return `data`, `split` and `data_digest`, as `evaluation_facts` describes them."""
+    parts = list(leaves(dataset))
+    return {
+        'data': ' + '.join(dict.fromkeys(Path(part.data_root).name for part in parts)),
+        'split': ' + '.join(dict.fromkeys(Path(part.ann_file).stem for part in parts)),
+        'data_digest': data_digest(dataset),
+    }
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.registry import HOOKS
+from mmengine.config import Config
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel, is_model_wrapper
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import leaf_datasets
 
 # Before every batch: the heads sample proposals at random, and two epochs shall differ by the model
 # alone.
@@ -61,7 +63,10 @@ class ValidationLossHook(Hook):
         """Build the loader, which checks the data before the first iteration."""
         name = f'{self.split}_dataloader'
         if not runner.cfg.get(name):
-            raise InputError(f'ValidationLossHook: the config has no {name}; add one')
+            raise InputError(
+                f'ValidationLossHook: the config has no {name}; add one, or take the hook out of '
+                'custom_hooks'
+            )
         with _unchanged_randomness():
             self._loader = runner.build_dataloader(_with_truth(runner.cfg[name]), seed=runner.seed)
 
@@ -115,11 +120,11 @@ def _with_truth(config: dict) -> dict:
     Without rounding up, no image counts twice in a distributed run.
     """
     config = copy.deepcopy(config)
-    dataset = config['dataset']
-    if not any(transform['type'] == 'LoadAnnotations' for transform in dataset['pipeline']):
-        # Right after the image: what changes its size then changes the truth with it.
-        truth = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
-        dataset['pipeline'].insert(1, truth)
+    for dataset in leaf_datasets(Config({'val_dataloader': config})):
+        if not any(transform['type'] == 'LoadAnnotations' for transform in dataset['pipeline']):
+            # Right after the image: what changes its size then changes the truth with it.
+            truth = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
+            dataset['pipeline'] = [dataset['pipeline'][0], truth, *dataset['pipeline'][1:]]
     config['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
     return config
 

@@ -20,14 +20,20 @@ from isic_mmdet.inference.segmentation import Segmentation
 with light_imports():
     from mmcv.transforms import Compose
     from mmdet.registry import DATASETS, MODELS
-    from mmengine.config import Config, ConfigDict
+    from mmengine.config import ConfigDict
     from mmengine.dataset import pseudo_collate
     from mmengine.registry import init_default_scope
     from mmengine.runner import load_checkpoint
 
     import isic_mmdet.register  # noqa: F401 - the config names what this registers
     from isic_mmdet.compat.unpasted import leave_unpasted
-    from isic_mmdet.experiment import leaf_datasets, load_config, set_checkpoint, use_amp, use_tta
+    from isic_mmdet.experiment import (
+        load_config,
+        set_checkpoint,
+        tested_dataset,
+        use_amp,
+        use_tta,
+    )
     from isic_mmdet.models.folding import fold
     from isic_mmdet.models.lesion_findings import best_finding
     from isic_mmdet.models.unfilled import Unfilled
@@ -102,7 +108,7 @@ class LesionSegmenter:
         else:
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
-        (dataset,) = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+        dataset = tested_dataset(cfg)
         # Not loaded: no file of the data set is looked at.
         built = DATASETS.build({**dataset, 'lazy_init': True})
         self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])

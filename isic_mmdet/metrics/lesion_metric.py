@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmdet.registry import METRICS
 from mmengine.dist import all_gather_object, is_main_process
@@ -25,6 +25,18 @@ from isic_mmdet.metrics.result_files import (
     write_metrics,
     write_per_image,
 )
+
+
+class DataSet(NamedTuple):
+    """One of several data sets that are evaluated together.
+
+    Attributes:
+        images: ids of its images.
+        facts: what `metrics.json` shall say of it, JSON types only.
+    """
+
+    images: frozenset[str]
+    facts: Mapping[str, Any]
 
 
 @METRICS.register_module()
@@ -63,12 +75,18 @@ class LesionMetric(BaseMetric):
             "no_detection": [1, 0],           images of each true class without a detection
             "positive": "melanoma"            or null
           },
+          "data_sets": {                      only if `data_sets` is set
+            "val": {"images": 150, "metrics": {...}, ...}     and the facts of each
+          },
           ...                                 the entries of `provenance`
         }
 
-    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, and of several classes
-    `result_files.class_columns`, sorted by `image_id`. Height and width are those of the official
-    mask.
+    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, of several classes
+    `result_files.class_columns`, and of several data sets `data_set`, sorted by `image_id`. Height
+    and width are those of the official mask.
+
+    Where several data sets are evaluated together, every metric is returned over all images and,
+    as `<name of the data set>/lesion/iou` and so on, over those of each.
 
     Args:
         out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
@@ -78,6 +96,8 @@ class LesionMetric(BaseMetric):
             such a class, and else none.
 
     Attributes:
+        data_sets: the data sets that are evaluated together, by name; empty for a single one. May
+            be set until `evaluate` is called.
         per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
         positive: the class that is told from all others, once the classes are known.
     """
@@ -96,6 +116,7 @@ class LesionMetric(BaseMetric):
         self.positive: str | None = None
         self.out_dir = out_dir
         self.provenance = dict(provenance or {})
+        self.data_sets: Mapping[str, DataSet] = {}
         self.per_image: list[dict[str, Any]] = []
 
     @property
@@ -150,9 +171,15 @@ class LesionMetric(BaseMetric):
         self.results.clear()
         self.per_image = _one_row_per_image(gathered, size)
         metrics = self.compute_metrics(self.per_image)
+        of_each = {
+            name: self.compute_metrics(self._rows_of(name, part))
+            for name, part in self.data_sets.items()
+        }
         if self.out_dir is not None and is_main_process():
-            self._write(Path(self.out_dir), metrics)
-        return metrics
+            self._write(Path(self.out_dir), metrics, of_each)
+        return metrics | {
+            f'{name}/{key}': value for name, part in of_each.items() for key, value in part.items()
+        }
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Return all metrics from one row an image."""
@@ -161,17 +188,33 @@ class LesionMetric(BaseMetric):
             metrics |= rows_class_metrics(results, self.positive)
         return metrics
 
-    def _write(self, folder: Path, metrics: dict[str, float]) -> None:
+    def _rows_of(self, name: str, part: DataSet) -> list[dict[str, Any]]:
+        """Return the rows of one data set, and note its name in them."""
+        rows = [row for row in self.per_image if row['image_id'] in part.images]
+        for row in rows:
+            row['data_set'] = name
+        return rows
+
+    def _write(
+        self, folder: Path, metrics: dict[str, float], of_each: Mapping[str, dict[str, float]]
+    ) -> None:
         rows = self.per_image
         content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
         if have_classes(rows):
             content['confusion_matrix'] = rows_confusion(rows, self.positive)
+        if of_each:
+            content['data_sets'] = {
+                name: {'images': len(part.images), 'metrics': of_each[name], **part.facts}
+                for name, part in self.data_sets.items()
+            }
         clash = content.keys() & self.provenance.keys()
         if clash:
             raise ValueError(f'provenance must not use the keys {sorted(clash)}')
         write_metrics(folder / 'metrics.json', content | self.provenance)
-        columns = class_columns(classes_of(rows[0])).values()
-        write_per_image(folder / 'per_image.csv', rows, (*PER_IMAGE_COLUMNS, *columns))
+        columns = (*PER_IMAGE_COLUMNS, *class_columns(classes_of(rows[0])).values())
+        if of_each:
+            columns = (*columns, 'data_set')
+        write_per_image(folder / 'per_image.csv', rows, columns)
 
 
 def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ class PredictionDump(BaseMetric):
 
     Each entry holds `image_id` (int), `isic_id` (str), `category` (class name), `bbox`
     (x, y, width, height in pixels of the prepared image), `score` in [0, 1] and `segmentation`
-    (compressed run-length code of the mask, size of the prepared image).
+    (compressed run-length code of the mask, size of the prepared image). Where the test set is made
+    of several annotation files, `image_id` may come more than once; `isic_id` names the image.
 
     Args:
         out_file: path of the JSON file, written by the first process only.
@@ -56,7 +57,8 @@ class PredictionDump(BaseMetric):
     def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
         """Write the file; there is no number to return."""
         # Samplers pad the last uneven batch over processes with images that were seen already.
-        by_image = {entries[0]['image_id']: entries for entries in results if entries}
-        found = [entry for image_id in sorted(by_image) for entry in by_image[image_id]]
-        write_json(self.out_file, found)
+        # ISIC ids tell images apart; two annotation files may share the numbers.
+        by_image = {entries[0]['isic_id']: entries for entries in results if entries}
+        images = sorted(by_image.values(), key=lambda entries: entries[0]['image_id'])
+        write_json(self.out_file, [entry for entries in images for entry in entries])
         return {}

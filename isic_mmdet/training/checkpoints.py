@@ -25,7 +25,8 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
     epochs: dict[Path, float] = {}
     torn = []
     # In this order, so that of two that are equally far the one at the end of an epoch wins.
-    for path in [*sorted(work_dir.glob('epoch_*.pth')), work_dir / INTERRUPTED]:
+    saved = [*sorted(work_dir.glob('epoch_*.pth')), *sorted(work_dir.glob('iter_*.pth'))]
+    for path in [*saved, work_dir / INTERRUPTED]:
         if not path.exists():
             continue
         found = _epochs(path)

@@ -1,13 +1,13 @@
 """Epochs that can be left and entered anywhere, and batches whose faults are named."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmdet.registry import LOOPS
-from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
@@ -22,6 +22,7 @@ from isic_mmdet.training.batch_faults import (
     step_fault,
 )
 from isic_mmdet.training.checkpoints import INTERRUPTED
+from isic_mmdet.training.small_data import adapt, warn_of_validation
 from isic_mmdet.training.termination import Termination
 
 # Of the messages that the runner keeps with its checkpoints.
@@ -43,14 +44,22 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         skip_bad_batches: leave such batches out and count them, in the log and, as
             `skipped_batches`, in the messages of a checkpoint. Only for a single process: the
             others would wait for their share.
+        keep_settings: dotted names of settings that are not adapted to a small data set, see
+            `isic_mmdet.training.small_data`.
         **kwargs: of `EpochBasedTrainLoop`.
 
     Raises:
-        InputError: for the batch at fault; `skip_bad_batches` with several processes; or another
-            batch sampler than a `SeededBatchSampler`.
+        InputError: for the batch at fault; `skip_bad_batches` with several processes; another
+            batch sampler than a `SeededBatchSampler`; or an epoch without a batch.
     """
 
-    def __init__(self, *args: Any, skip_bad_batches: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        skip_bad_batches: bool = False,
+        keep_settings: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         if skip_bad_batches and get_world_size() > 1:
             raise InputError(
                 'bad batches can be left out by a single process only, for several have to make '
@@ -63,6 +72,8 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 "train_dataloader.batch_sampler=dict(type='SeededBatchSampler'); set it in the "
                 'config'
             )
+        _check_epoch_length(len(self.dataloader), self.dataloader.batch_sampler)
+        adapt(self.runner, len(self.dataloader), self._max_iters, keep_settings)
         self.skip_bad_batches = skip_bad_batches
         self._termination = Termination()
         self._saved_iter = -1
@@ -72,6 +83,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Train; see the class for what may end it early."""
+        warn_of_validation(self.runner)
         with self._termination.listening():
             try:
                 return super().run()
@@ -196,6 +208,26 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 backend_args=dict(backend='atomic'),
             )
         return Path(self.runner.work_dir, INTERRUPTED)
+
+
+def _check_epoch_length(batches: int, sampler: SeededBatchSampler) -> None:
+    """Refuse an epoch without a batch, and processes that would wait for each other for ever.
+
+    Raises:
+        InputError: on every process, with the counts of all.
+    """
+    counts = all_gather_object(batches)
+    if min(counts) == 0:
+        raise InputError(
+            f'an epoch has no batch: {len(sampler.sampler)} training images for a process do not '
+            f'fill a batch of {sampler.batch_size}, and drop_last leaves out what is not full; '
+            'lower train_dataloader.batch_size, or take drop_last out'
+        )
+    if len(set(counts)) > 1:
+        raise InputError(
+            f'the processes would make {counts} steps in an epoch, and wait for each other for '
+            'ever; take round_up=False out of train_dataloader.sampler'
+        )
 
 
 def _running_statistics(model: nn.Module) -> list[Tensor]:

@@ -76,6 +76,9 @@ def write_report(
 def _records(
     evaluation: Evaluation, data_root: str | Path | None, notes: list[str]
 ) -> dict[str, Record]:
+    if evaluation.find('data_sets'):
+        notes.append('The images are of several data sets, so there are no pictures.')
+        return {}
     data, split = evaluation.find('data'), evaluation.find('split')
     if data_root is not None and not split:
         raise InputError('metrics.json does not name the split; run tools/test.py again')
