@@ -7,8 +7,8 @@ grey and says nothing.
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -28,9 +28,23 @@ FOREGROUND = 129
 JPEG_QUALITY = 95
 
 ORIENTATION_TAG = 0x0112
+#: EXIF's number to how often the stored pixels are turned by 90 degrees to the left, and whether
+#: they are mirrored from left to right after that.
+TURNS = {
+    1: (0, False),
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (3, True),
+    6: (3, False),
+    7: (1, True),
+    8: (1, False),
+}
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
+
+_Kind = TypeVar('_Kind', bound=np.generic)
 
 
 class UnreadableError(Exception):
@@ -47,6 +61,8 @@ class DecodedImage:
         step: how many pixels along each side became one: 1, 2, 4 or 8. The last pixels reach
             beyond the image where its sides are no multiples of it.
         data: the file as it was.
+        orientation: EXIF's number for how the stored pixels were turned or mirrored to stand
+            upright, 1 (not at all) to 8.
         is_plain: whether `data` itself is an 8-bit RGB JPEG that is stored upright, so that every
             reader agrees on its pixels and it can be copied instead of encoded again.
     """
@@ -56,6 +72,7 @@ class DecodedImage:
     step: int
     data: bytes
     is_plain: bool
+    orientation: int = 1
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -73,12 +90,24 @@ class DecodedMask:
             another foreground than the challenge's, 255 for lesion and 0 elsewhere.
         greys: number of pixels that are neither 0 nor 255.
         brightest: highest grey.
+        orientation: EXIF's number in the mask's own file, 1 where it has none. The pixels are
+            upright by it.
     """
 
     lesion: BitMask
     data: bytes
     greys: int
     brightest: int
+    orientation: int = 1
+
+    def turned(self, orientation: int) -> 'DecodedMask':
+        """Return the mask turned or mirrored as EXIF's number says, 2 to 8.
+
+        A mask with greys keeps its lesion only.
+        """
+        lesion = turn(self.lesion.unpacked(), orientation)
+        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
+        return replace(self, lesion=BitMask.of(lesion), data=data)
 
 
 def decode_image(
@@ -111,7 +140,8 @@ def decode_image(
 
     data, image = load_whole(file, _IMAGE_MODES, draft)
     is_plain = _is_plain(image)
-    if _orientation(image) != 1:
+    orientation = _orientation(image)
+    if orientation != 1:
         try:
             image = ImageOps.exif_transpose(image)
         except DECODE_ERRORS as error:
@@ -119,7 +149,8 @@ def decode_image(
         shape = image.height, image.width
     if image.mode != 'RGB':
         image = image.convert('RGB')
-    return DecodedImage(np.asarray(image), shape, step, data, is_plain)
+    known = orientation if orientation in TURNS else 1
+    return DecodedImage(np.asarray(image), shape, step, data, is_plain, known)
 
 
 def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
@@ -181,16 +212,30 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
         binary = BitMask(*found)
         return DecodedMask(binary, data, greys=0, brightest=255 * int(binary.bits.any()))
     image = _decode_whole(data, _MASK_MODES)
-    values = np.asarray(image.convert('L'))
+    orientation = _orientation(image)
+    orientation = orientation if orientation in TURNS else 1
+    values = turn(np.asarray(image.convert('L')), orientation)
     greys = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
     if foreground != FOREGROUND:
         # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
         data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
-    elif image.mode == 'P':
-        # OpenCV, which reads the copy to score against, would see three channels.
+    elif image.mode == 'P' or orientation != 1:
+        # Of a palette OpenCV, which reads the copy to score against, would see three channels.
         data = encode_png(values)
-    return DecodedMask(BitMask.of(lesion), data, greys, int(values.max()))
+    return DecodedMask(BitMask.of(lesion), data, greys, int(values.max()), orientation)
+
+
+def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
+    """Return an (H, W) array as EXIF says that it is to be shown.
+
+    Args:
+        values: as it is stored.
+        orientation: EXIF's number, 1 (unchanged) to 8.
+    """
+    quarter_turns, is_mirrored = TURNS[orientation]
+    turned = np.rot90(values, quarter_turns)
+    return np.ascontiguousarray(np.fliplr(turned) if is_mirrored else turned)
 
 
 def decode_greys(file: SourceFile) -> npt.NDArray[np.uint8]:

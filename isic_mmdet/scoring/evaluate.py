@@ -25,7 +25,13 @@ from isic_mmdet.metrics.result_files import (
 from isic_mmdet.scoring.calibration import calibration
 from isic_mmdet.scoring.comparison import compare
 from isic_mmdet.scoring.groups import by_group
-from isic_mmdet.scoring.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, Row, score_masks
+from isic_mmdet.scoring.mask_scores import (
+    BOUNDARY_COLUMNS,
+    TRUTH_COLUMNS,
+    Row,
+    ScoredMasks,
+    score_masks,
+)
 from isic_mmdet.scoring.summary import summarise
 from isic_mmdet.scoring.tables import LABEL_COLUMNS, read_labels, read_per_image, read_scores
 
@@ -76,8 +82,9 @@ def evaluate(request: Request) -> dict[str, Any]:
 
     Returns:
         The content of `scores.json`: `metrics`, `images`, `extra_predictions` (files that belong
-        to no truth), `confusion_matrix` where several classes are told apart, `groups` and
-        `comparison` if asked for, `calibration` if scores are known, and where it all comes from.
+        to no truth), `notes` on the masks as a whole, `confusion_matrix` where several classes are
+        told apart, `groups` and `comparison` if asked for, `calibration` if scores are known, and
+        where it all comes from.
 
     Raises:
         InputError: the official scorer would refuse the masks; another input is wrong; two sets
@@ -95,21 +102,23 @@ def evaluate(request: Request) -> dict[str, Any]:
         known[request.scores] = {name: {'score': score} for name, score in scores.items()}
     if request.annotations:
         known[request.annotations] = read_labels(request.annotations)
-    (rows, extra), *others = _all_rows(request)
+    found, *others = _all_rows(request)
+    rows = found.rows
     for source, values in known.items():
         _add(rows, values, source)
     content: dict[str, Any] = {
         'metrics': summarise(rows),
         'images': len(rows),
-        'extra_predictions': extra,
+        'extra_predictions': found.extra,
+        'notes': list(dict.fromkeys(note for each in (found, *others) for note in each.notes)),
     }
     _add_classes(content, rows, request.positive)
     if request.groups:
         content['groups'] = by_group(rows, request.group_keys)
     if any(row['score'] is not None for row in rows):
         content['calibration'] = calibration(rows)
-    for other, _ in others:
-        content['comparison'] = compare(rows, other)
+    for other in others:
+        content['comparison'] = compare(rows, other.rows)
     content |= _provenance(request)
     # The larger file first: on a disk that is full both stay what they were.
     if table:
@@ -142,8 +151,8 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
     write_per_image(path, rows, PER_IMAGE_COLUMNS + extra)
 
 
-def _all_rows(request: Request) -> list[tuple[list[Row], int]]:
-    """Return rows and number of further files of the one set or the two; lists faults of both."""
+def _all_rows(request: Request) -> list[ScoredMasks]:
+    """Return the rows of the one set or the two, and what belongs to them; lists all faults."""
     found, errors = [], []
     for source in filter(None, (request.predictions, request.other)):
         try:
@@ -155,15 +164,14 @@ def _all_rows(request: Request) -> list[tuple[list[Row], int]]:
     return found
 
 
-def _rows(request: Request, source: Path) -> tuple[list[Row], int]:
+def _rows(request: Request, source: Path) -> ScoredMasks:
     if is_table(source):
-        return read_per_image(source), 0
+        return ScoredMasks(read_per_image(source), 0, [])
     if request.truth is None:
         raise ValueError(f'{source}: masks need a truth')
-    scored = score_masks(
+    return score_masks(
         source, request.truth, request.boundary, request.workers, request.show_progress
     )
-    return scored.rows, scored.extra
 
 
 def _add(rows: list[Row], known: dict[str, Row], source: Path) -> None:

@@ -104,6 +104,15 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
 def read_mask(file: SourceFile) -> NDArray[np.bool_]:
     """Return a mask as (H, W) bool, lesion where the grey value is above 128.
 
+    Raises:
+        UnreadableMaskError: as for `read_mask_and_grey`.
+    """
+    return read_mask_and_grey(file)[0]
+
+
+def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
+    """Return a mask as (H, W) bool, lesion where the grey is above 128, and its highest grey.
+
     Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
     so that both accept the same.
 
@@ -113,7 +122,7 @@ def read_mask(file: SourceFile) -> NDArray[np.bool_]:
     try:
         data = _read(file)
         if (mask := decode_binary_png(data)) is not None:
-            return mask
+            return mask, 255 * int(mask.any())
         image = Image.open(io.BytesIO(data))
         image.load()
     except UnidentifiedImageError:
@@ -124,7 +133,8 @@ def read_mask(file: SourceFile) -> NDArray[np.bool_]:
         raise UnreadableMaskError(
             f'not grey with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
         )
-    return binarise(np.asarray(image if image.mode == 'L' else image.convert('L')))
+    greys = np.asarray(image if image.mode == 'L' else image.convert('L'))
+    return binarise(greys), int(greys.max())
 
 
 def _read(file: SourceFile) -> bytes:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,13 @@ from isic_mmdet.cores import available_cores
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
-from isic_mmdet.scoring.mask_files import MaskPair, UnreadableMaskError, pair_masks, read_mask
+from isic_mmdet.scoring.mask_files import (
+    MaskPair,
+    UnreadableMaskError,
+    pair_masks,
+    read_mask_and_grey,
+)
+from isic_mmdet.scoring.mask_looks import MaskLook, look_at, notes_on
 
 DISTANCE_COLUMNS = (
     'hausdorff95_px',
@@ -39,10 +45,20 @@ class ScoredMasks:
     Attributes:
         rows: one an image, sorted by id, as `score_pair` returns them.
         extra: number of files among the predictions that belong to no truth.
+        notes: what is strange about the masks as a whole, one sentence each.
     """
 
     rows: list[Row]
     extra: int
+    notes: list[str]
+
+
+class ScoredPair(NamedTuple):
+    """The scores of one mask, and what the two masks look like."""
+
+    row: Row
+    truth: MaskLook
+    prediction: MaskLook
 
 
 def score_masks(
@@ -69,15 +85,15 @@ def score_masks(
         InputError: the official scorer would refuse these files; lists all faults.
     """
     pairing = pair_masks(predictions, truth)
-    rows: list[Row] = []
+    scored: list[ScoredPair] = []
     faults = list(pairing.faults)
     results = _in_threads(pairing.pairs, boundary, workers or available_cores())
     try:
         for result in tqdm(
             results, 'scoring', len(pairing.pairs), unit='image', disable=not show_progress
         ):
-            if isinstance(result, dict):
-                rows.append(result)
+            if isinstance(result, ScoredPair):
+                scored.append(result)
             else:
                 faults += result
     finally:
@@ -90,22 +106,28 @@ def score_masks(
             faults,
             shown=len(faults),
         )
-    return ScoredMasks(rows, pairing.extra)
+    notes = notes_on('predictions', [pair.prediction for pair in scored])
+    notes += notes_on('truth', [pair.truth for pair in scored])
+    return ScoredMasks([pair.row for pair in scored], pairing.extra, notes)
 
 
-def score_pair(pair: MaskPair, boundary: bool) -> Row | list[str]:
+def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
     """Score one mask.
 
     Returns:
-        The columns `PER_IMAGE_COLUMNS` (an empty mask counts as no detection, and a single mask
-        is also the best of its image), `TRUTH_COLUMNS` and, if wanted, `BOUNDARY_COLUMNS` (None
-        where undefined); or the faults of the two files.
+        A row of the columns `PER_IMAGE_COLUMNS` (an empty mask counts as no detection, and a
+        single mask is also the best of its image), `TRUTH_COLUMNS` and, if wanted,
+        `BOUNDARY_COLUMNS` (None where undefined), and the looks of both masks; or the faults of
+        the two files.
     """
     masks: list[NDArray[np.bool_]] = []
+    looks: list[MaskLook] = []
     faults = []
     for file in (pair.truth, pair.prediction):
         try:
-            masks.append(read_mask(file))
+            mask, brightest = read_mask_and_grey(file)
+            masks.append(mask)
+            looks.append(look_at(mask, brightest))
         except UnreadableMaskError as error:
             faults.append(f'{file}: {error}')
     if faults:
@@ -129,12 +151,12 @@ def score_pair(pair: MaskPair, boundary: bool) -> Row | list[str]:
     }
     if boundary:
         row |= _boundary_columns(truth, prediction)
-    return row
+    return ScoredPair(row, *looks)
 
 
 def _in_threads(
     pairs: list[MaskPair], boundary: bool, workers: int
-) -> Generator[Row | list[str], None, None]:
+) -> Generator[ScoredPair | list[str], None, None]:
     pool = ThreadPoolExecutor(workers)
     try:
         yield from pool.map(partial(score_pair, boundary=boundary), pairs)

@@ -43,6 +43,7 @@ def _metrics(content: Mapping[str, Any]) -> str:
         )
     if content['extra_predictions']:
         lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')
+    lines += [f'note: {note}' for note in content.get('notes', ())]
     return '\n'.join(lines)
 
 
