@@ -142,6 +142,7 @@ def prepare(
                 if chosen
             },
             'notes': plan.notes,
+            'stored_turned': _stored_turned(records),
             'near_duplicates': {
                 'distance': duplicate_distance,
                 'pairs': [list(twin) for twin in twins],
@@ -195,12 +196,35 @@ def _note_more(
         for i, record in records.items()
         if record.greys
     ]
+    plan.faults += [
+        Fault(i, 'full mask', 'every pixel is lesion', left_out=False)
+        for i, record in records.items()
+        if record.share == 1
+    ]
+    turned = _stored_turned(records)
+    if turned:
+        plan.notes.append(
+            f'{len(turned)} images are stored turned or mirrored (EXIF orientation), such as '
+            f'{", ".join(list(turned)[:3])}: they and their masks were turned upright; see '
+            'stored_turned in prepare_report.json, and look at them with tools/browse_dataset.py'
+        )
+    inverted = sum(record.share > 0.5 and record.touches_border for record in records.values())
+    if 2 * inverted > len(records):
+        plan.notes.append(
+            f'in {inverted} of {len(records)} masks more than half is lesion, up to the border: '
+            'if lesions are black in them, invert them and prepare again'
+        )
     used = {record.isic_id for chosen in members.values() for record in chosen}
     unused = len(progress.records.keys() - plan.pairs.keys() - used)
     if unused:
         plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
     if foreground != FOREGROUND:
         plan.notes.append(f'original_masks hold 255 where the files hold {foreground} or more')
+
+
+def _stored_turned(records: dict[str, Record]) -> dict[str, int]:
+    """Return EXIF's number by id of the images that are not stored upright."""
+    return {i: record.orientation for i, record in records.items() if record.orientation != 1}
 
 
 def _drawn_note(year: int, split_of: dict[str, str], seed: int) -> str:

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from isic_mmdet.challenge.bit_mask import BitMask
 from isic_mmdet.challenge.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.images import (
+    DecodedImage,
+    DecodedMask,
     UnreadableError,
     decode_image,
     decode_mask,
@@ -25,7 +28,7 @@ from isic_mmdet.files import write_atomically
 from isic_mmdet.geometry.run_lengths import run_lengths_fault
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Record:
         greys: pixels of the official mask that are neither 0 nor 255.
         hash: difference hash of the official image, as it was decoded.
         image_bytes, mask_bytes: sizes of the two prepared files.
+        orientation: EXIF's number of how the official image is stored, 1 where it is upright.
         copy_of: of a flipped copy, the id of its original; else empty.
     """
 
@@ -64,6 +68,7 @@ class Record:
     hash: str
     image_bytes: int
     mask_bytes: int
+    orientation: int
     copy_of: str = ''
 
     @property
@@ -146,6 +151,10 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     except UnreadableError as error:
         return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}; get it again')
 
+    oriented = _oriented(pair, image, mask)
+    if isinstance(oriented, Fault):
+        return oriented
+    mask = oriented
     height, width = mask.lesion.shape
     if image.shape != mask.lesion.shape:
         image_height, image_width = image.shape
@@ -155,8 +164,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     lesion_pixels = mask.lesion.area()
     if not lesion_pixels:
         detail = (
-            f'{pair.mask}: no pixel of {foreground} or more, the brightest is {mask.brightest}; '
-            'get it again, or use another --foreground'
+            f'{pair.mask}: no pixel of {foreground} or more, {_remedy_of_empty(mask.brightest)}'
         )
         return Fault(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
@@ -190,7 +198,50 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         hash=difference_hash(image.pixels),
         image_bytes=len(jpeg),
         mask_bytes=len(mask.data),
+        orientation=image.orientation,
     )
+
+
+def _remedy_of_empty(brightest: int) -> str:
+    if brightest == 0:
+        return 'all are 0; get it again'
+    held = 'it holds only 0 and 1' if brightest == 1 else f'the brightest is {brightest}'
+    return f'{held}; save it with 0 and 255, or use --foreground {brightest}'
+
+
+def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask | Fault:
+    """Return the mask of an upright image upright, too.
+
+    Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
+    decides. Where that cannot, the mask belongs to the image as it is stored: so do masks of
+    `tools/predict.py`, and of every tool that does not know EXIF. If the colours say clearly that
+    it belongs to the upright image instead, the pair is a fault, because either may be wrong.
+    """
+    if image.orientation == 1 or mask.orientation != 1:
+        return mask
+    is_quarter_turn = image.orientation >= 5
+    stored_shape = image.shape[::-1] if is_quarter_turn else image.shape
+    if mask.lesion.shape != stored_shape:
+        return mask
+    turned = mask.turned(image.orientation)
+    if stored_shape != image.shape:
+        return turned
+    by_rule, otherwise = (_contrast(image, each.lesion) for each in (turned, mask))
+    if otherwise > 1.2 * by_rule + 3:
+        detail = (
+            f'{pair.image} is stored turned or mirrored (EXIF orientation {image.orientation}), '
+            f'and {pair.mask} seems to belong to the image as it is shown; save the image '
+            'upright, without the EXIF entry'
+        )
+        return Fault(pair.isic_id, 'unclear orientation', detail)
+    return turned
+
+
+def _contrast(image: DecodedImage, lesion: BitMask) -> float:
+    """Return the distance between the mean colours of lesion and skin, in grey levels."""
+    mask = lesion.unpacked().view(np.uint8)
+    inside, outside = (np.array(cv2.mean(image.pixels, each)[:3]) for each in (mask, 1 - mask))
+    return float(np.linalg.norm(inside - outside))
 
 
 def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:

@@ -428,3 +428,28 @@ def test_real_full_size_pairs(shared: Path, tmp_path: Path) -> None:
     assert report['splits']['val']['images'] == 6
     assert report['splits']['val']['official_size']['max'] == [4288, 2848]
     assert report['splits']['val']['prepared_size']['max'] == [1072, 712]
+
+
+def test_images_that_are_stored_turned_are_noted(official: Official, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for number in (1, 21):
+        split = 'train' if number == 1 else 'test'
+        official.add(number, split=split, image=jpeg(picture(number), exif=exif))
+    report = prepare(2018, [official.root], tmp_path / 'out')
+    assert report['stored_turned'] == {isic(1): 3, isic(21): 3}
+    (note,) = report['notes']
+    assert note.startswith(
+        f'2 images are stored turned or mirrored (EXIF orientation), such as {isic(1)}'
+    )
+
+
+def test_full_and_inverted_masks_are_noted(official: Official, tmp_path: Path) -> None:
+    official.add(1, mask=png(np.full((60, 80), 255, np.uint8)))
+    report = prepare(2018, [official.root], tmp_path / 'a')
+    assert fault_kinds(report) == {'full mask': 1}
+    assert not report['notes']
+    official.add(*range(2, 9), mask=png(255 - lesion()))
+    report = prepare(2018, [official.root], tmp_path / 'b')
+    (note,) = report['notes']
+    assert 'in 8 of 13 masks more than half is lesion' in note

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 from official_files import Official, isic, jpeg, lesion, picture, png
-from PIL import Image
+from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
 from isic_mmdet.challenge.faults import Fault
 from isic_mmdet.challenge.layouts import find_pairs, scan
-from isic_mmdet.challenge.pairs import Record, convert_pair, pair_key
+from isic_mmdet.challenge.pairs import Record, convert_pair, image_path, mask_path, pair_key
 from isic_mmdet.challenge.resize import parse_rule
 
 
@@ -208,8 +208,8 @@ def test_exif_orientation_is_applied_and_written_away(official: Official) -> Non
         ({'image': jpeg(picture(1))[:-99]}, 'none', 'unreadable image', 'truncated'),
         ({'mask': b'no mask'}, 'none', 'unreadable mask', '_segmentation.png: '),
         ({'mask': png(lesion(80, 60))}, 'none', 'size mismatch', 'image 80 x 60, mask 60 x 80'),
-        ({'mask': png(lesion() * 0)}, 'none', 'empty mask', 'the brightest is 0'),
-        ({'mask': png(lesion() // 255)}, 'none', 'empty mask', 'the brightest is 1'),
+        ({'mask': png(lesion() * 0)}, 'none', 'empty mask', 'all are 0'),
+        ({'mask': png(lesion() // 255)}, 'none', 'empty mask', 'only 0 and 1'),
         ({'mask': png(lesion(8, 8))}, 'max-side=1', 'lesion lost', 'survives max-side=1'),
     ],
 )
@@ -278,3 +278,98 @@ def test_a_cut_or_missing_file_is_noticed(official: Official) -> None:
     assert not dataclasses.replace(record, image_bytes=1).files_are_there(out)
     (out / 'original_masks/ISIC_0000001_segmentation.png').unlink()
     assert not record.files_are_there(out)
+
+
+def off_centre(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """A dark lesion near a corner of light skin, upright, and its mask; (size, 80)."""
+    mask = np.zeros((size, 80), np.uint8)
+    cv2.circle(mask, (22, 16), 12, 255, -1)
+    noise = np.random.default_rng(0).integers(0, 20, (size, 80, 3), np.uint8)
+    return np.where(mask[..., None] > 0, 60, 200).astype(np.uint8) + noise, mask
+
+
+def stored_as(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """What is stored so that EXIF's number turns it into these pixels; by Pillow."""
+    inverse = {6: 8, 8: 6}.get(orientation, orientation)
+    exif = Image.Exif()
+    exif[0x0112] = inverse
+    stream = io.BytesIO(png(pixels, exif=exif))
+    return np.asarray(ImageOps.exif_transpose(Image.open(stream)))
+
+
+def turned_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return jpeg(stored_as(pixels, orientation), exif=exif)
+
+
+@pytest.mark.parametrize('size', [60, 80], ids=['oblong', 'square'])
+@pytest.mark.parametrize('orientation', range(2, 9))
+def test_a_mask_of_the_stored_pixels_is_turned_with_its_image(
+    official: Official, orientation: int, size: int
+) -> None:
+    pixels, mask = off_centre(size)
+    image = turned_jpeg(pixels, orientation)
+    official.add(1, image=image, mask=png(stored_as(mask, orientation)))
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert record.orientation == orientation
+    assert np.array_equal(decoded(record), mask > 0)
+    out = official.root / 'out'
+    copy = np.asarray(Image.open(out / mask_path(record.isic_id)))
+    assert np.array_equal(copy, mask)
+    dark = np.asarray(Image.open(out / image_path(record.isic_id)).convert('L')) < 130
+    assert (dark & (mask > 0)).sum() > 0.95 * (dark | (mask > 0)).sum()
+
+
+@pytest.mark.parametrize('orientation', [5, 6, 7, 8])
+def test_a_mask_with_the_shape_of_the_upright_image_stays(
+    official: Official, orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert np.array_equal(decoded(record), mask > 0)
+
+
+@pytest.mark.parametrize('orientation', [2, 3, 4])
+def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
+    official: Official, orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
+    fault = convert(official)
+    assert isinstance(fault, Fault)
+    assert fault.kind == 'unclear orientation'
+    assert f'EXIF orientation {orientation}' in fault.detail
+
+
+@pytest.mark.parametrize('image_orientation', [1, 3])
+def test_the_orientation_of_the_masks_own_file_comes_first(
+    official: Official, image_orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    official.add(
+        1,
+        image=turned_jpeg(pixels, image_orientation),
+        mask=png(stored_as(mask, 6), exif=exif),
+    )
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert np.array_equal(decoded(record), mask > 0)
+    out = official.root / 'out'
+    assert np.array_equal(np.asarray(Image.open(out / mask_path(record.isic_id))), mask)
+
+
+@pytest.mark.parametrize(
+    ('grey', 'words'), [(0, 'all are 0'), (1, 'holds only 0 and 1'), (127, 'brightest is 127')]
+)
+def test_an_empty_mask_says_what_to_do(official: Official, grey: int, words: str) -> None:
+    official.add(1, mask=png((lesion() > 0).astype(np.uint8) * grey))
+    fault = convert(official)
+    assert isinstance(fault, Fault)
+    assert words in fault.detail
+    assert (f'--foreground {grey}' in fault.detail) == (grey > 0)
