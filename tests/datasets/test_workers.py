@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset
 
+import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.workers import end_with_trainer
+from isic_mmdet.experiment import load_config
 
 
 class Large(Dataset):
@@ -45,3 +48,20 @@ def test_a_worker_ends_with_a_trainer_that_was_killed():
     while Path(f'/proc/{worker}').exists():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def images(root, data, **settings: object) -> list[torch.Tensor]:
+    """Return the images of an epoch of the quickstart's training loader, in their order."""
+    options = {f'train_dataloader.{name}': value for name, value in settings.items()}
+    cfg = load_config(root / 'configs/quickstart.py', options, data)
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=3)
+    # Images of different sizes come as a list.
+    return [image for batch in loader for image in batch['inputs']]
+
+
+def test_images_are_the_same_however_workers_start(root, tiny_data):
+    expected = images(root, tiny_data, num_workers=0, prefetch_factor=4)
+    assert len(expected) == 12
+    for method in ('fork', 'spawn', 'forkserver'):
+        found = images(root, tiny_data, num_workers=2, multiprocessing_context=method)
+        assert all(map(torch.equal, expected, found)), method
