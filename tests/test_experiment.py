@@ -9,6 +9,7 @@ from isic_mmdet.experiment import (
     set_checkpoint,
     set_resume,
     set_work_dir,
+    tested_dataset,
     use_split,
     use_tta,
 )
@@ -147,3 +148,43 @@ def test_augmentation_needs_a_size_to_start_from(cfg):
     cfg.test_dataloader.dataset.pipeline = [pipeline[0], pipeline[-1]]
     with pytest.raises(InputError, match='no Resize with a scale'):
         use_tta(cfg)
+
+
+def test_views_are_made_of_every_data_set_of_a_test(cfg):
+    leaf = cfg.test_dataloader.dataset
+    other = {**leaf, 'ann_file': 'annotations/val.json'}
+    cfg.test_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [leaf, other, leaf]}
+    assert tested_dataset(cfg) == leaf
+    use_tta(cfg)
+    for part in cfg.test_dataloader.dataset.datasets:
+        assert [step.type for step in part.pipeline] == ['LoadImageFromFile', 'TestTimeAug']
+
+
+def test_data_sets_that_are_read_in_different_ways_say_nothing_of_other_images(cfg):
+    leaf = cfg.test_dataloader.dataset
+    other = {**leaf, 'pipeline': leaf.pipeline[:1]}
+    cfg.test_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [leaf, other]}
+    with pytest.raises(InputError, match='different pipelines'):
+        tested_dataset(cfg)
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'words'),
+    [
+        ([{'ann_file': 'a.json'}], 'is a list'),
+        (None, 'is no data set'),
+        ({'type': 'RepeatDataset', 'times': 2}, 'neither an ann_file nor a data set'),
+        ({'type': 'ConcatDataset', 'datasets': []}, 'neither an ann_file nor a data set'),
+        ({'type': 'ConcatDataset', 'datasets': ['a']}, 'dataset.datasets.0 is no data set'),
+    ],
+)
+def test_a_data_set_that_nothing_can_be_built_from_is_named(cfg, dataset, words):
+    cfg.test_dataloader.dataset = dataset
+    with pytest.raises(InputError, match=words):
+        tested_dataset(cfg)
+
+
+def test_a_validation_set_that_is_not_there_cannot_be_tested(cfg):
+    cfg.val_dataloader = None
+    with pytest.raises(InputError, match='no val_dataloader'):
+        use_split(cfg, 'val')

@@ -11,6 +11,7 @@ for bit. It goes through the same batches as the loops it stands for:
 What an iteration-based config counts in epochs would mean something else, and is refused.
 """
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -60,6 +61,8 @@ def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ())
         value = loop.get(name, 1 if name == 'val_interval' else None)
         if type(value) not in (int, float) or value < 1 or not float(value).is_integer():
             raise InputError(f'train_cfg.{name} is {value!r}; give a whole number from 1')
+    _check_rate_scaling(cfg)
+    _check_checkpoint_names(cfg)
     loader = cfg.get('train_dataloader')
     if not isinstance(loader, Mapping) or type(loader.get('batch_size')) is not int:
         return  # `preflight` says so, with what else is wrong
@@ -76,7 +79,7 @@ def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ())
 
 
 def _is_ours(kind: str) -> bool:
-    found = LOOPS.get(kind)
+    found = LOOPS.get(kind) if kind else None
     return found is not None and issubclass(found, LesionTrainLoop)
 
 
@@ -86,6 +89,37 @@ def _kind(loop: Mapping) -> str:
     if 'by_epoch' in loop:
         return _EPOCHS if loop['by_epoch'] else _ITERATIONS
     return type_name(loop)
+
+
+def _check_checkpoint_names(cfg: Config) -> None:
+    template = (cfg.get('default_hooks', {}).get('checkpoint') or {}).get('filename_tmpl')
+    if template not in (None, 'epoch_{}.pth', 'iter_{}.pth'):
+        raise InputError(
+            f'default_hooks.checkpoint.filename_tmpl is {template!r}, and --resume would not find '
+            'such a file; take it out'
+        )
+
+
+def _check_rate_scaling(cfg: Config) -> None:
+    """Refuse a scaling of the learning rate without its base, and say what it does not count."""
+    scaling = cfg.get('auto_scale_lr') or {}
+    if not scaling.get('enable'):
+        return
+    base = scaling.get('base_batch_size')
+    if type(base) is not int or base < 1:
+        raise InputError(
+            f'auto_scale_lr.base_batch_size is {base!r}; give the batch size that '
+            'optim_wrapper.optimizer.lr belongs to, or set auto_scale_lr.enable=False'
+        )
+    gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if gathered > 1:
+        print_log(
+            f'optim_wrapper.accumulative_counts={gathered}: an update follows from {gathered} '
+            'batches, but auto_scale_lr scales the learning rate to one; set the rate for all of '
+            'them, or auto_scale_lr.enable=False',
+            'current',
+            logging.WARNING,
+        )
 
 
 def _settle_batch_sampler(cfg: Config) -> None:

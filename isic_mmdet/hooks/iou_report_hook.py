@@ -5,7 +5,7 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.datasets.wrapped import named_leaves
@@ -41,10 +41,13 @@ class IoUReportHook(Hook):
         """Start the clock of the training, once it is known that a validation can be reported.
 
         Raises:
-            InputError: the evaluator of the validation holds no `LesionMetric`, or several.
+            InputError: the evaluator of the validation holds no `LesionMetric`, or several; or a
+                hook or a schedule waits for a score that it does not give.
         """
         if runner.val_loop is not None:
-            _lesion_metric(runner.val_loop)
+            metric = _lesion_metric(runner.val_loop)
+            metric.data_sets = self._data_sets(runner.val_loop.dataloader.dataset)
+            _check_monitored(runner, metric)
         self._training.start(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -104,6 +107,33 @@ def _lesion_metric(loop: Any) -> LesionMetric:
             'mend val_evaluator and test_evaluator in the config, or leave the hook out'
         )
     return found[0]
+
+
+def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
+    """Refuse names of scores that no validation will give.
+
+    mmengine notices after the first validation, and then ends or does nothing.
+    """
+    if len(runner.val_loop.evaluator.metrics) > 1:
+        return  # others may give it
+    monitored: list[tuple[str, str]] = []
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            monitored += [
+                ('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()
+            ]
+        elif isinstance(hook, EarlyStoppingHook):
+            monitored.append((f'monitor of {type(hook).__name__}', hook.monitor))
+    schedules = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
+    for schedule in schedules:
+        if hasattr(schedule, 'monitor'):
+            monitored.append((f'monitor of {type(schedule).__name__}', schedule.monitor))
+    names = metric.names()
+    faults = [f'{place}={key}' for place, key in monitored if key not in (*names, 'auto')]
+    if faults:
+        raise InputError(
+            f'a validation gives no such score; choose one of {", ".join(names)}:', faults
+        )
 
 
 def _report_scores(runner: Runner) -> None:

@@ -26,6 +26,9 @@ from isic_mmdet.metrics.result_files import (
     write_per_image,
 )
 
+# Columns of `per_image.csv` that are averaged.
+_SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+
 
 class DataSet(NamedTuple):
     """One of several data sets that are evaluated together.
@@ -187,6 +190,17 @@ class LesionMetric(BaseMetric):
         if have_classes(results):
             metrics |= rows_class_metrics(results, self.positive)
         return metrics
+
+    def names(self) -> list[str]:
+        """Return the names of all metrics that `evaluate` will return for images with a class."""
+        classes = self.dataset_meta['classes'] if self.dataset_meta else ()
+        scores = dict.fromkeys((*_SCORES, *class_columns(classes).values()), 1.0)
+        rows = [
+            {'image_id': '', 'label': name, 'predicted_label': name, 'detections': 1, **scores}
+            for name in classes
+        ]
+        own = list(self.compute_metrics(rows))
+        return [*own, *(f'{part}/{name}' for part in self.data_sets for name in own)]
 
     def _rows_of(self, name: str, part: DataSet) -> list[dict[str, Any]]:
         """Return the rows of one data set, and note its name in them."""

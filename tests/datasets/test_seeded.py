@@ -5,12 +5,13 @@ import random
 
 import numpy as np
 import pytest
-from mmengine.dataset import ConcatDataset, DefaultSampler
+from mmengine.dataset import ConcatDataset, DefaultSampler, InfiniteSampler
 from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.datasets.seeded import SeededBatchSampler, SeededIndex
+from isic_mmdet.errors import InputError
 
 
 @pytest.fixture
@@ -97,3 +98,17 @@ def test_an_iteration_that_was_given_up_leaves_nothing_behind(sampler):
     whole = [list(map(int, batch)) for batch in sampler]
     next(iter(sampler))
     assert [list(map(int, batch)) for batch in sampler] == whole
+
+
+@pytest.mark.parametrize('size', range(1, 8))
+def test_dropping_the_last_batch_drops_what_is_not_full_only(dataset, size):
+    # 12 images of both shapes: mmdet also drops a full batch that is mixed.
+    sampler = SeededBatchSampler(DefaultSampler(dataset, seed=3), batch_size=size, drop_last=True)
+    batches = list(sampler)
+    assert [len(batch) for batch in batches] == [size] * (len(dataset) // size)
+    assert len(batches) == len(sampler)
+
+
+def test_a_sampler_without_epochs_is_refused(dataset):
+    with pytest.raises(InputError, match=r'InfiniteSampler has no epochs.*DefaultSampler'):
+        SeededBatchSampler(InfiniteSampler(dataset, seed=3), batch_size=4)

@@ -19,7 +19,7 @@ from torch.utils.data import BatchSampler
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics import core
 from isic_mmdet.metrics.class_rows import rows_class_metrics, rows_confusion
-from isic_mmdet.metrics.lesion_metric import LesionMetric
+from isic_mmdet.metrics.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.metrics.mask_io import read_mask
 from isic_mmdet.metrics.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.scoring.tables import read_per_image
@@ -565,3 +565,37 @@ def test_quarter_size_predictions_on_real_masks(shared, tmp_path):
     assert len(samples) == 10
     assert metrics['lesion/iou'] >= 0.99
     assert metrics['lesion/iou_thr65'] == metrics['lesion/iou'] == metrics['lesion/iou_max']
+
+
+@pytest.mark.parametrize('classes', [LESION, TWO_CLASSES])
+def test_every_data_set_has_the_scores_that_it_has_alone(tmp_path, classes):
+    truth = box_mask(4, 20)
+    samples = [
+        make_sample(tmp_path, n, truth, [box_mask(4, 20 - n)], [0.9], [n % len(classes)])
+        for n in range(5)
+    ]
+    parts = {'val': samples[:2], 'old_test': samples[2:]}
+    metric = LesionMetric(out_dir=str(tmp_path / 'out'))
+    metric.data_sets = {
+        name: DataSet(frozenset(each.isic_id for each in part), {'split': name})
+        for name, part in parts.items()
+    }
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = {'classes': classes}
+    evaluator.process(samples)
+    together = evaluator.evaluate(len(samples))
+    assert set(together) == set(metric.names())
+
+    whole, _ = run(samples, classes)
+    report = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert report['metrics'].keys() == whole.keys()
+    for name, part in parts.items():
+        alone, _ = run(part, classes)
+        found = {key: together[f'{name}/{key}'] for key in alone}
+        assert found == pytest.approx(alone, nan_ok=True)
+        assert report['data_sets'][name]['split'] == name
+        assert report['data_sets'][name]['images'] == len(part)
+        assert report['data_sets'][name]['metrics']['lesion/iou'] == found['lesion/iou']
+    assert {key: together[key] for key in whole} == pytest.approx(whole, nan_ok=True)
+    with (tmp_path / 'out' / 'per_image.csv').open() as file:
+        assert [row['data_set'] for row in csv.DictReader(file)] == ['val'] * 2 + ['old_test'] * 3
