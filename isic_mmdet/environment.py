@@ -21,8 +21,9 @@ def set_waiting_time() -> None:
 
 def prepare_for_tool() -> None:
     """Make the environment of a command-line tool usable where a notebook or container broke it."""
-    if 'MPLBACKEND' in os.environ and not _can_use_backend(os.environ['MPLBACKEND']):
-        # Tools draw into files, which every backend writes alike.
+    if 'MPLBACKEND' in os.environ:
+        # Of a notebook, of a screen that is not there, or misspelled. Tools draw into files alone,
+        # which every backend writes alike.
         os.environ['MPLBACKEND'] = 'Agg'
     try:
         getpass.getuser()
@@ -36,8 +37,3 @@ def has_screen() -> bool:
     if sys.platform in ('win32', 'darwin'):
         return True
     return any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY'))
-
-
-def _can_use_backend(name: str) -> bool:
-    # 'module://...' belongs to the notebook or IDE that started the tool.
-    return has_screen() and not name.startswith('module://')

@@ -17,6 +17,7 @@ set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -lt 2 ]; then sed -n '4s/^# *//p' "$0" >&2; exit 2; fi
 config=$1 processes=$2; shift 2
+[[ $config = -* ]] && config=./$config # no option
 
 if [ -n "${RDZV_ENDPOINT:-}" ]; then
     meeting=(--nnodes "${NNODES:?}" --rdzv-backend c10d --rdzv-endpoint "$RDZV_ENDPOINT"

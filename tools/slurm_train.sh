@@ -21,6 +21,7 @@ set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -lt 3 ]; then sed -n '4s/^# *//p' "$0" >&2; exit 2; fi
 partition=$1 job=$2 config=$3; shift 3
+[[ $config = -* ]] && config=./$config # no option
 
 gpus=${GPUS:-1}
 per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
