@@ -30,6 +30,10 @@ def prepare_for_tool() -> None:
     except (ImportError, KeyError, OSError):
         # A user id without a name (`docker run -u`); torch names its cache folder after the user.
         os.environ['USER'] = f'uid{os.getuid()}'
+    if os.path.expanduser('~') == '~':  # noqa: PTH111 - pathlib raises instead
+        # Such a user id without HOME: caches would go into a folder '~' of the current one, or
+        # end the tool. Debian names homes that are not there so.
+        os.environ['HOME'] = '/nonexistent'
 
 
 def has_screen() -> bool:

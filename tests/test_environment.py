@@ -104,11 +104,13 @@ cli.run(main)
     assert done.returncode == 0
 
 
-def test_a_user_id_without_a_name_gets_one(monkeypatch):
+def test_a_user_id_without_a_name_gets_one_and_a_home(monkeypatch):
     for name in ('LOGNAME', 'USER', 'LNAME', 'USERNAME'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, 'getuid', lambda: 54321)  # in no list of users
     with pytest.raises((KeyError, OSError)):
         getpass.getuser()
+    monkeypatch.delenv('HOME')
     environment.prepare_for_tool()
     assert getpass.getuser() == 'uid54321'
+    assert Path.home() == Path('/nonexistent')
