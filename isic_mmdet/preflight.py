@@ -7,12 +7,14 @@ from functools import partial
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.hooks import EMAHook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
+from isic_mmdet.engine.finite import non_finite
 from isic_mmdet.engine.loaders import loader_faults, repeated_images
 from isic_mmdet.engine.shared_memory import bytes_of_an_image, shared_memory_faults
 from isic_mmdet.errors import InputError
@@ -103,16 +105,18 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
     """Load every weight of the model from a checkpoint, and nothing but them.
 
     mmengine's own loading skips what does not fit, and the scores would be those of random
-    weights.
+    weights. A checkpoint that was written with an `EMAHook` already holds the averaged weights as
+    its `state_dict`, so the hook, which works in training only, is removed from the runner.
 
     Args:
         runner: that will test.
         checkpoint: a local file.
 
     Raises:
-        InputError: weights are missing, too many or of another shape, or the checkpoint was
-            trained for other classes than the test data have.
+        InputError: weights are missing, too many, of another shape or not finite, or the
+            checkpoint was trained for other classes than the test data have.
     """
+    runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, EMAHook)]
     load_strictly(
         partial(runner.load_checkpoint, checkpoint),
         checkpoint,
@@ -145,6 +149,14 @@ def load_strictly(
             lines[1:],
             shown=4,
         ) from error
+    broken = non_finite(loaded.get('state_dict', loaded))
+    if broken:
+        raise InputError(
+            f'{checkpoint} holds weights that are NaN or infinite, its training had diverged; use '
+            'an earlier checkpoint, or train again with a lower learning rate:',
+            broken,
+            shown=4,
+        )
     trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
     if trained is not None and tuple(trained) != tuple(classes):
         raise InputError(

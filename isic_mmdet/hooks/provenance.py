@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -156,20 +155,45 @@ def data_facts(dataset: Any) -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """Return the version of the project, and its commit where it runs from a git checkout.
+    """Return the version of the project, and its commit where it runs from its own git checkout.
 
     Such as '0.1.0 (1a2b3c4-dirty)', where '-dirty' stands for changes that are not committed.
     """
-    git = shutil.which('git')
-    if git is None:
-        return isic_mmdet.__version__
-    described = subprocess.run(
-        [git, '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty'],
-        capture_output=True,
-        text=True,
-    )
-    commit = f' ({described.stdout.strip()})' if described.returncode == 0 else ''
-    return f'{isic_mmdet.__version__}{commit}'
+    commit = _commit(Path(isic_mmdet.__file__))
+    return f'{isic_mmdet.__version__} ({commit})' if commit else isic_mmdet.__version__
+
+
+def _commit(package_file: Path) -> str | None:
+    """Return the commit of the repository that a package is developed in, if git tells it.
+
+    A copy or an installation of the project may lie inside another repository, whose commit says
+    nothing about it. So the repository has to begin where the project does, and to track the file.
+
+    Args:
+        package_file: `__init__.py` of the package, in the project's root.
+    """
+    package_file = package_file.resolve()
+    root = package_file.parents[1]
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ['git', '-C', str(root), *arguments],
+                capture_output=True,
+                text=True,
+                # GIT_DIR and its like, which hooks of git set, name any other repository.
+                env={k: v for k, v in os.environ.items() if not k.startswith('GIT_')},
+            )
+        except OSError:  # no git
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    top = git('rev-parse', '--show-toplevel')
+    if not top or Path(top).resolve() != root:
+        return None
+    if git('ls-files', '--error-unmatch', '--', str(package_file.relative_to(root))) is None:
+        return None
+    return git('describe', '--always', '--dirty')
 
 
 def config_name(cfg: Config) -> str | None:
