@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 from unexpected_errors import keep_tracebacks
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet import cli
+from isic_mmdet.engine.runner import build_runner
 from isic_mmdet.experiment import load_config, set_resume, set_work_dir
 
 OPTIONS = {
@@ -115,7 +115,7 @@ class Run:
 
     def train(self, cfg: Config, prepare: Callable[[object], None]) -> None:
         """Train, in this process."""
-        runner = Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
         prepare(runner)
         runner.train()
 

@@ -30,6 +30,12 @@ def parse_args() -> argparse.Namespace:
         help='go on from CKPT, or without CKPT from the newest checkpoint of the work dir',
     )
     parser.add_argument(
+        '--partial-weights',
+        action='store_true',
+        help='train even if load_from or the pretrained backbone leaves parts of the model at '
+        'random weights',
+    )
+    parser.add_argument(
         '--skip-bad-batches',
         action='store_true',
         help='count and leave out batches that cannot be loaded or give no finite loss, instead of '
@@ -56,8 +62,7 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from mmengine.runner import Runner
-
+    from isic_mmdet.engine.runner import build_runner
     from isic_mmdet.engine.training_loop import settle_training_loop
     from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
     from isic_mmdet.launch import launched, leave_gloo, process_count
@@ -73,7 +78,7 @@ def main() -> None:
         cfg.train_cfg.skip_bad_batches = True
     preflight(cfg, ('train_dataloader', 'val_dataloader'))
     with launched(cfg, args.launcher):
-        Runner.from_cfg(cfg).train()
+        build_runner(cfg, args.partial_weights).train()
     leave_gloo(cfg)
 
 

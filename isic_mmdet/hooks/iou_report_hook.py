@@ -94,7 +94,7 @@ class IoUReportHook(Hook):
         found = {}
         for name, part in parts.items():
             images = frozenset(image_ids(part))
-            trained_on = len(self._training.images & images)
+            trained_on = self._training.seen(part)
             found[name] = DataSet(images, {**data_facts(part), 'trained_on': trained_on})
         return found
 

@@ -20,33 +20,49 @@ import mmengine
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 import isic_mmdet
 from isic_mmdet.datasets.wrapped import leaves
 from isic_mmdet.files import sha256
-
-META_KEY = 'training'
-IMAGES_KEY = 'training_images'
+from isic_mmdet.hooks.loaded_weights_hook import LoadedWeightsHook
+from isic_mmdet.training.checkpoints import TRAINING, TRAINING_IMAGES
 
 
 class TrainingRecord:
     """How a model was trained, kept in its checkpoint so that a test can report it.
 
-    The facts lie in the checkpoint under `meta.training`: config (name of its file), code (version
-    of the project), weights (the file training started from), data_digest (SHA-256 of the
-    annotation file), seed, hardware, command and seconds (wall clock until the checkpoint was
-    written, validations and the parts before a resumption included). The ids of the images that
-    were trained on lie under `meta.training_images`.
+    The facts lie in the checkpoint under `meta.training`:
+
+    - config: name of its file.
+    - code: version of the project.
+    - weights: names of the files that training started from, or 'random'.
+    - loaded: what was really loaded from them, see `LoadedWeightsHook.records`; None where that
+      hook was not there.
+    - data: names of data folder and annotation file, such as 'isic2018 train'.
+    - data_digest: SHA-256 of the annotation file.
+    - images: how many images this training had, without those of earlier generations.
+    - averaged_weights: whether the checkpoint's weights are a running average (EMA).
+    - seed, hardware and command.
+    - seconds: wall clock until the checkpoint was written, validations and the parts before a
+      resumption included.
+
+    A resumed run keeps the facts of its start; where code or hardware are others, both are named
+    ('..., then ...').
+
+    The ids of all images that the weights have seen lie under `meta.training_images`: those of
+    this training, of the checkpoint it started from, of the one that started from, and so on.
 
     Attributes:
         loaded_epoch: number of finished epochs of the loaded checkpoint, if it says so.
-        images: ids of the images that the model was, or is being, trained on.
+        images: ids of the images that the model was, or is being, trained on, all generations
+            together; None where the loaded checkpoint does not say.
     """
 
     def __init__(self) -> None:
         self.loaded_epoch: int | None = None
-        self.images: frozenset[str] = frozenset()
+        self.images: frozenset[str] | None = frozenset()
         self._loaded: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._started: float | None = None
@@ -58,33 +74,52 @@ class TrainingRecord:
 
     def load(self, checkpoint: Mapping[str, Any]) -> None:
         """Take over the facts of a checkpoint that was just loaded, as far as it has any."""
-        meta = checkpoint.get('meta', {})
+        meta = checkpoint.get('meta') or {}
         self.loaded_epoch = meta.get('epoch')
-        self._loaded = dict(meta.get(META_KEY, {}))
-        self.images = frozenset(meta.get(IMAGES_KEY, ()))
+        self._loaded = dict(meta.get(TRAINING, {}))
+        if 'ema_state_dict' in checkpoint:
+            self._loaded['averaged_weights'] = True
+        images = meta.get(TRAINING_IMAGES)
+        self.images = None if images is None else frozenset(images)
 
     def start(self, runner: Runner) -> None:
         """Start the clock; a resumed run goes on with the facts of its checkpoint."""
         dataset = runner.train_dataloader.dataset
-        self.images = frozenset(image_ids(dataset))
+        ids = frozenset(image_ids(dataset))
+        weights = next((h for h in runner.hooks if isinstance(h, LoadedWeightsHook)), None)
+        # An unknown past adds nothing: files that do not say what they were trained on are named
+        # under `loaded`.
+        self.images = ids | (self.images or frozenset()) | (weights.images if weights else ids)
         self._facts = {
             'config': config_name(runner.cfg),
             'code': code_version(),
-            'weights': initial_weights(runner.cfg),
-            'data_digest': data_digest(dataset),
+            'weights': weights.names if weights else initial_weights(runner.cfg),
+            'loaded': weights.records if weights and not runner._resume else None,
+            **_training_data(dataset),
+            'averaged_weights': any(isinstance(hook, EMAHook) for hook in runner.hooks),
             'seed': runner.seed,
             'hardware': hardware(runner),
             'command': command(),
             'seconds': 0.0,
         }
         if runner._resume:
-            self._facts |= self._loaded
+            changed = {
+                name: _then(self._loaded.get(name), self._facts[name])
+                for name in ('code', 'hardware')
+            }
+            self._facts |= self._loaded | changed
         self._started = time.monotonic()
+
+    def seen(self, dataset: Any) -> int | None:
+        """Return how many images of a data set the model was trained on; None if unknown."""
+        if self.images is None:
+            return None
+        return len(self.images.intersection(image_ids(dataset)))
 
     def save(self, checkpoint: Mapping[str, Any]) -> None:
         """Write the facts into a checkpoint that is about to be saved."""
-        checkpoint['meta'][META_KEY] = self.facts()
-        checkpoint['meta'][IMAGES_KEY] = sorted(self.images)
+        checkpoint['meta'][TRAINING] = self.facts()
+        checkpoint['meta'][TRAINING_IMAGES] = sorted(self.images or ())
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the training under way, else those of the loaded checkpoint."""
@@ -105,10 +140,11 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
     Returns:
         config; code (version of the project); data, split and data_digest (names of the data
         folder and of the annotation file, and its SHA-256; the names of several data sets are
-        joined by ' + '); trained_on (how many of these images the model was trained on);
-        checkpoint (file name) and checkpoint_sha256, both None while training; epoch, the number
-        of finished ones; seed of the training; training, see `TrainingRecord`; hardware and
-        command of the evaluation; date (ISO 8601, UTC); versions. What is not known is None.
+        joined by ' + '); trained_on (how many of these images the model was trained on, in this
+        training or in those that its weights come from); checkpoint (file name) and
+        checkpoint_sha256, both None while training; epoch, the number of finished ones; seed of
+        the training; training, see `TrainingRecord`; hardware and command of the evaluation; date
+        (ISO 8601, UTC); versions. What is not known is None.
     """
     checkpoint = None
     if not training.under_way and runner._load_from:
@@ -117,7 +153,7 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         'config': config_name(runner.cfg),
         'code': code_version(),
         **data_facts(dataset),
-        'trained_on': len(training.images.intersection(image_ids(dataset))),
+        'trained_on': training.seen(dataset),
         'checkpoint': checkpoint.name if checkpoint else None,
         'checkpoint_sha256': sha256(checkpoint) if checkpoint else None,
         'epoch': runner.epoch if training.under_way else training.loaded_epoch,
@@ -150,6 +186,15 @@ def data_facts(dataset: Any) -> dict[str, str]:
         'data': ' + '.join(dict.fromkeys(Path(part.data_root).name for part in parts)),
         'split': ' + '.join(dict.fromkeys(Path(part.ann_file).stem for part in parts)),
         'data_digest': data_digest(dataset),
+    }
+
+
+def _training_data(dataset: Any) -> dict[str, Any]:
+    facts = data_facts(dataset)
+    return {
+        'data': f'{facts["data"]} {facts["split"]}',
+        'data_digest': facts['data_digest'],
+        'images': len(set(image_ids(dataset))),
     }
 
 
@@ -194,6 +239,13 @@ def _commit(package_file: Path) -> str | None:
     if git('ls-files', '--error-unmatch', '--', str(package_file.relative_to(root))) is None:
         return None
     return git('describe', '--always', '--dirty')
+
+
+def _then(before: str | None, now: str) -> str:
+    """Return what a resumed run used, one after the other."""
+    if before is None or before == now or before.endswith(f', then {now}'):
+        return before or now
+    return f'{before}, then {now}'
 
 
 def config_name(cfg: Config) -> str | None:

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from isic_mmdet.datasets.loader_errors import known_loader_error, reason, worker_died
 from isic_mmdet.launch import is_lost_peer
-from isic_mmdet.training.optim import NonFiniteError
+from isic_mmdet.training.optim import REMEDY, NonFiniteError
 
 
 class BatchFaultError(Exception):
@@ -42,12 +42,12 @@ def loading_fault(error: Exception) -> BatchFaultError:
 def step_fault(error: Exception) -> BatchFaultError | None:
     """Return what an exception of a training step means; None where it is a fault of the code."""
     if isinstance(error, NonFiniteError):
-        return BatchFaultError(
-            f'{error}; the weights are those from before it',
-            'Lower the learning rate (optim_wrapper.optimizer.lr), or look at these images with '
-            'tools/browse_dataset.py',
-        )
+        return BatchFaultError(error.reason, REMEDY)
     text = str(error)
+    if 'is non-finite, so it cannot be clipped' in text:  # clip_grad with error_if_nonfinite
+        return BatchFaultError(
+            NonFiniteError('the norm of the gradients is not finite').reason, REMEDY
+        )
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in text:
         return BatchFaultError(
             'it does not fit into memory',

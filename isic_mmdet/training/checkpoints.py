@@ -10,6 +10,9 @@ from isic_mmdet.errors import InputError
 INTERRUPTED = 'interrupted.pth'
 # Of a checkpoint's `meta`: iterations of an epoch.
 ITERATIONS = 'epoch_iterations'
+# How the model was trained, and the ids of all images that its weights have seen.
+TRAINING = 'training'
+TRAINING_IMAGES = 'training_images'
 
 
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:

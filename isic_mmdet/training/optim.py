@@ -1,5 +1,6 @@
 """Updates that happen only where loss and gradients are numbers."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -8,17 +9,61 @@ from mmengine.dist import all_reduce
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
+from isic_mmdet.errors import InputError
 
-class NonFiniteError(ArithmeticError):
-    """A loss or a gradient is infinite or no number; the weights are what they were before."""
+REMEDY = (
+    'Lower the learning rate (optim_wrapper.optimizer.lr), or look at these images with '
+    'tools/browse_dataset.py'
+)
+
+
+class NonFiniteError(InputError):
+    """A loss or a gradient is infinite or no number; the weights are what they were before.
+
+    Args:
+        reason: what is not finite.
+
+    Attributes:
+        reason: the same, with what became of the weights.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = f'{reason}; the weights are those from before it'
+        super().__init__(f'{self.reason}. {REMEDY}')
+
+
+def require_finite_losses(losses: Mapping[str, Tensor]) -> None:
+    """Raise a `NonFiniteError` in all processes if a loss of one is not finite.
+
+    Its gradients are part of those of all.
+
+    Args:
+        losses: of any shape, by the names that a message has for them.
+    """
+    faults = [
+        f'{name} is {float(loss.detach().mean())}'
+        for name, loss in losses.items()
+        if not bool(torch.isfinite(loss.detach()).all())
+    ]
+    device = next((loss.device for loss in losses.values()), None)
+    faulty = torch.tensor(float(bool(faults)), device=device)
+    all_reduce(faulty)
+    if faulty:
+        raise NonFiniteError(', '.join(faults) or 'the loss of another process is not finite')
+
+
+def require_finite_gradients(parameters: Iterable[Tensor]) -> None:
+    """Raise a `NonFiniteError` if a gradient is not finite."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    # Finite only if every term of the sum of squares is.
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not torch.isfinite(norm):
+        raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
 
 
 @OPTIM_WRAPPERS.register_module()
 class FiniteOptimWrapper(OptimWrapper):
-    """mmengine's wrapper that raises before an infinity or a NaN gets into the weights.
-
-    All processes raise where the loss of one is at fault, for its gradients are part of all.
-    """
+    """mmengine's wrapper that raises before an infinity or a NaN gets into the weights."""
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Go back from the loss and update the parameters.
@@ -26,10 +71,7 @@ class FiniteOptimWrapper(OptimWrapper):
         Raises:
             NonFiniteError: the loss or a gradient is not finite.
         """
-        faulty = (~torch.isfinite(loss.detach())).any().float()
-        all_reduce(faulty)
-        if faulty:
-            raise NonFiniteError(f'the loss is {float(loss.detach())}')
+        require_finite_losses({'the loss': loss})
         super().update_params(loss, *args, **kwargs)
 
     def step(self, **kwargs: Any) -> None:
@@ -38,14 +80,7 @@ class FiniteOptimWrapper(OptimWrapper):
         Raises:
             NonFiniteError: a gradient is not finite.
         """
-        gradients = [
-            parameter.grad
-            for group in self.param_groups
-            for parameter in group['params']
-            if parameter.grad is not None
-        ]
-        # Finite only if every term of the sum of squares is.
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):
-            raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
+        require_finite_gradients(
+            parameter for group in self.param_groups for parameter in group['params']
+        )
         super().step(**kwargs)

@@ -1,0 +1,82 @@
+"""Images with a square lesion each, and a model that shifts them without training."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.model import BaseModel
+from mmengine.structures import InstanceData
+from torch.utils.data import Dataset
+
+SHIFTS = (0, 4, 8, 12, None)  # by how much each image's prediction is off; None: not detected
+WEAK_SHIFT = 2  # of a second detection with a lower score
+
+
+class Squares(Dataset):
+    """Images with a square lesion each, at twice the size in the official mask."""
+
+    def __init__(self, root: Path, classes: tuple[str, ...] = ('lesion',)) -> None:
+        self.metainfo = {'classes': classes}
+        self.data_root = str(root)
+        self.ann_file = str(root / 'annotations' / 'val.json')
+        self.samples = []
+        (root / 'images').mkdir(parents=True, exist_ok=True)
+        for index, shift in enumerate(SHIFTS):
+            name = f'ISIC_900000{index}'
+            image = np.full((60, 80, 3), (150, 170, 220), np.uint8)
+            image[20:40, 20:40] = (40, 60, 110)
+            truth = np.zeros((120, 160), np.uint8)
+            truth[40:80, 40:80] = 255
+            cv2.imwrite(str(root / 'images' / f'{name}.png'), image)
+            cv2.imwrite(str(root / 'images' / f'{name}_segmentation.png'), truth)
+            self.samples.append(
+                {
+                    'isic_id': name,
+                    'img_path': str(root / 'images' / f'{name}.png'),
+                    'original_mask': str(root / 'images' / f'{name}_segmentation.png'),
+                    'ori_shape': (60, 80),
+                    'gt_label': len(classes) - 1,
+                    'shift': shift,
+                }
+            )
+
+        Path(self.ann_file).parent.mkdir(exist_ok=True)
+        Path(self.ann_file).write_text('{}')
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def get_data_info(self, index: int) -> dict:
+        return self.samples[index]
+
+    def __getitem__(self, index: int) -> dict:
+        return {
+            'inputs': torch.zeros(1),
+            'data_samples': DetDataSample(metainfo=self.samples[index]),
+        }
+
+
+class ShiftedSquares(BaseModel):
+    """Predicts each lesion shifted to the right by what the sample says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, inputs, data_samples, mode='tensor'):
+        if mode == 'loss':
+            return {'loss_mask': (self.weight**2).sum(), 'loss_cls': (self.weight**4).sum()}
+        for sample in data_samples:
+            shifts = [] if sample.shift is None else [sample.shift, WEAK_SHIFT]
+            masks = torch.zeros((len(shifts), 60, 80), dtype=torch.bool)
+            for mask, shift in zip(masks, shifts, strict=True):
+                mask[20:40, 20 + shift : 40 + shift] = True
+            sample.pred_instances = InstanceData(
+                bboxes=torch.zeros((len(shifts), 4)),
+                scores=torch.tensor([0.75, 0.25][: len(shifts)]),
+                labels=torch.zeros(len(shifts), dtype=torch.long),
+                masks=masks,
+            )
+        return data_samples
