@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from isic_mmdet.bfloat16 import check_bfloat16
+from isic_mmdet.engine.config_file import read_config
 from isic_mmdet.errors import InputError
 from isic_mmdet.training.checkpoints import newest_checkpoint
 
@@ -21,30 +22,33 @@ TTA_SCALES = (1.0,)
 
 
 def load_config(
-    path: str | Path, options: dict | None = None, data_root: str | Path | None = None
+    path: str | Path,
+    options: Mapping[str, Any] | None = None,
+    data_root: str | Path | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> Config:
     """Return the config at `path` with overrides applied.
 
     Args:
-        path: a Python config.
+        path: a config file.
         options: what `--cfg-options` gave, dotted keys to values.
         data_root: prepared data set that every split is read from instead of the config's own.
+        refused: options that the command does not use, see
+            `isic_mmdet.engine.options.apply_options`.
 
     Raises:
-        InputError: the file is missing, or an override names a key that the config lacks.
+        InputError: the file or one of its base files is missing or wrong, or an option would have
+            no effect.
     """
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such config; see configs/ for the ones that come along')
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     if options:
-        unknown = [key for key in options if not _known(cfg, key)]
-        if unknown:
-            raise InputError(
-                f'{path} has no settings of these names (see them all in the config.py that every '
-                'run writes into its work dir):',
-                unknown,
-            )
-        cfg.merge_from_dict(options)
+        # Imported here, for predictions do without options and start faster.
+        from isic_mmdet.engine.options import apply_options
+
+        refused = dict(refused or {})
+        if data_root is not None:
+            refused['*_dataloader.*data_root'] = '--data-root sets it; leave one of them out'
+        apply_options(cfg, options, refused)
     if data_root is not None:
         for dataset in leaf_datasets(cfg):
             dataset.data_root = str(data_root)
@@ -60,22 +64,6 @@ def _drop_settings_of_workers(loader: ConfigDict) -> None:
         loader.persistent_workers = False
         for setting in ('prefetch_factor', 'multiprocessing_context'):
             loader.pop(setting, None)
-
-
-def _known(cfg: Config, key: str) -> bool:
-    """Tell whether the parent of a dotted key exists, so that a misspelt path is noticed."""
-    node = cfg
-    *parents, last = key.split('.')
-    for part in parents:
-        if isinstance(node, (list, tuple)):
-            if not part.isdigit() or int(part) >= len(node):
-                return False
-            node = node[int(part)]
-        elif isinstance(node, (dict, Config)) and part in node:
-            node = node[part]
-        else:
-            return False
-    return bool(parents) or last in cfg
 
 
 def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:

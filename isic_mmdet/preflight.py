@@ -16,6 +16,7 @@ from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.finite import non_finite
 from isic_mmdet.engine.loaders import loader_faults, repeated_images
+from isic_mmdet.engine.parts import argument_faults, built_with
 from isic_mmdet.engine.shared_memory import bytes_of_an_image, shared_memory_faults
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets
@@ -37,7 +38,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     """
     init_default_scope(cfg.default_scope)
     leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
-    faults = loader_faults(cfg, loaders)
+    faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
     metainfo: dict[str, dict] = {}

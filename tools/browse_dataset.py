@@ -4,11 +4,10 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.engine.option_text import OptionsAction
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
-
     parser = make_parser(
         'Draw a histogram of the official resolutions (resolution.png), images with their true\n'
         'outlines (masks.png), and what the training pipeline makes of them (augmented.png).',
@@ -39,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='change settings, e.g. train_dataloader.dataset.ann_file=annotations/val.json',
     )
@@ -50,9 +49,11 @@ def main() -> None:
     args = parse_args()
 
     from isic_mmdet.browse import browse
+    from isic_mmdet.engine.refused_options import refused_in_browsing
     from isic_mmdet.experiment import load_config
 
-    cfg = load_config(args.config, args.cfg_options, args.data_root)
+    refused = refused_in_browsing(args.split, args.augmented)
+    cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     for path in browse(cfg, args.out, args.split, args.number, args.seed, args.augmented):
         print(path)
 

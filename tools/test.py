@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.engine.option_text import OptionsAction
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
-
     parser = make_parser(
         'Score a checkpoint on the test or validation split. metrics.json, per_image.csv and '
         'plots go to the work dir.',
@@ -46,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='change settings, e.g. test_dataloader.batch_size=8',
     )
@@ -77,10 +76,12 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from isic_mmdet import experiment
+    from isic_mmdet.engine.refused_options import refused_in_test
     from isic_mmdet.launch import launched, leave_gloo
     from isic_mmdet.preflight import preflight
 
-    cfg = experiment.load_config(args.config, args.cfg_options, args.data_root)
+    refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
+    cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
     experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder=args.split)
     experiment.use_split(cfg, args.split)
     experiment.set_checkpoint(cfg, args.checkpoint)

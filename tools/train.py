@@ -5,11 +5,10 @@ import argparse
 import os
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.engine.option_text import OptionsAction
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
-
     parser = make_parser(
         'Train a model. Checkpoints, scalars, metrics and plots go to the work dir.',
         'python tools/train.py configs/isic2018_maskrcnn.py --work-dir work_dirs/first',
@@ -44,7 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='change settings, e.g. train_cfg.max_epochs=2 train_dataloader.batch_size=4',
     )
@@ -62,13 +61,15 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
+    from isic_mmdet.engine.refused_options import refused_in_training
     from isic_mmdet.engine.runner import build_runner
     from isic_mmdet.engine.training_loop import settle_training_loop
     from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
     from isic_mmdet.launch import launched, leave_gloo, process_count
     from isic_mmdet.preflight import preflight
 
-    cfg = load_config(args.config, args.cfg_options, args.data_root)
+    refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
+    cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     settle_training_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     set_work_dir(cfg, args.work_dir, args.config)
     set_resume(cfg, args.resume)
