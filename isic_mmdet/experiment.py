@@ -41,6 +41,12 @@ def load_config(
             no effect.
     """
     cfg = read_config(path)
+    for name in ('model', 'default_scope'):
+        if not cfg.get(name):
+            raise InputError(
+                f'{path} has no {name}, so it is only a part of a config; name such files in the '
+                '_base_ of a config, as those in configs/ do'
+            )
     if options:
         # Imported here, for predictions do without options and start faster.
         from isic_mmdet.engine.options import apply_options

@@ -15,9 +15,11 @@ def install() -> None:
     with light_imports():
         from isic_mmdet.compat.checkpoint import install_loaders
         from isic_mmdet.compat.config_bases import install_config_bases
+        from isic_mmdet.compat.config_folders import install_config_folders
         from isic_mmdet.compat.safe_globals import allow_mmengine_classes
         from isic_mmdet.compat.unsent_batches import install_sending_of_errors
     install_config_bases()
+    install_config_folders()
     allow_mmengine_classes()
     install_loaders()
     install_sending_of_errors()

@@ -1,6 +1,7 @@
 """Reading a config file, with one message for whatever is wrong with it or its base files."""
 
 import ast
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -70,6 +71,9 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
     try:
         tree = ast.parse(path.read_text(encoding='utf-8'))
     except SyntaxError as error:
+        if error.lineno is None:
+            yield f'{path} is not a Python file; see configs/ for how a config looks'
+            return
         line = f': {error.text.strip()}' if error.text else ''
         yield f'{path}, line {error.lineno}: {error.msg}{line}'
         return
@@ -80,7 +84,7 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
         yield f'{path}: cannot be read ({error.strerror})'
         return
     for base in _base_names(tree):
-        base = base.replace('{{ fileDirname }}', str(path.parent))
+        base = re.sub(r'\{\{\s*fileDirname\s*\}\}', lambda _: str(path.parent), base)
         try:
             found = Path(Config._get_cfg_path(base, str(path))[0])
         except Exception as error:
@@ -154,7 +158,7 @@ def _is_users(name: str) -> bool:
 def _words(error: BaseException) -> str:
     """Return class and message of an error on one line."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename:
         text = f'{error.filename}, line {error.lineno}: {error.msg}'
     words = ' '.join(str(text).split())
     return f'{type(error).__name__}: {words}' if words else type(error).__name__

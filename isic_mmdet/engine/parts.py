@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader
 
 import isic_mmdet.register  # noqa: F401 - mmcv's operators can be imported only after this
 from isic_mmdet.engine.signatures import Arguments, arguments_of, named
-from isic_mmdet.engine.vocabulary import names_read_by
+from isic_mmdet.engine.vocabulary import names_read_by, texts_of
 
 #: Top-level settings that a Runner reads beside the arguments of its `__init__`.
 _OF_RUNNER = (
@@ -360,7 +360,7 @@ class _Walk:
         inner = tuple(each for each in found if inspect.isclass(each))
         if not found:
             fault = None
-            if where[0] in _MODEL:
+            if where[0] in _MODEL and label not in texts_of(readers):
                 fault = self._not_found(label, candidates, scope)
             yield Part(path, node, label, None, readers, fault)
         else:

@@ -67,9 +67,11 @@ def arguments_of(target: Callable[..., Any]) -> Arguments:
 def _of_class(cls: type) -> Arguments:
     found: dict[str, inspect.Parameter] = {}
     given: set[str] = set()  # by a class to its base
-    for each in cls.__mro__:
+    classes = [each for each in cls.__mro__ if each is not object]
+    while classes:
+        each = classes.pop(0)
         init = each.__dict__.get('__init__')
-        if each is object or init is None:
+        if init is None:
             continue
         try:
             parameters = list(inspect.signature(init).parameters.values())[1:]
@@ -89,6 +91,9 @@ def _of_class(cls: type) -> Arguments:
         if not use.only_to_base:
             return Arguments(found, is_open=True)
         given |= use.given - found.keys()
+        names = [base.__name__ for base in classes]
+        if use.after != each.__name__ and use.after in names:
+            classes = classes[names.index(use.after) + 1 :]
     has_new = any('__new__' in each.__dict__ for each in cls.__mro__ if each is not object)
     return Arguments(found, is_open=has_new and not found)
 
@@ -108,11 +113,13 @@ class _Use:
         taken: names that it looks for among them.
         given: names that it adds when it hands them on.
         only_to_base: whether it does nothing else than handing them to the next class.
+        after: the class behind which that one comes, where it is not the class itself.
     """
 
     taken: set[str]
     given: set[str]
     only_to_base: bool
+    after: str = ''
 
 
 def _use_of(function: Callable[..., Any], name: str) -> _Use:
@@ -128,6 +135,7 @@ def _use_of(function: Callable[..., Any], name: str) -> _Use:
         if isinstance(node, ast.Call) and _hands_on(node, name):
             understood += 1
             use.only_to_base = True
+            use.after = _named_in_super(node)
             use.given |= {keyword.arg for keyword in node.keywords if keyword.arg}
         taken = _taken(node, name)
         if taken is not None:
@@ -144,6 +152,13 @@ def _hands_on(call: ast.Call, name: str) -> bool:
         and call.func.attr == '__init__'
         and any(k.arg is None and _is_name(k.value, name) for k in call.keywords)
     )
+
+
+def _named_in_super(call: ast.Call) -> str:
+    """Return X of `super(X, self).__init__()`."""
+    source = call.func.value if isinstance(call.func, ast.Attribute) else None
+    first = source.args[:1] if isinstance(source, ast.Call) else []
+    return first[0].id if first and isinstance(first[0], ast.Name) else ''
 
 
 def _taken(node: ast.AST, name: str) -> str | None:

@@ -24,23 +24,34 @@ def names_read_by(classes: Iterable[type]) -> set[str]:
     These are the keys in the modules of the classes and of their bases, and of the functions that
     those modules use.
     """
-    modules = {base.__module__ for cls in classes for base in cls.__mro__}
-    for name in list(modules):
+    return set().union(*(_of_module(name)[0] for name in _modules(classes))) - set(dir(dict))
+
+
+def texts_of(classes: Iterable[type]) -> set[str]:
+    """Return all texts in the same modules, such as the choices of an argument."""
+    return set().union(*(_of_module(name)[1] for name in _modules(classes)))
+
+
+def _modules(classes: Iterable[type]) -> set[str]:
+    names = {base.__module__ for cls in classes for base in cls.__mro__}
+    for name in list(names):
         used = vars(sys.modules.get(name) or object).values()
-        modules |= {each.__module__ for each in used if inspect.isfunction(each)}
-    modules = {name for name in modules if name and name.partition('.')[0] not in _FOREIGN}
-    return set().union(*map(_of_module, sorted(modules))) - set(dir(dict))
+        names |= {each.__module__ for each in used if inspect.isfunction(each)}
+    return {name for name in names if name and name.partition('.')[0] not in _FOREIGN}
 
 
 @cache
-def _of_module(name: str) -> frozenset[str]:
+def _of_module(name: str) -> tuple[set[str], set[str]]:
+    """Return the keys that a module reads, and its texts."""
+    keys: set[str] = set()
+    texts: set[str] = set()
     path = getattr(sys.modules.get(name), '__file__', None)
-    if path is None or not Path(path).is_file():
-        return frozenset()
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(Path(path).read_text(encoding='utf-8'))):
-        found |= _read_in(node)
-    return frozenset(found)
+    if path is not None and Path(path).is_file():
+        for node in ast.walk(ast.parse(Path(path).read_text(encoding='utf-8'))):
+            keys |= _read_in(node)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+    return keys, texts
 
 
 def _read_in(node: ast.AST) -> set[str]:
