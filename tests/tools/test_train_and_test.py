@@ -23,6 +23,8 @@ SMALL = [
     'train_dataloader.persistent_workers=False',
     'val_dataloader.num_workers=0',
     'val_dataloader.persistent_workers=False',
+]
+SMALL_TEST = [
     'test_dataloader.num_workers=0',
     'test_dataloader.persistent_workers=False',
     'test_dataloader.batch_size=2',
@@ -92,7 +94,8 @@ def tested(root, tiny_data, trained, tmp_path_factory) -> Path:
         work,
         '--show-dir',
         work / 'pictures',
-        *small(),
+        '--cfg-options',
+        *SMALL_TEST,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'lesion/iou' in done.stdout
@@ -192,7 +195,8 @@ def test_two_processes_score_as_one(root, tiny_data, trained, tested, tmp_path):
         tmp_path,
         '--out',
         tmp_path / 'detections.json',
-        *small(),
+        '--cfg-options',
+        *SMALL_TEST,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     alone = json.loads((tested / 'metrics.json').read_text())
@@ -270,7 +274,8 @@ def test_time_augmentation_gives_one_mask_per_image(root, tiny_data, trained, tm
         '--work-dir',
         tmp_path,
         '--tta',
-        *small(),
+        '--cfg-options',
+        *SMALL_TEST,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((tmp_path / 'metrics.json').read_text())
