@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from isic_mmdet.bfloat16 import check_bfloat16
 from isic_mmdet.engine.config_file import read_config
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import require_text
 from isic_mmdet.training.checkpoints import newest_checkpoint
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -37,9 +38,10 @@ def load_config(
             `isic_mmdet.engine.options.apply_options`.
 
     Raises:
-        InputError: the file or one of its base files is missing or wrong, or an option would have
-            no effect.
+        InputError: the file or one of its base files is missing or wrong, an option would have
+            no effect, or a path is not text in this locale.
     """
+    require_text(path, data_root)
     cfg = read_config(path)
     for name in ('model', 'default_scope'):
         if not cfg.get(name):
@@ -133,7 +135,11 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
         work_dir: what the command line gave; it wins over the config's own.
         config_path: its name gives the default, `work_dirs/<config>`.
         subfolder: appended where the command line gave none.
+
+    Raises:
+        InputError: the folder's name is not text in this locale.
     """
+    require_text(work_dir)
     own = cfg.get('work_dir') or Path('work_dirs') / Path(config_path).stem
     cfg.work_dir = str(work_dir or Path(own) / subfolder)
     for backend in cfg.visualizer.vis_backends:

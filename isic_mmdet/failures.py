@@ -67,11 +67,9 @@ def _explanation(error: BaseException) -> str | None:
         return _of_the_system(error)
     if isinstance(error, ImportError):
         return _of_an_import(error)
-    if isinstance(error, UnicodeEncodeError) and error.encoding == 'ascii':
-        return (
-            f'this locale writes ASCII only, which lacks {error.object[error.start : error.end]!a};'
-            ' set PYTHONUTF8=1, or LC_ALL=C.UTF-8'
-        )
+    if isinstance(error, UnicodeEncodeError):
+        letters = error.object[error.start : error.end]
+        return f'{letters!a} cannot be written in this locale; set PYTHONUTF8=1, or LC_ALL=C.UTF-8'
     if (
         isinstance(error, MemoryError)
         or type(error).__name__ == 'OutOfMemoryError'

@@ -102,3 +102,22 @@ def sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def require_text(*paths: str | Path | None) -> None:
+    """Raise an `InputError` for a path that is not text in this locale.
+
+    Python keeps the bytes of such a name, but configs are written as UTF-8, and OpenCV, which gets
+    the paths of images, ends the process.
+
+    Args:
+        paths: None is passed over.
+    """
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f'{os.fsencode(path or "")!r}: this name is not text in this locale; set '
+                'PYTHONUTF8=1 or LC_ALL=C.UTF-8, or rename it'
+            ) from error

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -198,3 +200,21 @@ def test_a_validation_set_that_is_not_there_cannot_be_tested(cfg):
     cfg.val_dataloader = None
     with pytest.raises(InputError, match='no val_dataloader'):
         use_split(cfg, 'val')
+
+
+def test_a_path_that_is_no_text_is_refused(root, tmp_path):
+    name = os.fsdecode(b'd\xff')
+    for path, data in ((root / 'configs/quickstart.py', name), (name, None)):
+        with pytest.raises(InputError, match='PYTHONUTF8=1'):
+            load_config(path, data_root=data)
+    with pytest.raises(InputError, match='PYTHONUTF8=1'):
+        set_work_dir(load_config(root / 'configs/quickstart.py'), name, 'quickstart.py')
+
+
+@pytest.mark.parametrize('name', ['train_dataloader', 'val_dataloader', 'test_dataloader'])
+def test_a_loader_without_workers_keeps_no_settings_of_workers(root, name):
+    options = {f'{name}.num_workers': 0, f'{name}.prefetch_factor': 4}
+    loader = load_config(root / 'configs/quickstart.py', options)[name]
+    assert not loader.persistent_workers and 'prefetch_factor' not in loader
+    other = load_config(root / 'configs/quickstart.py', {f'{name}.prefetch_factor': 4})[name]
+    assert other.prefetch_factor == 4
