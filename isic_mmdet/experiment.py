@@ -11,9 +11,10 @@ from mmengine.logging import print_log
 
 from isic_mmdet.bfloat16 import check_bfloat16
 from isic_mmdet.engine.config_file import read_config
+from isic_mmdet.engine.own_folder import holds
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import require_text
-from isic_mmdet.training.checkpoints import newest_checkpoint
+from isic_mmdet.training.checkpoints import newest_checkpoint, progress
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages. On 487 validation images flips gave the CPU
@@ -148,7 +149,9 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Set where training goes on from, and keep two runs from mixing in one work dir.
+    """Set what training is resumed from, and keep two runs from mixing in one work dir.
+
+    The caller holds the lock of the work dir, see `isic_mmdet.engine.run_lock`.
 
     Args:
         cfg: changed in place; its `work_dir` is set.
@@ -156,41 +159,64 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             new run where none was written yet; else the path of a checkpoint.
 
     Raises:
-        InputError: no such checkpoint, or a new run would write over an earlier one.
+        InputError: no such checkpoint, or checkpoints of the work dir would be overwritten that
+            are not part of the history of the run.
     """
     work_dir = Path(cfg.work_dir)
-    checkpoint = _newest(work_dir) if resume == 'auto' else resume
-    if checkpoint is None:
-        _start_anew(cfg, work_dir)
-        return
-    _require_checkpoint(checkpoint)
-    cfg.load_from = checkpoint
-    cfg.resume = True
-    # The checkpoint replaces them, so they need not be at hand again.
-    cfg.model.backbone.init_cfg = None
+    if resume not in (None, 'auto'):
+        checkpoint: str | None = resume
+        _require_checkpoint(str(resume))
+        _require_one_history(work_dir, Path(str(resume)))
+    else:
+        checkpoint = _newest(work_dir) if resume else None
+    if checkpoint is None and any(work_dir.glob('*.pth')):
+        raise InputError(
+            f'{work_dir} already holds the checkpoints of a run; add --resume to continue it, '
+            'name another --work-dir, or remove the folder'
+        )
+    if checkpoint is None or not holds(work_dir, checkpoint):
+        _remove_scalars(work_dir)
+    cfg.resume = checkpoint is not None
+    if checkpoint is not None:
+        cfg.load_from = checkpoint
+        # The checkpoint replaces them, so they need not be at hand again.
+        cfg.model.backbone.init_cfg = None
 
 
 def _newest(work_dir: Path) -> str | None:
     newest, torn = newest_checkpoint(work_dir)
     for path in torn:
-        print_log(f'{path} is damaged and is passed over', 'current', logging.WARNING)
+        print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
     if torn and newest is None:
         raise InputError(
-            f'{work_dir} holds no whole checkpoint, only damaged ones; remove them to start anew:',
+            f'{work_dir} holds no whole checkpoint, only damaged ones; remove them to start a new '
+            'run:',
             [str(path) for path in torn],
         )
     return None if newest is None else str(newest)
 
 
-def _start_anew(cfg: Config, work_dir: Path) -> None:
-    if any(work_dir.glob('*.pth')):
+def _require_one_history(work_dir: Path, checkpoint: Path) -> None:
+    """Refuse to resume into a work dir that holds checkpoints of another or of a later state."""
+    if not holds(work_dir, checkpoint):
+        if any(work_dir.glob('*.pth')):
+            raise InputError(
+                f'{work_dir} already holds the checkpoints of a run, and {checkpoint} is not one '
+                'of them; name another --work-dir, or resume the run there with --resume alone'
+            )
+        return
+    newest, _ = newest_checkpoint(work_dir)
+    if newest is not None and progress(newest) > progress(checkpoint):
         raise InputError(
-            f'{work_dir} already holds the checkpoints of a run; add --resume to go on with '
-            'it, name another --work-dir, or remove the folder'
+            f'{work_dir} holds a later state of the run, {newest.name}: resumed from '
+            f'{checkpoint.name}, the folder would hold two histories. Name a new --work-dir, or '
+            'remove the later checkpoints (and the best one, if it is of a later epoch)'
         )
-    cfg.resume = False
+
+
+def _remove_scalars(work_dir: Path) -> None:
+    """Remove the scalars of a run that ended before its first checkpoint."""
     if int(os.environ.get('RANK', 0)) == 0:
-        # A run that ended before its first checkpoint; its scalars would head the new ones.
         (work_dir / 'scalars.json').unlink(missing_ok=True)
 
 
@@ -207,6 +233,10 @@ def set_checkpoint(cfg: Config, checkpoint: str) -> None:
 
 
 def _require_checkpoint(path: str) -> None:
+    if Path(path).is_dir():
+        newest, _ = newest_checkpoint(Path(path))
+        hint = f': {newest}' if newest else ''
+        raise InputError(f'{path} is a folder; name a checkpoint in it{hint}')
     if not Path(path).is_file():
         raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')
 

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,35 @@ def _remove(part: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def require_not_read(out: str | Path, inputs: Iterable[str | Path | None]) -> None:
+    """Refuse to write a file over one that is read for it.
+
+    Args:
+        out: file that is to be written.
+        inputs: files that are read, by whatever path; None stands for one that was not given.
+
+    Raises:
+        InputError: `out` is one of them.
+    """
+    for path in inputs:
+        if path is not None and Path(out).resolve() == Path(path).resolve():
+            raise InputError(f'--out {out} is read too and would be overwritten; name another file')
+
+
 def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Write `value` as UTF-8 JSON, keys in the order given, atomically."""
     separators = (',', ':') if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
     # Bytes of a path that are no text are told by the escapes that JSON has.
     write_atomically(path, (text + '\n').encode(errors='backslashreplace'))
+
+
+def sha256_together(paths: Sequence[str | Path]) -> str:
+    """Return the SHA-256 of a file; of several, that of their digests in the order given."""
+    digests = [sha256(path) for path in paths]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
 
 
 def sha256(path: str | Path) -> str:

@@ -22,6 +22,7 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
 from isic_mmdet.hooks import (  # noqa: E402, F401
     draw_lesions_hook,
     iou_report_hook,
+    rate_ramp_hook,
     repeatable_steps_hook,
     resumption_hooks,
     staged_training_hook,

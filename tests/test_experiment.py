@@ -85,11 +85,15 @@ def test_the_validation_split_can_be_tested(cfg):
     assert cfg.test_dataloader.dataset.ann_file == 'annotations/val.json'
 
 
+def save(path, iterations: int) -> None:
+    torch.save({'meta': {'iter': iterations}}, path)
+
+
 def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
     scalars = tmp_path / 'scalars.json'
     scalars.write_text('{}')
-    torch.save({'meta': {'iter': 3}}, tmp_path / 'epoch_1.pth')
+    save(tmp_path / 'epoch_1.pth', 3)
     set_resume(cfg, 'auto')
     assert scalars.exists()
     (tmp_path / 'epoch_1.pth').unlink()
@@ -97,15 +101,51 @@ def test_scalars_of_a_run_without_checkpoint_do_not_head_the_next(cfg, tmp_path)
     assert not scalars.exists()
 
 
-def test_a_checkpoint_in_the_work_dir_is_not_written_over(cfg, tmp_path):
+def test_scalars_of_another_run_do_not_head_those_of_its_continuation(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path / 'b')
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / 'scalars.json').write_text('{}')
+    save(tmp_path / 'a' / 'epoch_1.pth', 3)
+    set_resume(cfg, str(tmp_path / 'a' / 'epoch_1.pth'))
+    assert [path.parent.name for path in tmp_path.glob('*/scalars.json')] == ['a']
+
+
+def test_a_checkpoint_in_the_work_dir_is_not_overwritten(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
-    torch.save({'meta': {'iter': 9}}, tmp_path / 'epoch_3.pth')
+    save(tmp_path / 'epoch_3.pth', 9)
     cfg.load_from = 'coco.pth'
     with pytest.raises(InputError, match='--resume'):
         set_resume(cfg, None)
     set_resume(cfg, 'auto')
     assert cfg.resume
     assert cfg.load_from == str(tmp_path / 'epoch_3.pth')
+
+
+def test_a_run_is_not_continued_in_the_folder_of_another(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path / 'b')
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / 'epoch_1.pth', 3)
+    with pytest.raises(InputError, match='already holds'):
+        set_resume(cfg, str(tmp_path / 'a' / 'epoch_1.pth'))
+
+
+def test_an_earlier_state_is_not_resumed_beside_a_later_one(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path)
+    save(tmp_path / 'epoch_1.pth', 3)
+    save(tmp_path / 'epoch_2.pth', 6)
+    with pytest.raises(InputError, match=r'later state.*epoch_2\.pth'):
+        set_resume(cfg, str(tmp_path / 'epoch_1.pth'))
+    set_resume(cfg, str(tmp_path / 'epoch_2.pth'))
+    assert cfg.resume
+
+
+def test_a_folder_is_no_checkpoint(cfg, tmp_path):
+    cfg.work_dir = str(tmp_path / 'run')
+    save(tmp_path / 'epoch_1.pth', 3)
+    with pytest.raises(InputError, match=r'is a folder.*epoch_1\.pth'):
+        set_resume(cfg, str(tmp_path))
 
 
 def test_only_damaged_checkpoints_are_an_error(cfg, tmp_path):

@@ -30,4 +30,4 @@ echo "== test: scores and pictures of the test split"
 # Only a run that was killed while it replaced the best checkpoint leaves two.
 best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py configs/quickstart.py "$best" \
-    --work-dir "$work/test" --show-dir "$work/test/pictures"
+    --work-dir "$work/test" --show-dir "$work/test/pictures" --overwrite

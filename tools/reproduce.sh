@@ -48,5 +48,5 @@ python tools/prepare_isic.py 2018 "${source[@]}" --out "$data"
     ${amp[@]+"${amp[@]}"} ${settings[@]+"${settings[@]}"}
 # Only a run that was killed while it replaced the best checkpoint leaves two.
 best=$(ls -t -- "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
-python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test"
+python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test" --overwrite
 python tools/results_table.py "$work/test/metrics.json"

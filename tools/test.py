@@ -25,7 +25,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split', choices=['val', 'test'], default='test', help='images to score (default: test)'
     )
-    parser.add_argument('--work-dir', help='default: work_dirs/<config name>/<split>')
+    parser.add_argument(
+        '--work-dir', help='default: work_dirs/<config name>/<split>, with --tta <split>_tta'
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace results of another checkpoint, data set or setting in the work dir',
+    )
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
         '--show-dir', help='write one picture per image: truth and prediction, side by side'
@@ -69,20 +76,21 @@ def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
     return runner.test()
 
 
-def main() -> None:
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
-
+def test(args: argparse.Namespace) -> 'Config':
+    """Score the checkpoint, print the scores on the first process, and return the config."""
     from mmengine.dist import is_main_process
 
     from isic_mmdet import experiment
     from isic_mmdet.engine.refused_options import refused_in_test
-    from isic_mmdet.launch import launched, leave_gloo
+    from isic_mmdet.engine.results_folder import check_results_folder
+    from isic_mmdet.engine.run_lock import is_first_process, run_lock
+    from isic_mmdet.launch import launched
     from isic_mmdet.preflight import preflight
 
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
-    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder=args.split)
+    subfolder = f'{args.split}_tta' if args.tta else args.split
+    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder)
     experiment.use_split(cfg, args.split)
     experiment.set_checkpoint(cfg, args.checkpoint)
     if args.show_dir:
@@ -92,12 +100,25 @@ def main() -> None:
         experiment.use_amp(cfg)
     if args.tta:
         experiment.use_tta(cfg)
-    preflight(cfg, ('test_dataloader',))
-    with launched(cfg, args.launcher):
-        metrics = score(cfg, args.checkpoint)
-        if is_main_process():
-            print(experiment.score_table(cfg, metrics, args.show_dir))
-    leave_gloo(cfg)
+    is_first = is_first_process(args.launcher)
+    with run_lock(cfg.work_dir, 'name another --work-dir', is_first):
+        if is_first:
+            check_results_folder(cfg, args.overwrite)
+        preflight(cfg, ('test_dataloader',))
+        with launched(cfg, args.launcher):
+            metrics = score(cfg, args.checkpoint)
+            if is_main_process():
+                print(experiment.score_table(cfg, metrics, args.show_dir))
+    return cfg
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
+
+    from isic_mmdet.launch import leave_gloo
+
+    leave_gloo(test(args))
 
 
 if __name__ == '__main__':

@@ -3,9 +3,13 @@
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.option_text import OptionsAction
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from CKPT, or without CKPT from the newest checkpoint of the work dir',
+        help='continue from CKPT, or without CKPT from the newest checkpoint of the work dir',
     )
     parser.add_argument(
         '--partial-weights',
@@ -57,30 +61,50 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
-
+def train(args: argparse.Namespace) -> 'Config | None':
+    """Train, and return the config; None where nothing was left to do."""
     from isic_mmdet.engine.refused_options import refused_in_training
+    from isic_mmdet.engine.resume_check import check_resume
+    from isic_mmdet.engine.run_lock import is_first_process, is_restarted, run_lock
     from isic_mmdet.engine.runner import build_runner
     from isic_mmdet.engine.training_loop import settle_training_loop
     from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
-    from isic_mmdet.launch import launched, leave_gloo, process_count
+    from isic_mmdet.launch import launched, process_count
     from isic_mmdet.preflight import preflight
 
     refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     settle_training_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     set_work_dir(cfg, args.work_dir, args.config)
-    set_resume(cfg, args.resume)
-    if args.amp:
-        use_amp(cfg)
-    if args.skip_bad_batches:
-        cfg.train_cfg.skip_bad_batches = True
-    preflight(cfg, ('train_dataloader', 'val_dataloader'))
-    with launched(cfg, args.launcher):
-        build_runner(cfg, args.partial_weights).train()
-    leave_gloo(cfg)
+    is_first = is_first_process(args.launcher)
+    # Processes of an attempt that torchrun gave up may still be ending.
+    patience = 60.0 if is_restarted() else 0.0
+    with run_lock(cfg.work_dir, 'name another --work-dir', is_first, patience):
+        set_resume(cfg, args.resume)
+        finished = check_resume(cfg, cfg.load_from) if cfg.resume else None
+        if finished is not None:
+            if is_first:
+                print(finished)
+            return None
+        if args.amp:
+            use_amp(cfg)
+        if args.skip_bad_batches:
+            cfg.train_cfg.skip_bad_batches = True
+        preflight(cfg, ('train_dataloader', 'val_dataloader'))
+        with launched(cfg, args.launcher):
+            build_runner(cfg, args.partial_weights).train()
+    return cfg
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
+
+    from isic_mmdet.launch import leave_gloo
+
+    cfg = train(args)
+    if cfg is not None:
+        leave_gloo(cfg)
 
 
 if __name__ == '__main__':

@@ -18,6 +18,7 @@ default_hooks = dict(
     repeatable_steps=dict(type='RepeatableStepsHook'),
     run_state=dict(type='RunStateHook'),
     resume=dict(type='ResumeHook'),
+    rate_ramp=dict(type='RateRampHook'),
 )
 
 custom_hooks = [

@@ -26,6 +26,7 @@ from isic_mmdet.challenge.splits import (
     split_by_ratio,
 )
 from isic_mmdet.cores import available_cores
+from isic_mmdet.engine.run_lock import run_lock
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import write_json
 
@@ -94,7 +95,10 @@ def prepare(
         for isic_id, pair in plan.pairs.items()
     ]
     try:
-        with Progress(out, year) as progress:
+        with (
+            run_lock(out / '.prepare', 'choose another --out'),
+            Progress(out, year) as progress,
+        ):
             remove_results(out)
             finish = partial(finish_jobs, plan, progress, out, workers, show_progress)
             records = finish(pair_jobs, 'pairs')

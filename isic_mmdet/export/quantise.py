@@ -18,6 +18,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import load_config
 from isic_mmdet.export.images import split_records, spread
 from isic_mmdet.export.onnx_file import with_metadata
+from isic_mmdet.files import require_not_read
 from isic_mmdet.inference.reading import read_image
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.metrics.core import summarise
@@ -54,6 +55,7 @@ def quantise(model: Path, config: str, data_root: str | None, out: Path) -> str:
     """
     if out.suffix != '.onnx':
         raise InputError(f'--out {out}: write to a file that ends in .onnx')
+    require_not_read(out, [model])
     net = LesionNet(model)
     if net.card.weights != 'float32':
         raise InputError(

@@ -1,6 +1,5 @@
 """Where a number comes from: the facts that stand beside the metrics in `metrics.json`."""
 
-import hashlib
 import os
 import platform
 import shlex
@@ -25,7 +24,8 @@ from mmengine.runner import Runner
 
 import isic_mmdet
 from isic_mmdet.datasets.wrapped import leaves
-from isic_mmdet.files import sha256
+from isic_mmdet.engine.results_folder import evaluation_settings
+from isic_mmdet.files import sha256, sha256_together
 from isic_mmdet.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.training.checkpoints import TRAINING, TRAINING_IMAGES
 
@@ -144,7 +144,8 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         training or in those that its weights come from); checkpoint (file name) and
         checkpoint_sha256, both None while training; epoch, the number of finished ones; seed of
         the training; training, see `TrainingRecord`; hardware and command of the evaluation; date
-        (ISO 8601, UTC); versions. What is not known is None.
+        (ISO 8601, UTC); versions; and the entries of `evaluation_settings`. What is not known is
+        None.
     """
     checkpoint = None
     if not training.under_way and runner._load_from:
@@ -163,6 +164,7 @@ def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> 
         'command': command(),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'versions': versions(),
+        **evaluation_settings(runner.cfg),
     }
 
 
@@ -173,10 +175,7 @@ def image_ids(dataset: Any) -> list[str]:
 
 def data_digest(dataset: Any) -> str:
     """Return the SHA-256 of a data set's annotation file; of several the one of their digests."""
-    digests = [sha256(leaf.ann_file) for leaf in leaves(dataset)]
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
+    return sha256_together([leaf.ann_file for leaf in leaves(dataset)])
 
 
 def data_facts(dataset: Any) -> dict[str, str]:

@@ -9,13 +9,15 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
-from isic_mmdet.training.checkpoints import INTERRUPTED
-from isic_mmdet.training.epoch_length import EpochLength, count_anew
+from isic_mmdet.engine.own_folder import holds, make_last_relative, make_own, make_relative
+from isic_mmdet.engine.recorded_config import recorded_changes
+from isic_mmdet.engine.schedule import rebuild_schedule
+from isic_mmdet.training.checkpoints import ENDED_EARLY, INTERRUPTED, VALIDATED
+from isic_mmdet.training.epoch_length import EpochLength
 
 _SCALARS = 'scalars.json'
 _LENGTH = 'scalars_bytes'
 # Of the messages that the runner keeps with its checkpoints.
-_VALIDATED = 'last_validated_epoch'
 _STOPPING = 'early_stopping'
 
 
@@ -31,39 +33,58 @@ class RunStateHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Take note of the validation."""
         if hasattr(runner.train_loop, 'epoch'):
-            runner.message_hub.update_info(_VALIDATED, runner.epoch)
+            runner.message_hub.update_info(VALIDATED, runner.epoch)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take note of the scalars that were logged, and how long an epoch is."""
+        """Take note of the scalars that were logged, how long an epoch is, and relative paths."""
         EpochLength.of(runner).note(checkpoint['meta'])
         scalars = Path(runner.work_dir, _SCALARS)
         checkpoint['meta'][_LENGTH] = scalars.stat().st_size if scalars.is_file() else 0
+        make_relative(checkpoint['message_hub']['runtime_info'], runner.work_dir)
 
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Makes a run that goes on from a checkpoint do and log what it would have done and logged.
+    """Makes a resumed run do and log what it would have done and logged without the interruption.
 
-    What was logged behind the checkpoint is cut off `scalars.json`. A checkpoint is written before
-    the validation of its epoch; if the run was stopped in between, the validation is made first.
+    - The paths in the checkpoint become those of this run, see `isic_mmdet.engine.own_folder`.
+    - Settings that were changed act, see `isic_mmdet.engine.schedule`, and are logged.
+    - What was logged after the checkpoint was written is cut off `scalars.json`.
+    - A checkpoint is written before the validation of its epoch. If the run was stopped in between,
+      the validation is made first. After the training the last checkpoint is written again if a
+      validation followed it, so that it records that nothing is left to do.
     """
 
     priority = 'LOWEST'  # all others are ready for a validation, and checkpoints are written
 
     def __init__(self) -> None:
         self._scalars_bytes: int | None = None
-        self._complete_at = -1
+        self._saved_at = -1
+        self._saved_as: Path | None = None
+        self._saved_validation: int | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember how much was logged, and count anew if an epoch was of another length."""
-        self._scalars_bytes = checkpoint.get('meta', {}).get(_LENGTH)
-        if runner._resume and 'optimizer' in checkpoint:
-            scaled = bool((runner.auto_scale_lr or {}).get('enable'))
-            if count_anew(checkpoint, EpochLength.of(runner), scaled):
-                runner.logger.info(
-                    'the number of processes or the batch size has changed: iterations, schedules'
-                    ' and learning rate are counted anew'
-                )
+        """Fit a checkpoint that training is resumed from to this run."""
+        if not runner._resume or 'optimizer' not in checkpoint:
+            return
+        hub = checkpoint['message_hub']
+        is_own = holds(runner.work_dir, runner._load_from)
+        if is_own:
+            self._scalars_bytes = checkpoint['meta'].get(_LENGTH)
+            self._saved_validation = hub['runtime_info'].get(VALIDATED)
+            self._saved_as = Path(runner._load_from)
+        notes = make_own(hub['runtime_info'], runner.work_dir, is_own)
+        changed = recorded_changes(runner.cfg, checkpoint)
+        notes += [f'changed since the checkpoint, from here on: {change}' for change in changed]
+        notes += rebuild_schedule(runner, checkpoint, changed)
+        known = {*hub['runtime_info'], *hub['log_scalars']}
+        hub['resumed_keys'] = {
+            key: value for key, value in hub['resumed_keys'].items() if key in known
+        }
+        if is_own:
+            self._saved_at = checkpoint['meta']['iter']
+        for note in notes:
+            runner.logger.info(note)
 
     def before_train(self, runner: Runner) -> None:
         """Bring log and validation to where the checkpoint is."""
@@ -76,15 +97,53 @@ class ResumeHook(Hook):
             runner.val_loop.run()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take note of a checkpoint that training can go on from."""
+        """Take note of a checkpoint that training can be resumed from."""
         if 'optimizer' in checkpoint:
-            self._complete_at = runner.iter
+            self._saved_at = runner.iter
+            last = runner.message_hub.runtime_info.get('last_ckpt')
+            self._saved_as = Path(last) if last else None
+            self._saved_validation = _last_validation(runner)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Make the path of a checkpoint that was just saved relative."""
+        if self._saved_at == runner.iter and is_main_process():
+            make_last_relative(runner.work_dir)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Remove what an earlier interruption left, if the epoch was saved."""
-        if self._complete_at == runner.iter and is_main_process():
+        if self._saved_at == runner.iter and is_main_process():
+            make_last_relative(runner.work_dir)
             runner.train_loop.saved()
             Path(runner.work_dir, INTERRUPTED).unlink(missing_ok=True)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Make the path of a checkpoint that was saved with a new best score relative."""
+        if is_main_process():
+            make_last_relative(runner.work_dir)
+
+    def after_train(self, runner: Runner) -> None:
+        """Write the last checkpoint again if it does not record how the training ended."""
+        loop, hub = runner.train_loop, runner.message_hub
+        ended_early = bool(loop.stop_training) and runner.iter < loop.max_iters
+        hub.update_info(ENDED_EARLY, ended_early)
+        is_recorded = self._saved_validation == _last_validation(runner) and not ended_early
+        if self._saved_at != runner.iter or self._saved_as is None or is_recorded:
+            return
+        runner.save_checkpoint(
+            str(self._saved_as.parent),
+            self._saved_as.name,
+            meta=dict(epoch=runner.epoch, iter=runner.iter),
+            by_epoch=False,
+            backend_args=dict(backend='atomic'),
+        )
+
+
+def _last_validation(runner: Runner) -> int | None:
+    """Return the last epoch that was validated, if there is one."""
+    known = runner.message_hub.runtime_info
+    return runner.message_hub.get_info(VALIDATED) if VALIDATED in known else None
 
 
 def _cut(scalars: Path, length: int) -> None:
@@ -98,8 +157,7 @@ def _validation_is_due(runner: Runner) -> bool:
     at_end = 0 < runner.iter == epoch * len(runner.train_dataloader)
     if runner.val_loop is None or not at_end or epoch < loop.val_begin:
         return False
-    known = runner.message_hub.runtime_info
-    if _VALIDATED in known and runner.message_hub.get_info(_VALIDATED) == epoch:
+    if _last_validation(runner) == epoch:
         return False
     loop._decide_current_val_interval()
     return epoch % loop.val_interval == 0 or epoch == loop.max_epochs

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from isic_mmdet.challenge.sources import close_zips
 from isic_mmdet.challenge.submission import check_zip_name, write_submission
+from isic_mmdet.engine.run_lock import run_lock
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import sha256, write_json
 from isic_mmdet.inference.folder import FolderSettings, in_batches, predict_batches, still_to_do
@@ -113,9 +114,22 @@ def predict(
         What was written, for people; empty on all processes but the first.
 
     Raises:
-        InputError: wrong arguments, before any work; or, after it, images that could not be read
-            or a submission that the challenge would refuse.
+        InputError: wrong arguments or another process that predicts into the same folder, before
+            any work; or, after it, images that could not be read or a submission that the challenge
+            would refuse.
     """
+    with run_lock(settings.out, 'name another --out', needed=group.rank == 0):
+        return _predict(model, inputs, settings, resume, submission, group)
+
+
+def _predict(
+    model: Choice,
+    inputs: Sequence[str],
+    settings: FolderSettings,
+    resume: bool,
+    submission: str | None,
+    group: Group,
+) -> str:
     if submission is not None:
         check_zip_name(submission)
     close_zips()  # one that an earlier call has read may have changed

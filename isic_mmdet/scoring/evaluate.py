@@ -10,6 +10,7 @@ from typing import Any
 
 from isic_mmdet.csv_file import parse_header
 from isic_mmdet.errors import InputError
+from isic_mmdet.files import require_not_read
 from isic_mmdet.metrics.class_rows import (
     have_classes,
     positive_class,
@@ -88,11 +89,14 @@ def evaluate(request: Request) -> dict[str, Any]:
 
     Raises:
         InputError: the official scorer would refuse the masks; another input is wrong; two sets
-            differ in their images; nothing is known of a group; or `out` would replace the table
-            of another tool.
+            differ in their images; nothing is known of a group; `out` is one of the
+            inputs, or its table would replace that of another tool.
         ValueError: masks without a truth.
     """
     table = None
+    if request.out:
+        read = (request.predictions, request.truth, request.other)
+        require_not_read(request.out, (*read, request.annotations, request.scores))
     if request.out and not is_table(request.predictions):
         table = _table_beside(request.out)
     # The tables first: they are read in no time, and may be wrong.

@@ -1,10 +1,12 @@
-"""Which checkpoint of a work dir training goes on from."""
+"""Which checkpoint of a work dir training is resumed from, and what it records."""
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from isic_mmdet.compat.checkpoint import load_from_local
 from isic_mmdet.errors import InputError
 
 INTERRUPTED = 'interrupted.pth'
@@ -13,6 +15,10 @@ ITERATIONS = 'epoch_iterations'
 # How the model was trained, and the ids of all images that its weights have seen.
 TRAINING = 'training'
 TRAINING_IMAGES = 'training_images'
+# Of its `message_hub.runtime_info`: the last epoch that was validated, and whether early stopping
+# ended the training.
+VALIDATED = 'last_validated_epoch'
+ENDED_EARLY = 'ended_early'
 
 
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
@@ -40,6 +46,32 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
     return max(epochs, key=lambda path: epochs[path], default=None), torn
 
 
+def open_checkpoint(path: Path) -> Any:
+    """Return what a checkpoint holds, without reading its weights.
+
+    They are mapped into memory, and read when they are used.
+
+    Raises:
+        InputError: the file cannot be read, or holds something else than tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
+    except Exception:
+        return load_from_local(str(path))  # older formats cannot be mapped; names any fault
+
+
+def progress(path: Path) -> float:
+    """Return how many epochs, and what part of one, a checkpoint has behind it.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    epochs = _epochs(path)
+    if epochs is None:
+        raise InputError(f'{path} is damaged; resume from another checkpoint')
+    return epochs
+
+
 def _epochs(path: Path) -> float | None:
     """Return how many epochs a checkpoint has behind it; None where it is damaged."""
     try:
@@ -48,9 +80,8 @@ def _epochs(path: Path) -> float | None:
                 return None
     except (OSError, zipfile.BadZipFile):
         return None
-    # Mapped into memory, so that nothing of the weights is read.
-    checkpoint = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     try:
+        checkpoint = open_checkpoint(path)
         return checkpoint['meta']['iter'] / checkpoint['meta'].get(ITERATIONS, 1)
     except (TypeError, KeyError) as error:
         raise InputError(

@@ -1,8 +1,8 @@
-"""Going on with another number of processes, or another batch size.
+"""Resuming with another number of processes, or another batch size.
 
-An epoch then has another number of iterations, and what counts in iterations has to be counted
-anew: how far the run is, and how far its schedules are. The learning rate follows the batch size
-where the config wants it to. mmengine 0.10.7 leaves all of it as it was.
+An epoch then has another number of iterations, so the position in the training has to be counted
+anew. mmengine 0.10.7 leaves it as it was. `isic_mmdet.engine.schedule` does the same for the
+learning rate.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,6 @@ from isic_mmdet.training.checkpoints import ITERATIONS
 
 # Of a checkpoint's `meta`.
 _BATCH = 'global_batch_size'
-
-# What the state of a scheduler that goes by iterations counts in them.
-_COUNTS = ('begin', 'end', 'last_step', '_global_step', 'T_max', 'total_iters', 'step_size')
-_ENDLESS = int(1e9)  # mmengine's own word for it
-_RATES = ('lr', 'initial_lr')
 
 
 @dataclass(frozen=True)
@@ -41,48 +36,24 @@ class EpochLength:
         loader = runner.train_dataloader
         return cls(len(loader), loader.batch_sampler.batch_size * get_world_size())
 
+    @classmethod
+    def recorded(cls, meta: Mapping[str, Any], default: 'EpochLength') -> 'EpochLength':
+        """Return that of the run that wrote a checkpoint; `default` where it is not recorded."""
+        return cls(meta.get(ITERATIONS, default.iterations), meta.get(_BATCH, default.batch))
+
     def note(self, meta: dict[str, Any]) -> None:
         """Write it into what a checkpoint tells of itself."""
         meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
 
 
-def count_anew(checkpoint: dict[str, Any], now: EpochLength, scale_rate: bool) -> bool:
-    """Bring a checkpoint to another length of an epoch, in place.
+def count_anew(meta: dict[str, Any], now: EpochLength) -> None:
+    """Bring the position in a checkpoint to another length of an epoch.
 
     Args:
-        checkpoint: that training goes on from.
+        meta: of the checkpoint; `iter` is changed in place, the share of the epoch stays.
         now: how long an epoch is from here on.
-        scale_rate: whether the learning rate is to follow the batch size.
-
-    Returns:
-        Whether anything had to be done.
     """
-    meta = checkpoint['meta']
-    before = EpochLength(meta.get(ITERATIONS, now.iterations), meta.get(_BATCH, now.batch))
-    if before == now:
-        return False
-    share = now.iterations / before.iterations
+    before = EpochLength.recorded(meta, now)
     inside = meta['iter'] - meta['epoch'] * before.iterations
+    share = now.iterations / before.iterations
     meta['iter'] = meta['epoch'] * now.iterations + int(inside * share)
-    rate = now.batch / before.batch if scale_rate else 1.0
-    optimizer = checkpoint.get('optimizer', {})
-    settings = [*optimizer.get('param_groups', ()), optimizer.get('base_param_settings') or {}]
-    for group in settings:
-        group |= {name: group[name] * rate for name in _RATES if name in group}
-    for state in checkpoint.get('param_schedulers', ()):
-        _count_schedule_anew(state, share, rate)
-    return True
-
-
-def _count_schedule_anew(state: dict[str, Any], share: float, rate: float) -> None:
-    if not state.get('by_epoch'):
-        for name in _COUNTS:
-            if isinstance(state.get(name), int) and state[name] < _ENDLESS:
-                state[name] = round(state[name] * share)
-        if isinstance(state.get('milestones'), Mapping):
-            milestones = {round(at * share): times for at, times in state['milestones'].items()}
-            state['milestones'] = type(state['milestones'])(milestones)
-    if state.get('param_name') == 'lr':
-        for name in ('base_values', '_last_value'):
-            if name in state:
-                state[name] = [value * rate for value in state[name]]

@@ -325,6 +325,6 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, has_gpu, 
     assert ('../shared/weights' in train) == bool(arguments)
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
-        f'--work-dir {work}/test'
+        f'--work-dir {work}/test --overwrite'
     )
     assert table == f'tools/results_table.py {work}/test/metrics.json'

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
+from isic_mmdet.files import require_not_read, write_atomically
 from isic_mmdet.report.html.curves import training_section
 from isic_mmdet.report.html.dataset import Record, read_predictions, read_records
 from isic_mmdet.report.html.evaluation import Evaluation, read_evaluation
@@ -48,6 +48,8 @@ def write_report(
         InputError: if a file is missing that was named or is needed, is damaged, or belongs to
             another evaluation.
     """
+    names = ('metrics.json', 'per_image.csv', 'detections.json', 'scalars.json')
+    require_not_read(out, [*(Path(work_dir, name) for name in names), detections])
     evaluation = read_evaluation(work_dir)
     notes: list[str] = []
     if not evaluation.scalars:

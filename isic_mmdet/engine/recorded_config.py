@@ -1,0 +1,153 @@
+"""The config that a checkpoint was written with, and what has changed since."""
+
+import ast
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+# The parts of a config that decide what is trained, and how.
+_SECTIONS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'auto_scale_lr',
+    'val_dataloader',
+    'val_evaluator',
+    'custom_hooks',
+    'default_hooks',
+    'randomness',
+)
+# Have no influence on the result, or say only where the same data are (their digest is compared).
+_WITHOUT_EFFECT = (
+    'ann_file',
+    'data_prefix',
+    'data_root',
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'prefetch_factor',
+)
+_MISSING = object()
+
+
+class Change(NamedTuple):
+    """A setting that differs between two configs.
+
+    Attributes:
+        key: dotted, such as 'optim_wrapper.optimizer.lr'.
+        before: its value in text; 'not set' where the first config lacks it.
+        now: its value in text in the second config.
+    """
+
+    key: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return f'{self.key}: {self.before} -> {self.now}'
+
+
+def recorded_changes(cfg: Config, checkpoint: Mapping[str, Any]) -> list[Change]:
+    """Return the settings that differ between a checkpoint and a config, and have an effect."""
+    try:
+        recorded = parse_config(checkpoint['meta']['cfg'])
+    except (KeyError, TypeError, ValueError) as error:
+        print_log(
+            f'the checkpoint does not record its config ({error!r}): the config is not compared',
+            'current',
+            logging.WARNING,
+        )
+        return []
+    now = settings_of(cfg)
+    sections = [name for name in _SECTIONS if name in recorded or name in now]
+    found = changes(_parts(recorded, sections), _parts(now, sections))
+    return [change for change in found if not _is_without_effect(change.key)]
+
+
+def _parts(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: settings[name] for name in names if name in settings}
+
+
+def _is_without_effect(key: str) -> bool:
+    names = key.split('.')
+    return any(name in _WITHOUT_EFFECT for name in names) or 'init_cfg' in names
+
+
+def settings_of(cfg: Config) -> dict[str, Any]:
+    """Return the settings of a config as `parse_config` returns them for a recorded one."""
+    return parse_config(Config(cfg.to_dict(), format_python_code=False).pretty_text)
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """Return the settings of a config that mmengine wrote, without running it as a program.
+
+    Args:
+        text: what `Config.pretty_text` gives: assignments of literals and of `dict(...)`.
+
+    Returns:
+        The settings. Tuples are lists; what is no literal, such as `inf`, is its text.
+
+    Raises:
+        ValueError: it is not such a text.
+    """
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError as error:
+        raise ValueError(str(error)) from error
+    settings = {}
+    for statement in statements:
+        if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
+            raise ValueError(f'line {statement.lineno} is no assignment')
+        settings[statement.targets[0].id] = _value(statement.value)
+    return settings
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        settings = {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+        for argument in node.args:  # names that are no identifiers: dict({'3d': 1})
+            settings |= _value(argument)
+        return settings
+    if isinstance(node, ast.Dict):
+        return {
+            ast.literal_eval(key): _value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item) for item in node.elts]
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
+
+
+def changes(before: Any, now: Any, key: str = '') -> Iterator[Change]:
+    """Yield the settings in which two configs, or parts of them, differ.
+
+    Args:
+        before: settings, as `parse_config` returns them.
+        now: settings to compare with.
+        key: dotted name of the part.
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in dict.fromkeys([*before, *now]):
+            inner = f'{key}.{name}' if key else str(name)
+            yield from changes(before.get(name, _MISSING), now.get(name, _MISSING), inner)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (first, second) in enumerate(zip(before, now, strict=True)):
+            yield from changes(first, second, f'{key}.{index}')
+    elif before != now:
+        yield Change(key, _text(before), _text(now))
+
+
+def _text(value: Any) -> str:
+    if value is _MISSING:
+        return 'not set'
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'

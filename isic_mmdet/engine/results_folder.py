@@ -1,0 +1,138 @@
+"""Results of a test, which do not overwrite those of something else."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from isic_mmdet.engine.recorded_config import settings_of
+from isic_mmdet.errors import InputError
+from isic_mmdet.experiment import leaf_datasets
+from isic_mmdet.files import sha256, sha256_together
+from isic_mmdet.json_file import read_json
+
+# Where the data are, and what replaces or loads the weights: recorded by their own digests.
+_RECORDED_APART = ('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'precision')
+
+
+def evaluation_settings(cfg: Config) -> dict[str, Any]:
+    """Return which settings of a config an evaluation depends on, for `metrics.json`.
+
+    Returns:
+        tta and amp (bool); settings_digest, the SHA-256 of model, test pipeline and evaluator;
+        outputs, the files and folders that it writes outside the work dir, relative to that.
+    """
+    settings = settings_of(cfg)
+    model = settings.get('model') or {}
+    parts = {
+        'model': model,
+        'dataset': settings.get('test_dataloader', {}).get('dataset'),
+        'evaluator': settings.get('test_evaluator'),
+    }
+    text = json.dumps(_deciding(parts), sort_keys=True, default=str)
+    return {
+        'tta': 'module' in model,
+        'amp': (model.get('module') or model).get('precision') is not None,
+        'settings_digest': hashlib.sha256(text.encode()).hexdigest(),
+        'outputs': [os.path.relpath(path, cfg.get('work_dir')) for path in _outputs(cfg)],
+    }
+
+
+def _deciding(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {
+            key: _deciding(value)
+            for key, value in node.items()
+            if key not in (*_RECORDED_APART, 'out_file')
+        }
+    return [_deciding(item) for item in node] if isinstance(node, list) else node
+
+
+def _outputs(cfg: Config) -> Iterator[Path]:
+    evaluators = cfg.get('test_evaluator') or []
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+        if evaluator.get('out_file'):
+            yield Path(evaluator.out_file)
+    drawing = (cfg.get('default_hooks') or {}).get('draw_lesions')
+    if drawing:
+        yield Path(drawing.show_dir)
+
+
+def check_results_folder(cfg: Config, overwrite: bool) -> None:
+    """Refuse to write the results of a test over those of something else.
+
+    The same test may be repeated. What is compared: the weights, the annotation file, `--tta`,
+    `--amp`, and the settings of model, test pipeline and evaluator.
+
+    Args:
+        cfg: of the test; `work_dir` and `load_from` are set.
+        overwrite: whether earlier results may be replaced.
+
+    Raises:
+        InputError: the work dir, or another output, holds results of something else; or an output
+            is a file that the test reads.
+    """
+    annotations = [
+        Path(dataset.get('data_root') or '', dataset.ann_file)
+        for dataset in leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    ]
+    _require_no_input(cfg, annotations)
+    if overwrite:
+        return
+    folder = Path(cfg.work_dir)
+    now = {'checkpoint_sha256': sha256(cfg.load_from), **evaluation_settings(cfg)}
+    if all(path.is_file() for path in annotations):  # `preflight` names those that are missing
+        now['data_digest'] = sha256_together(annotations)
+    outputs = now.pop('outputs')
+    known: list[str] = []
+    if (folder / 'metrics.json').is_file():
+        remedy = 'name another --work-dir, or add --overwrite'
+        earlier = read_json(folder / 'metrics.json', remedy)
+        earlier = earlier if isinstance(earlier, dict) else {}
+        differing = [
+            f'{name}: {_text(earlier.get(name))}, now {_text(value)}'
+            for name, value in now.items()
+            if earlier.get(name) != value
+        ]
+        if differing:
+            raise InputError(
+                f'{folder} holds the results of something else ({_what(earlier)}); {remedy}:',
+                differing,
+            )
+        known = earlier.get('outputs') or []
+    _require_free(folder, [name for name in outputs if name not in known])
+
+
+def _require_no_input(cfg: Config, annotations: list[Path]) -> None:
+    inputs = [*annotations, Path(cfg.load_from), Path(cfg.filename or '')]
+    read = {path.resolve() for path in inputs}
+    for path in _outputs(cfg):
+        if path.resolve() in read:
+            raise InputError(f'--out {path} is a file that the test reads; write to another one')
+
+
+def _require_free(folder: Path, outputs: list[str]) -> None:
+    for name in outputs:
+        path = Path(os.path.normpath(folder / name))
+        is_inside = folder.resolve() in path.resolve().parents
+        is_used = any(path.iterdir()) if path.is_dir() else path.exists()
+        if is_used and not is_inside:
+            raise InputError(
+                f'{Path(os.path.relpath(path))} exists, and {folder} does not record that this '
+                'test wrote it; name another --out or --show-dir, or add --overwrite'
+            )
+
+
+def _what(earlier: Mapping[str, Any]) -> str:
+    checkpoint = earlier.get('checkpoint') or 'a validation while training'
+    return f'{checkpoint}, {earlier.get("split")} split'
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return 'not recorded'
+    return f'{value[:12]}...' if isinstance(value, str) and len(value) > 12 else str(value)
