@@ -108,9 +108,10 @@ def _start_gloo(cfg: Config, launcher: str) -> None:
         )
     dist.init_process_group('gloo')
     cfg.env_cfg.dist_cfg.backend = 'gloo'
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
+    cfg.model_wrapper_cfg = {
+        'type': 'MMDistributedDataParallel',
         # As the Runner has it where it wraps the model without such a config.
-        find_unused_parameters=cfg.get('find_unused_parameters', False),
-    )
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        **(cfg.get('model_wrapper_cfg') or {}),
+        'device_ids': None,
+    }

@@ -20,7 +20,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from isic_mmdet.launch import launched, leave_gloo
 
-cfg = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
+cfg = Config(
+    dict(
+        env_cfg=dict(dist_cfg=dict(backend='nccl')),
+        model_wrapper_cfg=dict(broadcast_buffers=False, device_ids=[0]),
+    )
+)
 # Registered first, so it runs last: Python's shutdown goes on to it unless the process left.
 atexit.register(print, 'shutdown went on', flush=True)
 
@@ -35,6 +40,7 @@ def train():
 with launched(cfg, 'pytorch'):
     assert cfg.env_cfg.dist_cfg.backend == dist.get_backend() == 'gloo'
     assert cfg.model_wrapper_cfg.device_ids is None
+    assert cfg.model_wrapper_cfg.broadcast_buffers is False
     assert train() == [[0.5, 0.5]]
 assert not dist.is_initialized()
 if 'fail' in sys.argv:

@@ -23,6 +23,8 @@ def explained(cfg: Config, *names: str) -> Iterator[None]:
     before = copy.deepcopy(cfg)
     try:
         yield
+    except InputError:
+        raise
     except Exception as error:
         # Imported here, for it takes longer than to build a model.
         from isic_mmdet.engine.parts import argument_faults

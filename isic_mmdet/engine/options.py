@@ -138,11 +138,22 @@ class _Changes:
                 arguments = part.arguments if part else None
                 parameter = arguments.parameters.get(last) if arguments else None
                 found += wrong_kind(key, old, value, parameter)
+                found += self._without_workers(key, value)
             whole = path if last == 'type' else key
             found += _faults_inside(whole, by_path.values())
         for path in self._cleared:
             found += _faults_inside(path, by_path.values())
         return list(dict.fromkeys(found))
+
+    def _without_workers(self, key: str, value: Any) -> list[str]:
+        """Say that a setting of worker processes has no effect without any."""
+        name, _, setting = key.partition('.')
+        needs_workers = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
+        if not (name.endswith('_dataloader') and setting in needs_workers and value):
+            return []
+        if self._cfg[name].get('num_workers'):
+            return []
+        return [f'{key}: has no effect with {name}.num_workers=0']
 
     def _step(
         self, key: str, path: str, node: Any, part: str, rest: list[str]

@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
 
+from isic_mmdet.engine.explained import explained
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import set_checkpoint
 from isic_mmdet.preflight import load_strictly
@@ -46,7 +47,8 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
     """
     set_checkpoint(cfg, checkpoint)
     init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model)
+    with explained(cfg, 'model'):
+        model = MODELS.build(cfg.model)
     faults = list(_faults(model))
     if faults:
         raise InputError(f'{config}: its model cannot be exported:', faults)

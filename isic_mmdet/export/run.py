@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 import isic_mmdet
+from isic_mmdet.engine.explained import explained
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import load_config, tested_dataset
 from isic_mmdet.export.check import compare, verdict
@@ -127,7 +128,8 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
             f'{checkpoint}: no such checkpoint; tools/train.py writes them to its work dir'
         )
     dataset = tested_dataset(cfg)
-    built = DATASETS.build({**dataset, 'lazy_init': True})
+    with explained(cfg, 'test_dataloader'):
+        built = DATASETS.build({**dataset, 'lazy_init': True})
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
     scale = _resize(cfg, config).scale
     longer, shorter = (max(scale), min(scale)) if isinstance(scale, Sequence) else (scale, scale)

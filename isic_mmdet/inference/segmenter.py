@@ -27,6 +27,7 @@ with light_imports():
 
     import isic_mmdet.register  # noqa: F401 - the config names what this registers
     from isic_mmdet.compat.unpasted import leave_unpasted
+    from isic_mmdet.engine.explained import explained
     from isic_mmdet.experiment import (
         load_config,
         set_checkpoint,
@@ -110,12 +111,13 @@ class LesionSegmenter:
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)
         # Not loaded: no file of the data set is looked at.
-        built = DATASETS.build({**dataset, 'lazy_init': True})
-        self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
-        self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *dataset.pipeline[1:]])
-        self._sizes = list(_sizes(dataset.pipeline))
-        with Unfilled():
+        with explained(cfg, 'model', 'test_dataloader'), Unfilled():
+            built = DATASETS.build({**dataset, 'lazy_init': True})
+            pipeline = Compose([dict(type='LoadImageFromNDArray'), *dataset.pipeline[1:]])
             model = MODELS.build(model_cfg)
+        self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
+        self._pipeline = pipeline
+        self._sizes = list(_sizes(dataset.pipeline))
         load_strictly(
             partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
             str(checkpoint),

@@ -156,6 +156,11 @@ def test_all_faults_are_told_at_once(quickstart):
     assert len(error.value.faults) == 3
 
 
+def test_a_setting_of_workers_needs_workers(quickstart):
+    words = ('train_dataloader.num_workers=0', 'train_dataloader.prefetch_factor=4')
+    assert 'num_workers=0' in fault(quickstart, *words)
+
+
 def test_two_options_do_not_contradict_each_other(quickstart):
     assert 'twice' in fault(quickstart, 'train_cfg.max_epochs=3', "train_cfg={'max_epochs': 4}")
     assert 'replaces' in fault(quickstart, 'model.neck.out_channels=3', 'model.neck=None')

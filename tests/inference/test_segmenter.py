@@ -176,3 +176,12 @@ def test_a_gpu_finds_what_the_cpu_finds(config, checkpoint, segmenter, images):
     expected = segmenter(images[0])
     np.testing.assert_allclose(lesion.box, expected.box, atol=0.5)
     assert np.mean(lesion.mask != expected.mask) < 0.02
+
+
+def test_an_argument_that_a_class_does_not_take_is_named(root, tmp_path):
+    (tmp_path / 'own.py').write_text(
+        f"_base_ = '{root}/configs/quickstart.py'\nmodel = dict(backbone=dict(depht=18))\n"
+    )
+    (tmp_path / 'empty.pth').touch()
+    with pytest.raises(InputError, match=r'model\.backbone\.depht'):
+        LesionSegmenter(tmp_path / 'own.py', tmp_path / 'empty.pth', 'cpu')
