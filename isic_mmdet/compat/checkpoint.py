@@ -15,6 +15,7 @@ This can go when mmengine loads safely from every source and names the file that
 """
 
 import re
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,19 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
             f'{_START_WITHOUT}'
         )
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        loaded = torch.load(path, map_location=map_location, weights_only=True)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         # The pickle parser is plain Python and trusts its input, so a damaged file can end in
         # any exception.
         raise InputError(_fault(path, str(error))) from error
+    if not isinstance(loaded, Mapping):
+        raise InputError(
+            f'{path}: a {type(loaded).__name__} is not a state dict; save one with '
+            'torch.save(model.state_dict(), FILE)'
+        )
+    return loaded
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.classification import DEFAULT_POSITIVE
 from isic_mmdet.report.markers import replace_between
+from isic_mmdet.report.run_files import training_data
 
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'
@@ -39,6 +40,8 @@ def results_table(reports: Sequence[Report]) -> str:
         unused |= set(_OF_CLASSES)
     if not any(map(_has_views, reports)):
         unused.add(_VIEWS)
+    if not any(map(_training_data, reports)):
+        unused.add(_TRAINING_DATA)
     columns = {name: cell for name, cell in COLUMNS.items() if name not in unused}
     lines = [_row(['#', *columns]), _row(['---'] * (len(columns) + 1))]
     for number, report in enumerate(reports, 1):
@@ -206,6 +209,10 @@ def _split(report: Report) -> str | None:
     return ' '.join(names) or None
 
 
+def _training_data(report: Report) -> str | None:
+    return training_data(report.get('training'))
+
+
 def _minutes(report: Report) -> str | None:
     seconds = _find(report, 'training', 'seconds')
     return None if seconds is None else f'{seconds / 60:.1f}'
@@ -222,6 +229,7 @@ def _views(report: Report) -> str | None:
 
 
 _VIEWS = '`--tta`'
+_TRAINING_DATA = 'training data'
 _INTERVAL = '95 % interval'
 _POSITIVE = 'positive class'
 _OF_POSITIVE = {f'`{name}`': f'{{positive}}/{name}' for name in ('auc', 'precision_at_recall76')}
@@ -237,6 +245,7 @@ _NOT_THE_RECIPE = re.compile(r' (--resume|--work-dir[ =]\S+|randomness\.seed=\d+
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
     'weights': _text('training', 'weights'),
+    _TRAINING_DATA: _training_data,
     'split': _split,
     'images': _text('images'),
     _VIEWS: _views,

@@ -147,3 +147,20 @@ def _first_void(records: Sequence[Mapping[str, Any]], kind: str, step: int) -> i
         if (other := _kind(record)) is not None
         and (record['step'] > step or (record['step'] == step and other == kind))
     )
+
+
+def training_data(training: Any) -> str | None:
+    """Return what a model was trained on, such as 'isic2018 train, 1457 images, a1b2c3d4'.
+
+    Args:
+        training: of a `metrics.json`; what it does not say is left out. The last part is the
+            beginning of the SHA-256 of the annotation file.
+
+    Returns:
+        None where it says nothing of the data.
+    """
+    if not isinstance(training, Mapping):
+        return None
+    name, images, digest = (training.get(key) for key in ('data', 'images', 'data_digest'))
+    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
+    return ', '.join(str(part) for part in parts if part) or None

@@ -221,3 +221,17 @@ def test_values_of_another_kind_are_refused(tmp_path, change):
     path.write_text(json.dumps({'metrics': {'lesion/iou': 0.8}} | change))
     with pytest.raises(InputError, match=r'metrics\.json: '):
         read_reports([path])
+
+
+def test_the_training_data_are_named_where_they_are_known():
+    digest = 'a1b2c3d4' * 8
+    known = {'data': 'isic2018 train', 'images': 1457, 'data_digest': digest}
+    reports = [
+        {**REPORT, 'training': {**REPORT['training'], **known}},
+        {**REPORT, 'training': {**REPORT['training'], 'data_digest': digest}},
+        REPORT,
+    ]
+    table = results_table(reports)
+    named = [cells(table, row)['training data'] for row in range(3)]
+    assert named == ['isic2018 train, 1457 images, a1b2c3d4', 'a1b2c3d4', '—']
+    assert 'training data' not in cells(results_table([REPORT]))

@@ -3,6 +3,7 @@
 from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.html.evaluation import Evaluation
 from isic_mmdet.report.html.markup import Markup, details, element, join, percent, table
+from isic_mmdet.report.run_files import training_data
 
 
 def confusion_section(evaluation: Evaluation) -> Markup | None:
@@ -40,6 +41,7 @@ def provenance_section(evaluation: Evaluation) -> Markup:
         'SHA-256 of the checkpoint': find('checkpoint_sha256'),
         'epoch': find('epoch'),
         'trained from': find('training', 'weights'),
+        'trained on': training_data(find('training')),
         'seed': find('seed'),
         'training command': _command(find('training', 'command')),
         'training hardware': find('training', 'hardware'),
