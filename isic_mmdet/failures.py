@@ -65,8 +65,8 @@ def _explanation(error: BaseException) -> str | None:
         return f'{reason}. {remedy}'
     if isinstance(error, OSError):
         return _of_the_system(error)
-    if isinstance(error, ImportError):
-        return _of_an_import(error)
+    if isinstance(error, ModuleNotFoundError):
+        return _of_a_missing_module(error)
     if isinstance(error, UnicodeEncodeError):
         letters = error.object[error.start : error.end]
         return f'{letters!a} cannot be written in this locale; set PYTHONUTF8=1, or LC_ALL=C.UTF-8'
@@ -74,6 +74,7 @@ def _explanation(error: BaseException) -> str | None:
         isinstance(error, MemoryError)
         or type(error).__name__ == 'OutOfMemoryError'
         or "can't allocate memory" in text
+        or 'failed to map segment' in text
     ):
         return _OUT_OF_MEMORY.format(_first_line(text) or 'the system gave none')
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
@@ -92,9 +93,10 @@ def _of_the_system(error: OSError) -> str | None:
     return f'{where}{os.strerror(number)}; {remedy}'
 
 
-def _of_an_import(error: ImportError) -> str | None:
+def _of_a_missing_module(error: ModuleNotFoundError) -> str | None:
     package = (error.name or '').partition('.')[0]
-    if not isinstance(error, ModuleNotFoundError) or package in ('', 'isic_mmdet', 'mmcv'):
+    # A missing part of a package that is there is a fault of the code.
+    if package in ('', 'isic_mmdet') or package in sys.modules:
         return None
     return (
         f"the package '{package}' is missing in {sys.prefix}; activate the environment of the "

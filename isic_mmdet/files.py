@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -125,6 +126,23 @@ def sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def require_writable(*files: str | Path | None) -> None:
+    """Make the folders of files that a long work will end with, and try to write there.
+
+    Args:
+        files: None is passed over.
+
+    Raises:
+        InputError: as `writing`.
+    """
+    for file in files:
+        if file is not None:
+            with writing(file):
+                folder = Path(file).parent
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
 
 
 def require_text(*paths: str | Path | None) -> None:

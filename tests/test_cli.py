@@ -93,6 +93,7 @@ def test_a_missing_package_is_named_with_what_installs_it(capsys):
     [
         (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 'ulimit -n'),
         (MemoryError(), 'smaller batches'),
+        (ImportError('libtorch.so: failed to map segment from shared object'), 'memory ran out'),
         (RuntimeError("can't start new thread"), 'ulimit -u'),
         (FileNotFoundError(errno.ENOENT, 'No usable temporary directory found'), 'TMPDIR'),
         (UnicodeEncodeError('ascii', '\xe4', 0, 1, 'ordinal not in range'), 'PYTHONUTF8=1'),

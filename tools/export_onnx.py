@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,6 +64,7 @@ def main() -> None:
 
     from isic_mmdet.export.run import ExportSettings, export
 
+    require_writable(args.out)
     settings = ExportSettings(args.half, args.batch, args.input_size, args.check_images)
     print(export(args.config, args.checkpoint, args.out, settings))
 

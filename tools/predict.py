@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -111,6 +112,7 @@ def main() -> None:
         if args.onnx is None:
             from isic_mmdet.inference.processes import process_group
 
+    require_writable(args.submission)
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)
     if args.onnx is not None:
         written = predict(OnnxChoice(args.onnx), args.input, settings, args.resume, args.submission)

@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,6 +29,7 @@ def main() -> None:
 
     from isic_mmdet.export.quantise import quantise
 
+    require_writable(args.out)
     print(quantise(args.model, args.config, args.data_root, args.out))
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.files import require_writable
 
 # NumPy starts a thread a core for matrix products, of which there are none here: a fifth of the
 # time that this program takes to start.
@@ -99,6 +100,7 @@ def main() -> None:
     from isic_mmdet.scoring.evaluate import Request, evaluate
     from isic_mmdet.scoring.text import format_scores
 
+    require_writable(args.out)
     keep_freed_memory()
     request = Request(
         args.predictions,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.option_text import OptionsAction
+from isic_mmdet.files import require_writable
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -118,6 +119,7 @@ def main() -> None:
 
     from isic_mmdet.launch import leave_gloo
 
+    require_writable(args.out, args.show_dir and Path(args.show_dir, 'picture'))
     leave_gloo(test(args))
 
 
