@@ -216,7 +216,7 @@ def test_the_load_benchmark_runs(root, model, tmp_path):
     result = json.loads((tmp_path / 'serve.json').read_text())
     for row in result['rows']:
         assert row['what'] in out
-    assert '0 of 40 answers lost or mixed up' in out and result['rows'][3]['reached']
+    assert '0 of 40 answers lost or mixed up' in out
     assert result['rows'][0]['ours_per_s'] > 0
     assert len(result['details']['memory_mb']) == 40
     assert 1 < result['details']['last_place'] < 8
