@@ -252,9 +252,10 @@ def test_a_path_that_is_no_text_is_refused(root, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['train_dataloader', 'val_dataloader', 'test_dataloader'])
-def test_a_loader_without_workers_keeps_no_settings_of_workers(root, name):
-    options = {f'{name}.num_workers': 0, f'{name}.prefetch_factor': 4}
-    loader = load_config(root / 'configs/quickstart.py', options)[name]
+def test_a_loader_without_workers_keeps_no_settings_of_workers(root, tmp_path, name):
+    path = tmp_path / 'prefetching.py'
+    path.write_text(f"_base_ = '{root}/configs/quickstart.py'\n{name} = dict(prefetch_factor=4)\n")
+    loader = load_config(path, {f'{name}.num_workers': 0})[name]
     assert not loader.persistent_workers and 'prefetch_factor' not in loader
-    other = load_config(root / 'configs/quickstart.py', {f'{name}.prefetch_factor': 4})[name]
+    other = load_config(path)[name]
     assert other.prefetch_factor == 4

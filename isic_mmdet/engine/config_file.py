@@ -10,6 +10,7 @@ from types import TracebackType
 
 from mmengine.config import Config
 
+from isic_mmdet.engine.copied_variables import inherited_without_effect
 from isic_mmdet.errors import InputError
 
 _SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -34,9 +35,21 @@ def read_config(path: str | Path) -> Config:
     if faults:
         raise InputError(f'{path} cannot be read:', faults)
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
     except (Exception, SystemExit) as error:
         raise InputError(_message(path, error)) from error
+    ignored = _ignored_variables(path.absolute(), cfg)
+    if ignored:
+        raise InputError(f'{path} sets variables that nothing reads any more:', ignored)
+    return cfg
+
+
+def _ignored_variables(path: Path, cfg: Config) -> list[str]:
+    if path.suffix != '.py':
+        return []
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    bases = [Path(Config._get_cfg_path(base, str(path))[0]) for base in _bases(tree, path)]
+    return inherited_without_effect(path, bases, cfg)
 
 
 def _check_name(path: Path) -> None:
@@ -83,8 +96,7 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
     except OSError as error:
         yield f'{path}: cannot be read ({error.strerror})'
         return
-    for base in _base_names(tree):
-        base = re.sub(r'\{\{\s*fileDirname\s*\}\}', lambda _: str(path.parent), base)
+    for base in _bases(tree, path):
         try:
             found = Path(Config._get_cfg_path(base, str(path))[0])
         except Exception as error:
@@ -96,8 +108,8 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
             yield f"{path}: its base file '{_plain(found)}' does not exist; {_remedy(base)}"
 
 
-def _base_names(tree: ast.Module) -> list[str]:
-    """Return what a config says in `_base_`, as far as it is written out."""
+def _bases(tree: ast.Module, path: Path) -> list[str]:
+    """Return what the config at a path says in `_base_`, as far as it is written out."""
     for statement in tree.body:
         if not isinstance(statement, ast.Assign):
             continue
@@ -106,7 +118,9 @@ def _base_names(tree: ast.Module) -> list[str]:
             value = statement.value
             elements = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
             constants = [each.value for each in elements if isinstance(each, ast.Constant)]
-            return [each for each in constants if isinstance(each, str)]
+            template = re.compile(r'\{\{\s*fileDirname\s*\}\}')
+            texts = [each for each in constants if isinstance(each, str)]
+            return [template.sub(lambda _: str(path.parent), text) for text in texts]
     return []
 
 

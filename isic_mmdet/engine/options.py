@@ -6,9 +6,10 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from isic_mmdet.engine.copied_variables import copies, runner_settings
 from isic_mmdet.engine.option_text import BareList
 from isic_mmdet.engine.option_values import ABSENT, described, wrong_kind, wrong_shape
-from isic_mmdet.engine.parts import Part, closest, parts, runner_settings, unknown
+from isic_mmdet.engine.parts import Part, closest, parts, unknown
 from isic_mmdet.engine.refused_options import reason_to_refuse
 from isic_mmdet.errors import InputError
 
@@ -83,7 +84,7 @@ class _Changes:
     def __init__(self, cfg: Config) -> None:
         self._cfg = cfg
         self._original = copy.deepcopy(cfg)
-        self._settings = runner_settings() | {'custom_imports'}
+        self._settings = runner_settings()
         self._set: dict[str, Any] = {}
         self._old: dict[str, Any] = {}
         self._cleared: list[str] = []
@@ -204,12 +205,8 @@ class _Changes:
             known = self._settings | set(self._original)
             return f'{key}: there is no such setting; {closest(name, known - self._variables())}'
         value = self._original[name]
-        read = [each for each in self._original if each in self._settings]
-        places = [
-            f'{place}.{rest}' if rest else place
-            for top in read
-            for place in _copies(top, self._original[top], name, value)
-        ]
+        found = copies(self._original, name, value)
+        places = [f'{place}.{rest}' if rest else place for place in found]
         hint = 'set it in the config file'
         if places:
             shown = ', '.join(places[:6]) + (', ...' if len(places) > 6 else '')
@@ -238,27 +235,6 @@ def _faults_inside(path: str, all_parts: Iterable[Part]) -> list[str]:
             found += [f'{part.path}.type: {part.fault}'] if part.fault else []
             found += [unknown(part, name) for name in part.node if not part.takes(name)]
     return found
-
-
-def _copies(path: str, node: Any, name: str, value: Any) -> Iterator[str]:
-    """Yield the places below a node that hold the value of a variable."""
-    if _is_copy(path, node, name, value):
-        yield path
-    elif isinstance(node, Mapping):
-        for key, each in node.items():
-            yield from _copies(f'{path}.{key}', each, name, value)
-    elif isinstance(node, list):
-        for place, each in enumerate(node):
-            yield from _copies(f'{path}.{place}', each, name, value)
-
-
-def _is_copy(path: str, node: Any, name: str, value: Any) -> bool:
-    if isinstance(value, str):
-        return isinstance(node, str) and len(value) > 3 and node.startswith(value)
-    if type(node) is not type(value) or node != value:
-        return False
-    # Numbers and the like are equal by chance.
-    return bool(value) if isinstance(value, (dict, list, tuple)) else path.endswith(f'.{name}')
 
 
 def _with_config_dicts(value: Any) -> Any:

@@ -35,15 +35,6 @@ import isic_mmdet.register  # noqa: F401 - mmcv's operators can be imported only
 from isic_mmdet.engine.signatures import Arguments, arguments_of, named
 from isic_mmdet.engine.vocabulary import names_read_by, texts_of
 
-#: Top-level settings that a Runner reads beside the arguments of its `__init__`.
-_OF_RUNNER = (
-    'activation_checkpointing',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'sync_bn',
-)
 _OF_EVERY_RUN = (
     *('model', 'data_preprocessor', 'default_hooks', 'custom_hooks', 'visualizer'),
     *('log_processor', 'env_cfg', 'randomness', 'model_wrapper_cfg', 'compile'),
@@ -123,11 +114,6 @@ class Part:
         if name in known or set(self.path.split('.')) & _READ_BY_NAME:
             return name in known
         return not difflib.get_close_matches(name, (known | set(self.node)) - {name}, 1, 0.8)
-
-
-def runner_settings() -> set[str]:
-    """Return the top-level settings that a Runner reads."""
-    return {*inspect.signature(Runner.__init__).parameters, *_OF_RUNNER} - {'self', 'cfg'}
 
 
 def built_with(loaders: Iterable[str]) -> list[str]:

@@ -103,3 +103,14 @@ def test_a_folder_may_have_quotes_and_brackets_in_its_name(root, tmp_path):
     )
     cfg = read_config(path)
     assert cfg.single == cfg.double == f'{folder}/data'
+
+
+def test_a_variable_that_its_base_has_used_already_is_refused(root, tmp_path):
+    path = tmp_path / 'mine.py'
+    base = f"_base_ = '{root}/configs/quickstart.py'\ndata_root = '/my/data'\n"
+    path.write_text(base)
+    assert 'train_dataloader.dataset.data_root' in refusal(path)
+    path.write_text(f'{base}train_dataloader = dict(dataset=dict(data_root=data_root))\n')
+    assert read_config(path).train_dataloader.dataset.data_root == '/my/data'
+    path.write_text(f"_base_ = '{root}/configs/quickstart.py'\nnote = 'of my own'\n")
+    assert read_config(path).note == 'of my own'
