@@ -60,7 +60,7 @@ def images(root, data, **settings: object) -> list[torch.Tensor]:
 
 
 def test_images_are_the_same_however_workers_start(root, tiny_data):
-    expected = images(root, tiny_data, num_workers=0, prefetch_factor=4)
+    expected = images(root, tiny_data, num_workers=0)
     assert len(expected) == 12
     for method in ('fork', 'spawn', 'forkserver'):
         found = images(root, tiny_data, num_workers=2, multiprocessing_context=method)
