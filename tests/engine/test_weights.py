@@ -167,6 +167,7 @@ def test_a_backbone_with_gaps_is_a_fault(resnet, beginnings, named):
 
 
 def test_values_tell_what_was_loaded_under_another_name_or_precision(resnet):
+    resnet.load_state_dict(file_for(resnet), strict=False)
     own = tensors_of(resnet)
     renamed = {f'features.{name}': value.clone() for name, value in own.items()}
     assert coverage(resnet, renamed).share == 1
@@ -174,6 +175,12 @@ def test_values_tell_what_was_loaded_under_another_name_or_precision(resnet):
     resnet.load_state_dict(half, strict=False)
     assert coverage(resnet, half).share == 1
     assert coverage(resnet, {'conv1.weight': torch.ones(8, 3, 7, 7)}).share < 0.01
+
+
+def test_the_ones_and_zeros_of_fresh_norms_are_not_taken_for_loaded_ones(resnet):
+    file = ResNet(18, base_channels=8, init_cfg=None)
+    prefixed = {f'backbone.{name}': value for name, value in tensors_of(file).items()}
+    assert load_and_cover(resnet, prefixed).share == 0
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,31 @@ def test_resumed_training_keeps_its_clock_and_origin(make_runner, tmp_path, monk
     assert second == first
 
 
+def test_a_resumption_elsewhere_names_both_machines_and_versions(
+    make_runner, tmp_path, monkeypatch
+):
+    make_runner(HOOKS, epochs=1).train()
+    first = training_facts(tmp_path / 'work' / 'epoch_1.pth')
+    monkeypatch.setattr(provenance, 'hardware', lambda runner: '8 x H100')
+    monkeypatch.setattr(provenance, 'code_version', lambda: '0.2.0')
+    for epochs in (2, 3):  # the second resumption adds nothing
+        start = str(tmp_path / 'work' / f'epoch_{epochs - 1}.pth')
+        make_runner(HOOKS, epochs=epochs, load_from=start, resume=True).train()
+    facts = training_facts(tmp_path / 'work' / 'epoch_3.pth')
+    assert facts['hardware'] == f'{first["hardware"]}, then 8 x H100'
+    assert facts['code'] == f'{first["code"]}, then 0.2.0'
+    assert facts['seed'] == first['seed']
+
+
+def test_a_checkpoint_that_does_not_say_leaves_it_unknown(make_runner, tmp_path):
+    make_runner(HOOKS, epochs=1).train()
+    path = tmp_path / 'work' / 'epoch_1.pth'
+    published = {'state_dict': torch.load(path, weights_only=True)['state_dict']}
+    torch.save(published, path)
+    make_runner(HOOKS, work_dir=tmp_path / 'test', load_from=str(path)).test()
+    assert json.loads((tmp_path / 'test' / 'metrics.json').read_text())['trained_on'] is None
+
+
 def test_fine_tuning_starts_a_record_of_its_own(make_runner, tmp_path, monkeypatch):
     make_runner(HOOKS, epochs=1).train()
     monkeypatch.setattr(provenance.sys, 'argv', ['tools/train.py', 'a config.py'])
