@@ -1,9 +1,13 @@
+from functools import partial
+
 import pytest
+import torch
+from mmengine.runner import load_checkpoint
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import load_config
-from isic_mmdet.preflight import preflight
+from isic_mmdet.preflight import load_strictly, preflight
 
 
 @pytest.fixture
@@ -61,3 +65,13 @@ def test_a_list_of_loaders_is_told_how_to_become_one(cfg):
     cfg.val_dataloader = [cfg.val_dataloader, cfg.test_dataloader]
     with pytest.raises(InputError, match=r"val_dataloader is a list.*type='ConcatDataset'"):
         preflight(cfg, ('val_dataloader',))
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_weights_that_are_no_numbers_are_not_tested(tmp_path, value):
+    model, path = torch.nn.BatchNorm1d(2), tmp_path / 'broken.pth'
+    model.running_var[1] = value
+    torch.save({'state_dict': model.state_dict()}, path)
+    load = partial(load_checkpoint, torch.nn.BatchNorm1d(2), str(path))
+    with pytest.raises(InputError, match=r'NaN or infinite(.|\n)*running_var'):
+        load_strictly(load, str(path), 'config.py', ['lesion'])

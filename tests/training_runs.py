@@ -81,7 +81,10 @@ class Run:
         self.config = root / 'configs' / 'quickstart.py'
         self.data = data
         self.work = work
-        self.options = {**OPTIONS, **{k.replace('__', '.'): v for k, v in options.items()}}
+        given = {k.replace('__', '.'): v for k, v in options.items()}
+        replaced = tuple(f'{name}.' for name in given)
+        kept = {k: v for k, v in OPTIONS.items() if not k.startswith(replaced)}
+        self.options = {**kept, **given}
 
     def start(
         self, prepare: Callable[[object], None] = lambda runner: None, resume: str | None = 'auto'
