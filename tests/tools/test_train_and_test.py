@@ -48,7 +48,9 @@ def call(
 
 
 def small(*more: str) -> list[str]:
-    return ['--cfg-options', *SMALL, *more]
+    changed = {word.partition('=')[0] for word in more}
+    kept = [word for word in SMALL if word.partition('=')[0] not in changed]
+    return ['--cfg-options', *kept, *more]
 
 
 @pytest.fixture(scope='module')
