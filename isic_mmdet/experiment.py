@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from isic_mmdet.bfloat16 import check_bfloat16
 from isic_mmdet.engine.config_file import read_config
+from isic_mmdet.engine.detectors import check_precisions, mask_threshold
 from isic_mmdet.engine.own_folder import holds
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import require_text
@@ -291,16 +292,15 @@ def use_tta(
         scales: factors on the size that the test pipeline brings images to.
 
     Raises:
-        InputError: the test pipeline has no `Resize` with a `scale`.
+        InputError: the test pipeline has no `Resize` with a `scale`, or the detector does not
+            predict its masks as Mask R-CNN does.
     """
+    threshold = mask_threshold(cfg.model)
     leaves = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
     # One data set may be named in two places of a config.
     for dataset in {id(leaf): leaf for leaf in leaves}.values():
         dataset.pipeline = _with_views(cfg, dataset.pipeline, flips, scales)
-    settings = cfg.model.test_cfg.rcnn
-    cfg.model = dict(
-        type='LesionTTAModel', mask_threshold=settings.mask_thr_binary, module=cfg.model
-    )
+    cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
 
 
 def _with_views(
@@ -313,17 +313,30 @@ def _with_views(
     *steps, pack = pipeline
     place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)
     if place is None or not steps[place].get('scale'):
+        hint = ' It has a TestTimeAug already: remove that.' if pack.type == 'TestTimeAug' else ''
         raise InputError(
             f'{cfg.filename}: its test pipeline has no Resize with a scale, from which the sizes '
-            'of the views are taken; give it one'
+            f'of the views are taken; give it one.{hint}'
         )
     head, resize, tail = steps[:place], steps[place], steps[place + 1 :]
-    sizes = [{**resize, 'scale': tuple(round(side * by) for side in resize.scale)} for by in scales]
+    moving = [step.type for step in head if step.type.endswith(('Pad', 'Crop', 'Flip'))]
+    if moving:
+        raise InputError(
+            f'{cfg.filename}: --tta flips images at the Resize of the test pipeline, and cannot '
+            f'undo {", ".join(moving)} before it; move that behind the Resize'
+        )
+    sides = resize.scale if isinstance(resize.scale, (tuple, list)) else [resize.scale] * 2
+    sizes = [{**resize, 'scale': tuple(round(side * by) for side in sides)} for by in scales]
     turns = [
         dict(type='RandomFlip', prob=0.0 if flip is None else 1.0, direction=flip or 'horizontal')
         for flip in flips
     ]
-    branches = [sizes, *([step] for step in tail), turns, [pack]]
+    if 'meta_keys' in pack:
+        # Without them the masks of flipped views would not be flipped back.
+        keys = [*pack.meta_keys, 'flip', 'flip_direction']
+        pack = {**pack, 'meta_keys': tuple(dict.fromkeys(keys))}
+    # Flips go before the padding: it would end up on the other side, and move what is found.
+    branches = [sizes, turns, *([step] for step in tail), [pack]]
     return [*head, dict(type='TestTimeAug', transforms=branches)]
 
 
@@ -331,8 +344,9 @@ def use_amp(cfg: Config) -> None:
     """Compute in automatic mixed precision, with convolutions in bfloat16.
 
     Raises:
-        InputError: the device does not run bfloat16.
+        InputError: the model knows no other precision, or the device does not run bfloat16.
     """
+    check_precisions(cfg.model)
     check_bfloat16()
     cfg.model.precision = 'bfloat16'
 

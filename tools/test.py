@@ -82,6 +82,7 @@ def test(args: argparse.Namespace) -> 'Config':
     from mmengine.dist import is_main_process
 
     from isic_mmdet import experiment
+    from isic_mmdet.engine.evaluation import use_same_shape_batches
     from isic_mmdet.engine.refused_options import refused_in_test
     from isic_mmdet.engine.results_folder import check_results_folder
     from isic_mmdet.engine.run_lock import is_first_process, run_lock
@@ -105,6 +106,7 @@ def test(args: argparse.Namespace) -> 'Config':
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first):
         if is_first:
             check_results_folder(cfg, args.overwrite)
+        use_same_shape_batches(cfg)
         preflight(cfg, ('test_dataloader',))
         with launched(cfg, args.launcher):
             metrics = score(cfg, args.checkpoint)

@@ -63,6 +63,7 @@ def parse_args() -> argparse.Namespace:
 
 def train(args: argparse.Namespace) -> 'Config | None':
     """Train, and return the config; None where nothing was left to do."""
+    from isic_mmdet.engine.evaluation import use_same_shape_batches
     from isic_mmdet.engine.refused_options import refused_in_training
     from isic_mmdet.engine.resume_check import check_resume
     from isic_mmdet.engine.run_lock import is_first_process, is_restarted, run_lock
@@ -75,6 +76,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
     refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     settle_training_loop(cfg, process_count(args.launcher), args.cfg_options or ())
+    use_same_shape_batches(cfg)
     set_work_dir(cfg, args.work_dir, args.config)
     is_first = is_first_process(args.launcher)
     # Processes of an attempt that torchrun gave up may still be ending.

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from isic_mmdet.challenge.bit_mask import BitMask
 from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
+from isic_mmdet.challenge.formats import FORMATS, unread_format
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.metrics.binary_png import decode_bits
 
@@ -43,6 +44,9 @@ TURNS = {
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
+_NO_IMAGE = 'not an image, or one that is damaged'
+# TIFF's NewSubfileType; its lowest bit marks a smaller copy of another page.
+_SUBFILE_TAG = 254
 
 _Kind = TypeVar('_Kind', bound=np.generic)
 
@@ -330,11 +334,17 @@ def _decode_whole(
         with warnings.catch_warnings():
             # Pillow warns of large images; the limit below is ours and is an error.
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            image = Image.open(stream)
+            image = Image.open(stream, formats=FORMATS)
             if image.format == 'PNG':
                 # Decoding does not look at PNG's checksums, and verifying uses the object up.
                 image.verify()
-                image = Image.open(stream)
+                image = Image.open(stream, formats=FORMATS)
+        number = _picture_count(image)
+        if number > 1:
+            raise UnreadableError(
+                f'{number} pictures in one file (animated, or of several pages); '
+                'save the one that is meant as PNG'
+            )
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError(
                 f'{image.width} x {image.height} pixels are more than {MAX_PIXELS}'
@@ -350,12 +360,29 @@ def _decode_whole(
         if prepare is not None:
             prepare(image)
         image.load()
+    except UnidentifiedImageError as error:
+        raise UnreadableError(unread_format(data) or _NO_IMAGE) from error
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
     return image
 
 
+def _picture_count(image: Image.Image) -> int:
+    """Return how many pictures a file holds, those for a preview left out."""
+    number = getattr(image, 'n_frames', 1)
+    if number == 1 or image.format == 'MPO':
+        return 1  # what cameras add to a JPEG are previews and depths
+    if image.format != 'TIFF':
+        return number
+    pages = 0
+    for index in range(number):
+        image.seek(index)
+        pages += not getattr(image, 'tag_v2', {}).get(_SUBFILE_TAG, 0) & 1
+    image.seek(0)
+    return pages
+
+
 def _unreadable(error: Exception) -> UnreadableError:
     if isinstance(error, UnidentifiedImageError):
-        return UnreadableError('not an image, or one that is damaged')
+        return UnreadableError(_NO_IMAGE)
     return UnreadableError(str(error) or type(error).__name__)

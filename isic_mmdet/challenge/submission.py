@@ -6,6 +6,7 @@ own masks one connected region without holes.
 
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ _ISIC_ID = re.compile(r'ISIC_\d{7}')
 
 
 def mask_name(image_id: str) -> str:
-    """Return the name that the challenge gives the mask of an image."""
+    """Return the name that the challenge gives the mask of an image, with folders before it."""
     return f'{image_id}_segmentation.png'
 
 
@@ -56,13 +57,41 @@ def check_zip_name(path: str | Path) -> None:
         raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
 
 
+def check_ids(path: str | Path, images: Mapping[str, SourceFile]) -> None:
+    """Raise an `InputError` if two images have the same id, whatever folders they lie in.
+
+    Args:
+        path: of the zip, for the message.
+        images: all of the set, by the names of their masks, with folders.
+    """
+    by_id: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    for name, image in images.items():
+        by_id[_id(name)].append(image)
+    faults = [
+        f'{image_id}: {" and ".join(map(str, files))}'
+        for image_id, files in by_id.items()
+        if len(files) > 1
+    ]
+    if faults:
+        raise InputError(
+            f'--submission {path}: holds one mask for an id; predict only one of these images, or '
+            'leave --submission out:',
+            faults,
+        )
+
+
+def _id(name: str) -> str:
+    return name.rpartition('/')[2]
+
+
 def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceFile]) -> None:
     """Write the masks of a whole set as the challenge takes them.
 
     Args:
         path: of the zip.
-        masks: folder with `<id>_segmentation.png` for every image, 8-bit, lesion where > 128.
-        images: all of the set, by id.
+        masks: folder with `<name>_segmentation.png` for every image, 8-bit, lesion where > 128.
+        images: all of the set, by the names of their masks, which end in their ids and may have
+            folders before them; in the zip there are none.
 
     Raises:
         InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
@@ -91,11 +120,12 @@ def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[st
     """Write the zip and return what is wrong with it."""
     faults = []
     with zipfile.ZipFile(path, 'w') as archive:
-        for image_id in tqdm(sorted(images), 'submission', unit='mask'):
+        for name in tqdm(sorted(images, key=_id), 'submission', unit='mask'):
+            image_id = _id(name)
             try:
-                region = _region(masks / mask_name(image_id), image_id, images[image_id])
+                region = _region(masks / mask_name(name), image_id, images[name])
             except UnreadableError as error:
-                faults.append(f'{image_id}: {error}')
+                faults.append(f'{name}: {error}')
                 continue
             archive.writestr(_member(image_id), encode_png(region.astype(np.uint8) * 255))
     return faults

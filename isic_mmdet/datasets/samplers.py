@@ -1,13 +1,16 @@
-"""Epochs of a given length."""
+"""Epochs of a given length, and batches of images of one size."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from isic_mmdet.datasets.padded_shapes import PaddedShapes
 from isic_mmdet.errors import InputError
+from isic_mmdet.inference.batching import batches_of_one_shape
 
 
 @DATA_SAMPLERS.register_module()
@@ -56,3 +59,32 @@ class FixedLengthSampler(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, counted from 0, whose samples come next."""
         self.epoch = epoch
+
+
+@DATA_SAMPLERS.register_module()
+class SameShapeBatchSampler(Sampler[list[int]]):
+    """Batches for validation and test whose images are padded alike.
+
+    mmdet pads the images of a batch to the largest of them, and what it finds in an image depends
+    on the padding. In these batches an image gets the padding that it has alone, whatever else is
+    in the data set, and whatever the batch size and the number of processes. The order of the
+    images changes.
+
+    Args:
+        sampler: of mmengine; it deals out the indices of its `dataset`, to this process.
+        batch_size: images of a full batch.
+        pad_divisor: that the model pads the sides of images to multiples of, its
+            `data_preprocessor.pad_size_divisor`; `tools/train.py` and `tools/test.py` set it. With
+            1 only images of exactly one size share a batch, which is right for every model.
+    """
+
+    def __init__(self, sampler: Any, batch_size: int, pad_divisor: int = 1) -> None:
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self._shape_of = PaddedShapes(sampler.dataset, pad_divisor)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield from batches_of_one_shape(self.sampler, self._shape_of, self.batch_size)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -42,14 +42,14 @@ def check_images(cfg: Config, folder: str | None) -> CheckImages:
         InputError: there are none.
     """
     if folder is not None:
-        files = find_images([folder], Path(folder) / 'masks')
+        files = find_images([folder], Path(folder) / 'masks').files
         return CheckImages(files, f'{len(files)} images of {folder}')
     try:
         records = split_records(cfg, 'val_dataloader')
     except InputError as error:
         raise InputError(f'{error}\nor name other real images with --check-images DIR') from error
     chosen = [record['img_path'] for record in spread(records, NUMBER)]
-    files = find_images(chosen, Path(cfg.filename).parent / 'none')
+    files = find_images(chosen, Path(cfg.filename).parent / 'none').files
     return CheckImages(files, f'{len(files)} of the {len(records)} validation images')
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from mmdet.registry import HOOKS
 from mmengine.config import Config
-from mmengine.dist import all_reduce, is_main_process
+from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
@@ -57,6 +57,7 @@ class ValidationLossHook(Hook):
         self.split = split
         self.by_epoch = by_epoch
         self._loader: DataLoader | None = None
+        self._number = 0
         self._batches: Iterator[dict] = iter(())
 
     def before_train(self, runner: Runner) -> None:
@@ -69,6 +70,13 @@ class ValidationLossHook(Hook):
             )
         with _unchanged_randomness():
             self._loader = runner.build_dataloader(_with_truth(runner.cfg[name]), seed=runner.seed)
+        images: Any = self._loader.dataset
+        if len(images) < get_world_size():
+            raise InputError(
+                f'ValidationLossHook: the {self.split} split has fewer images than there are '
+                'processes; start fewer, or take the hook out of custom_hooks'
+            )
+        self._number = len(self._loader)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Log the losses over the whole split."""
@@ -81,7 +89,8 @@ class ValidationLossHook(Hook):
             leave=False,
             disable=not is_main_process(),
         )
-        losses = self._log(runner, bar, runner.iter)
+        number = max(all_gather_object(self._number))
+        losses = self._log(runner, _in_step(bar, number), runner.iter)
         text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
         runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
 
@@ -94,9 +103,11 @@ class ValidationLossHook(Hook):
     ) -> None:
         """Log the losses of the next batch of the split."""
         if not self.by_epoch:
-            self._log(runner, self._next_batch(), runner.iter + 1)
+            self._log(runner, _in_step(self._next_batch(), 1), runner.iter + 1)
 
-    def _log(self, runner: Runner, batches: Iterable[dict], step: int) -> dict[str, float]:
+    def _log(
+        self, runner: Runner, batches: Iterable[tuple[dict, bool]], step: int
+    ) -> dict[str, float]:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with _unchanged_randomness(), _evaluating(model):
             means = _mean_losses(model, batches)
@@ -129,15 +140,30 @@ def _with_truth(config: dict) -> dict:
     return config
 
 
-def _mean_losses(model: BaseModel, batches: Iterable[dict]) -> dict[str, float]:
-    """Return the mean of every loss over the images of all processes."""
+def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
+    """Yield batches and that they count, then the last one, uncounted, until there are `number`.
+
+    Batches of one shape may be more in one process than in another, and the losses of some heads
+    wait for all processes (mmdet's `reduce_mean`).
+    """
+    batch, done = None, 0
+    for batch in batches:
+        yield batch, True
+        done += 1
+    while batch is not None and done < number:
+        yield batch, False
+        done += 1
+
+
+def _mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
+    """Return the mean of every loss over the images of all processes that count."""
     sums: dict[str, float] = defaultdict(float)
     images = 0
-    for batch in batches:
+    for batch, counts in batches:
         data = model.data_preprocessor(batch, training=True)
         torch.manual_seed(SEED)
         _, losses = model.parse_losses(model(**data, mode='loss'))
-        count = len(data['data_samples'])
+        count = len(data['data_samples']) if counts else 0
         images += count
         for name, value in losses.items():
             if 'loss' in name:

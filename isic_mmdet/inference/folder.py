@@ -1,8 +1,10 @@
 """A folder of predictions: many images in, masks, pictures and a table out.
 
-Images that go through the model together round otherwise than alone. So that neither the number of
-processes nor a kill shows in the result, the batches are those of the whole set, whoever predicts
-them and whatever of them is there already.
+Images that go through the model together round differently than alone. So that neither the number
+of processes nor a kill shows in the result, the batches follow from the list of all images alone,
+whoever predicts them and whatever of them is there already. The list is cut into groups of
+`FolderSettings.batch_size` images, or of several times as many in a large set, and a batch takes
+images of one padded shape from one group.
 """
 
 import time
@@ -10,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -23,12 +25,19 @@ from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.challenge.submission import mask_name
 from isic_mmdet.files import write_atomically
 from isic_mmdet.inference.ahead import batches, map_ahead
+from isic_mmdet.inference.batching import batches_of_one_shape
 from isic_mmdet.inference.orientation import stored_box, stored_mask
 from isic_mmdet.inference.overlay import HEIGHT, overlay, shrunk
-from isic_mmdet.inference.predictor import Predictor
+from isic_mmdet.inference.predictor import Predictor, PreparedImage
 from isic_mmdet.inference.reading import read_image
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.inference.table import Part, read_rows
+
+# A group of so many batches rarely leaves an image of an uncommon shape alone, and its decoded
+# images still fit into memory.
+_BATCHES_OF_GROUP = 4
+# In a smaller set the groups shrink, so that this many processes get some.
+_PROCESSES = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class FolderSettings:
     Attributes:
         out: folder that everything is written into.
         overlay: whether to draw a picture of every image, too.
-        batch_size: images that go through the model together.
+        batch_size: images that go through the model together at most.
         workers: threads that decode, and as many that write.
     """
 
@@ -66,9 +75,11 @@ def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> di
     }
 
 
-def in_batches(files: Mapping[str, SourceFile], size: int) -> list[dict[str, SourceFile]]:
-    """Return images by id in batches of `size`, the last one smaller where they run out."""
-    return [dict(batch) for batch in batches(files.items(), size)]
+def in_groups(files: Mapping[str, SourceFile], batch_size: int) -> list[dict[str, SourceFile]]:
+    """Return images by id in the groups of which batches are made, the last one smaller."""
+    number = -(-len(files) // batch_size)
+    size = batch_size * min(_BATCHES_OF_GROUP, max(1, number // _PROCESSES))
+    return [dict(group) for group in batches(files.items(), size)]
 
 
 def predict_files(
@@ -77,14 +88,14 @@ def predict_files(
     settings: FolderSettings,
     rank: int = 0,
 ) -> list[str]:
-    """Write masks, pictures and table rows of images; see `predict_batches`."""
-    all_batches = in_batches(files, settings.batch_size)
-    return predict_batches(predictor, all_batches, files.keys(), settings, rank)
+    """Write masks, pictures and table rows of images; see `predict_groups`."""
+    groups = in_groups(files, settings.batch_size)
+    return predict_groups(predictor, groups, files.keys(), settings, rank)
 
 
-def predict_batches(
+def predict_groups(
     predictor: Predictor,
-    all_batches: Sequence[Mapping[str, SourceFile]],
+    groups: Sequence[Mapping[str, SourceFile]],
     wanted: Collection[str],
     settings: FolderSettings,
     rank: int = 0,
@@ -96,7 +107,7 @@ def predict_batches(
 
     Args:
         predictor: the model.
-        all_batches: images by id that go through the model together.
+        groups: images by id, from `in_groups`.
         wanted: ids of those that are to be written.
         settings: where to and how.
         rank: number of this process; the first one shows a progress bar.
@@ -106,9 +117,7 @@ def predict_batches(
     """
     faults: list[str] = []
     items = (
-        (number, name, file)
-        for number, batch in enumerate(all_batches)
-        for name, file in batch.items()
+        (number, name, file) for number, group in enumerate(groups) for name, file in group.items()
     )
     with (
         tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
@@ -127,7 +136,9 @@ def predict_batches(
 
         write = partial(_write, settings)
         predicted = (
-            image for image in _predicted(predictor, readable()) if image.image.name in wanted
+            image
+            for image in _predicted(predictor, readable(), settings.batch_size)
+            if image.image.name in wanted
         )
         for row in map_ahead(write, predicted, settings.workers, settings.workers):
             part.add(row)
@@ -139,10 +150,11 @@ def predict_batches(
 class _Loaded:
     """An image that waits for the model: at the model's size, and small for its picture."""
 
-    batch: int
+    group: int
     name: str
+    file_name: str
     orientation: int
-    prepared: Any
+    prepared: PreparedImage
     shown: NDArray[np.uint8] | None
 
 
@@ -163,7 +175,7 @@ def _load(
     predictor: Predictor, with_picture: bool, item: tuple[int, str, SourceFile]
 ) -> _Loaded | _Unreadable:
     """Return an image ready for the model, or why there is none."""
-    batch, name, file = item
+    group, name, file = item
 
     def reduction(height: int, width: int) -> int:
         most = predictor.reduction(height, width)
@@ -175,17 +187,19 @@ def _load(
     except (UnreadableError, ValueError) as error:
         return _Unreadable(name, f'{file}: {error}')
     shown = shrunk(image.pixels) if with_picture else None
-    return _Loaded(batch, name, image.orientation, prepared, shown)
+    return _Loaded(group, name, file.name, image.orientation, prepared, shown)
 
 
-def _predicted(predictor: Predictor, images: Iterator[_Loaded]) -> Iterator[_Predicted]:
-    for _, together in groupby(images, lambda image: image.batch):
-        batch = list(together)
-        start = time.perf_counter()
-        lesions = predictor.predict([image.prepared for image in batch])
-        seconds = (time.perf_counter() - start) / len(batch)
-        for image, lesion in zip(batch, lesions, strict=True):
-            yield _Predicted(image, lesion, seconds)
+def _predicted(
+    predictor: Predictor, images: Iterator[_Loaded], batch_size: int
+) -> Iterator[_Predicted]:
+    for _, group in groupby(images, lambda image: image.group):
+        for batch in batches_of_one_shape(group, lambda image: image.prepared.shape, batch_size):
+            start = time.perf_counter()
+            lesions = predictor.predict([image.prepared for image in batch])
+            seconds = (time.perf_counter() - start) / len(batch)
+            for image, lesion in zip(batch, lesions, strict=True):
+                yield _Predicted(image, lesion, seconds)
 
 
 def _write(settings: FolderSettings, predicted: _Predicted) -> dict[str, Any]:
@@ -205,6 +219,7 @@ def _row(predicted: _Predicted) -> dict[str, Any]:
     area = int(np.count_nonzero(lesion.mask))
     row: dict[str, Any] = {
         'image': predicted.image.name,
+        'file': str(PurePosixPath(predicted.image.name).with_name(predicted.image.file_name)),
         'area_px': area,
         'area_share': round(area / lesion.mask.size, 6),
         'seconds': round(predicted.seconds, 4),

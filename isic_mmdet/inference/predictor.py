@@ -1,6 +1,6 @@
 """What predicts a folder: a checkpoint with torch, or an exported file without."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,13 +10,21 @@ from isic_mmdet.geometry.placement import Placement
 from isic_mmdet.inference.segmentation import Segmentation
 
 
+class PreparedImage(Protocol):
+    """An image as a model wants it."""
+
+    @property
+    def shape(self) -> Hashable:
+        """Its size in the model; images of one shape may go through the model together."""
+
+
 class Predictor(Protocol):
     """`isic_mmdet.inference.LesionSegmenter`, `isic_mmdet.runtime.LesionNet`, or the like."""
 
     def reduction(self, height: int, width: int) -> int:
         """Return how many pixels along each side may be read as one without loss."""
 
-    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> Any:
+    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> PreparedImage:
         """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from isic_mmdet.challenge.sources import close_zips
-from isic_mmdet.challenge.submission import check_zip_name, write_submission
+from isic_mmdet.challenge.submission import check_ids, check_zip_name, write_submission
 from isic_mmdet.engine.run_lock import run_lock
 from isic_mmdet.errors import InputError
 from isic_mmdet.files import sha256, write_json
-from isic_mmdet.inference.folder import FolderSettings, in_batches, predict_batches, still_to_do
+from isic_mmdet.inference.folder import FolderSettings, in_groups, predict_groups, still_to_do
 from isic_mmdet.inference.group import Group
 from isic_mmdet.inference.inputs import find_images
 from isic_mmdet.inference.predictor import Predictor
@@ -133,7 +133,9 @@ def _predict(
     if submission is not None:
         check_zip_name(submission)
     close_zips()  # one that an earlier call has read may have changed
-    files = find_images(inputs, settings.out)
+    files, skipped = find_images(inputs, settings.out)
+    if submission is not None:
+        check_ids(submission, files)
     with ThreadPoolExecutor(1) as thread:
         # The files are read for their checksums while the model is made.
         pending = thread.submit(model.facts)
@@ -141,13 +143,13 @@ def _predict(
         facts = pending.result()
     _check_folder(settings.out, facts, resume)
     # Shared out before looking at what is done, on which the processes might not agree.
-    share = in_batches(files, settings.batch_size)[group.rank :: group.size]
-    todo = still_to_do({name: file for batch in share for name, file in batch.items()}, settings)
+    share = in_groups(files, settings.batch_size)[group.rank :: group.size]
+    todo = still_to_do({name: file for part in share for name, file in part.items()}, settings)
     group.wait()
     if group.rank == 0:
         write_json(settings.out / _FACTS, facts, indent=2)
-    unfinished = [batch for batch in share if not todo.keys().isdisjoint(batch)]
-    faults = predict_batches(predictor, unfinished, todo.keys(), settings, group.rank)
+    unfinished = [part for part in share if not todo.keys().isdisjoint(part)]
+    faults = predict_groups(predictor, unfinished, todo.keys(), settings, group.rank)
     all_faults = [fault for of_process in group.gather(faults) for fault in of_process]
     if group.rank != 0:
         return ''
@@ -155,14 +157,16 @@ def _predict(
     if all_faults:
         raise InputError(
             f'{len(all_faults)} of {len(files)} images could not be read; the others are in '
-            f'{settings.out}. Mend these and run the command again with --resume'
-            + (f' ({submission} was not written):' if submission else ':'),
+            f'{settings.out}. Repair or remove these and run the command again with --resume'
+            + (f' ({submission} was not written)' if submission else '')
+            + (f'; also skipped: {skipped}:' if skipped.count else ':'),
             all_faults,
             shown=len(all_faults),
         )
     if submission is not None:
         write_submission(submission, settings.out, files)
-    return _summary([rows[name] for name in files], settings, submission)
+    summary = _summary([rows[name] for name in files], settings, submission)
+    return f'{summary}\nskipped:    {skipped}' if skipped.count else summary
 
 
 def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:

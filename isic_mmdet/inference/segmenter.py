@@ -15,6 +15,7 @@ from isic_mmdet.compat.light import light_imports
 from isic_mmdet.errors import InputError
 from isic_mmdet.geometry.findings import Finding, verdict
 from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
+from isic_mmdet.inference.batching import batches_of_one_shape, padded_shape
 from isic_mmdet.inference.segmentation import Segmentation
 
 with light_imports():
@@ -27,6 +28,7 @@ with light_imports():
 
     import isic_mmdet.register  # noqa: F401 - the config names what this registers
     from isic_mmdet.compat.unpasted import leave_unpasted
+    from isic_mmdet.engine.detectors import mask_threshold
     from isic_mmdet.engine.explained import explained
     from isic_mmdet.experiment import (
         load_config,
@@ -47,10 +49,12 @@ class Prepared:
 
     Attributes:
         views: what the test pipeline made of it; with test-time augmentation several.
+        shape: height and width of each view after padding, in pixels.
         placement: where the pixels that the views were made from lie in the image.
     """
 
     views: list[dict[str, Any]]
+    shape: tuple[tuple[int, int], ...]
     placement: Placement
 
 
@@ -101,7 +105,7 @@ class LesionSegmenter:
         cfg = load_config(config)
         set_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
-        self._threshold = float(model_cfg.test_cfg.rcnn.mask_thr_binary)
+        self._threshold = mask_threshold(model_cfg)
         if amp:
             use_amp(cfg)
         if tta:
@@ -111,21 +115,23 @@ class LesionSegmenter:
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)
         # Not loaded: no file of the data set is looked at.
+        steps = array_pipeline(dataset.pipeline, str(config))
         with explained(cfg, 'model', 'test_dataloader'), Unfilled():
             built = DATASETS.build({**dataset, 'lazy_init': True})
-            pipeline = Compose([dict(type='LoadImageFromNDArray'), *dataset.pipeline[1:]])
+            pipeline = Compose(steps)
             model = MODELS.build(model_cfg)
         self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
         self._pipeline = pipeline
         self._sizes = list(_sizes(dataset.pipeline))
+        leave_unpasted(model)
         load_strictly(
             partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
             str(checkpoint),
             str(config),
             self.classes,
         )
-        leave_unpasted(model)
         fold(model)
+        self._divisor: int = model.data_preprocessor.pad_size_divisor
         self._model = model.to(self.device).eval()
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
@@ -176,15 +182,37 @@ class LesionSegmenter:
             )
         height, width = image.shape[:2]
         try:
-            inputs = self._pipeline({'img': cv2.cvtColor(image, cv2.COLOR_RGB2BGR), 'img_id': 0})
+            inputs = self._pipeline(
+                {
+                    'img': cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+                    'img_id': 0,
+                    'scale_factor': (1.0, 1.0),  # what stays without a Resize
+                }
+            )
         except cv2.error as error:
             raise ValueError(
                 f'{width} x {height} pixels cannot be brought to the size the model wants'
             ) from error
-        return Prepared(_views(inputs), placement or Placement((height, width)))
+        views = _views(inputs)
+        shape = tuple(padded_shape(view['inputs'].shape[-2:], self._divisor) for view in views)
+        return Prepared(views, shape, placement or Placement((height, width)))
 
     def predict(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
-        """Return the lesions of images from `prepare`, in their order."""
+        """Return the lesions of images from `prepare`, in their order.
+
+        Only images that are padded alike go through the model together, so that none depends on
+        the others.
+        """
+        found: dict[int, Segmentation] = {}
+        for batch in batches_of_one_shape(
+            range(len(prepared)), lambda index: prepared[index].shape, None
+        ):
+            lesions = self._predict([prepared[index] for index in batch])
+            found |= dict(zip(batch, lesions, strict=True))
+        return [found[index] for index in range(len(prepared))]
+
+    def _predict(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
+        """Return the lesions of images of one padded shape."""
         views = zip(*(image.views for image in prepared), strict=True)
         with torch.inference_mode():
             # View by view, so that those of an image never meet in a batch: there, equal ones
@@ -209,6 +237,24 @@ class LesionSegmenter:
             score, label, box = said.score, self.classes[said.label], placement.inside(said.box)
         views = tuple(finding.view for finding in findings)
         return Segmentation(placement.shape, views, len(found), self._threshold, score, label, box)
+
+
+def array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
+    """Return a test pipeline that starts with an array instead of a file, and without a truth.
+
+    Raises:
+        InputError: it does not load an image file.
+    """
+    steps = [step for step in pipeline if step.type != 'LoadAnnotations']
+    if 'LoadImageFromFile' not in [step.type for step in steps]:
+        raise InputError(
+            f'{config}: its test pipeline has no LoadImageFromFile, which is replaced to predict '
+            'images that are in memory; let it begin with one'
+        )
+    return [
+        {**step, 'type': 'LoadImageFromNDArray'} if step.type == 'LoadImageFromFile' else step
+        for step in steps
+    ]
 
 
 def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:

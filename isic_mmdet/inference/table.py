@@ -2,6 +2,9 @@
 
 Every process appends to a part of its own, one line when all files of an image are written; at the
 end one process joins the parts. A run that is killed leaves its parts, and the next one reads them.
+
+`image` is the name of the mask without `_segmentation.png`, with the folders around it in OUT;
+`file` is the image itself, with the same folders and its ending.
 """
 
 import csv
@@ -17,6 +20,7 @@ from isic_mmdet.line_file import LineFile, whole_lines
 
 COLUMNS = (
     'image',
+    'file',
     'label',
     'score',
     'area_px',

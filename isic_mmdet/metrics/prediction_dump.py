@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
 from pycocotools import mask as coco_mask
 
@@ -54,9 +55,19 @@ class PredictionDump(BaseMetric):
                 )
             self.results.append(entries)
 
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the detections of all processes, and let the first one write them.
+
+        mmengine's own gathering cuts the list at `size` by position, which is right only while
+        every process scores its images in the order of the data set.
+        """
+        gathered = [entries for part in all_gather_object(self.results) for entries in part]
+        self.results.clear()
+        return self.compute_metrics(gathered) if is_main_process() else {}
+
     def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
         """Write the file; there is no number to return."""
-        # Samplers pad the last uneven batch over processes with images that were seen already.
+        # Samplers may give several processes the same image, so that all get equally many.
         # ISIC ids tell images apart; two annotation files may share the numbers.
         by_image = {entries[0]['isic_id']: entries for entries in results if entries}
         images = sorted(by_image.values(), key=lambda entries: entries[0]['image_id'])

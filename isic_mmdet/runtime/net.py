@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.geometry.placement import Placement, reduction, shrunk_into
+from isic_mmdet.inference.batching import batches_of_one_shape
 from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.runtime.card import ModelCard, NoCardError
 from isic_mmdet.runtime.pixels import NetworkImage, network_image
@@ -101,16 +102,12 @@ class LesionNet:
 
         Images of one padded size go through the graph together, so none depends on the others.
         """
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for index, image in enumerate(prepared):
-            by_shape.setdefault(image.pixels.shape, []).append(index)
         found: dict[int, Segmentation] = {}
-        for indices in by_shape.values():
-            limit = self.card.batch or len(indices)
-            for start in range(0, len(indices), limit):
-                part = indices[start : start + limit]
-                lesions = self._run([prepared[index] for index in part])
-                found |= dict(zip(part, lesions, strict=True))
+        for batch in batches_of_one_shape(
+            range(len(prepared)), lambda index: prepared[index].shape, self.card.batch
+        ):
+            lesions = self._run([prepared[index] for index in batch])
+            found |= dict(zip(batch, lesions, strict=True))
         return [found[index] for index in range(len(prepared))]
 
     def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.geometry.paste import BoxCells
 from isic_mmdet.geometry.placement import Placement
+from isic_mmdet.inference.batching import padded_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,11 @@ class NetworkImage:
     size: tuple[int, int]
     made_of: tuple[int, int]
     placement: Placement
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width after padding, in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
 
     def in_whole(self, cells: NDArray[np.floating], box: NDArray[np.floating]) -> BoxCells:
         """Return what was found at network size as it lies in the image.
@@ -69,9 +75,7 @@ def network_image(
     rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
     if not rows or not columns:
         raise ValueError(f'{width} x {height} pixels cannot be brought to the size the model wants')
-    padded = np.zeros(
-        (-(-rows // divisor) * divisor, -(-columns // divisor) * divisor, 3), np.uint8
-    )
+    padded = np.zeros((*padded_shape((rows, columns), divisor), 3), np.uint8)
     padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return NetworkImage(
         padded, (rows, columns), (height, width), placement or Placement((height, width))

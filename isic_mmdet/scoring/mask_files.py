@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
+from isic_mmdet.challenge.formats import FORMATS, unread_format
 from isic_mmdet.challenge.sources import SourceFile, zip_members
 from isic_mmdet.errors import InputError
 from isic_mmdet.metrics.binary_png import decode_binary_png
@@ -114,7 +115,7 @@ def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
     """Return a mask as (H, W) bool, lesion where the grey is above 128, and its highest grey.
 
     Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
-    so that both accept the same.
+    so that both accept the same; only GIF and the like are refused, as everywhere else.
 
     Raises:
         UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
@@ -123,10 +124,10 @@ def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
         data = _read(file)
         if (mask := decode_binary_png(data)) is not None:
             return mask, 255 * int(mask.any())
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
     except UnidentifiedImageError:
-        raise UnreadableMaskError('not an image') from None
+        raise UnreadableMaskError(unread_format(data) or 'not an image') from None
     except DECODE_ERRORS as error:
         raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
     if image.mode not in {'L', '1'}:

@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
+from isic_mmdet.challenge.formats import FORMAT_NAMES, FORMATS, unread_format
 from isic_mmdet.challenge.images import UnreadableError, load_whole
 from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.inference.reading import UprightImage, read_image
 from isic_mmdet.metrics.core import binarise
-
-# Pillow knows many more, of which some start other programs (Ghostscript for EPS).
-_FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP')
-_FORMAT_NAMES = 'JPEG, PNG, TIFF, BMP or WebP'
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,13 @@ def check_header(data: bytes, max_pixels: int) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            width, height = Image.open(io.BytesIO(data), formats=_FORMATS).size
+            width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
     except Image.DecompressionBombError as error:
         raise UnreadableError(f'more than {max_pixels / 1e6:g} megapixels') from error
     except DECODE_ERRORS as error:
-        raise UnreadableError(f'not a {_FORMAT_NAMES} image') from error
+        unread = unread_format(data)
+        hint = f' ({unread})' if unread else ''
+        raise UnreadableError(f'not a {FORMAT_NAMES} image{hint}') from error
     if width * height > max_pixels:
         raise UnreadableError(
             f'{width} x {height} pixels are more than {max_pixels / 1e6:g} megapixels'

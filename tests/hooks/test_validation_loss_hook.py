@@ -146,7 +146,7 @@ def test_what_cannot_be_computed_is_refused(tiny_data, tmp_path):
 
 
 class Values(torch.nn.Module):
-    """Its loss is the mean of the batch."""
+    """Its loss is the mean of the batch, and waits for the other processes, as some heads do."""
 
     def __init__(self):
         super().__init__()
@@ -156,6 +156,7 @@ class Values(torch.nn.Module):
         return {'inputs': batch, 'data_samples': batch}
 
     def forward(self, inputs, data_samples, mode):
+        dist.all_reduce(torch.ones(1))
         return {'loss_cls': torch.tensor(inputs).mean(), 'acc': torch.tensor(0.5)}
 
     def parse_losses(self, losses):
@@ -166,6 +167,7 @@ def one_of_two(rank: int, folder: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     # An odd number of images, and batches of different sizes.
     batches = ([[1.0, 2.0], [6.0]], [[3.0, 8.0]])[rank]
+    batches = validation_loss_hook._in_step(batches, 2)
     means = validation_loss_hook._mean_losses(Values(), batches)
     Path(folder, f'{rank}.json').write_text(json.dumps(means))
     dist.barrier()

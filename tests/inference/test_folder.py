@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isic_mmdet.geometry.placement import Placement
 from isic_mmdet.inference.folder import FolderSettings, predict_files, still_to_do
 from isic_mmdet.inference.inputs import find_images
 from isic_mmdet.inference.orientation import stored_box, stored_mask
 from isic_mmdet.inference.overlay import HEIGHT
 from isic_mmdet.inference.reading import read_image
+from isic_mmdet.inference.segmentation import Segmentation
 from isic_mmdet.inference.table import join_parts
 
 UNDO = {
@@ -31,7 +33,7 @@ def settings(tmp_path) -> FolderSettings:
 
 
 def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> list[str]:
-    files = find_images([str(path) for path in inputs], settings.out)
+    files = find_images([str(path) for path in inputs], settings.out).files
     faults = predict_files(segmenter, still_to_do(files, settings), settings)
     join_parts(settings.out)
     return faults
@@ -110,7 +112,7 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
     assert predicted(segmenter, settings, tmp_path / 'large.jpg') == []
 
-    file = find_images([str(tmp_path / 'large.jpg')], settings.out)['large']
+    file = find_images([str(tmp_path / 'large.jpg')], settings.out).files['large']
     reduced = read_image(file, segmenter.reduction)
     place = reduced.placement
     assert place.step == 4
@@ -160,7 +162,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(segmenter, pictures, s
 
 def test_what_is_done_is_not_done_again(segmenter, pictures, settings):
     predicted(segmenter, settings, *pictures[:3])
-    files = find_images([str(path) for path in pictures], settings.out)
+    files = find_images([str(path) for path in pictures], settings.out).files
     assert set(still_to_do(files, settings)) == {path.stem for path in pictures[3:]}
     (settings.out / f'{pictures[1].stem}_segmentation.png').unlink()
     assert pictures[1].stem in still_to_do(files, settings)
@@ -176,5 +178,48 @@ def test_pictures_are_drawn_on_demand(segmenter, pictures, tmp_path):
             image.load()
             assert image.width == 96 and image.height > 96
     assert not still_to_do(
-        find_images([str(path) for path in pictures[:2]], settings.out), settings
+        find_images([str(path) for path in pictures[:2]], settings.out).files, settings
     )
+
+
+class ShapeOnly:
+    """Finds nothing, and remembers the shapes of its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+
+    def reduction(self, height: int, width: int) -> int:
+        return 1
+
+    def prepare(self, image: np.ndarray, placement: Placement) -> Placement:
+        return placement
+
+    def predict(self, prepared: list[Placement]) -> list[Segmentation]:
+        self.batches.append([image.shape for image in prepared])
+        return [Segmentation(image.shape, (), 1, 0.5, 0.0, None, None) for image in prepared]
+
+
+@pytest.mark.parametrize(('number', 'batches'), [(12, 6), (128, 32)])
+def test_batches_are_of_one_shape_and_not_smaller_than_they_must_be(tmp_path, number, batches):
+    for index in range(number):
+        image = np.zeros((20 + 10 * (index % 2), 20, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / f'{index:03}.png')
+    predictor = ShapeOnly()
+    settings = FolderSettings(tmp_path / 'out', overlay=False, batch_size=4, workers=1)
+    predicted(predictor, settings, tmp_path)
+    assert all(len(set(batch)) == 1 for batch in predictor.batches)
+    assert sum(map(len, predictor.batches)) == number
+    assert len(predictor.batches) == batches
+
+
+def test_the_table_keeps_the_path_and_the_ending(segmenter, pictures, settings, tmp_path):
+    for name in ('a/1.jpg', 'b/1.png'):
+        (tmp_path / 'photos' / name).parent.mkdir(parents=True)
+        Image.open(pictures[0]).save(tmp_path / 'photos' / name)
+    predicted(segmenter, settings, tmp_path / 'photos')
+    rows = rows_of(settings)
+    assert {name: row['file'] for name, row in rows.items()} == {
+        'a/1': 'a/1.jpg',
+        'b/1': 'b/1.png',
+    }
+    assert mask_of(settings, 'a/1').any()

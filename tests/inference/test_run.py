@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.inference.folder import FolderSettings
@@ -138,3 +139,47 @@ def test_a_zip_that_changed_is_read_anew(model, pictures, settings, tmp_path):
         names.append((out / 'a_segmentation.png').read_bytes())
     predict(model, [str(pictures[1])], settings)
     assert names[1] == (settings.out / f'{pictures[1].stem}_segmentation.png').read_bytes()
+
+
+def test_a_nested_set_is_predicted_and_what_is_skipped_is_told(model, pictures, settings, tmp_path):
+    photos = tmp_path / 'photos'
+    for folder in ('a', 'b'):
+        (photos / folder).mkdir(parents=True)
+        shutil.copy(pictures[0], photos / folder / '1.jpg')
+    (photos / 'phone.heic').touch()
+    told = predict(model, [str(photos)], settings)
+    assert '2 images' in told
+    assert 'skipped:    1 file in formats that are not read: 1 .heic (phone.heic' in told
+    assert (settings.out / 'a/1_segmentation.png').is_file()
+    assert set(read_rows(settings.out)) == {'a/1', 'b/1'}
+    other = replace(settings, out=tmp_path / 'other')
+    assert 'skipped' not in predict(model, [str(photos / 'a')], other)
+
+
+def test_a_submission_is_flat_and_of_one_image_for_an_id(model, pictures, settings, tmp_path):
+    photos = tmp_path / 'photos'
+    for index, folder in enumerate(('a', 'b')):
+        (photos / folder).mkdir(parents=True)
+        shutil.copy(pictures[index], photos / folder / f'ISIC_999999{index}.jpg')
+    sent = str(tmp_path / 'sent.zip')
+    predict(model, [str(photos)], settings, submission=sent)
+    with zipfile.ZipFile(sent) as archive:
+        assert archive.namelist() == [f'ISIC_999999{i}_segmentation.png' for i in range(2)]
+    shutil.copy(pictures[0], photos / 'b')
+    shutil.copy(pictures[0], photos / 'a')
+    with pytest.raises(InputError, match='one mask for an id') as error:
+        predict(model, [str(photos)], settings, resume=True, submission=sent)
+    assert [fault.partition(':')[0] for fault in error.value.faults] == [pictures[0].stem]
+
+
+def test_animations_are_refused_by_name(model, pictures, settings, tmp_path):
+    frames = [Image.open(path) for path in pictures[:3]]
+    frames[0].save(tmp_path / 'moving.png', save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / 'pages.tif', save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / 'misnamed.jpg', 'GIF')
+    frames[0].save(tmp_path / 'png.jpg', 'PNG')
+    with pytest.raises(InputError, match='3 of 4 images could not be read') as error:
+        predict(model, [str(tmp_path)], settings)
+    told = sorted(error.value.faults)
+    assert 'misnamed.jpg: GIF is not read: save one picture as PNG' in told[0]
+    assert all('3 pictures in one file' in fault for fault in told[1:])

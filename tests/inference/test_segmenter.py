@@ -61,6 +61,19 @@ def test_images_of_several_sizes_go_together(segmenter, images):
     assert [lesion.mask.shape for lesion in found] == sizes
 
 
+@pytest.mark.parametrize('tta', [False, True])
+def test_what_else_is_in_a_batch_changes_nothing(config, checkpoint, images, tta):
+    segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)
+    sizes = [(192, 192), (192, 60), (60, 192), (192, 100), (192, 65)]
+    different = [cv2.resize(images[0], size) for size in sizes]
+    together = segmenter.batch(different)
+    for image, lesion in zip(different, together, strict=True):
+        alone = segmenter(image)
+        np.testing.assert_allclose(lesion.box, alone.box, atol=1e-3)
+        assert lesion.score == pytest.approx(alone.score, abs=1e-5)
+        np.testing.assert_allclose(lesion.probability, alone.probability, atol=1e-4)
+
+
 def test_nothing_found_is_an_empty_mask(changed, checkpoint, images):
     lesion = LesionSegmenter(changed(score_thr=0.99), checkpoint, 'cpu')(images[0])
     assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
@@ -185,3 +198,50 @@ def test_an_argument_that_a_class_does_not_take_is_named(root, tmp_path):
     (tmp_path / 'empty.pth').touch()
     with pytest.raises(InputError, match=r'model\.backbone\.depht'):
         LesionSegmenter(tmp_path / 'own.py', tmp_path / 'empty.pth', 'cpu')
+
+
+def test_a_pipeline_of_mmdets_own_is_taken_as_it_is(
+    config, checkpoint, segmenter, images, tmp_path
+):
+    path = tmp_path / 'stock.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+pipeline = [
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='LoadImageFromFile', to_float32=True),
+    dict(type='Resize', scale=192, keep_ratio=True),
+    dict(type='Pad', size=(256, 256)),
+    dict(type='PackDetInputs', meta_keys=keys),
+]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    lesion = LesionSegmenter(path, checkpoint, 'cpu')(images[0])
+    assert 0 < lesion.mask.mean() < 1
+    # Flips of an image that is padded, whose keys do not tell of flips, are undone.
+    image = images[0] // 2 + images[0][:, ::-1] // 2
+    averaged = LesionSegmenter(path, checkpoint, 'cpu', tta=True)(image)
+    levels = averaged.levels.astype(int)
+    assert levels.max() > 0
+    assert abs(levels - levels[:, ::-1]).max() < 40
+    assert abs(levels - levels[::-1]).max() > 40
+
+
+def test_images_that_are_not_resized_are_predicted(config, checkpoint, segmenter, images, tmp_path):
+    path = tmp_path / 'unsized.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    image = cv2.resize(images[0], (192, 192))  # the size of the model
+    lesion, expected = LesionSegmenter(path, checkpoint, 'cpu')(image), segmenter(image)
+    np.testing.assert_allclose(lesion.box, expected.box, atol=1e-3)
+
+
+def test_a_pipeline_that_loads_no_file_is_refused(config, checkpoint, tmp_path):
+    path = tmp_path / 'arrays.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromNDArray'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    with pytest.raises(InputError, match='no LoadImageFromFile'):
+        LesionSegmenter(path, checkpoint, 'cpu')

@@ -19,13 +19,15 @@ def test_parts_are_joined_in_the_order_of_the_images(tmp_path):
     join_parts(tmp_path)
     (table,) = tmp_path.iterdir()
     lines = table.read_text().splitlines()
-    assert lines[0] == 'image,label,score,area_px,area_share,x,y,width,height,seconds'
-    assert lines[1:3] == ['a,,0.5,7,,,,,,0.1', '"b, or not",,0.5,7,,,,,,0.1']
+    assert lines[0] == 'image,file,label,score,area_px,area_share,x,y,width,height,seconds'
+    assert lines[1:3] == ['a,,,0.5,7,,,,,,0.1', '"b, or not",,,0.5,7,,,,,,0.1']
     assert is_begun(tmp_path)
 
 
 def test_a_line_that_was_cut_off_is_not_done(tmp_path):
-    (tmp_path / '.predictions.0.csv').write_text('a,lesion,0.5,7,0.1,1,2,3,4,0.2\nb,lesion,0.')
+    (tmp_path / '.predictions.0.csv').write_text(
+        'a,a.jpg,lesion,0.5,7,0.1,1,2,3,4,0.2\nb,b.jpg,lesion,0.'
+    )
     assert set(read_rows(tmp_path)) == {'a'}
     with Part(tmp_path, 0) as part:
         part.add(row('c'))
@@ -52,7 +54,7 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize(
     'content',
-    [b'\xff\xfe', b'a,lesion\n', b'a,b,c,d,e,f,g,h,i,j,k\n', b'"' + b'x' * 200_000 + b'"\n'],
+    [b'\xff\xfe', b'a,lesion\n', b'a,b,c,d,e,f,g,h,i,j,k,l\n', b'"' + b'x' * 200_000 + b'"\n'],
     ids=['encoding', 'few cells', 'many cells', 'long cell'],
 )
 def test_a_damaged_table_is_named(tmp_path, content):

@@ -55,7 +55,15 @@ def test_reads_what_predict_reads(pixels, kind, tmp_path):
     ],
 )
 def test_refuses_what_is_no_image(data):
-    with pytest.raises(UnreadableError, match=r'^not a JPEG, PNG, TIFF, BMP or WebP image$'):
+    with pytest.raises(
+        UnreadableError, match=r'^not a JPEG, PNG, TIFF, BMP or WebP image( \(.*\))?$'
+    ):
+        decode_upload(data, 1000, whole)
+
+
+def test_names_the_format_that_is_not_read():
+    data = b'\x00\x00\x00\x18ftypheic' + bytes(40)
+    with pytest.raises(UnreadableError, match=r'HEIC is not read: convert'):
         decode_upload(data, 1000, whole)
 
 

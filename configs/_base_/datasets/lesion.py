@@ -39,7 +39,9 @@ val_dataloader = dict(
     persistent_workers=True,
     worker_init_fn=dict(type='end_with_trainer'),
     collate_fn=dict(type='collate_lesions'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    # Every image once, also in several processes, and with no other padding than it has alone.
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    batch_sampler=dict(type='SameShapeBatchSampler'),
     dataset=dict(
         type='LesionDataset',
         ann_file='annotations/val.json',
@@ -53,7 +55,9 @@ test_dataloader = dict(
     batch_size=4,
     num_workers=2,
     worker_init_fn=dict(type='end_with_trainer'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    # Every image once, also in several processes, and with no other padding than it has alone.
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    batch_sampler=dict(type='SameShapeBatchSampler'),
     dataset=dict(
         type='LesionDataset',
         ann_file='annotations/test.json',

@@ -1,0 +1,69 @@
+"""Which image formats are read, and what people have in others."""
+
+from pathlib import PurePath
+
+#: Pillow's names. It knows many more: animations, documents, and some of which it starts other
+#: programs (Ghostscript for EPS).
+FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP')
+#: For messages.
+FORMAT_NAMES = 'JPEG, PNG, TIFF, BMP or WebP'
+#: Endings by which images are found in a folder or zip.
+SUFFIXES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.tif', '.tiff', '.bmp', '.webp'}
+
+_REMEDIES = {
+    'convert to JPEG or PNG': (
+        'heic heics heif heifs hif avif jxl jp2 j2k jpf jpx jpm j2c jpc jxr wdp '
+        'ppm pgm pbm pnm tga pcx ico psd psb xcf exr hdr'
+    ),
+    'export as PNG': 'dcm dicom dic svg svgz pdf eps ps ai nii nrrd mha mhd svs ndpi mrxs scn czi',
+    'develop to JPEG or PNG': 'raw dng cr2 cr3 crw nef nrw arw sr2 orf rw2 raf pef srw x3f',
+    'save one picture as PNG': 'gif apng mng',
+    'save pictures of it as PNG': 'mp4 m4v mov avi mkv webm wmv mpg mpeg 3gp mts',
+    'name it as an INPUT': 'zip',
+    'unpack it': 'rar 7z tar tgz',
+}
+#: Lower-case endings of images that are not read, to what helps.
+UNREAD = {
+    f'.{ending}': remedy for remedy, endings in _REMEDIES.items() for ending in endings.split()
+}
+
+# (offset, first bytes, name, ending).
+_SIGNATURES = [
+    (0, b'GIF8', 'GIF', '.gif'),
+    (128, b'DICM', 'DICOM', '.dcm'),
+    (0, b'\0\0\0\x0cjP  \r\n\x87\n', 'JPEG 2000', '.jp2'),
+    (0, b'\xff\x4f\xff\x51', 'JPEG 2000', '.j2k'),
+    (0, b'\0\0\0\x0cJXL ', 'JPEG XL', '.jxl'),
+    (0, b'\xff\x0a', 'JPEG XL', '.jxl'),
+    (0, b'%PDF', 'PDF', '.pdf'),
+    (0, b'8BPS', 'Photoshop', '.psd'),
+]
+_BRANDS = {'avif': 'AVIF', 'avis': 'AVIF', 'crx ': 'camera raw'}
+_HEIF_BRANDS = ('heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1')
+
+
+def suffix(name: str) -> str:
+    """Return the ending of a file's name in lower case, with its dot."""
+    return PurePath(name).suffix.lower()
+
+
+def unread_format(data: bytes) -> str | None:
+    """Return what a file is that is not read, and what helps, judged by its first bytes.
+
+    Args:
+        data: the whole file, or its first 256 bytes.
+
+    Returns:
+        None for files that are read, and for those that are not known.
+    """
+    for offset, signature, name, ending in _SIGNATURES:
+        if data[offset : offset + len(signature)] == signature:
+            return f'{name} is not read: {UNREAD[ending]}'
+    if data[4:8] == b'ftyp':
+        brand = data[8:12].decode('latin-1')
+        if brand in _HEIF_BRANDS or brand in _BRANDS:
+            return f'{_BRANDS.get(brand, "HEIC")} is not read: {UNREAD[".heic"]}'
+        return f'a video is not read: {UNREAD[".mp4"]}'
+    if b'<svg' in data[:256]:
+        return f'SVG is not read: {UNREAD[".svg"]}'
+    return None
