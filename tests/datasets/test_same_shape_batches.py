@@ -135,10 +135,10 @@ def test_scores_do_not_depend_on_the_batch_size(root, cfg, tta, tmp_path):
     for size in (1, 5):
         each = copy.deepcopy(cfg)
         each.test_dataloader.batch_size = size
-        (tmp_path / f'{size}').mkdir()
         set_work_dir(each, str(tmp_path / f'{size}'), 'quickstart.py')
         each.launcher = 'none'
-        each.experiment_name = f'batches of {size}, {tta}'  # by default the second of its start
+        # Loggers and visualizers of one name are one, with the first one's folder.
+        each.experiment_name = each.visualizer.name = f'batches of {size}, {tta}'
         runner = Runner.from_cfg(each)
         load_weights(runner, str(checkpoint))
         runner.test()
