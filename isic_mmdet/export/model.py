@@ -70,8 +70,9 @@ def _faults(model: nn.Module) -> Iterator[str]:
     if not isinstance(model, MaskRCNN):
         yield f'{type(model).__name__} is not a MaskRCNN'
         return
+    parts = dict(model.named_modules())
     for name, kind in _PARTS.items():
-        if not isinstance(part := model.get_submodule(name), kind):
+        if not isinstance(part := parts.get(name), kind):
             yield f'{name}: {type(part).__name__} is not a {kind.__name__}'
             return
     for name, head in (('rpn_head', model.rpn_head), ('bbox_head', model.roi_head.bbox_head)):

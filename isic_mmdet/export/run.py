@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 import isic_mmdet
+from isic_mmdet.engine.detectors import mask_threshold
 from isic_mmdet.engine.explained import explained
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import load_config, tested_dataset
@@ -89,6 +90,7 @@ def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) ->
 def _config(path: str, input_size: int | None) -> Config:
     """Return a config with images brought to another size, and all of it in float32."""
     cfg = load_config(path)
+    mask_threshold(cfg.model)  # what cannot be predicted cannot be exported
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
     resize = _resize(cfg, path)
@@ -136,13 +138,13 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
     return ModelCard(
         classes=tuple(built.metainfo['classes']),
         scale=(longer, shorter),
-        divisor=pixels.pad_size_divisor,
+        divisor=pixels.get('pad_size_divisor', 1),
         batch=settings.batch,
         # With a diagnosis the graph itself compares the score of the box.
         score_threshold=0.0 if 'diagnosis_head' in cfg.model.roi_head else test.score_thr,
         mask_threshold=test.mask_thr_binary,
-        mean=tuple(pixels.mean),
-        std=tuple(pixels.std),
+        mean=tuple(pixels.get('mean') or ()),
+        std=tuple(pixels.get('std') or ()),
         weights='float16' if settings.half else 'float32',
         config=Path(config).name,
         checkpoint=Path(checkpoint).name,
