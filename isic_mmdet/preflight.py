@@ -1,18 +1,24 @@
 """What is refused before any work is done: data, heads and weights that do not fit together."""
 
 import copy
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import EMAHook
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.checks import class_count_faults
+from isic_mmdet.datasets.consistency import shared_images
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.detectors import predicts_masks
 from isic_mmdet.engine.evaluation import packing_faults
@@ -28,7 +34,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     """Refuse an experiment that cannot be right, with all its faults at once.
 
     Loads every data set, which checks its files and follows its truth through its pipeline, and
-    compares the class count of every head with its classes.
+    compares the class count of every head with its classes. What is strange but may be meant, such
+    as images in two splits, is a warning in the log.
 
     Args:
         cfg: a whole experiment.
@@ -50,6 +57,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
     metainfo: dict[str, dict] = {}
     image_bytes = dict.fromkeys(loaders, 0)
+    splits: dict[str, dict[str, Path]] = {}
+    notes: list[str] = []
     for name, configs in leaves.items():
         ids: list[str] = []
         for dataset_cfg in configs:
@@ -60,9 +69,14 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
                 metainfo[dataset.ann_file] = dataset.metainfo
                 used_bytes = bytes_of_an_image(dataset) if with_workers else 0
                 image_bytes[name] = max(image_bytes[name], used_bytes)
+                records = [dataset.get_data_info(i) for i in range(len(dataset))]
                 if name != 'train_dataloader':
-                    ids += [dataset.get_data_info(i)['isic_id'] for i in range(len(dataset))]
+                    ids += [record['isic_id'] for record in records]
                     faults += packing_faults(cfg, name, dataset)
+                splits.setdefault(name.partition('_')[0], {}).update(
+                    {record['isic_id']: Path(record['img_path']) for record in records}
+                )
+                notes += [note for note in _dataset_notes(dataset, records) if note not in notes]
         faults += repeated_images(ids, name)
     faults += _different_classes(metainfo)
     faults += shared_memory_faults(
@@ -75,6 +89,27 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     )
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+    if int(os.environ.get('RANK', '0')) == 0:
+        for note in notes + shared_images(splits):
+            print_log(note, 'current', logging.WARNING)
+
+
+def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is strange about a data set but may be meant, one sentence each."""
+    notes = []
+    several = [record['isic_id'] for record in records if len(record['instances']) > 1]
+    if several:
+        notes.append(
+            f'{dataset.ann_file}: {len(several)} images have several annotations (such as '
+            f'{several[0]}); the scores compare the highest-scoring detection alone with the '
+            'official mask, so parts of one lesion belong into one annotation'
+        )
+    if not Path(dataset.data_root or '', 'prepare_report.json').is_file():
+        notes.append(
+            f'{dataset.ann_file} was not made by tools/prepare_isic.py: tools/check_dataset.py '
+            'decodes all its files and looks for near-duplicates in other splits'
+        )
+    return notes
 
 
 def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:

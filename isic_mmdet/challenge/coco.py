@@ -50,6 +50,7 @@ def coco_split(
                 'original_height': record.original_height,
                 'original_width': record.original_width,
                 'original_mask': mask_path(record.isic_id),
+                'image_bytes': record.image_bytes,
                 **{key: label[key] for key in ('diagnosis', 'age', 'sex') if key in label},
             }
         )

@@ -1,7 +1,7 @@
 """What is looked at before the first iteration; each function returns faults, one line each."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from isic_mmdet.challenge.images import MAX_PIXELS, UnreadableError, stored_layout
 from isic_mmdet.challenge.sources import SourceFile
+from isic_mmdet.datasets.consistency import mask_fault, official_mask_faults, repeated_fault
 from isic_mmdet.geometry.run_lengths import run_lengths_fault
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _is_path(value: Any) -> bool:
 
 
 _NUMBER_OF_PIXELS = ('number of pixels', _is_count)
+_NUMBER_OF_BYTES = ('number of bytes', _is_count)
 _ID = ('whole number', _is_id)
 _TEXT = ('text', _is_text)
 # What the three lists of a file have to hold, and how to tell.
@@ -51,6 +53,7 @@ _LISTS: dict[str, dict[str, tuple[str, Callable[[Any], bool]]]] = {
         'original_mask': _TEXT,
         'original_height': _NUMBER_OF_PIXELS,
         'original_width': _NUMBER_OF_PIXELS,
+        'image_bytes': _NUMBER_OF_BYTES,
     },
     'annotations': {
         'id': _ID,
@@ -116,26 +119,37 @@ def annotation_faults(
     faults = _category_faults([category['name'] for category in coco['categories']], classes)
     if not coco['images']:
         faults.append('holds no image')
-    annotated = {annotation['image_id'] for annotation in coco['annotations']}
+    annotations = defaultdict(list)
+    for annotation in coco['annotations']:
+        annotations[annotation['image_id']].append(annotation)
     for image in coco['images']:
         lacking = [key for key in ('isic_id', 'original_mask') if key not in image]
         if lacking:
             faults.append(f'{image["file_name"]}: its record has no {", ".join(lacking)}')
             continue
         found = _file_faults(image, data_root, image_folder)
-        if image['id'] not in annotated:
+        if image['id'] not in annotations:
             found.append('no lesion is annotated')
         faults += [f'{image["isic_id"]}: {fault}' for fault in found]
     sizes = {image['id']: (image['height'], image['width']) for image in coco['images']}
     names = {image['id']: image.get('isic_id', image['file_name']) for image in coco['images']}
     category_ids = {category['id'] for category in coco['categories']}
     for annotation in coco['annotations']:
-        fault = _dropped_fault(annotation, category_ids)
-        fault = fault or _shape_fault(annotation, sizes.get(annotation['image_id']))
+        size = sizes.get(annotation['image_id'])
+        fault = _dropped_fault(annotation, category_ids) or _shape_fault(annotation, size)
+        if fault is None and size is not None:
+            fault = mask_fault(annotation, *size)
         if fault:
             name = names.get(annotation['image_id'], f'annotation {annotation["id"]}')
             faults.append(f'{name}: {fault}')
-    return faults
+    if faults:
+        return faults
+    category_names = {category['id']: category['name'] for category in coco['categories']}
+    for image in coco['images']:
+        fault = repeated_fault(annotations[image['id']], category_names)
+        if fault:
+            faults.append(f'{image["isic_id"]}: {fault}')
+    return faults + official_mask_faults(coco['images'], annotations, data_root)
 
 
 def _absent_fault(ann_file: Path) -> str:
@@ -189,11 +203,18 @@ def _file_faults(image: dict, data_root: Path, image_folder: Path) -> list[str]:
     if size[0] * size[1] > MAX_PIXELS:
         return [f'{size[1]} x {size[0]} pixels are more than {MAX_PIXELS}']
     official = image.get('original_height'), image.get('original_width')
-    found = (
+    checked = (
         _header_fault(path, 'image file', size),
         _header_fault(mask, 'official mask', None if None in official else official),
     )
-    return [fault for fault in found if fault]
+    found = [fault for fault in checked if fault]
+    wanted = image.get('image_bytes')
+    if not found and wanted is not None and path.stat().st_size != wanted:
+        found.append(
+            f'the image file {path} was changed since it was prepared: it has '
+            f'{path.stat().st_size} bytes instead of {wanted}; prepare the data again'
+        )
+    return found
 
 
 def _header_fault(path: Path, noun: str, size: tuple | None) -> str | None:

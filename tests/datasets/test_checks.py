@@ -2,10 +2,13 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from isic_mmdet.datasets.checks import annotation_faults, class_count_faults
+from isic_mmdet.datasets.consistency import run_lengths
 
 
 @pytest.fixture
@@ -174,8 +177,16 @@ def polygons(coco: dict, value: object) -> None:
     coco['annotations'][0]['segmentation'] = value
 
 
-def test_a_polygon_inside_the_image_is_sound(data):
-    edit(data, lambda coco: polygons(coco, [[5, 5, 30.5, 5, 30, 30]]))
+def test_polygons_of_the_lesions_are_sound(data):
+    def outlined(coco):
+        for annotation in coco['annotations']:
+            mask = coco_mask.decode(run_lengths(annotation, *annotation['segmentation']['size']))
+            outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            annotation['segmentation'] = [
+                outline.ravel().tolist() for outline in outlines if len(outline) > 3
+            ]
+
+    edit(data, outlined)
     assert faults_of(data) == []
 
 
@@ -200,3 +211,19 @@ def test_files_whose_headers_contradict_their_records_are_faults(data):
     ):
         assert str(path) in fault
         assert expected in fault
+
+
+def test_an_image_that_was_changed_since_it_was_prepared_is_a_fault(data):
+    coco = json.loads((data / 'annotations/train.json').read_text())
+    path = data / 'images' / coco['images'][1]['file_name']
+    Image.open(path).rotate(180).save(path, quality=95)  # of the same size
+    (fault,) = faults_of(data)
+    assert str(path) in fault
+    assert 'changed since it was prepared' in fault
+
+
+def test_a_split_that_was_not_prepared_is_told_from_data_that_are_not_there(data):
+    (data / 'annotations/val.json').unlink()
+    (fault,) = annotation_faults(data / 'annotations/val.json', data, data / 'images', ('lesion',))
+    assert 'only test.json, train.json' in fault
+    assert '--split ratio' in fault

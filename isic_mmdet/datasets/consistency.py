@@ -1,0 +1,181 @@
+"""Whether annotations fit themselves, the official masks and each other.
+
+All of it takes milliseconds an image at most, so that it can run before every training.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.metrics.mask_io import read_mask, resize_mask
+
+#: Pixels by which an edge of a box may miss the mask: tools differ in whether the last one counts.
+BOX_TOLERANCE = 1.0
+#: Of the mask's pixels; besides as many as half its box has on its border, which polygons and the
+#: pixels inside them differ by.
+AREA_TOLERANCE = 0.02
+#: IoU of annotation and official mask below which they cannot belong together.
+LEAST_OVERLAP = 0.5
+#: Official masks that are compared with their annotations before every run, spread over the file:
+#: enough to notice masks that are turned, inverted or of 0 and 1 throughout.
+COMPARED_MASKS = 12
+
+Annotation = Mapping[str, Any]
+
+
+def run_lengths(annotation: Annotation, height: int, width: int) -> dict[str, Any]:
+    """Return the mask of a sound annotation as one compressed run-length code of COCO."""
+    segmentation = annotation['segmentation']
+    if isinstance(segmentation, list):
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    if isinstance(segmentation['counts'], list):
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return {'size': [height, width], 'counts': segmentation['counts'].encode()}
+
+
+def mask_fault(annotation: Annotation, height: int, width: int) -> str | None:
+    """Return how box or area of an annotation contradicts its mask, or None.
+
+    Args:
+        annotation: with a sound box, area and mask.
+        height: of the image in pixels.
+        width: of the image in pixels.
+    """
+    code = run_lengths(annotation, height, width)
+    pixels, tight = int(coco_mask.area(code)), np.array(coco_mask.toBbox(code))
+    if not pixels:
+        return 'its mask has no pixel'
+    box = np.array(annotation['bbox'], np.float64)
+    if isinstance(annotation['segmentation'], list):
+        points = np.concatenate([np.reshape(part, (-1, 2)) for part in annotation['segmentation']])
+        points = np.clip(points, 0, (width, height))
+        tight = np.concatenate([points.min(axis=0), np.ptp(points, axis=0)])
+    edges, wanted = (np.concatenate([each[:2], each[:2] + each[2:]]) for each in (box, tight))
+    if np.abs(edges - wanted).max() > BOX_TOLERANCE + 1e-6:
+        return (
+            f'its box {annotation["bbox"]} is not that of its mask, {_rounded(tight)} '
+            f'(x, y, width, height; an edge may be off by {BOX_TOLERANCE:g} px)'
+        )
+    tolerance = AREA_TOLERANCE * pixels + tight[2] + tight[3]
+    # Some tools write the area of the box.
+    if all(abs(annotation['area'] - true) > tolerance for true in (pixels, box[2] * box[3])):
+        return f'its area is {annotation["area"]:g}, its mask has {pixels} pixels'
+    return None
+
+
+def repeated_fault(annotations: Sequence[Annotation], names: Mapping[int, str]) -> str | None:
+    """Return what is wrong with several annotations of one image, or None.
+
+    Args:
+        annotations: of one image.
+        names: category id to class name.
+    """
+    classes = sorted({names[each['category_id']] for each in annotations})
+    if len(classes) > 1:
+        return f'its annotations are of the classes {classes}; an image has one true class'
+    boxes = Counter((*each['bbox'], str(each['segmentation'])) for each in annotations)
+    if max(boxes.values()) > 1:
+        return 'the same lesion is annotated twice; remove one of the two'
+    return None
+
+
+def official_mask_faults(
+    images: Sequence[Mapping[str, Any]],
+    annotations: Mapping[int, Sequence[Annotation]],
+    data_root: Path,
+) -> list[str]:
+    """Compare some official masks, spread over all images, with their annotations.
+
+    Args:
+        images: of an annotation file, with sound records.
+        annotations: sound ones, by image id.
+        data_root: folder that `original_mask` is relative to.
+    """
+    step = max(1, len(images) // COMPARED_MASKS)
+    faults = []
+    for image in images[::step][:COMPARED_MASKS]:
+        path = data_root / image['original_mask']
+        try:
+            official = read_mask(path)
+        except InputError as error:
+            faults.append(f'{image["isic_id"]}: {error}')
+            continue
+        annotated = annotated_mask(annotations[image['id']], image['height'], image['width'])
+        fault = official_mask_fault(official, annotated)
+        if fault:
+            faults.append(f'{image["isic_id"]}: the official mask {path} {fault}')
+    return faults
+
+
+def annotated_mask(annotations: Sequence[Annotation], height: int, width: int) -> NDArray[np.bool_]:
+    """Return the union of the masks of one image, (height, width) bool."""
+    codes = [run_lengths(each, height, width) for each in annotations]
+    return coco_mask.decode(coco_mask.merge(codes)) > 0
+
+
+def official_mask_fault(official: NDArray[np.bool_], annotated: NDArray[np.bool_]) -> str | None:
+    """Return how an official mask contradicts the annotation, or None.
+
+    Args:
+        official: (H, W) bool.
+        annotated: (h, w) bool, not empty.
+    """
+    if not official.any():
+        return (
+            'has no grey above 128, as the challenge marks lesions: every prediction would score '
+            'as for an empty lesion; save it with 0 and 255'
+        )
+    resized = resize_mask(official, *annotated.shape)
+    overlap = np.count_nonzero(resized & annotated) / np.count_nonzero(resized | annotated)
+    if overlap < LEAST_OVERLAP:
+        return (
+            f'and the annotation have an IoU of {overlap:.2f}: one of them is turned, inverted, or '
+            'of another image'
+        )
+    return None
+
+
+def shared_images(splits: Mapping[str, Mapping[str, Path]]) -> list[str]:
+    """Return one sentence for each two splits that have images in common.
+
+    An image is the same by its id, its path, or its content: files of the same size are read.
+
+    Args:
+        splits: name to the image files by id.
+    """
+    by_size: defaultdict[int, list[tuple[str, str, Path]]] = defaultdict(list)
+    for split, files in splits.items():
+        for name, path in files.items():
+            by_size[path.stat().st_size].append((split, name, path))
+    common: defaultdict[frozenset[str], set[str]] = defaultdict(set)
+    for first, second in combinations(splits, 2):
+        common[frozenset((first, second))] |= splits[first].keys() & splits[second].keys()
+    for entries in by_size.values():
+        if len({split for split, _, _ in entries}) < 2:
+            continue
+        by_content: defaultdict[bytes | int, list[tuple[str, str]]] = defaultdict(list)
+        for split, name, path in entries:
+            by_content[crc32(path.read_bytes())].append((split, name))
+        for same in by_content.values():
+            for (split, name), (other, twin) in combinations(same, 2):
+                if split != other:
+                    label = name if name == twin else f'{name} and {twin}'
+                    common[frozenset((split, other))].add(label)
+    return [
+        f'{len(common[key])} images are in {first} and in {second} (such as '
+        f'{sorted(common[key])[0]}): the scores on them say little about other images'
+        for first, second in combinations(splits, 2)
+        if common[key := frozenset((first, second))]
+    ]
+
+
+def _rounded(box: NDArray[np.float64]) -> list[float]:
+    return [round(value, 1) for value in box.tolist()]
