@@ -10,18 +10,19 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 
 from isic_mmdet.challenge import pairs
-from isic_mmdet.challenge.faults import Fault
-from isic_mmdet.challenge.pairs import Record
 from isic_mmdet.errors import InputError
 from isic_mmdet.memory import keep_freed_memory
 
+_Result = TypeVar('_Result')
+
 
 @dataclass(frozen=True)
-class Job:
+class Job(Generic[_Result]):
     """One sample to be made.
 
     Attributes:
@@ -32,10 +33,10 @@ class Job:
 
     isic_id: str
     key: str
-    run: Callable[[], Record | Fault]
+    run: Callable[[], _Result]
 
 
-def run_jobs(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
+def run_jobs(jobs: Sequence[Job[_Result]], workers: int) -> Generator[_Result, None, None]:
     """Run jobs and give each result as it is finished, in no particular order.
 
     Args:
@@ -53,7 +54,7 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, Non
         yield from _run_in_pool(jobs, min(workers, len(jobs)))
 
 
-def _run_in_pool(jobs: Sequence[Job], workers: int) -> Generator[Record | Fault, None, None]:
+def _run_in_pool(jobs: Sequence[Job[_Result]], workers: int) -> Generator[_Result, None, None]:
     # Workers come from a fresh process, for this one may hold locks in other threads. On Linux it
     # serves them all, and imports once.
     context = multiprocessing.get_context('forkserver' if sys.platform == 'linux' else 'spawn')
