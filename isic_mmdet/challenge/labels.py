@@ -91,7 +91,10 @@ def read_labels(tables: Sequence[SourceFile]) -> Labels:
                 for detail in details
             ]
     if nameless:
-        raise InputError('some rows of the tables of labels belong to no image; correct or remove them:', nameless)
+        raise InputError(
+            'some rows of the tables of labels belong to no image; correct or remove them:',
+            nameless,
+        )
     for isic_id, key in contradicted:
         del found.by_id[isic_id][key]
     return found
