@@ -57,6 +57,13 @@ def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
     truth = reading.lesion(reading.content(mask), {'L', '1', 'P'})
     if truth is None:
         raise Wrong('a mask is prepared that Pillow cannot read')
+    # Upright by the mask's own file, else as the image is turned where the shape does not object.
+    own = reading.upright(truth, reading.content(mask))
+    turned = reading.upright(truth, reading.content(image))
+    size = record['original_height'], record['original_width']
+    kept = reading.lesion((out / record['original_mask']).read_bytes(), {'L', '1'})
+    sound = [each for each in (own, turned, truth) if each.shape == size]
+    truth = next((each for each in sound if np.array_equal(each, kept)), truth)
     height, width = truth.shape
     check(seen != [], 'an image is prepared that neither Pillow nor OpenCV can read')
     check((record['original_height'], record['original_width']) == truth.shape, 'another size')
@@ -72,7 +79,6 @@ def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
             if s.shape[:2] == (height, width)
         ]
         check(bool(offs) and min(offs) < (8 if whole else 16), f'another picture: {offs}')
-    kept = reading.lesion((out / record['original_mask']).read_bytes(), {'L', '1'})
     check(kept is not None and np.array_equal(kept, truth), 'the stored mask is another one')
     lesion = reading.unfold(entry['segmentation'])
     rows, columns = np.nonzero(lesion)
@@ -153,7 +159,7 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
     for fault in report['faults']['list']:
         check_message(fault['detail'])
     coco = annotations(out)
-    text = table.read_bytes().decode('utf-8-sig')
+    text = reading.text(table.read_bytes())
     for entry in coco['annotations']:
         name = coco['images'][entry['image_id'] - 1]['isic_id']
         values = _melanoma(text, name)
@@ -167,14 +173,20 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
 
 def _melanoma(text: str, name: str) -> set[bool]:
     """Return what the rows of an image say, read by the names of the columns."""
-    header, *lines = [line.split(',') for line in text.replace('"', '').splitlines() if line]
-    place = {column: index for index, column in reversed(list(enumerate(header)))}
+    lines = [line for line in text.replace('"', '').splitlines() if line.strip(' ,;\t|')]
+    comma = max(',;\t|', key=lines[0].count)
+    header, *rows = [line.split(comma) for line in lines]
+    columns = [column.strip().lower() for column in header]
+    place = {column: index for index, column in reversed(list(enumerate(columns)))}
+    named = next(place[c] for c in ('image_id', 'image', 'isic_id', 'image_name') if c in place)
     found = set()
-    for cells in lines:
+    for cells in rows:
         cells = [*cells, *[''] * len(header)]
-        if cells[place['image_id']].strip().upper() == name:
+        if cells[named].strip().upper() == name:
+            value = cells[place['melanoma']].strip().lower().replace(',', '.')
+            words = {'true': True, 'yes': True, 'false': False, 'no': False}
             try:
-                found.add(float(cells[place['melanoma']]) == 1)
+                found.add(words[value] if value in words else float(value) == 1)
             except ValueError:
                 continue
     return found
@@ -197,7 +209,7 @@ def prepare_lists(scene: Scene, make: Callable[[str], bytes]) -> str:
     for fault in report['faults']['list']:
         check_message(fault['detail'])
     for split in report['splits']:
-        listed = (lists / f'{split}.txt').read_bytes().decode('utf-8-sig').upper()
+        listed = reading.text((lists / f'{split}.txt').read_bytes()).upper()
         for entry in annotations(out, split)['images']:
             check(entry['isic_id'] in listed, f'{entry["isic_id"]} is in {split} unasked')
     return 'refused' if report['faults']['list'] else 'right'

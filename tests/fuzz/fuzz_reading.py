@@ -90,6 +90,27 @@ def lesion(data: bytes | None, modes: set[str]) -> np.ndarray | None:
         return None
 
 
+def text(data: bytes) -> str:
+    """Return a text file as spreadsheets read it: UTF-16, or UTF-8 whose odd bytes stay apart."""
+    if data[:2] in (b'\xff\xfe', b'\xfe\xff'):
+        return data.decode('utf-16')
+    for place, name in ((1, 'utf-16-le'), (0, 'utf-16-be')):
+        if data[place : place + 1] == b'\0':
+            return data.decode(name)
+    return data.decode('utf-8', 'surrogateescape').lstrip('\ufeff')
+
+
+def upright(mask: np.ndarray, data: bytes | None) -> np.ndarray:
+    """Return an (H, W) bool mask as the EXIF data of a file turn it, by Pillow."""
+    try:
+        exif = Image.open(io.BytesIO(data or b'')).getexif()
+    except Exception:
+        return mask
+    stream = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(stream, 'PNG', exif=exif)
+    return np.asarray(ImageOps.exif_transpose(Image.open(stream))) > 128
+
+
 def unfold(code: dict) -> np.ndarray:
     """Return a run-length code, compressed or not, as (H, W) bool.
 

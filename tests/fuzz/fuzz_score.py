@@ -120,8 +120,11 @@ def score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     except InputError as error:
         check_message(str(error), path.name)
         return 'refused'
-    lines = path.read_bytes().decode('utf-8-sig').replace('"', '').splitlines()
-    header, *rows = [line.split(',') for line in lines if line.strip()]
+    lines = reading.text(path.read_bytes()).replace('"', '').splitlines()
+    lines = [line for line in lines if line.strip(' ,;\t|')]
+    comma = max(',;\t|', key=lines[0].count)
+    header, *rows = [line.split(comma) for line in lines]
+    header = [column.strip().lower() for column in header]
     values = [float(row[header.index('iou')]) for row in rows]
     mean = content['metrics']['lesion/iou']
     check(content['images'] == len(values), f'{content["images"]} of {len(values)} rows')
@@ -142,8 +145,11 @@ def score_score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     calibration = content.get('calibration')
     if calibration is None:
         return 'right'
-    lines = path.read_bytes().decode('utf-8-sig').replace('"', '').splitlines()
-    header, *rows = [line.split(',') for line in lines if line.strip()]
+    lines = reading.text(path.read_bytes()).replace('"', '').splitlines()
+    lines = [line for line in lines if line.strip(' ,;\t|')]
+    comma = max(',;\t|', key=lines[0].count)
+    header, *rows = [line.split(comma) for line in lines]
+    header = [column.strip().lower() for column in header]
     rows = [[*row, *[''] * len(header)] for row in rows]  # of a row that was cut off
     known = {row[header.index('image')]: row[header.index('score')] for row in rows}
     wanted = [float(known[name]) for name in known if known[name]]
