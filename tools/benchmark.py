@@ -19,6 +19,7 @@ BENCHMARKS = {
     'pipeline': 'pipeline',
     'score': 'scoring',
     'start': 'startup',
+    'threads': 'waiting_threads',
 }
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -29,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         f'{__doc__}\n\n'
         'Ours and the peers (stock mmdet, torchvision, the official scorer, plain loops) take\n'
         'turns, and medians are compared. Let nothing else run on the machine in the meantime.\n'
-        'All of it takes about half an hour on two CPU cores; on a GPU, train and infer measure\n'
+        'All of it takes about 40 minutes on two CPU cores; on a GPU, train and infer measure\n'
         'that instead.',
         'python tools/benchmark.py train infer',
     )

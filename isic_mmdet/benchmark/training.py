@@ -91,9 +91,9 @@ def _steps(
 ) -> dict[str, Callable[[], Step]]:
     """Return what makes each step; the networks are made one by one, for they are large."""
     steps: dict[str, Callable[[], Step]] = {
-        'ours, bfloat16': lambda: _mmdet_step(networks.ours('bfloat16'), batch, device),
-        'ours, float32': lambda: _mmdet_step(networks.ours('float32'), batch, device),
-        'stock mmdet': lambda: _mmdet_step(networks.stock_mmdet(), batch, device),
+        'ours, bfloat16': lambda: mmdet_step(networks.ours('bfloat16'), batch, device),
+        'ours, float32': lambda: mmdet_step(networks.ours('float32'), batch, device),
+        'stock mmdet': lambda: mmdet_step(networks.stock_mmdet(), batch, device),
         'torchvision': lambda: _torchvision_step(networks.torchvision_peer(size), batch, device),
         'floor: stock backbone and FPN, bfloat16': lambda: _floor_step(
             networks.stock_mmdet(), size, len(batch), device
@@ -105,7 +105,8 @@ def _steps(
     return {name: build for name, build in steps.items() if with_bfloat16 or 'bfloat16' not in name}
 
 
-def _mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
+def mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
+    """Return a training step of a detector of mmdet on a batch that is ready in memory."""
     model.to(device).train()
     optimiser = _optimiser(model)
     images = [torch.from_numpy(each.image[..., ::-1].transpose(2, 0, 1).copy()) for each in batch]
@@ -231,7 +232,7 @@ def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
         ('stock mmdet', networks.stock_mmdet()),
     ):
         before = _memory(device)
-        step = _mmdet_step(model, batch, device)
+        step = mmdet_step(model, batch, device)
         megabytes[name] = (_peak_memory(step, device, before) or 0) / 2**20
         del step
         torch.cuda.empty_cache()

@@ -5,8 +5,8 @@ spin, which is fast while every thread has a core and slow when another program 
 setting runs the same training steps in its own process; the settings alternate. The load is a
 number of Python processes that compute without pause.
 
-Called with `--child`, the module is one of those processes: it answers each line with the seconds
-of one training step.
+Run as a program, the module is one of those processes: it answers each line with the seconds of one
+training step.
 """
 
 import json
@@ -19,9 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from isic_mmdet import cli
-from isic_mmdet.benchmark import alone
 from isic_mmdet.benchmark.answering import Answering
+from isic_mmdet.benchmark.rows import row
 
 # What each setting adds to an environment without any of these variables.
 SETTINGS = {
@@ -37,7 +36,7 @@ RECIPES = {
     'R50, 512 px, batch 2': ('isic2018_maskrcnn.py', 'float32', 512, 2),
 }
 LOADS = (0, 1, 4)
-# What the tools set, see `isic_mmdet.cli`.
+# What this project sets, see `isic_mmdet.environment`.
 DEFAULT = 'short spin'
 _MODULE = 'isic_mmdet.benchmark.waiting_threads'
 
@@ -52,9 +51,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     rounds, steps = (1, 1) if quick else (3, 4)
     rows, details = [], []
     for recipe in list(RECIPES)[: 1 if quick else None]:
-        children = {
-            setting: Answering(_MODULE, ['--child', recipe, setting], 600) for setting in SETTINGS
-        }
+        children = {setting: Answering(_MODULE, [recipe, setting], 600) for setting in SETTINGS}
         for load in LOADS[: 2 if quick else None]:
             seconds: dict[str, list[float]] = {setting: [] for setting in SETTINGS}
             with busy(load):
@@ -64,13 +61,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
             details.append({'recipe': recipe, 'busy_processes': load, 'seconds': seconds})
             what = f'training step, {recipe}, next to {load} busy processes'
             rows += [
-                {
-                    'what': what,
-                    'ours_s': median(seconds[DEFAULT]),
-                    'peer': setting,
-                    'peer_s': median(seconds[setting]),
-                    'ratio': median(seconds[setting]) / median(seconds[DEFAULT]),
-                }
+                row(what, median(seconds[DEFAULT]), setting, median(seconds[setting]))
                 for setting in SETTINGS
                 if setting != DEFAULT
             ]
@@ -107,7 +98,7 @@ def _answer(recipe: str, setting: str) -> None:
 
     config, precision, size, batch = RECIPES[recipe]
     model = networks.ours(precision, networks.CONFIGS / config)
-    step = training._mmdet_step(model, pictures(batch, size), torch.device('cpu'))
+    step = training.mmdet_step(model, pictures(batch, size), torch.device('cpu'))
     for _ in range(2):
         step()
     print(json.dumps({'threads': torch.get_num_threads()}), flush=True)
@@ -118,7 +109,4 @@ def _answer(recipe: str, setting: str) -> None:
 
 
 if __name__ == '__main__':
-    if sys.argv[1:2] == ['--child']:
-        _answer(*sys.argv[2:])
-    else:
-        cli.run(lambda: alone.main('waiting_threads', __doc__, run))
+    _answer(*sys.argv[1:])
