@@ -1,5 +1,6 @@
 """Training steps under several OpenMP settings, alternating."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,5 @@ def test_the_first_setting_is_what_the_package_sets(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr('sys.platform', 'linux')
     set_waiting_time()
-    import os
-
     expected = waiting_threads.SETTINGS[waiting_threads.DEFAULT]
     assert {name: os.environ.get(name) for name in expected} == expected
