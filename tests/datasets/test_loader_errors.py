@@ -1,5 +1,6 @@
 """Every way in which a worker cannot hand its batch over ends the wait for it, with a remedy."""
 
+import multiprocessing
 import os
 import resource
 import signal
@@ -36,14 +37,20 @@ def unpicklable(index: int) -> object:
 
 
 def in_a_long_folder(index: int) -> torch.Tensor:
-    # Where the worker opens a socket by which its tensors are fetched.
-    tempfile.tempdir = tempfile.mkdtemp('x' * 100)
+    open_sockets_in(tempfile.mkdtemp('x' * 100))
     return torch.zeros(2)
 
 
 def in_an_absent_folder(index: int) -> torch.Tensor:
-    tempfile.tempdir = '/absent'
+    open_sockets_in('/absent')
     return torch.zeros(2)
+
+
+def open_sockets_in(folder: str) -> None:
+    """Let this worker open the socket by which its tensors are fetched in another folder."""
+    tempfile.tempdir = folder
+    # Inherited from a process that has opened sockets before.
+    multiprocessing.current_process()._config.pop('tempdir', None)
 
 
 def without_free_descriptors(index: int) -> list[torch.Tensor]:

@@ -31,6 +31,7 @@ def mixed_data(tiny_data, tmp_path_factory) -> Path:
         rows, columns = [(96, 96), (64, 96), (96, 70), (60, 96)][number % 4]
         pixels = cv2.imread(str(data / 'images' / image['file_name']))[:rows, :columns]
         cv2.imwrite(str(data / 'images' / image['file_name']), pixels)
+        image['image_bytes'] = (data / 'images' / image['file_name']).stat().st_size
         mask = np.zeros((rows, columns), np.uint8)
         mask[10:50, 10:50] = 255
         cv2.imwrite(str(data / image['original_mask']), mask)

@@ -72,7 +72,6 @@ def test_a_checkpoint_is_tested_with_the_averaged_weights(make_runner, train, av
     assert trained.seen[-1] == saved['weight'].item()  # validated with it, too
 
     tester = make_runner([REPORT, average], work_dir=tmp_path / 'tested', model=Normed())
-    tester.cfg.filename = None
     load_weights(tester, str(path))
     tester.test()
     assert set(tester.model.seen) == {saved['weight'].item()}
