@@ -20,7 +20,7 @@ import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported onl
 from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.consistency import shared_images
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
-from isic_mmdet.engine.detectors import predicts_masks
+from isic_mmdet.engine.detectors import detector_faults
 from isic_mmdet.engine.evaluation import packing_faults
 from isic_mmdet.engine.finite import non_finite
 from isic_mmdet.engine.loaders import loader_faults, repeated_images
@@ -48,11 +48,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     init_default_scope(cfg.default_scope)
     leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
     faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
-    if not predicts_masks(cfg.model.get('module') or cfg.model):
-        faults.append(
-            f'{cfg.model.type} finds boxes and no masks, which are what is scored; choose a model '
-            'with a mask head'
-        )
+    faults += detector_faults(cfg, loaders)
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
     metainfo: dict[str, dict] = {}

@@ -5,6 +5,7 @@ from inspect import signature
 from typing import Any
 
 from mmdet.registry import MODELS
+from mmengine.config import Config
 
 from isic_mmdet.engine.loaders import type_name
 from isic_mmdet.errors import InputError
@@ -50,6 +51,83 @@ def predicts_masks(model: Mapping[str, Any]) -> bool:
 
 
 _NO_PARTS = {'data_preprocessor', 'train_cfg', 'test_cfg', 'init_cfg'}
+
+
+def detector_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
+    """Return why a detector cannot be trained or tested with a config, one line each.
+
+    Args:
+        cfg: a whole experiment.
+        loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
+    """
+    model = cfg.model.get('module') or cfg.model
+    name = type_name(model)
+    faults = []
+    if not predicts_masks(model):
+        faults.append(
+            f'{name} finds boxes and no masks, which are what is scored; choose a model with a '
+            'mask head'
+        )
+    if 'train_dataloader' in loaders and 'semantic_head' in _words(model):
+        faults.append(
+            f'{name} has a semantic_head, which learns from segmentation maps that data sets of '
+            'lesions do not have; remove it, or choose a config without one'
+        )
+    if 'train_dataloader' in loaders and name == 'YOLACT':
+        faults.append(
+            'YOLACT computes no losses of validation images, and stacks the anchors of images of '
+            'different shapes; train another detector'
+        )
+    made, kept = _predictions_made(model), _predictions_kept(model)
+    if made is not None and kept > made:
+        faults.append(
+            f'{name} makes {made} predictions for an image (queries times classes), but its '
+            f'test_cfg keeps {kept}; keep at most {made}'
+        )
+    return faults + _padding_faults(cfg, loaders)
+
+
+def _predictions_made(model: Mapping[str, Any]) -> int | None:
+    """Return how many predictions a detector with queries makes; None for other detectors."""
+    head, proposals = model.get('panoptic_head') or {}, model.get('rpn_head') or {}
+    if 'num_queries' in head and 'num_things_classes' in head:
+        return int(head['num_queries'] * head['num_things_classes'])
+    box_heads = (model.get('roi_head') or {}).get('bbox_head')
+    if 'num_proposals' in proposals and isinstance(box_heads, list):
+        return int(proposals['num_proposals'] * box_heads[-1].get('num_classes', 80))
+    return None
+
+
+def _predictions_kept(model: Mapping[str, Any]) -> int:
+    settings = model.get('test_cfg') or {}
+    return (settings.get('rcnn') or settings).get('max_per_img') or settings.get('max_per_image', 0)
+
+
+def _padding_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
+    """Return what lets detectors that use whole images instead of RoIs fail in some batches."""
+    model = cfg.model.get('module') or cfg.model
+    if model.get('roi_head') or not predicts_masks(model):
+        return []
+    name, pixels = type_name(model), model.get('data_preprocessor') or {}
+    unpadded = [
+        loader
+        for loader in loaders
+        if not any('Pad' in word for word in _words([cfg.get(loader), pixels]))
+    ]
+    faults = []
+    if 'train_dataloader' in unpadded and not pixels.get('pad_mask'):
+        faults.append(
+            f'{name} compares whole masks, which must be padded as their images are; set '
+            'model.data_preprocessor.pad_mask=True'
+        )
+    divisor = pixels.get('pad_size_divisor', 1)
+    # Its levels are enlarged twofold before they are joined.
+    if unpadded and type_name(model.get('neck') or {}) == 'CSPNeXtPAFPN' and divisor % 32:
+        faults.append(
+            f'{name} takes images whose sides are multiples of 32; set '
+            'model.data_preprocessor.pad_size_divisor=32'
+        )
+    return faults
 
 
 def check_precisions(model: Mapping[str, Any]) -> None:

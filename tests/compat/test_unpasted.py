@@ -2,6 +2,8 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmdet_models import tiny_model
+from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -73,3 +75,34 @@ def test_no_detection_gives_no_cells(model):
 def test_a_model_with_other_masks_is_refused():
     with pytest.raises(InputError, match='no mask head like that of Mask R-CNN'):
         leave_unpasted(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco',
+        'htc/htc-without-semantic_r50_fpn_1x_coco',
+    ],
+)
+@pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
+def test_the_stages_of_cascades_are_averaged_as_they_are(name, direction):
+    cfg = tiny_model(name)
+    cfg['test_cfg']['rcnn'].update(score_thr=0.0, max_per_img=3)
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = MODELS.build(ConfigDict(cfg)).eval()
+    for head in model.roi_head.mask_head:
+        head.conv_logits.weight.data *= 30
+    leave_unpasted(model)
+    shape = dict(img_shape=(96, 96), ori_shape=(96, 96), scale_factor=(1.0, 1.0))
+    found = []
+    for flip in ({}, dict(flip=True, flip_direction=direction)):
+        sample = DetDataSample(metainfo={**shape, 'batch_input_shape': (96, 96), **flip})
+        torch.manual_seed(1)
+        with torch.inference_mode():
+            found += model.predict(torch.randn(1, 3, 96, 96), [sample])
+    upright, flipped = (sample.pred_instances for sample in found)
+    assert len(upright) == 3
+    assert upright.masks.std() > 0
+    torch.testing.assert_close(flipped.masks, upright.masks)
+    assert found[1].flip_direction == direction

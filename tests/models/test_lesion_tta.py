@@ -16,7 +16,8 @@ class Stub(nn.Module):
         from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 
         super().__init__()
-        self.mask_head = FCNMaskHead(1, in_channels=4, conv_out_channels=4, num_classes=1)
+        self.roi_head = nn.Module()
+        self.roi_head.mask_head = FCNMaskHead(1, in_channels=4, conv_out_channels=4, num_classes=1)
 
     def test_step(self, data):
         raise NotImplementedError
