@@ -28,6 +28,7 @@ from isic_mmdet.engine.parts import argument_faults, built_with
 from isic_mmdet.engine.shared_memory import bytes_of_an_image, shared_memory_faults
 from isic_mmdet.errors import InputError
 from isic_mmdet.experiment import leaf_datasets
+from isic_mmdet.training.optim import wrapper_faults
 
 
 def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
@@ -49,6 +50,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
     faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
     faults += detector_faults(cfg, loaders)
+    if 'train_dataloader' in loaders:
+        faults += wrapper_faults(cfg)
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
     metainfo: dict[str, dict] = {}

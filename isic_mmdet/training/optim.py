@@ -32,6 +32,17 @@ class NonFiniteError(InputError):
         super().__init__(f'{self.reason}. {REMEDY}')
 
 
+def wrapper_faults(cfg: Mapping[str, Any]) -> list[str]:
+    """Return why this machine cannot train with the `optim_wrapper` of a config, one line each."""
+    kind = str((cfg.get('optim_wrapper') or {}).get('type', '')).rpartition('.')[2]
+    if kind != 'AmpOptimWrapper' or torch.cuda.is_available():
+        return []
+    return [
+        'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
+        "optim_wrapper.type='FiniteOptimWrapper' and train with --amp for bfloat16"
+    ]
+
+
 def require_finite_losses(losses: Mapping[str, Tensor]) -> None:
     """Raise a `NonFiniteError` in all processes if a loss of one is not finite.
 

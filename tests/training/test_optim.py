@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from isic_mmdet.training.optim import FiniteOptimWrapper, NonFiniteError
+from isic_mmdet.training.optim import FiniteOptimWrapper, NonFiniteError, wrapper_faults
 
 
 @pytest.fixture
@@ -33,3 +33,11 @@ def test_a_gradient_that_is_no_number_changes_nothing(weight):
     with pytest.raises(NonFiniteError, match='gradients'):
         wrapper.update_params(torch.sqrt(weight - weight.detach()).sum())
     assert weight.tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(('gpu', 'faults'), [(False, 1), (True, 0)])
+def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, faults):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
+    assert len(wrapper_faults({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == faults
+    assert wrapper_faults({'optim_wrapper': {'type': 'FiniteOptimWrapper'}}) == []
+    assert wrapper_faults({}) == []
