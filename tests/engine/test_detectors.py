@@ -200,7 +200,7 @@ def test_two_stage_detectors_work_from_training_to_averaged_flips(root, tiny_dat
         found = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)(image).probability
         views = [np.flip(pasted(model, np.flip(image, axes)), axes) for axes in flips]
         assert found.max() > 0
-        np.testing.assert_allclose(found, np.mean(views, 0), atol=0.01)
+        np.testing.assert_allclose(found, np.mean(views, 0), atol=0.02)
 
 
 def pasted(model, image):
@@ -218,7 +218,7 @@ def pasted(model, image):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', [RTMDET, SOLO])
+@pytest.mark.parametrize('name', [RTMDET, SOLO, CONDINST, MASK2FORMER])
 def test_other_detectors_are_trained_and_scored_and_refused_elsewhere(
     root, tiny_data, tmp_path, name
 ):
