@@ -12,8 +12,8 @@ def set_waiting_time() -> None:
     busy while they wait. When another process needs that core, each waits for the other's time
     slice, and a training step can take ten times as long. A thousand turns of waiting cost a small
     step on an idle machine 4 %, sleeping at once (`OMP_WAIT_POLICY=PASSIVE`) 29 %, and bring nearly
-    all of its gain (docs/performance.md). Must be called before torch is imported; processes that this one starts
-    inherit the setting.
+    all of its gain (docs/performance.md). Must be called before torch is imported; processes that
+    this one starts inherit the setting.
     """
     if sys.platform == 'linux' and not {'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'} & set(os.environ):
         os.environ['GOMP_SPINCOUNT'] = '1000'
