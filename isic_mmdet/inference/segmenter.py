@@ -110,7 +110,8 @@ class LesionSegmenter:
             use_amp(cfg)
         if tta:
             use_tta(cfg)  # every view has a say on every class
-        else:
+        elif 'mask_iou_head' not in model_cfg.roi_head:
+            # Mask Scoring R-CNN changes the order of the scores after it has chosen the boxes.
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)
