@@ -2,7 +2,7 @@
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    # Windows and turns keep the net from learning images by heart; docs/ablations.md.
+    # Random crops and rotations reduce overfitting; docs/ablations.md.
     dict(type='RandomLesionCrop'),
     dict(type='Resize', scale=(512, 512), keep_ratio=True),
     # A lesion has no upright side. The flip and the distortion are mmdet's RandomFlip and
