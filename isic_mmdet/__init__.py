@@ -9,7 +9,7 @@ MMDetection's registries; the project's configs do that themselves through `cust
 """
 
 from isic_mmdet.compat.operator_finder import install_finder
-from isic_mmdet.environment import set_waiting_time
+from isic_mmdet.utils.environment import set_waiting_time
 
 __version__ = '0.1.0'
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from isic_mmdet import failures
-from isic_mmdet.environment import prepare_for_tool
 from isic_mmdet.errors import Terminated
+from isic_mmdet.utils import failures
+from isic_mmdet.utils.environment import prepare_for_tool
 
 # What sysexits.h calls a failure that passes: try again. Slurm requeues a job on it where
 # RequeueExit names it; tools/slurm_train.sh does so itself.

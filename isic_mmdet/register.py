@@ -16,28 +16,26 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     seeded,
     some_of,
     transforms,
-    workers,
     wrapped,
 )
-from isic_mmdet.hooks import (  # noqa: E402, F401
-    draw_lesions_hook,
-    iou_report_hook,
+from isic_mmdet.engine.hooks import (  # noqa: E402, F401
+    per_step_seed_hook,
     rate_ramp_hook,
-    repeatable_steps_hook,
     resumption_hooks,
     staged_training_hook,
     validation_loss_hook,
 )
-from isic_mmdet.metrics import lesion_metric, prediction_dump  # noqa: E402, F401
+from isic_mmdet.engine.train import checkpoint_backend, loop, optim  # noqa: E402, F401
+from isic_mmdet.evaluation import coco_result_dump, lesion_metric  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
-    batched_roi_head,
-    batched_rpn_head,
-    coarse_fpn,
-    jaccard_loss,
+    bce_jaccard_loss,
+    float32_heads,
     lesion_diagnosis,
-    lesion_heads,
     lesion_mask_rcnn,
     lesion_tta,
-    torchvision_anchors,
+    p3_fpn,
 )
-from isic_mmdet.training import backend, loop, optim  # noqa: E402, F401
+from isic_mmdet.models.batched import roi_head, rpn_head  # noqa: E402, F401
+from isic_mmdet.models.torchvision import anchors  # noqa: E402, F401
+from isic_mmdet.report import draw_lesions_hook, evaluation_report_hook  # noqa: E402, F401
+from isic_mmdet.utils import exit_with_parent  # noqa: E402, F401

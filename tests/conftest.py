@@ -81,8 +81,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     figures = session.config.stash.get(FIGURES, {})
     if not (session.config.getoption('--figures') and figures):
         return
-    from isic_mmdet.files import write_json
     from isic_mmdet.report.markers import replace_between
+    from isic_mmdet.utils.files import write_json
 
     path = ROOT / 'benchmarks' / 'results' / 'reliability.json'
     known = json.loads(path.read_text()) if path.is_file() else {}
@@ -111,7 +111,7 @@ def shared() -> Path:
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared one-class data set of 18 synthetic pictures (12 / 3 / 3), 96 px; read only."""
-    from isic_mmdet.challenge.convert import prepare
+    from isic_mmdet.isic.prepare.convert import prepare
     from isic_mmdet.synthetic import write_dataset
 
     official = tmp_path_factory.mktemp('official')

@@ -4,7 +4,7 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import OptionsAction
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,9 +48,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.browse import browse
-    from isic_mmdet.engine.refused_options import refused_in_browsing
-    from isic_mmdet.experiment import load_config
+    from isic_mmdet.engine.config.load import load_config
+    from isic_mmdet.engine.config.refused_options import refused_in_browsing
+    from isic_mmdet.report.browse import browse
 
     refused = refused_in_browsing(args.split, args.augmented)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)

@@ -4,8 +4,8 @@
 import argparse
 import sys
 
-from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
 
 _SHOWN = 20
 
@@ -45,10 +45,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.cores import available_cores
     from isic_mmdet.datasets.full_check import check_data
-    from isic_mmdet.datasets.splits import config_splits
-    from isic_mmdet.experiment import load_config
+    from isic_mmdet.engine.config.load import load_config
+    from isic_mmdet.engine.config.splits import config_splits
+    from isic_mmdet.utils.cores import available_cores
 
     splits = config_splits(load_config(args.config, args.cfg_options, args.data_root))
     found = check_data(splits, args.workers or available_cores(), args.duplicate_distance)

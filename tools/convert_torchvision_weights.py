@@ -7,7 +7,7 @@ from isic_mmdet.cli import make_parser, run
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.models.torchvision_weights import WEIGHTS_URL
+    from isic_mmdet.models.torchvision.weights import WEIGHTS_URL
 
     parser = make_parser(
         "Rename the weights of torchvision's maskrcnn_resnet50_fpn for mmdet. The COCO weights\n"
@@ -23,14 +23,14 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.models.torchvision_weights import convert_file
+    from isic_mmdet.models.torchvision.weights import convert_file
 
     classes = convert_file(args.source, args.out)
     print(f'{args.out}: written, {classes} classes besides the background')
     print(
         'For another number of classes, mmengine leaves out the last layers of the heads and says\n'
         'so; everything else starts from these weights. Train with them:\n'
-        '  python tools/train.py configs/isic2017_maskrcnn_seed.py --cfg-options '
+        '  python tools/train.py configs/student_projects/student2017.py --cfg-options '
         f'load_from={args.out}'
     )
 

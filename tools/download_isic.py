@@ -7,8 +7,8 @@ from isic_mmdet.cli import make_parser, run
 
 
 def main() -> None:
-    from isic_mmdet.challenge.archives import BASE_URL, PARTS, YEARS
-    from isic_mmdet.challenge.download import download
+    from isic_mmdet.isic.archives import BASE_URL, PARTS, YEARS
+    from isic_mmdet.isic.download.download import download
 
     parser = make_parser(
         'Get the official images, masks and (2017) diagnoses of an ISIC segmentation challenge.\n'

@@ -5,13 +5,13 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.files import require_writable
+from isic_mmdet.utils.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
         'Write a model as an ONNX file, from the image at network size to score, label, box and\n'
-        'mask of the lesion. isic_mmdet.runtime, tools/predict.py --onnx and tools/serve.py use\n'
+        'mask of the lesion. isic_mmdet.deploy, tools/predict.py --onnx and tools/serve.py use\n'
         'it, without torch and mmdet.\n\n'
         'Before the file gets its name it is checked: in real images, ONNX Runtime has to find\n'
         'what PyTorch finds, masks at an IoU of 0.999 on average and 0.99 at worst, scores to\n'
@@ -62,7 +62,7 @@ def _positive(text: str) -> int:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.export.run import ExportSettings, export
+    from isic_mmdet.deploy.export.run import ExportSettings, export
 
     require_writable(args.out)
     settings = ExportSettings(args.half, args.batch, args.input_size, args.check_images)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.files import require_writable
+from isic_mmdet.utils.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -106,11 +106,11 @@ def main() -> None:
     from isic_mmdet.uncollected import uncollected
 
     with uncollected():
-        from isic_mmdet.inference.folder import FolderSettings
-        from isic_mmdet.inference.run import ModelChoice, OnnxChoice, predict
+        from isic_mmdet.deploy.predict.folder import FolderSettings
+        from isic_mmdet.deploy.predict.run import ModelChoice, OnnxChoice, predict
 
         if args.onnx is None:
-            from isic_mmdet.inference.processes import process_group
+            from isic_mmdet.deploy.predict.processes import process_group
 
     require_writable(args.submission)
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)

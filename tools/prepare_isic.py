@@ -9,9 +9,9 @@ from isic_mmdet.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.challenge.duplicates import DEFAULT_DISTANCE
-    from isic_mmdet.challenge.images import FOREGROUND
-    from isic_mmdet.challenge.resize import parse_rule
+    from isic_mmdet.images.decoding import FOREGROUND
+    from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
+    from isic_mmdet.masks.resize import parse_rule
 
     parser = make_parser(
         __doc__,
@@ -87,8 +87,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.challenge.convert import prepare
-    from isic_mmdet.challenge.report import format_report
+    from isic_mmdet.isic.prepare.convert import prepare
+    from isic_mmdet.isic.prepare.report import format_report
 
     report = prepare(
         args.year,

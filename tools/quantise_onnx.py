@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.files import require_writable
+from isic_mmdet.utils.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.export.quantise import quantise
+    from isic_mmdet.deploy.export.quantize import quantise
 
     require_writable(args.out)
     print(quantise(args.model, args.config, args.data_root, args.out))

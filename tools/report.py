@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.report.html.page import write_report
+    from isic_mmdet.report.page.page import write_report
     from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
     out = Path(args.out or Path(args.work_dir, 'report.html'))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.files import require_writable
+from isic_mmdet.utils.files import require_writable
 
 # NumPy starts a thread a core for matrix products, of which there are none here: a fifth of the
 # time that this program takes to start.
@@ -14,8 +14,8 @@ os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.scoring.evaluate import is_table
-    from isic_mmdet.scoring.groups import GROUPINGS
+    from isic_mmdet.evaluation.groups import GROUPINGS
+    from isic_mmdet.evaluation.mask_evaluation import is_table
 
     parser = make_parser(
         f'{__doc__}\nNeeds no model. Files that the official scorer would refuse are all listed at '
@@ -96,9 +96,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.memory import keep_freed_memory
-    from isic_mmdet.scoring.evaluate import Request, evaluate
-    from isic_mmdet.scoring.text import format_scores
+    from isic_mmdet.evaluation.mask_evaluation import Request, evaluate
+    from isic_mmdet.evaluation.text import format_scores
+    from isic_mmdet.utils.memory import keep_freed_memory
 
     require_writable(args.out)
     keep_freed_memory()

@@ -6,8 +6,8 @@ import webbrowser
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.cores import available_cores
-from isic_mmdet.environment import has_screen
+from isic_mmdet.utils.cores import available_cores
+from isic_mmdet.utils.environment import has_screen
 
 
 def parse_args() -> argparse.Namespace:
@@ -84,7 +84,7 @@ def _port(text: str) -> int:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.runtime import LesionNet
+    from isic_mmdet.deploy.onnx_segmenter import LesionNet
     from isic_mmdet.serve import LesionServer, Settings
     from isic_mmdet.serve.hosts import is_loopback
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.option_text import OptionsAction
-from isic_mmdet.files import require_writable
+from isic_mmdet.engine.config.option_text import OptionsAction
+from isic_mmdet.utils.files import require_writable
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -70,7 +70,7 @@ def parse_args() -> argparse.Namespace:
 def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
     from mmengine.runner import Runner
 
-    from isic_mmdet.preflight import load_weights
+    from isic_mmdet.engine.checks.preflight import load_weights
 
     runner = Runner.from_cfg(cfg)
     load_weights(runner, checkpoint)
@@ -81,13 +81,13 @@ def test(args: argparse.Namespace) -> 'Config':
     """Score the checkpoint, print the scores on the first process, and return the config."""
     from mmengine.dist import is_main_process
 
-    from isic_mmdet import experiment
-    from isic_mmdet.engine.evaluation import use_same_shape_batches
-    from isic_mmdet.engine.refused_options import refused_in_test
+    from isic_mmdet.engine.checks.preflight import preflight
+    from isic_mmdet.engine.config import load as experiment
+    from isic_mmdet.engine.config.refused_options import refused_in_test
+    from isic_mmdet.engine.distributed import launched
     from isic_mmdet.engine.results_folder import check_results_folder
-    from isic_mmdet.engine.run_lock import is_first_process, run_lock
-    from isic_mmdet.launch import launched
-    from isic_mmdet.preflight import preflight
+    from isic_mmdet.engine.train.evaluation import use_same_shape_batches
+    from isic_mmdet.utils.run_lock import is_first_process, run_lock
 
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
@@ -119,7 +119,7 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.launch import leave_gloo
+    from isic_mmdet.engine.distributed import leave_gloo
 
     require_writable(args.out, args.show_dir and Path(args.show_dir, 'picture'))
     leave_gloo(test(args))

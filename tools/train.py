@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import OptionsAction
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -63,15 +63,15 @@ def parse_args() -> argparse.Namespace:
 
 def train(args: argparse.Namespace) -> 'Config | None':
     """Train, and return the config; None where nothing was left to do."""
-    from isic_mmdet.engine.evaluation import use_same_shape_batches
-    from isic_mmdet.engine.refused_options import refused_in_training
-    from isic_mmdet.engine.resume_check import check_resume
-    from isic_mmdet.engine.run_lock import is_first_process, is_restarted, run_lock
-    from isic_mmdet.engine.runner import build_runner
-    from isic_mmdet.engine.training_loop import settle_training_loop
-    from isic_mmdet.experiment import load_config, set_resume, set_work_dir, use_amp
-    from isic_mmdet.launch import launched, process_count
-    from isic_mmdet.preflight import preflight
+    from isic_mmdet.engine.checks.preflight import preflight
+    from isic_mmdet.engine.checks.resume_check import check_resume
+    from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir, use_amp
+    from isic_mmdet.engine.config.refused_options import refused_in_training
+    from isic_mmdet.engine.distributed import launched, process_count
+    from isic_mmdet.engine.train.evaluation import use_same_shape_batches
+    from isic_mmdet.engine.train.mmengine_loops import settle_training_loop
+    from isic_mmdet.engine.train.runner import build_runner
+    from isic_mmdet.utils.run_lock import is_first_process, is_restarted, run_lock
 
     refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
@@ -102,7 +102,7 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.launch import leave_gloo
+    from isic_mmdet.engine.distributed import leave_gloo
 
     cfg = train(args)
     if cfg is not None:

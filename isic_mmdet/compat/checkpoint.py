@@ -27,7 +27,7 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import sha256
+from isic_mmdet.utils.files import sha256
 
 # Published names end in the first digits of the file's SHA-256; an address may also state all.
 _DIGEST_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.pth')

@@ -14,7 +14,7 @@ from typing import Any
 from torch._utils import ExceptionWrapper
 from torch.utils.data import get_worker_info
 
-from isic_mmdet.datasets.loader_errors import UnsentBatchError
+from isic_mmdet.utils.loader_errors import UnsentBatchError
 
 _report = queues.Queue._on_queue_feeder_error  # type: ignore[attr-defined]
 

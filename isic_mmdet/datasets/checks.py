@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from isic_mmdet.challenge.images import MAX_PIXELS, UnreadableError, stored_layout
-from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.datasets.consistency import mask_fault, official_mask_faults, repeated_fault
-from isic_mmdet.geometry.run_lengths import run_lengths_fault
+from isic_mmdet.images.decoding import MAX_PIXELS, UnreadableError, stored_layout
+from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.masks.run_lengths import run_lengths_fault
 
 if TYPE_CHECKING:
     from mmengine.dataset import BaseDataset

@@ -8,14 +8,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from isic_mmdet.challenge.duplicates import difference_hash, near_duplicates
-from isic_mmdet.challenge.images import UnreadableError, decode_image, decode_mask
-from isic_mmdet.challenge.pool import Job, run_jobs
-from isic_mmdet.challenge.sources import SourceFile
 from isic_mmdet.datasets.checks import annotation_faults
 from isic_mmdet.datasets.consistency import annotated_mask, official_mask_fault, shared_images
 from isic_mmdet.errors import InputError
-from isic_mmdet.json_file import read_json
+from isic_mmdet.images.decoding import UnreadableError, decode_image, decode_mask
+from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
+from isic_mmdet.isic.prepare.pool import Job, run_jobs
+from isic_mmdet.utils.json_file import read_json
 
 
 @dataclass(frozen=True)

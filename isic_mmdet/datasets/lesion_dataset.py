@@ -10,7 +10,7 @@ from mmdet.registry import DATASETS
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
 from isic_mmdet.datasets.seeded import SeededIndex
 from isic_mmdet.errors import InputError
-from isic_mmdet.memory import keep_freed_memory
+from isic_mmdet.utils.memory import keep_freed_memory
 
 # What was followed through its pipeline in this process already: a data set is built once to be
 # checked with all others, and once more to be trained on.

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 
+from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.errors import InputError
-from isic_mmdet.inference.batching import padded_shape
 
 
 class PaddedShapes:

@@ -9,8 +9,8 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import PhotoMetricDistortion
 from mmdet.registry import TRANSFORMS
 
-from isic_mmdet.datasets.planes import split_planes
 from isic_mmdet.errors import InputError
+from isic_mmdet.images.planar import split_planes
 
 
 @TRANSFORMS.register_module()

@@ -9,8 +9,8 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
 from isic_mmdet.datasets.padded_shapes import PaddedShapes
+from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
 from isic_mmdet.errors import InputError
-from isic_mmdet.inference.batching import batches_of_one_shape
 
 
 @DATA_SAMPLERS.register_module()

@@ -8,7 +8,7 @@ from mmdet.datasets.transforms import PackDetInputs, RandomCrop, RandomFlip
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.mask import BitmapMasks
 
-from isic_mmdet.datasets.planes import split_planes
+from isic_mmdet.images.planar import split_planes
 
 # What OpenCV calls the directions.
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}

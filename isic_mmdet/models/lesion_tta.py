@@ -6,10 +6,10 @@ from mmdet.structures import DetDataSample
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 
-from isic_mmdet.compat.unpasted import leave_unpasted
-from isic_mmdet.geometry.findings import verdict
-from isic_mmdet.geometry.paste import paste_mask
-from isic_mmdet.models.lesion_findings import best_finding
+from isic_mmdet.masks.paste import paste_mask
+from isic_mmdet.models.best_detection import best_finding
+from isic_mmdet.models.box_masks import leave_unpasted
+from isic_mmdet.models.tta import verdict
 
 
 @MODELS.register_module()
@@ -22,12 +22,12 @@ class LesionTTAModel(BaseTTAModel):
     - masks: where the mean over the V views of their probabilities, each interpolated from its own
       cells at the image's own size, is above `mask_threshold`; (K, H, W) bool, on the CPU, the
       same for each of the K classes that were found;
-    - scores, labels, bboxes: see `isic_mmdet.geometry.findings.verdict`.
+    - scores, labels, bboxes: see `isic_mmdet.models.tta.verdict`.
 
     Views may differ in size and flip.
 
     Args:
-        module: config of the detector, see `isic_mmdet.compat.unpasted.leave_unpasted`.
+        module: config of the detector, see `isic_mmdet.models.box_masks.leave_unpasted`.
         mask_threshold: probability above which a pixel belongs to the lesion, in (0, 1).
     """
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from isic_mmdet.files import write_atomically
 from isic_mmdet.report.panels import FAINT_TEXT, TEXT, TRUTH, caption, draw_contours, shown_at
+from isic_mmdet.utils.files import write_atomically
 
 
 def card(image: np.ndarray, mask: np.ndarray, title: str, note: str, height: int) -> np.ndarray:

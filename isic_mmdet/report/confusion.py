@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.metrics.classification import DEFAULT_POSITIVE
+from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
 from isic_mmdet.report.figures import new_figure, save_figure
 from isic_mmdet.report.results_table import read_reports
 

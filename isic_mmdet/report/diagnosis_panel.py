@@ -6,7 +6,7 @@ Every image in this module is BGR, and the colours are those of `panels`.
 import cv2
 import numpy as np
 
-from isic_mmdet.metrics.mask_io import resize_mask
+from isic_mmdet.masks.mask_io import resize_mask
 from isic_mmdet.report.panels import (
     FAINT_TEXT,
     PREDICTION,

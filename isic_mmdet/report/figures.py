@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isic_mmdet.files import write_atomically
+from isic_mmdet.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
+from isic_mmdet.utils.files import write_atomically
 
 
 def replace_between(path: str | Path, begin: str, end: str, content: str) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from isic_mmdet.metrics.mask_io import resize_mask
+from isic_mmdet.masks.mask_io import resize_mask
 
 BACKGROUND = (32, 32, 32)
 TEXT = (255, 255, 255)

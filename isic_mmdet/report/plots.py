@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.metrics.core import JACCARD_THRESHOLD
+from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
 from isic_mmdet.report.figures import new_figure, save_figure
 from isic_mmdet.report.run_files import (
     RULES,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isic_mmdet.challenge.resize import SEED_AREA
+from isic_mmdet.masks.resize import SEED_AREA
 from isic_mmdet.report.figures import new_figure, save_figure
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.metrics.classification import DEFAULT_POSITIVE
+from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
 from isic_mmdet.report.markers import replace_between
 from isic_mmdet.report.run_files import training_data
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.csv_file import read_csv, to_number
 from isic_mmdet.errors import InputError
+from isic_mmdet.utils.csv_file import read_csv, to_number
 
 # What stands before `loss`, `loss_mask` and so on in the log, and whose losses those are.
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.challenge.images import UnreadableError, encode_jpeg, encode_png
-from isic_mmdet.geometry.paste import count_above, paste_mask
-from isic_mmdet.geometry.placement import Placement
-from isic_mmdet.inference.orientation import stored_box, stored_mask
-from isic_mmdet.inference.segmentation import Segmentation
+from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.images.decoding import UnreadableError, encode_jpeg, encode_png
+from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.orientation import stored_box, stored_mask
+from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
 from isic_mmdet.serve.uploads import decode_truth, decode_upload
 
@@ -31,7 +31,7 @@ _UNDONE_BY = {6: 8, 8: 6}
 
 
 class Predictor(Protocol):
-    """What finds lesions: `isic_mmdet.runtime.LesionNet`, or anything like it."""
+    """What finds lesions: `isic_mmdet.deploy.LesionNet`, or anything like it."""
 
     @property
     def classes(self) -> Sequence[str]:

@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from isic_mmdet import __version__
-from isic_mmdet.challenge.images import UnreadableError
+from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.serve.answers import compare, mask_file, preview, segment
 from isic_mmdet.serve.hosts import is_own_name, is_same_site
 from isic_mmdet.serve.lesion import Lesion
-from isic_mmdet.serve.line import FullError
 from isic_mmdet.serve.page import HEADERS
+from isic_mmdet.serve.work_queue import FullError
 
 if TYPE_CHECKING:
     from isic_mmdet.serve.server import LesionServer

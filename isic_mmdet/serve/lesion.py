@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.challenge.images import UnreadableError
-from isic_mmdet.geometry.paste import BoxCells
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.masks.paste import BoxCells
 
 # A model predicts 28 x 28 cells, and eight views with test-time augmentation.
 _MAX_CELLS = 256
@@ -21,7 +21,7 @@ class Lesion:
     """What a model predicted of an image, exactly; all masks are made of it.
 
     Attributes:
-        views: see `isic_mmdet.geometry.paste`.
+        views: see `isic_mmdet.masks.paste`.
         number: of views, with those in which nothing was found.
         shape: height and width of the image as a viewer shows it.
         orientation: EXIF's number for how it is stored.

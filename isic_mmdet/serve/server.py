@@ -10,9 +10,9 @@ from typing import Any
 from isic_mmdet.errors import InputError
 from isic_mmdet.serve.answers import Predictor
 from isic_mmdet.serve.handler import Handler
-from isic_mmdet.serve.line import Line
 from isic_mmdet.serve.page import load_assets
 from isic_mmdet.serve.settings import Settings
+from isic_mmdet.serve.work_queue import Line
 
 # Connections beside those that hold a ticket: the page and its files, and refusals.
 _SPARE_CONNECTIONS = 64

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.challenge.decode_errors import DECODE_ERRORS
-from isic_mmdet.challenge.formats import FORMAT_NAMES, FORMATS, unread_format
-from isic_mmdet.challenge.images import UnreadableError, load_whole
-from isic_mmdet.challenge.sources import SourceFile
-from isic_mmdet.inference.reading import UprightImage, read_image
-from isic_mmdet.metrics.core import binarise
+from isic_mmdet.evaluation.scores import binarise
+from isic_mmdet.images.decode_errors import DECODE_ERRORS
+from isic_mmdet.images.decoding import UnreadableError, load_whole
+from isic_mmdet.images.formats import FORMAT_NAMES, FORMATS, unread_format
+from isic_mmdet.images.reading import UprightImage, read_image
+from isic_mmdet.images.sources import SourceFile
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import cv2
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.files import write_atomically
 from isic_mmdet.synthetic.sample import is_melanoma, make_sample
+from isic_mmdet.utils.files import write_atomically
 
 # Raise it with every change that alters a pixel, so that older folders are not mistaken for new.
 GENERATOR_VERSION = 1

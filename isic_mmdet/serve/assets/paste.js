@@ -1,4 +1,4 @@
-// From the cells that a model predicts in a box to probabilities; isic_mmdet/geometry/paste.py tells more.
+// From the cells that a model predicts in a box to probabilities; isic_mmdet/masks/paste.py tells more.
 
 /**
  * The mean probability of a lesion's views, at the size of its image or shrunk.

@@ -1,0 +1,133 @@
+"""One model in a process of its own, that makes mask files of image files.
+
+    python -m benchmarks.file_to_mask MASK ours CONFIG CHECKPOINT [amp]
+    python -m benchmarks.file_to_mask MASK mmdet SIZE
+    python -m benchmarks.file_to_mask MASK torchvision SIZE
+
+It loads the model and writes a line of JSON: `loaded_mb`, its resident memory then. From then on,
+for every line of input, the path of an image, it writes the mask with the highest score to MASK,
+and answers `seconds` and `peak_mb`, the highest resident memory in the meantime. (MB are 10^6
+bytes.) Linux only, for how it learns the peak.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+# Share of the free memory that this process may take. A peer that wants more than there is shall
+# end with a message, and not the others with it.
+_SHARE = 0.8
+
+Way = Callable[[Path], None]
+
+
+def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
+    from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files
+    from isic_mmdet.deploy.segmenter import LesionSegmenter
+    from isic_mmdet.images.sources import SourceFile
+    from isic_mmdet.isic.submission import mask_name
+
+    segmenter = LesionSegmenter(config, checkpoint, 'cpu', amp=bool(amp))
+    # What tools/predict.py does, with its defaults.
+    settings = FolderSettings(mask.parent, overlay=False, batch_size=4, workers=4)
+
+    def way(path: Path) -> None:
+        file = SourceFile(path, None, path.stat().st_size, 0)
+        # Any process but the first shows no progress bar.
+        faults = predict_files(segmenter, {mask.stem: file}, settings, rank=1)
+        if faults:
+            raise ValueError(f'{path} cannot be predicted: {faults}')
+        (mask.parent / mask_name(mask.stem)).replace(mask)
+
+    return way
+
+
+def _mmdet(mask: Path, size: str) -> Way:
+    from benchmarks.networks import stock_mmdet
+    from mmcv.transforms import Compose  # isort: skip
+    from mmdet.apis import inference_detector  # isort: skip
+
+    model: Any = stock_mmdet().eval()
+    scale = int(size), int(size)
+    keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+    pipeline = Compose(
+        [
+            dict(type='LoadImageFromFile'),
+            dict(type='mmdet.Resize', scale=scale, keep_ratio=True),
+            dict(type='mmdet.PackDetInputs', meta_keys=keys),
+        ]
+    )
+    # All that `inference_detector` asks of the config where it is given a pipeline.
+    model.cfg = {}
+
+    def way(path: Path) -> None:
+        found = inference_detector(model, str(path), test_pipeline=pipeline).pred_instances
+        best = found.masks[int(found.scores.argmax())].numpy()
+        cv2.imwrite(str(mask), best.astype(np.uint8) * 255)
+
+    return way
+
+
+def _torchvision(mask: Path, size: str) -> Way:
+    import torch
+
+    from benchmarks.networks import torchvision_peer
+
+    model = torchvision_peer(int(size)).eval()
+
+    @torch.inference_mode()
+    def way(path: Path) -> None:
+        stored = cv2.imread(str(path))
+        assert stored is not None  # written by the benchmark
+        image = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
+        tensor = torch.from_numpy(image.transpose(2, 0, 1) / np.float32(255))
+        (found,) = model([tensor])
+        best = found['masks'][int(found['scores'].argmax()), 0] > 0.5
+        cv2.imwrite(str(mask), best.numpy().astype(np.uint8) * 255)
+
+    return way
+
+
+WAYS: dict[str, Callable[..., Way]] = {
+    'ours': _ours,
+    'mmdet': _mmdet,
+    'torchvision': _torchvision,
+}
+
+
+def _from_proc(file: str, key: str) -> float:
+    """Return a quantity of a file of /proc in MB."""
+    lines = Path('/proc', file).read_text(encoding='utf-8').splitlines()
+    (line,) = (line for line in lines if line.startswith(f'{key}:'))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def main(mask: str, way: str, *arguments: str) -> None:
+    """Do what the module says."""
+    limit = int(_SHARE * _from_proc('meminfo', 'MemAvailable') * 1e6)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # Whatever else is printed is not for the one who asks.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    write_mask = WAYS[way](Path(mask), *arguments)
+    loaded = _from_proc('self/status', 'VmRSS')
+    print(json.dumps({'loaded_mb': loaded}), file=answers, flush=True)
+    for line in sys.stdin:
+        Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+        start = time.perf_counter()
+        write_mask(Path(line.strip()))
+        answer = {
+            'seconds': time.perf_counter() - start,
+            'peak_mb': _from_proc('self/status', 'VmHWM'),
+        }
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -1,0 +1,99 @@
+"""The table of `docs/performance.md`, made from the files of `benchmarks/results`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isic_mmdet.report.markers import replace_between
+
+BEGIN = '<!-- performance:begin -->'
+END = '<!-- performance:end -->'
+PROFILE_BEGIN = '<!-- profile:begin -->'
+PROFILE_END = '<!-- profile:end -->'
+_COLUMNS = ('what', 'ours', 'beside', 'its', 'ratio', 'goal', 'reached')
+
+
+def update_performance(page: Path, results: Sequence[Path]) -> None:
+    """Write the table of some result files into a page.
+
+    Args:
+        page: Markdown with the markers for the table and for the profile of a training step.
+        results: JSON files of `python -m benchmarks`; the first profile is the one that is shown.
+
+    Raises:
+        InputError: the page has no such markers.
+    """
+    contents = [json.loads(path.read_text(encoding='utf-8')) for path in results]
+    replace_between(page, BEGIN, END, performance_table(contents))
+    profiled = [each for each in contents if 'profile' in each.get('details', {})]
+    if profiled:
+        replace_between(page, PROFILE_BEGIN, PROFILE_END, profile_table(profiled[0]))
+
+
+def performance_table(contents: Sequence[Mapping[str, Any]]) -> str:
+    """Return one table a benchmark, under the command, the machine and the date."""
+    return '\n\n'.join(_one_table(content) for content in contents)
+
+
+def profile_table(content: Mapping[str, Any]) -> str:
+    """Return a table of the operators that take most of a training step.
+
+    Args:
+        content: of `train.json`.
+    """
+    details = content['details']
+    sides = list(details['profile'].items())
+    lines = [
+        '| ' + ' | '.join(f'{name}: operator | share' for name, _ in sides) + ' |',
+        '| ' + ' | '.join(['---'] * 2 * len(sides)) + ' |',
+    ]
+    for entries in zip(*(shares.items() for _, shares in sides), strict=True):
+        cells = [cell for name, share in entries for cell in (f'`{name}`', f'{share:.1%}')]
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    used = details.get('arithmetic')
+    if used is None:  # a machine without bfloat16
+        return '\n'.join(lines)
+    lines += [
+        '',
+        f'Ours takes {used["operations"] / 1e9:.0f} thousand million operations a step, '
+        f'{used["operations_per_s"] / 1e9:.0f} a second: {used["share"]:.0%} of the '
+        f'{used["bfloat16_operations_per_s"] / 1e9:.0f} that a product of two large matrices '
+        'reaches in bfloat16 on the same device.',
+    ]
+    return '\n'.join(lines)
+
+
+def _one_table(content: Mapping[str, Any]) -> str:
+    lines = [
+        f'`{content["command"]}`, {content["hardware"]}, {content["date"][:10]}',
+        '',
+        '| ' + ' | '.join(_COLUMNS) + ' |',
+        '| ' + ' | '.join(['---'] * len(_COLUMNS)) + ' |',
+    ]
+    for entry in content['rows']:
+        reached = {True: 'yes', False: '**no**', None: ''}[entry.get('reached')]
+        cells = (
+            entry['what'],
+            _quantity(entry, 'ours'),
+            entry.get('peer', ''),
+            _quantity(entry, 'peer'),
+            f'{entry["ratio"]:.2f}' if entry.get('ratio') is not None else '',
+            entry.get('goal', ''),
+            reached,
+        )
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    for reason in content.get('skipped', ()):
+        lines += ['', f'Not measured: {reason}.']
+    return '\n'.join(lines)
+
+
+def _quantity(entry: Mapping[str, Any], of: str) -> str:
+    """Return `<of>_s` in seconds or milliseconds, else `<of>_mb` or `<of>_per_s`."""
+    seconds = entry.get(f'{of}_s')
+    if seconds is not None:
+        return f'{seconds:.2f} s' if seconds >= 1 else f'{seconds * 1000:.1f} ms'
+    for unit, shown in (('mb', 'MB'), ('per_s', '/s')):
+        if entry.get(f'{of}_{unit}') is not None:
+            return f'{entry[f"{of}_{unit}"]:.0f} {shown}'
+    return 'not finished' if of == 'peer' and entry.get('peer') else ''

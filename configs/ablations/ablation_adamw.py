@@ -1,0 +1,15 @@
+"""No batch norm in pyramid and mask head.
+
+Command:   python tools/train.py configs/ablations/ablation_adamw.py --amp --cfg-options
+           train_cfg.max_epochs=2 train_cfg.val_interval=2
+           model.backbone.init_cfg.checkpoint=WEIGHTS
+Data:      as isic2018_maskrcnn_r18_cpu.py
+Number:    see docs/ablations.md
+Hardware:  CPU
+Time:      see there
+Date:      2026-11-25
+"""
+
+_base_ = './ablation_adamw_bn.py'
+
+model = dict(neck=dict(norm_cfg=None), roi_head=dict(mask_head=dict(norm_cfg=None)))

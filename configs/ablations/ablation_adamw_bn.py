@@ -1,0 +1,32 @@
+"""What the ablations start from: the CPU recipe before the choices that they compare.
+
+Masks are pooled by box size and learned by cross-entropy alone, and images are flipped alone.
+
+Command:   python tools/train.py configs/ablations/ablation_adamw_bn.py --amp --cfg-options
+           train_cfg.max_epochs=2 train_cfg.val_interval=2
+           model.backbone.init_cfg.checkpoint=WEIGHTS
+Data:      as isic2018_maskrcnn_r18_cpu.py
+Number:    see docs/ablations.md
+Hardware:  CPU
+Time:      see there
+Date:      2026-11-25
+"""
+
+_base_ = '../isic2018_maskrcnn_r18_cpu.py'
+
+cross_entropy = dict(_delete_=True, type='CrossEntropyLoss', use_mask=True)
+model = dict(
+    roi_head=dict(
+        mask_roi_extractor=dict(finest_scale=56),
+        mask_head=dict(loss_mask=cross_entropy),
+    ),
+)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='BytePhotoMetricDistortion'),
+    dict(type='PackLesionInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

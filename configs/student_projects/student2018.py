@@ -1,0 +1,36 @@
+"""The recipe of the 2018 seed project: heads first, then ResNet stages 3 to 5; see docs/recipes.md.
+
+Command:   python tools/train.py configs/student_projects/student2018.py
+Data:      tools/prepare_isic.py 2018 --split ratio --resize seed --flip-copies,
+           data/student2018, one class: lesion
+Number:    not measured with COCO weights (they could not be had where this was written); the
+           same recipe on a CPU is student2018_cpu.py
+Hardware:  one GPU, batch 2; the learning rate follows the batch size
+Time:      not measured
+Date:      2026-11-22
+"""
+
+_base_ = [
+    '../_base_/models/mask-rcnn_r50_fpn_lesion.py',
+    '../_base_/datasets/student2018.py',
+    '../_base_/schedules/student2018.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    # Pixels divided by 255, nothing more.
+    data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
+    backbone=dict(init_cfg=None),
+)
+load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'
+
+heads = ['neck', 'rpn_head', 'roi_head']
+stage3_up = ['backbone.layer2', 'backbone.layer3', 'backbone.layer4']  # matterport counts from 1
+custom_hooks = [
+    dict(
+        type='StagedTrainingHook',
+        stages=[dict(begin=0, train=heads), dict(begin=5, train=[*stage3_up, *heads])],
+    ),
+    dict(type='ValidationLossHook'),
+]
+find_unused_parameters = True  # what is frozen for a while has no gradient in the meantime

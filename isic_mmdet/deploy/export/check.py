@@ -1,0 +1,112 @@
+"""Whether an exported file finds what PyTorch finds, on real images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.deploy.segmenter import LesionSegmenter
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.scores import confusion, jaccard, pack
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.reading import read_image
+from isic_mmdet.images.sources import SourceFile
+
+MEAN_IOU = 0.999
+WORST_IOU = 0.99
+SCORE_DIFFERENCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike two predictions of an image are.
+
+    Attributes:
+        name: of the image.
+        iou: of the two masks, in [0, 1]; 1 where neither shows a lesion.
+        scores: of PyTorch and of ONNX Runtime.
+        labels: likewise; None where nothing was found.
+    """
+
+    name: str
+    iou: float
+    scores: tuple[float, float]
+    labels: tuple[str | None, str | None]
+
+    @property
+    def score_difference(self) -> float:
+        """How far the scores are apart."""
+        return abs(self.scores[0] - self.scores[1])
+
+    @property
+    def holds(self) -> bool:
+        """Whether this image alone is as it has to be."""
+        return (
+            self.iou >= WORST_IOU
+            and self.score_difference <= SCORE_DIFFERENCE
+            and self.labels[0] == self.labels[1]
+        )
+
+    def __str__(self) -> str:
+        (score, onnx_score), (label, onnx_label) = self.scores, self.labels
+        return (
+            f'{self.name}: masks agree at an IoU of {self.iou:.4f}; PyTorch says {label} '
+            f'{score:.4f}, ONNX Runtime {onnx_label} {onnx_score:.4f}'
+        )
+
+
+def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreement:
+    """Compare what PyTorch (`expected`) and ONNX Runtime found in an image."""
+    return Agreement(
+        name,
+        jaccard(confusion(pack(expected.mask), pack(found.mask))),
+        (expected.score, found.score),
+        (expected.label, found.label),
+    )
+
+
+def compare(
+    segmenter: LesionSegmenter, net: LesionNet, images: Mapping[str, SourceFile]
+) -> list[Agreement]:
+    """Predict images with both, one after the other.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    found = []
+    for name, file in tqdm(images.items(), 'checking', unit='image'):
+        try:
+            pixels = read_image(file).pixels
+        except UnreadableError as error:
+            raise InputError(f'{file}: {error}; check with other images') from error
+        found.append(agreement(name, segmenter(pixels), net(pixels)))
+    return found
+
+
+def verdict(agreements: Sequence[Agreement]) -> str:
+    """Return the line that tells how well all images agree.
+
+    Raises:
+        InputError: not well enough; it tells where they part.
+    """
+    worst = min(agreements, key=lambda agreed: agreed.iou)
+    mean = float(np.mean([agreed.iou for agreed in agreements]))
+    apart = max(agreed.score_difference for agreed in agreements)
+    line = (
+        f'mask IoU {mean:.5f} on average, {worst.iou:.5f} at worst ({worst.name}); '
+        f'scores at most {apart:.1e} apart'
+    )
+    faults = [str(agreed) for agreed in agreements if not agreed.holds]
+    if mean < MEAN_IOU and not faults:
+        faults = [str(agreed) for agreed in sorted(agreements, key=lambda agreed: agreed.iou)]
+    if faults:
+        raise InputError(
+            f'ONNX Runtime does not find what PyTorch does on {len(agreements)} images: {line}; '
+            f'it takes {MEAN_IOU} on average, {WORST_IOU} at worst, {SCORE_DIFFERENCE:g} and equal '
+            'labels. They part at:',
+            faults,
+        )
+    return line

@@ -1,0 +1,93 @@
+"""The model of a config, ready to become a graph."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from mmcv.cnn import fuse_conv_bn
+from mmdet.models.dense_heads import RPNHead
+from mmdet.models.detectors import MaskRCNN
+from mmdet.models.necks import FPN
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+from isic_mmdet.engine.checks.preflight import load_strictly
+from isic_mmdet.engine.config.explained import explained
+from isic_mmdet.engine.config.load import set_checkpoint
+from isic_mmdet.errors import InputError
+
+#: The coarsest level that FPN adds to is 32 times as small as the image.
+DIVISOR = 32
+_PARTS: dict[str, type[nn.Module]] = {
+    'neck': FPN,
+    'rpn_head': RPNHead,
+    'roi_head': StandardRoIHead,
+    'roi_head.bbox_roi_extractor': SingleRoIExtractor,
+    'roi_head.mask_roi_extractor': SingleRoIExtractor,
+}
+
+
+def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ...]) -> MaskRCNN:
+    """Return a model in evaluation mode, its batch norm folded into the convolutions.
+
+    Args:
+        cfg: loaded from `config`; changed.
+        checkpoint: path of its weights.
+        config: path of the config, for messages.
+        classes: that the model shall tell apart.
+
+    Raises:
+        InputError: config and checkpoint do not fit together, or the config's model is of a kind
+            that `LesionGraph` does not know.
+    """
+    set_checkpoint(cfg, checkpoint)
+    init_default_scope(cfg.default_scope)
+    with explained(cfg, 'model'):
+        model = MODELS.build(cfg.model)
+    faults = list(_faults(model))
+    if faults:
+        raise InputError(f'{config}: its model cannot be exported:', faults)
+    load_strictly(
+        partial(load_checkpoint, model, checkpoint, map_location='cpu'),
+        checkpoint,
+        config,
+        classes,
+    )
+    model = fuse_conv_bn(model.eval())
+    # Where the sides of the input are multiples of 32, each level is exactly twice as large as the
+    # next, and a factor costs ONNX Runtime less than sizes that it has to look up.
+    model.neck.upsample_cfg = dict(scale_factor=2, mode='nearest')
+    return model
+
+
+def _faults(model: nn.Module) -> Iterator[str]:
+    """Yield what `LesionGraph` does not know about a model."""
+    if not isinstance(model, MaskRCNN):
+        yield f'{type(model).__name__} is not a MaskRCNN'
+        return
+    parts = dict(model.named_modules())
+    for name, kind in _PARTS.items():
+        if not isinstance(part := parts.get(name), kind):
+            yield f'{name}: {type(part).__name__} is not a {kind.__name__}'
+            return
+    for name, head in (('rpn_head', model.rpn_head), ('bbox_head', model.roi_head.bbox_head)):
+        if type(head.bbox_coder) is not DeltaXYWHBBoxCoder or head.bbox_coder.add_ctr_clamp:
+            yield f'{name}: its boxes are not coded by a plain DeltaXYWHBBoxCoder'
+    proposals = model.rpn_head.test_cfg
+    if set(proposals.nms) - {'type', 'iou_threshold'} or proposals.nms.get('type') != 'nms':
+        yield f'test_cfg.rpn.nms: {dict(proposals.nms)}, where only type=nms is known'
+    if not model.rpn_head.use_sigmoid_cls or model.roi_head.bbox_head.custom_activation:
+        yield 'scores are not from a sigmoid in rpn_head and a softmax in bbox_head'
+    if model.roi_head.with_shared_head:
+        yield 'roi_head: a shared head'
+    pixels = model.data_preprocessor
+    if pixels.pad_size_divisor % DIVISOR or pixels.pad_value or not pixels._enable_normalize:
+        yield (
+            'data_preprocessor: images have to be normalised, and then padded with 0 to multiples '
+            f'of {DIVISOR}'
+        )

@@ -1,0 +1,94 @@
+"""From the graph to the file."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from isic_mmdet.deploy.export.detector import LesionGraph
+from isic_mmdet.deploy.export.model import DIVISOR
+from isic_mmdet.deploy.export.operators import TRANSLATIONS
+
+#: The newest version in which ONNX Runtime computes every operator: its RoiAlign is that of 16.
+OPSET = 21
+INPUTS = ('image', 'size')
+OUTPUTS = ('score', 'label', 'box', 'mask')
+# Below it the weights are biases and constants, which take no room.
+_SMALL = 4096
+
+
+def graph_of(model: LesionGraph, batch: int | None) -> onnx.ModelProto:
+    """Return a detector as an ONNX graph.
+
+    Height and width of its input are any multiples of 32, so that an image keeps its shape and
+    no padding is computed that PyTorch would not compute.
+
+    Args:
+        model: in evaluation mode.
+        batch: images it takes at once; None for any number.
+    """
+    number = batch or 2
+    rows, columns = 4, 6
+    # What is traced with: no two sizes are equal, or they would be taken for one.
+    image = torch.zeros(number, rows * DIVISOR, columns * DIVISOR, 3, dtype=torch.uint8)
+    size = torch.tensor([[rows * DIVISOR, columns * DIVISOR]] * number)
+    dimension = torch.export.Dim
+    images = {0: dimension('batch', min=1)} if batch is None else {}
+    sides = {
+        1: DIVISOR * dimension('rows', min=1),
+        2: DIVISOR * dimension('columns', min=1),
+    }
+    with warnings.catch_warnings():
+        # Of torch's own making: deprecations inside of it, and operators it did not expect.
+        warnings.simplefilter('ignore')
+        program = torch.onnx.export(
+            model,
+            (image, size),
+            dynamo=True,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_shapes={'image': {**images, **sides}, 'size': images},
+            opset_version=OPSET,
+            custom_translation_table=TRANSLATIONS,
+            verbose=False,
+        )
+    assert program is not None  # it is with dynamo=False alone
+    return program.model_proto
+
+
+def with_metadata(graph: onnx.ModelProto, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """Set the metadata of a graph, and return it."""
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, dict(metadata))
+    return graph
+
+
+def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the weights of a graph in float16, and return it.
+
+    They are cast when the file is loaded, and all is computed in float32: CPUs know no arithmetic
+    in float16, and where it exists, the range of coordinates and exponentials is too small. What
+    would overflow stays in float32.
+    """
+    casts = []
+    for weights in graph.graph.initializer:
+        if weights.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weights)
+        if values.size < _SMALL or np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        name = weights.name
+        stored = f'{name}_float16'
+        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(
+            onnx.helper.make_node(
+                'Cast', [stored], [name], f'{name}_cast', to=onnx.TensorProto.FLOAT
+            )
+        )
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    return graph

@@ -1,0 +1,208 @@
+"""What is refused before any work is done: data, heads and weights that do not fit together."""
+
+import copy
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import EMAHook
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
+from isic_mmdet.datasets.checks import class_count_faults
+from isic_mmdet.datasets.consistency import shared_images
+from isic_mmdet.datasets.lesion_dataset import LesionDataset
+from isic_mmdet.engine.checks.detectors import detector_faults
+from isic_mmdet.engine.checks.loaders import loader_faults, repeated_images
+from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_faults
+from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.parts import argument_faults, built_with
+from isic_mmdet.engine.train.evaluation import packing_faults
+from isic_mmdet.engine.train.finite import non_finite
+from isic_mmdet.engine.train.optim import wrapper_faults
+from isic_mmdet.errors import InputError
+
+
+def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
+    """Refuse an experiment that cannot be right, with all its faults at once.
+
+    Loads every data set, which checks its files and follows its truth through its pipeline, and
+    compares the class count of every head with its classes. What is strange but may be meant, such
+    as images in two splits, is a warning in the log.
+
+    Args:
+        cfg: a whole experiment.
+        loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
+        with_workers: whether their worker processes will be used, too, and need shared memory.
+
+    Raises:
+        InputError: with one line per fault.
+    """
+    init_default_scope(cfg.default_scope)
+    leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
+    faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
+    faults += detector_faults(cfg, loaders)
+    if 'train_dataloader' in loaders:
+        faults += wrapper_faults(cfg)
+    if faults:
+        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+    metainfo: dict[str, dict] = {}
+    image_bytes = dict.fromkeys(loaders, 0)
+    splits: dict[str, dict[str, Path]] = {}
+    notes: list[str] = []
+    for name, configs in leaves.items():
+        ids: list[str] = []
+        for dataset_cfg in configs:
+            dataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
+            found = _dataset_faults(dataset, cfg.model)
+            faults += [fault for fault in found if fault not in faults]
+            if not found:
+                metainfo[dataset.ann_file] = dataset.metainfo
+                used_bytes = bytes_of_an_image(dataset) if with_workers else 0
+                image_bytes[name] = max(image_bytes[name], used_bytes)
+                records = [dataset.get_data_info(i) for i in range(len(dataset))]
+                if name != 'train_dataloader':
+                    ids += [record['isic_id'] for record in records]
+                    faults += packing_faults(cfg, name, dataset)
+                splits.setdefault(name.partition('_')[0], {}).update(
+                    {record['isic_id']: Path(record['img_path']) for record in records}
+                )
+                notes += [note for note in _dataset_notes(dataset, records) if note not in notes]
+        faults += repeated_images(ids, name)
+    faults += _different_classes(metainfo)
+    faults += shared_memory_faults(
+        {name: cfg[name] for name in loaders if cfg.get(name)},
+        image_bytes,
+        together=any(
+            hook.get('type') == 'ValidationLossHook' and not hook.get('by_epoch', True)
+            for hook in cfg.get('custom_hooks') or ()
+        ),
+    )
+    if faults:
+        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+    if int(os.environ.get('RANK', '0')) == 0:
+        for note in notes + shared_images(splits):
+            print_log(note, 'current', logging.WARNING)
+
+
+def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is strange about a data set but may be meant, one sentence each."""
+    notes = []
+    several = [record['isic_id'] for record in records if len(record['instances']) > 1]
+    if several:
+        notes.append(
+            f'{dataset.ann_file}: {len(several)} images have several annotations (such as '
+            f'{several[0]}); the scores compare the highest-scoring detection alone with the '
+            'official mask, so parts of one lesion belong into one annotation'
+        )
+    if not Path(dataset.data_root or '', 'prepare_report.json').is_file():
+        notes.append(
+            f'{dataset.ann_file} was not made by tools/prepare_isic.py: tools/check_dataset.py '
+            'decodes all its files and looks for near-duplicates in other splits'
+        )
+    return notes
+
+
+def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
+    """Return which data sets have other classes, or other facts of them, than the first one.
+
+    Args:
+        metainfo: of each data set, by its annotation file.
+    """
+    if not metainfo:
+        return []
+    (first, expected), *others = metainfo.items()
+    return [
+        f'{file} has {dict(found)}, {first} has {dict(expected)}; all data sets of a run need the '
+        'same classes in the same order, and the same palette'
+        for file, found in others
+        if found != expected
+    ]
+
+
+def _dataset_faults(dataset: BaseDataset, model: dict) -> list[str]:
+    """Load a data set, and return what is wrong with it or does not fit the model."""
+    if not isinstance(dataset, LesionDataset):
+        return [
+            f'{dataset.ann_file}: {type(dataset).__name__} does not carry the official masks that '
+            'the scores need; use LesionDataset or LesionDiagnosisDataset'
+        ]
+    found = class_count_faults(model, dataset.metainfo['classes'])
+    try:
+        dataset.full_init()
+    except InputError as error:
+        # A message without a list names the file itself.
+        found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
+    return found
+
+
+def load_weights(runner: Runner, checkpoint: str) -> None:
+    """Load every weight of the model from a checkpoint, and nothing but them.
+
+    mmengine's own loading skips what does not fit, and the scores would be those of random
+    weights. A checkpoint that was written with an `EMAHook` already holds the averaged weights as
+    its `state_dict`, so the hook, which works in training only, is removed from the runner.
+
+    Args:
+        runner: that will test.
+        checkpoint: a local file.
+
+    Raises:
+        InputError: weights are missing, too many, of another shape or not finite, or the
+            checkpoint was trained for other classes than the test data have.
+    """
+    runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, EMAHook)]
+    load_strictly(
+        partial(runner.load_checkpoint, checkpoint),
+        checkpoint,
+        runner.cfg.filename,
+        runner.test_dataloader.dataset.metainfo['classes'],
+    )
+
+
+def load_strictly(
+    load: Callable[..., dict], checkpoint: str, config: str, classes: Sequence[str]
+) -> None:
+    """Load every weight of a model from a checkpoint, and nothing but them.
+
+    Args:
+        load: mmengine's loading of this checkpoint into this model, called with `strict=True`.
+        checkpoint: a local file, for the message.
+        config: path of the config that the model was built from, for the message.
+        classes: that the model shall tell apart.
+
+    Raises:
+        InputError: as `load_weights`.
+    """
+    try:
+        loaded = load(strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(
+            f'{checkpoint} does not hold the weights of {config}; use it with the config it was '
+            'trained with:',
+            lines[1:],
+            shown=4,
+        ) from error
+    broken = non_finite(loaded.get('state_dict', loaded))
+    if broken:
+        raise InputError(
+            f'{checkpoint} holds weights that are NaN or infinite, its training had diverged; use '
+            'an earlier checkpoint, or train again with a lower learning rate:',
+            broken,
+            shown=4,
+        )
+    trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
+    if trained is not None and tuple(trained) != tuple(classes):
+        raise InputError(
+            f'{checkpoint} was trained for the classes {list(trained)}, {config} has '
+            f'{list(classes)}; use it with the config it was trained with'
+        )

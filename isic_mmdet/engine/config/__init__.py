@@ -1,0 +1,1 @@
+"""Reads configs and applies overrides, and refuses settings that nothing would read."""

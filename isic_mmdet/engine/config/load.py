@@ -1,0 +1,369 @@
+"""From a config file and command-line arguments to the config that is run."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
+
+from isic_mmdet.engine.checks.detectors import check_precisions, mask_threshold
+from isic_mmdet.engine.config.config_file import read_config
+from isic_mmdet.engine.own_folder import holds
+from isic_mmdet.engine.train.checkpoints import newest_checkpoint, progress
+from isic_mmdet.errors import InputError
+from isic_mmdet.utils.bfloat16 import check_bfloat16
+from isic_mmdet.utils.files import require_text
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# The views of an image over which --tta averages. On 487 validation images flips gave the CPU
+# recipe 0.8475 instead of 0.8441, with a size of 0.8 beside 0.8450 (docs/ablations.md).
+TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
+TTA_SCALES = (1.0,)
+
+
+def load_config(
+    path: str | Path,
+    options: Mapping[str, Any] | None = None,
+    data_root: str | Path | None = None,
+    refused: Mapping[str, str] | None = None,
+) -> Config:
+    """Return the config at `path` with overrides applied.
+
+    Args:
+        path: a config file.
+        options: what `--cfg-options` gave, dotted keys to values.
+        data_root: prepared data set that every split is read from instead of the config's own.
+        refused: options that the command does not use, see
+            `isic_mmdet.engine.config.options.apply_options`.
+
+    Raises:
+        InputError: the file or one of its base files is missing or wrong, an option would have
+            no effect, or a path is not text in this locale.
+    """
+    require_text(path, data_root)
+    cfg = read_config(path)
+    for name in ('model', 'default_scope'):
+        if not cfg.get(name):
+            raise InputError(
+                f'{path} has no {name}, so it is only a part of a config; name such files in the '
+                '_base_ of a config, as those in configs/ do'
+            )
+    if options:
+        # Imported here, for predictions do without options and start faster.
+        from isic_mmdet.engine.config.options import apply_options
+
+        refused = dict(refused or {})
+        if data_root is not None:
+            refused['*_dataloader.*data_root'] = '--data-root sets it; leave one of them out'
+        apply_options(cfg, options, refused)
+    if data_root is not None:
+        for dataset in leaf_datasets(cfg):
+            dataset.data_root = str(data_root)
+    for name in LOADERS:
+        if cfg.get(name):
+            _drop_settings_of_workers(cfg[name])
+    return cfg
+
+
+def _drop_settings_of_workers(loader: ConfigDict) -> None:
+    """Take out of a loader without workers what torch refuses there."""
+    if loader.get('num_workers') == 0:
+        loader.persistent_workers = False
+        for setting in ('prefetch_factor', 'multiprocessing_context'):
+            loader.pop(setting, None)
+
+
+def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
+    """Yield every data set that reads an annotation file, inside wrappers too.
+
+    Raises:
+        InputError: a loader or a data set is of a shape that nothing can be built from.
+    """
+    for name in LOADERS:
+        loader = cfg.get(name)
+        if not loader:
+            continue
+        if not isinstance(loader, Mapping):
+            raise InputError(
+                f'{name} is a list; the Runner takes one loader. Put the data sets into '
+                "dataset=dict(type='ConcatDataset', datasets=[...]): each gets its own scores"
+            )
+        yield from _leaves(loader.get('dataset'), f'{name}.dataset')
+
+
+def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
+    if isinstance(dataset, (list, tuple)):
+        raise InputError(f"{where} is a list; write dict(type='ConcatDataset', datasets=[...])")
+    if not isinstance(dataset, Mapping):
+        raise InputError(f'{where} is no data set: {dataset!r}; write dict(type=...)')
+    inner = dataset.get('datasets')
+    if 'ann_file' in dataset:
+        yield dataset
+    elif isinstance(inner, (list, tuple)) and inner:
+        for index, part in enumerate(inner):
+            yield from _leaves(part, f'{where}.datasets.{index}')
+    elif 'dataset' in dataset:
+        yield from _leaves(dataset['dataset'], f'{where}.dataset')
+    else:
+        raise InputError(
+            f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; give '
+            'it one'
+        )
+
+
+def tested_dataset(cfg: Config) -> ConfigDict:
+    """Return the data set whose pipeline and classes stand for the whole test set.
+
+    Raises:
+        InputError: the test set is made of data sets with different pipelines.
+    """
+    first, *others = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    if any(other.pipeline != first.pipeline for other in others):
+        raise InputError(
+            f'{cfg.filename}: the data sets of its test_dataloader have different pipelines, so '
+            'it is not known how another image is to be read; give them the same one'
+        )
+    return first
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder: str = '') -> None:
+    """Set `cfg.work_dir`, with one `scalars.json` in it for a run and all its resumptions.
+
+    Args:
+        cfg: changed in place.
+        work_dir: what the command line gave; it wins over the config's own.
+        config_path: its name gives the default, `work_dirs/<config>`.
+        subfolder: appended where the command line gave none.
+
+    Raises:
+        InputError: the folder's name is not text in this locale.
+    """
+    require_text(work_dir)
+    own = cfg.get('work_dir') or Path('work_dirs') / Path(config_path).stem
+    cfg.work_dir = str(work_dir or Path(own) / subfolder)
+    for backend in cfg.visualizer.vis_backends:
+        is_local = backend.type == 'LocalVisBackend'
+        backend.save_dir = cfg.work_dir if is_local else str(Path(cfg.work_dir, 'tensorboard'))
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Set what training is resumed from, and keep two runs from mixing in one work dir.
+
+    The caller holds the lock of the work dir, see `isic_mmdet.utils.run_lock`.
+
+    Args:
+        cfg: changed in place; its `work_dir` is set.
+        resume: None for a new run; 'auto' for the newest whole checkpoint of the work dir, or a
+            new run where none was written yet; else the path of a checkpoint.
+
+    Raises:
+        InputError: no such checkpoint, or checkpoints of the work dir would be overwritten that
+            are not part of the history of the run.
+    """
+    work_dir = Path(cfg.work_dir)
+    if resume not in (None, 'auto'):
+        checkpoint: str | None = resume
+        _require_checkpoint(str(resume))
+        _require_one_history(work_dir, Path(str(resume)))
+    else:
+        checkpoint = _newest(work_dir) if resume else None
+    if checkpoint is None and any(work_dir.glob('*.pth')):
+        raise InputError(
+            f'{work_dir} already holds the checkpoints of a run; add --resume to continue it, '
+            'name another --work-dir, or remove the folder'
+        )
+    if checkpoint is None or not holds(work_dir, checkpoint):
+        _remove_scalars(work_dir)
+    cfg.resume = checkpoint is not None
+    if checkpoint is not None:
+        cfg.load_from = checkpoint
+        # The checkpoint replaces them, so they need not be at hand again.
+        cfg.model.backbone.init_cfg = None
+
+
+def _newest(work_dir: Path) -> str | None:
+    newest, torn = newest_checkpoint(work_dir)
+    for path in torn:
+        print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
+    if torn and newest is None:
+        raise InputError(
+            f'{work_dir} holds no whole checkpoint, only damaged ones; remove them to start a new '
+            'run:',
+            [str(path) for path in torn],
+        )
+    return None if newest is None else str(newest)
+
+
+def _require_one_history(work_dir: Path, checkpoint: Path) -> None:
+    """Refuse to resume into a work dir that holds checkpoints of another or of a later state."""
+    if not holds(work_dir, checkpoint):
+        if any(work_dir.glob('*.pth')):
+            raise InputError(
+                f'{work_dir} already holds the checkpoints of a run, and {checkpoint} is not one '
+                'of them; name another --work-dir, or resume the run there with --resume alone'
+            )
+        return
+    newest, _ = newest_checkpoint(work_dir)
+    if newest is not None and progress(newest) > progress(checkpoint):
+        raise InputError(
+            f'{work_dir} holds a later state of the run, {newest.name}: resumed from '
+            f'{checkpoint.name}, the folder would hold two histories. Name a new --work-dir, or '
+            'remove the later checkpoints (and the best one, if it is of a later epoch)'
+        )
+
+
+def _remove_scalars(work_dir: Path) -> None:
+    """Remove the scalars of a run that ended before its first checkpoint."""
+    if int(os.environ.get('RANK', 0)) == 0:
+        (work_dir / 'scalars.json').unlink(missing_ok=True)
+
+
+def set_checkpoint(cfg: Config, checkpoint: str) -> None:
+    """Test the weights of `checkpoint`, a local file; those it was started from do not matter.
+
+    Raises:
+        InputError: no such file.
+    """
+    _require_checkpoint(checkpoint)
+    cfg.load_from = checkpoint
+    cfg.resume = False
+    cfg.model.backbone.init_cfg = None
+
+
+def _require_checkpoint(path: str) -> None:
+    if Path(path).is_dir():
+        newest, _ = newest_checkpoint(Path(path))
+        hint = f': {newest}' if newest else ''
+        raise InputError(f'{path} is a folder; name a checkpoint in it{hint}')
+    if not Path(path).is_file():
+        raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')
+
+
+def use_split(cfg: Config, split: str) -> None:
+    """Test on the images of a split.
+
+    Args:
+        cfg: changed in place.
+        split: 'val' or 'test'.
+
+    Raises:
+        InputError: the config has no validation set.
+    """
+    if split == 'val':
+        if not cfg.get('val_dataloader'):
+            raise InputError(f'{cfg.filename} has no val_dataloader; test with --split test')
+        cfg.test_dataloader.dataset = cfg.val_dataloader.dataset
+
+
+def draw_into(cfg: Config, show_dir: str) -> None:
+    """Write a picture of every tested image into `show_dir`."""
+    cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
+
+
+def dump_into(cfg: Config, out: str) -> None:
+    """Write all detections of a test to `out`, a COCO result file.
+
+    Raises:
+        InputError: `out` is not a .json file.
+    """
+    if Path(out).suffix != '.json':
+        raise InputError(f'--out {out}: write to a file that ends in .json')
+    evaluators = (
+        cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    )
+    cfg.test_evaluator = [*evaluators, dict(type='PredictionDump', out_file=out)]
+
+
+def use_tta(
+    cfg: Config,
+    flips: Sequence[str | None] = TTA_FLIPS,
+    scales: Sequence[float] = TTA_SCALES,
+) -> None:
+    """Test every image in several sizes, each flipped in all directions, and average the masks.
+
+    The last transform of the test pipeline, which packs the inputs, moves into every branch.
+
+    Args:
+        cfg: changed in place.
+        flips: directions; None is the image as it is.
+        scales: factors on the size that the test pipeline brings images to.
+
+    Raises:
+        InputError: the test pipeline has no `Resize` with a `scale`, or the detector does not
+            predict its masks as Mask R-CNN does.
+    """
+    threshold = mask_threshold(cfg.model)
+    leaves = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+    # One data set may be named in two places of a config.
+    for dataset in {id(leaf): leaf for leaf in leaves}.values():
+        dataset.pipeline = _with_views(cfg, dataset.pipeline, flips, scales)
+    cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
+
+
+def _with_views(
+    cfg: Config,
+    pipeline: Sequence[ConfigDict],
+    flips: Sequence[str | None],
+    scales: Sequence[float],
+) -> list[Mapping]:
+    """Return a test pipeline that makes several views of an image, see `use_tta`."""
+    *steps, pack = pipeline
+    place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)
+    if place is None or not steps[place].get('scale'):
+        hint = ' It has a TestTimeAug already: remove that.' if pack.type == 'TestTimeAug' else ''
+        raise InputError(
+            f'{cfg.filename}: its test pipeline has no Resize with a scale, from which the sizes '
+            f'of the views are taken; give it one.{hint}'
+        )
+    head, resize, tail = steps[:place], steps[place], steps[place + 1 :]
+    moving = [step.type for step in head if step.type.endswith(('Pad', 'Crop', 'Flip'))]
+    if moving:
+        raise InputError(
+            f'{cfg.filename}: --tta flips images at the Resize of the test pipeline, and cannot '
+            f'undo {", ".join(moving)} before it; move that behind the Resize'
+        )
+    sides = resize.scale if isinstance(resize.scale, (tuple, list)) else [resize.scale] * 2
+    sizes = [{**resize, 'scale': tuple(round(side * by) for side in sides)} for by in scales]
+    turns = [
+        dict(type='RandomFlip', prob=0.0 if flip is None else 1.0, direction=flip or 'horizontal')
+        for flip in flips
+    ]
+    if 'meta_keys' in pack:
+        # Without them the masks of flipped views would not be flipped back.
+        keys = [*pack.meta_keys, 'flip', 'flip_direction']
+        pack = {**pack, 'meta_keys': tuple(dict.fromkeys(keys))}
+    # Flips go before the padding: it would end up on the other side, and move what is found.
+    branches = [sizes, turns, *([step] for step in tail), [pack]]
+    return [*head, dict(type='TestTimeAug', transforms=branches)]
+
+
+def use_amp(cfg: Config) -> None:
+    """Compute in automatic mixed precision, with convolutions in bfloat16.
+
+    Raises:
+        InputError: the model knows no other precision, or the device does not run bfloat16.
+    """
+    check_precisions(cfg.model)
+    check_bfloat16()
+    cfg.model.precision = 'bfloat16'
+
+
+def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:
+    """Return a table of a test's scores, and where its files lie.
+
+    Args:
+        cfg: of the test.
+        metrics: names to values in [0, 1].
+        show_dir: folder of the pictures, if any were drawn.
+    """
+    width = max(map(len, metrics))
+    lines = [f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()]
+    lines.append(f'scores:   {Path(cfg.work_dir, "metrics.json")}')
+    lines.append(f'images:   {Path(cfg.work_dir, "per_image.csv")}')
+    lines.append(f'plot:     {Path(cfg.work_dir, "plots", "iou_box.png")}')
+    if show_dir:
+        lines.append(f'pictures: {show_dir}')
+    return '\n'.join(lines)

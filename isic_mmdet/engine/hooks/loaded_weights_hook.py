@@ -1,0 +1,227 @@
+"""Training starts from the weights that the config names, or not at all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import PretrainedInit, is_model_wrapper
+from mmengine.runner import CheckpointLoader, Runner
+from torch import nn
+
+from isic_mmdet.engine.checks.class_filters import adapt_classes
+from isic_mmdet.engine.checks.weights import (
+    MINIMUM_SHARE,
+    Coverage,
+    coverage,
+    faults_of_backbone,
+    faults_of_model,
+    hint,
+    load_and_cover,
+    percent,
+    weights_of,
+)
+from isic_mmdet.engine.train.checkpoints import TRAINING, TRAINING_IMAGES
+from isic_mmdet.engine.train.finite import non_finite
+from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import sha256
+
+
+class LoadedWeightsHook(Hook):
+    """Reports what initial weights fill, and stops before training if that is not enough.
+
+    mmengine only logs a warning when names or shapes do not fit, and trains from random numbers.
+    `engine.checks.weights` has the rules, and `engine.checks.class_filters` says what becomes of
+    the class layers when the classes differ. `tools/train.py` registers the hook, whatever the
+    config says.
+
+    Args:
+        partial: train even if parts are not filled.
+
+    Attributes:
+        records: one entry per file that something was loaded from: file (its name), sha256 (None
+            for an address), part ('model' or the name of a module), share (of the part's
+            parameters that were filled), not_filled (layers), from_other_classes (layers that
+            start from filters of other classes), partial (whether too little was filled and
+            `partial` allowed it) and training_images (how many images the file says it was
+            trained on; None where it does not say).
+        images: ids of all images that these files say they were trained on.
+    """
+
+    priority = 'VERY_HIGH'  # before EMAHook, which copies the weights, and before a validation
+
+    def __init__(self, partial: bool = False) -> None:
+        self.partial = partial
+        self.records: list[dict[str, Any]] = []
+        self.images: frozenset[str] = frozenset()
+        self._pretrained: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    @property
+    def names(self) -> str:
+        """Names of the files that filled something, or 'random'."""
+        filled = dict.fromkeys(record['file'] for record in self.records if record['share'])
+        return ', '.join(filled) or 'random'
+
+    def before_run(self, runner: Runner) -> None:
+        """Read the files that parts of the model name, before mmengine loads them."""
+        if runner._resume:
+            return
+        for name, module in _unwrapped(runner.model).named_modules():
+            for init_cfg in _pretrained_cfgs(module):
+                source = init_cfg['checkpoint']
+                checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu', logger='silent')
+                weights = weights_of(checkpoint)
+                _require_finite(source, weights)
+                prefix = init_cfg.get('prefix')
+                if prefix:
+                    prefix = f'{prefix.rstrip(".")}.'
+                    weights = {
+                        key.removeprefix(prefix): value
+                        for key, value in weights.items()
+                        if key.startswith(prefix)
+                    }
+                    if not weights:
+                        raise InputError(
+                            f"{source} has no weights whose names begin with '{prefix}', as "
+                            f'init_cfg.prefix of {name or "the model"} demands; '
+                            f'{hint(checkpoint, module)}'
+                        )
+                self._pretrained.append((name, source, {**checkpoint, 'state_dict': weights}))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Look at a checkpoint for the whole model, before mmengine loads it."""
+        source = str(runner._load_from or 'the checkpoint')
+        model = _unwrapped(runner.model)
+        weights = weights_of(checkpoint)
+        _require_finite(source, {**weights, **checkpoint.get('ema_state_dict', {})})
+        meta = checkpoint.get('meta') or {}
+        reason: str | None = hint(checkpoint, model)
+        adapted: dict[str, Any] = {}
+        if not runner._resume:
+            adapted = adapt_classes(
+                weights,
+                model,
+                (meta.get('dataset_meta') or {}).get('classes'),
+                runner.train_dataloader.dataset.metainfo['classes'],
+                lesions=TRAINING in meta,
+            )
+        _replace_weights(checkpoint, {**weights, **adapted})
+        found = load_and_cover(model, checkpoint['state_dict'])
+        if runner._resume:
+            _require_all(source, found)
+        else:
+            faults = faults_of_model(found)
+            reason = reason if found.share < MINIMUM_SHARE else None
+            self._report(runner, source, 'model', checkpoint, found, faults, reason, adapted)
+
+    def before_train(self, runner: Runner) -> None:
+        """Compare the parts of the model with the files that they name."""
+        for name, source, checkpoint in self._pretrained:
+            module = _unwrapped(runner.model).get_submodule(name)
+            found = coverage(module, weights_of(checkpoint))
+            if runner._load_from:
+                # The checkpoint of the whole model replaced it, and was looked at already.
+                faults: list[str] = []
+                if not found.share:
+                    continue
+            elif name.rpartition('.')[2] == 'backbone':
+                faults = faults_of_backbone(module, found)
+            else:
+                faults = faults_of_model(found)
+            reason = hint(checkpoint, module) if faults and not found.share else None
+            part = name or 'model'
+            self._report(runner, source, part, checkpoint, found, faults, reason)
+        self._pretrained.clear()
+        if self.partial and not self.records:
+            raise InputError(
+                '--partial-weights: no weights are loaded for it to apply to, neither load_from '
+                'nor an init_cfg of the model names a file, or --resume replaces them; leave it out'
+            )
+
+    def _report(
+        self,
+        runner: Runner,
+        source: str,
+        part: str,
+        checkpoint: Mapping[str, Any],
+        found: Coverage,
+        faults: Sequence[str],
+        reason: str | None,
+        adapted: Mapping[str, Any] = {},
+    ) -> None:
+        path = Path(source).expanduser()
+        file = Path(source).name
+        runner.logger.info(
+            f'weights: {percent(found.share)} of the {part} filled from {file} '
+            f'({found.by_part()}); not filled: {found.not_filled()}'
+        )
+        layers = list(dict.fromkeys(name.rpartition('.')[0] for name in adapted))
+        if layers:
+            runner.logger.info(
+                f'weights: made from the filters of other classes: {", ".join(layers)}'
+            )
+        if faults and not self.partial:
+            raise InputError(
+                f'{source} fills {percent(found.share)} of the {part}, and these layers would '
+                f'start from random weights{f" ({reason})" if reason else ""}. Name a file that '
+                'fits the config, or train from what there is with --partial-weights. Not filled:',
+                faults,
+                shown=8,
+            )
+        images = (checkpoint.get('meta') or {}).get(TRAINING_IMAGES)
+        self.images |= frozenset(images or ())
+        self.records.append(
+            {
+                'file': file,
+                'sha256': sha256(path) if path.is_file() else None,
+                'part': part,
+                'share': round(found.share, 4),
+                'not_filled': found.layers,
+                'from_other_classes': layers,
+                'partial': bool(faults),
+                'training_images': None if images is None else len(images),
+            }
+        )
+
+
+def _unwrapped(model: Any) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model
+
+
+def _pretrained_cfgs(module: nn.Module) -> Iterator[Mapping[str, Any]]:
+    found = getattr(module, 'init_cfg', None)
+    for init_cfg in found if isinstance(found, (list, tuple)) else [found]:
+        if isinstance(init_cfg, Mapping) and init_cfg.get('type') in ('Pretrained', PretrainedInit):
+            yield init_cfg
+
+
+def _require_finite(source: str, weights: Mapping[str, Any]) -> None:
+    broken = non_finite(weights)
+    if broken:
+        raise InputError(
+            f'{source} holds weights that are NaN or infinite, its training had diverged; start '
+            'from another file:',
+            broken,
+            shown=4,
+        )
+
+
+def _require_all(source: str, found: Coverage) -> None:
+    if found.missing:
+        raise InputError(
+            f'{source} does not hold the weights of this model, so training cannot go on from it; '
+            'resume with the config of that run, or start a new run with load_from. Not filled:',
+            found.faults(found.missing),
+            shown=8,
+        )
+
+
+def _replace_weights(checkpoint: dict, weights: Mapping[str, Any]) -> None:
+    """Put weights, by the model's names, where mmengine and its hooks look for them."""
+    state = checkpoint.get('state_dict')
+    if state is None:
+        checkpoint.clear()
+        checkpoint['state_dict'] = dict(weights)
+    else:
+        state.clear()  # in place, for state dicts carry versions of their modules
+        state.update(weights)

@@ -1,0 +1,199 @@
+"""The training losses on images that are not trained on."""
+
+import copy
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import HOOKS
+from mmengine.config import Config
+from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch.nn import Module
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.errors import InputError
+
+# Before every batch: the heads sample proposals at random, and two epochs shall differ by the model
+# alone.
+SEED = 0
+
+
+@HOOKS.register_module()
+class ValidationLossHook(Hook):
+    """Computes and logs all losses of the model on the validation or the test split.
+
+    mmdet computes losses for training alone. Here the images of the split go through its own
+    pipeline (with the truth loaded as well) and through the model as in training, but in
+    evaluation mode and without gradients. Nothing else is touched: batch-norm statistics, the
+    modes of all modules, gradients and the states of all random generators are afterwards what
+    they were.
+
+    The losses, means over images, are logged as `val/loss`, `val/loss_rpn_cls`,
+    `val/loss_rpn_bbox`, `val/loss_cls`, `val/loss_bbox` and `val/loss_mask` (or `test/...`), with
+    the number of finished iterations as the step. In a distributed run every process computes
+    its share of the images.
+
+    Args:
+        split: 'val' or 'test', the dataloader whose data set is taken.
+        by_epoch: True computes the losses over the whole split after every epoch; False those of
+            one batch after every iteration, the batches taken in turn.
+
+    Raises:
+        InputError: `split` is something else, or the config has no such dataloader.
+    """
+
+    def __init__(self, split: str = 'val', by_epoch: bool = True) -> None:
+        if split not in ('val', 'test'):
+            raise InputError(f"ValidationLossHook: split '{split}'; choose 'val' or 'test'")
+        self.split = split
+        self.by_epoch = by_epoch
+        self._loader: DataLoader | None = None
+        self._number = 0
+        self._batches: Iterator[dict] = iter(())
+
+    def before_train(self, runner: Runner) -> None:
+        """Build the loader, which checks the data before the first iteration."""
+        name = f'{self.split}_dataloader'
+        if not runner.cfg.get(name):
+            raise InputError(
+                f'ValidationLossHook: the config has no {name}; add one, or take the hook out of '
+                'custom_hooks'
+            )
+        with _unchanged_randomness():
+            self._loader = runner.build_dataloader(_with_truth(runner.cfg[name]), seed=runner.seed)
+        images: Any = self._loader.dataset
+        if len(images) < get_world_size():
+            raise InputError(
+                f'ValidationLossHook: the {self.split} split has fewer images than there are '
+                'processes; start fewer, or take the hook out of custom_hooks'
+            )
+        self._number = len(self._loader)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Log the losses over the whole split."""
+        if not self.by_epoch:
+            return
+        bar = tqdm(
+            self._loader,
+            f'{self.split} losses',
+            unit='batch',
+            leave=False,
+            disable=not is_main_process(),
+        )
+        number = max(all_gather_object(self._number))
+        losses = self._log(runner, _in_step(bar, number), runner.iter)
+        text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
+        runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Log the losses of the next batch of the split."""
+        if not self.by_epoch:
+            self._log(runner, _in_step(self._next_batch(), 1), runner.iter + 1)
+
+    def _log(
+        self, runner: Runner, batches: Iterable[tuple[dict, bool]], step: int
+    ) -> dict[str, float]:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with _unchanged_randomness(), _evaluating(model):
+            means = _mean_losses(model, batches)
+        losses = {f'{self.split}/{name}': value for name, value in means.items()}
+        runner.visualizer.add_scalars(losses, step=step)
+        return losses
+
+    def _next_batch(self) -> Iterator[dict]:
+        """Yield one batch; after the last one of the split comes the first again."""
+        batch = next(self._batches, None)
+        if batch is None:
+            assert self._loader is not None
+            self._batches = iter(self._loader)
+            batch = next(self._batches)
+        yield batch
+
+
+def _with_truth(config: dict) -> dict:
+    """Return a dataloader config whose pipeline loads boxes and masks, in a fixed order.
+
+    Without rounding up, no image counts twice in a distributed run.
+    """
+    config = copy.deepcopy(config)
+    for dataset in leaf_datasets(Config({'val_dataloader': config})):
+        if not any(transform['type'] == 'LoadAnnotations' for transform in dataset['pipeline']):
+            # Right after the image: what changes its size then changes the truth with it.
+            truth = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
+            dataset['pipeline'] = [dataset['pipeline'][0], truth, *dataset['pipeline'][1:]]
+    config['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
+    return config
+
+
+def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
+    """Yield batches and that they count, then the last one, uncounted, until there are `number`.
+
+    Batches of one shape may be more in one process than in another, and the losses of some heads
+    wait for all processes (mmdet's `reduce_mean`).
+    """
+    batch, done = None, 0
+    for batch in batches:
+        yield batch, True
+        done += 1
+    while batch is not None and done < number:
+        yield batch, False
+        done += 1
+
+
+def _mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
+    """Return the mean of every loss over the images of all processes that count."""
+    sums: dict[str, float] = defaultdict(float)
+    images = 0
+    for batch, counts in batches:
+        data = model.data_preprocessor(batch, training=True)
+        torch.manual_seed(SEED)
+        _, losses = model.parse_losses(model(**data, mode='loss'))
+        count = len(data['data_samples']) if counts else 0
+        images += count
+        for name, value in losses.items():
+            if 'loss' in name:
+                sums[name] += count * float(value)
+    device = next(model.parameters()).device
+    totals = torch.tensor([images, *sums.values()], dtype=torch.float64, device=device)
+    all_reduce(totals)
+    return dict(zip(sums, (totals[1:] / totals[0]).tolist(), strict=True))
+
+
+@contextmanager
+def _evaluating(model: Module) -> Iterator[None]:
+    """Run a block without gradients in evaluation mode, and restore the mode of every module."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def _unchanged_randomness() -> Iterator[None]:
+    """Run a block that may draw and seed at will, and restore all random generators after it."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)

@@ -1,0 +1,75 @@
+"""Detections of a whole split in one COCO result file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.evaluator import BaseMetric
+from pycocotools import mask as coco_mask
+
+from isic_mmdet.utils.files import write_json
+
+
+@METRICS.register_module()
+class PredictionDump(BaseMetric):
+    """Write every detection to a COCO result file: plain JSON that any tool reads.
+
+    Each entry holds `image_id` (int), `isic_id` (str), `category` (class name), `bbox`
+    (x, y, width, height in pixels of the prepared image), `score` in [0, 1] and `segmentation`
+    (compressed run-length code of the mask, size of the prepared image). Where the test set is made
+    of several annotation files, `image_id` may come more than once; `isic_id` names the image.
+
+    Args:
+        out_file: path of the JSON file, written by the first process only.
+        kwargs: for `mmengine.evaluator.BaseMetric`.
+    """
+
+    def __init__(self, out_file: str, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.out_file = Path(out_file)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the detections of a batch, masks as run-length codes."""
+        for sample in data_samples:
+            found = sample['pred_instances']
+            boxes = found['bboxes'].cpu().numpy()
+            entries = []
+            for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+                mask = np.asfortranarray(found['masks'][index].cpu().numpy(), dtype=np.uint8)
+                code = coco_mask.encode(mask)
+                label = int(found['labels'][index])
+                entries.append(
+                    {
+                        'image_id': int(sample['img_id']),
+                        'isic_id': sample['isic_id'],
+                        'category': self.dataset_meta['classes'][label],
+                        'bbox': [x1, y1, x2 - x1, y2 - y1],
+                        'score': float(found['scores'][index]),
+                        'segmentation': {
+                            'size': code['size'],
+                            'counts': code['counts'].decode('ascii'),
+                        },
+                    }
+                )
+            self.results.append(entries)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the detections of all processes, and let the first one write them.
+
+        mmengine's own gathering cuts the list at `size` by position, which is right only while
+        every process scores its images in the order of the data set.
+        """
+        gathered = [entries for part in all_gather_object(self.results) for entries in part]
+        self.results.clear()
+        return self.compute_metrics(gathered) if is_main_process() else {}
+
+    def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
+        """Write the file; there is no number to return."""
+        # Samplers may give several processes the same image, so that all get equally many.
+        # ISIC ids tell images apart; two annotation files may share the numbers.
+        by_image = {entries[0]['isic_id']: entries for entries in results if entries}
+        images = sorted(by_image.values(), key=lambda entries: entries[0]['image_id'])
+        write_json(self.out_file, [entry for entries in images for entry in entries])
+        return {}

@@ -1,0 +1,244 @@
+"""The mmengine evaluator of this project: the challenge's scores at the original image size."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.evaluator import BaseMetric
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation import scores as core
+from isic_mmdet.evaluation.class_rows import (
+    have_classes,
+    positive_class,
+    rows_class_metrics,
+    rows_confusion,
+)
+from isic_mmdet.evaluation.per_image import image_row
+from isic_mmdet.evaluation.result_files import (
+    PER_IMAGE_COLUMNS,
+    class_columns,
+    classes_of,
+    write_metrics,
+    write_per_image,
+)
+
+# Columns of `per_image.csv` that are averaged.
+_SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+
+
+class DataSet(NamedTuple):
+    """One of several data sets that are evaluated together.
+
+    Attributes:
+        images: ids of its images.
+        facts: what `metrics.json` shall say of it, JSON types only.
+    """
+
+    images: frozenset[str]
+    facts: Mapping[str, Any]
+
+
+@METRICS.register_module()
+class LesionMetric(BaseMetric):
+    """Jaccard index and its company per image, and how well classes are told apart.
+
+    Each predicted mask is brought to the size of the official mask file and compared with it
+    there. `lesion/iou` judges the detection with the highest score, which is what a user gets;
+    `lesion/iou_max` the one that overlaps the truth most (the rule of the 2018 seed). Only one
+    row of numbers an image is kept, so memory does not grow with image size.
+
+    An image without detection is scored as an empty mask (see `core.summarise`); its `score` and
+    `predicted_label` are empty and its score for every class is 0.
+
+    Of data with several classes whose images carry their true class (`gt_label`), the `classes/`
+    metrics tell how well all of them are told apart (see `classification.class_metrics`), and
+    the metrics of the positive class, such as `melanoma/auc`, how well it is told from the others.
+    Decisions are the class of the detection with the highest score (no detection: none of the
+    classes); average precision and AUC judge the highest score among the detections of the class
+    (none: 0). What is undefined, for instance the recall of a class without images, is NaN, and
+    null in `metrics.json`.
+
+    The data samples need, besides `pred_instances`, the meta keys `isic_id` (str), `ori_shape`
+    (height, width) and `original_mask` (path of the official mask), and for data of several
+    classes `gt_label` (int, index of the class). Masks may be a (n, H, W) bool tensor or array, or
+    COCO run-length encodings, at `ori_shape`.
+
+    `metrics.json` holds::
+
+        {
+          "metrics": {"lesion/iou": 0.81, ...},
+          "images": 325,
+          "confusion_matrix": {               only with several classes
+            "classes": ["benign", "melanoma"],
+            "counts": [[70, 20], [4, 26]],    rows are the truth, columns the prediction
+            "no_detection": [1, 0],           images of each true class without a detection
+            "positive": "melanoma"            or null
+          },
+          "data_sets": {                      only if `data_sets` is set
+            "val": {"images": 150, "metrics": {...}, ...}     and the facts of each
+          },
+          ...                                 the entries of `provenance`
+        }
+
+    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, of several classes
+    `result_files.class_columns`, and of several data sets `data_set`, sorted by `image_id`. Height
+    and width are those of the official mask.
+
+    Where several data sets are evaluated together, every metric is returned over all images and,
+    as `<name of the data set>/lesion/iou` and so on, over those of each.
+
+    Args:
+        out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
+        provenance: facts about the run that `metrics.json` shall hold, JSON types only. May be
+            set until `evaluate` is called.
+        positive: the class that is told from all others; None takes melanoma where there is
+            such a class, and else none.
+
+    Attributes:
+        data_sets: the data sets that are evaluated together, by name; empty for a single one. May
+            be set until `evaluate` is called.
+        per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
+        positive: the class that is told from all others, once the classes are known.
+    """
+
+    # The names are complete ('lesion/iou'); None would make mmengine warn of a missing prefix.
+    default_prefix = ''
+
+    def __init__(
+        self,
+        out_dir: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        positive: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._wanted_positive = positive
+        self.positive: str | None = None
+        self.out_dir = out_dir
+        self.provenance = dict(provenance or {})
+        self.data_sets: Mapping[str, DataSet] = {}
+        self.per_image: list[dict[str, Any]] = []
+
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Facts about the data set, among them its `classes`."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict[str, Any]) -> None:
+        """Take the classes; mmengine sets them before the first image is evaluated.
+
+        Raises:
+            InputError: the positive class is none of several classes.
+        """
+        self.positive = positive_class(self._wanted_positive, meta['classes'])
+        self._dataset_meta = meta
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Score one batch.
+
+        Args:
+            data_batch: not used.
+            data_samples: one dict an image, as described above.
+
+        Raises:
+            InputError: if a mask file is unreadable or not of the image's shape, a meta key is
+                missing, a score is not finite, a class index does not exist, or predicted masks
+                are missing, not binary or not at `ori_shape`.
+            ValueError: if `dataset_meta` was not set.
+        """
+        if self.dataset_meta is None:
+            raise ValueError('set `dataset_meta` with the `classes` of the data set first')
+        for sample in data_samples:
+            self.results.append(image_row(sample, self.dataset_meta['classes']))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the rows of all processes, compute the metrics and write the files.
+
+        mmengine's own gathering cuts the list at `size` by position, which is right only while
+        every sampler deals the images out in turns. Here padding is recognised by image id, and
+        a missing image is an error. All processes see all rows, so they return, or raise, the
+        same.
+
+        Args:
+            size: number of images in the data set.
+
+        Raises:
+            InputError: if the images scored are not exactly `size` different ones, or only some
+                of them carry their true class.
+        """
+        gathered = [row for part in all_gather_object(self.results) for row in part]
+        self.results.clear()
+        self.per_image = _one_row_per_image(gathered, size)
+        metrics = self.compute_metrics(self.per_image)
+        of_each = {
+            name: self.compute_metrics(self._rows_of(name, part))
+            for name, part in self.data_sets.items()
+        }
+        if self.out_dir is not None and is_main_process():
+            self._write(Path(self.out_dir), metrics, of_each)
+        return metrics | {
+            f'{name}/{key}': value for name, part in of_each.items() for key, value in part.items()
+        }
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Return all metrics from one row an image."""
+        metrics = core.summarise(results)
+        if have_classes(results):
+            metrics |= rows_class_metrics(results, self.positive)
+        return metrics
+
+    def names(self) -> list[str]:
+        """Return the names of all metrics that `evaluate` will return for images with a class."""
+        classes = self.dataset_meta['classes'] if self.dataset_meta else ()
+        scores = dict.fromkeys((*_SCORES, *class_columns(classes).values()), 1.0)
+        rows = [
+            {'image_id': '', 'label': name, 'predicted_label': name, 'detections': 1, **scores}
+            for name in classes
+        ]
+        own = list(self.compute_metrics(rows))
+        return [*own, *(f'{part}/{name}' for part in self.data_sets for name in own)]
+
+    def _rows_of(self, name: str, part: DataSet) -> list[dict[str, Any]]:
+        """Return the rows of one data set, and note its name in them."""
+        rows = [row for row in self.per_image if row['image_id'] in part.images]
+        for row in rows:
+            row['data_set'] = name
+        return rows
+
+    def _write(
+        self, folder: Path, metrics: dict[str, float], of_each: Mapping[str, dict[str, float]]
+    ) -> None:
+        rows = self.per_image
+        content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
+        if have_classes(rows):
+            content['confusion_matrix'] = rows_confusion(rows, self.positive)
+        if of_each:
+            content['data_sets'] = {
+                name: {'images': len(part.images), 'metrics': of_each[name], **part.facts}
+                for name, part in self.data_sets.items()
+            }
+        clash = content.keys() & self.provenance.keys()
+        if clash:
+            raise ValueError(f'provenance must not use the keys {sorted(clash)}')
+        write_metrics(folder / 'metrics.json', content | self.provenance)
+        columns = (*PER_IMAGE_COLUMNS, *class_columns(classes_of(rows[0])).values())
+        if of_each:
+            columns = (*columns, 'data_set')
+        write_per_image(folder / 'per_image.csv', rows, columns)
+
+
+def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """Drop what a sampler padded and return the rows sorted by image id."""
+    by_id = {row['image_id']: row for row in rows}
+    if len(by_id) != size:
+        counts = Counter(row['image_id'] for row in rows)
+        raise InputError(
+            f'the data set has {size} images, but {len(by_id)} different image ids were scored; '
+            'ids must be unique and every image scored',
+            [f'{name} was scored {n} times' for name, n in sorted(counts.items()) if n > 1],
+        )
+    return [by_id[name] for name in sorted(by_id)]

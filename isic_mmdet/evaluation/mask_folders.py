@@ -1,0 +1,186 @@
+"""Masks in folders and zips: which prediction belongs to which truth, and reading them.
+
+What is accepted and what is a fault are those of the official scorer (isic-challenge-scoring
+5.6.0). It stops at its first fault; here they are collected.
+"""
+
+import io
+import re
+import threading
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.scores import binarise
+from isic_mmdet.images.decode_errors import DECODE_ERRORS
+from isic_mmdet.images.formats import FORMATS, unread_format
+from isic_mmdet.images.sources import SourceFile, zip_members
+from isic_mmdet.masks.binary_png import decode_binary_png
+
+ISIC_ID = re.compile('ISIC_[0-9]{7}')
+
+# Every seven digits in a row, overlapping ones too: of eight digits the first and the last seven.
+_NUMBERS = re.compile('(?=([0-9]{7}))')
+_NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
+_ZIP_LOCK = threading.Lock()
+
+
+class UnreadableMaskError(Exception):
+    """A file that is no mask; the message says why."""
+
+
+@dataclass(frozen=True)
+class MaskPair:
+    """The official and the predicted mask of one image."""
+
+    image_id: str
+    truth: SourceFile
+    prediction: SourceFile
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Which masks belong together.
+
+    Attributes:
+        pairs: sorted by image id.
+        faults: one line each: truth without an id, several truths, no or several predictions.
+        extra: number of files among the predictions that belong to no truth. The official scorer
+            passes them over.
+    """
+
+    pairs: list[MaskPair]
+    faults: list[str]
+    extra: int
+
+
+def pair_masks(predictions: Path, truth: Path) -> Pairing:
+    """Find the prediction of every truth by its ISIC id.
+
+    As for the official scorer, a truth has `ISIC_` and seven digits in its name, and a file is
+    its prediction if it has the same seven digits anywhere in its name before the suffix. Unlike
+    there, two truths of one image are a fault, and so are two files of one name in different
+    folders of a zip, of which the official scorer takes the last.
+
+    Args:
+        predictions: folder of masks (its subfolders are not searched) or a zip.
+        truth: the same; `ATTRIBUTION.txt` and `LICENSE.txt` are passed over.
+
+    Raises:
+        InputError: one of the two is neither a folder nor a readable zip, or `truth` is empty.
+    """
+    by_number: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    predicted = list(_list_files(predictions))
+    for file in predicted:
+        for number in set(_NUMBERS.findall(_stem(file))):
+            by_number[number].append(file)
+
+    pairs, faults, used = [], [], set()
+    truths, nameless = _truths_by_id(truth)
+    faults += [
+        f'{file}: no ISIC id (ISIC_ and seven digits) in the name; leave nothing but masks there'
+        for file in nameless
+    ]
+    for image_id, files in sorted(truths.items()):
+        found = by_number.get(image_id.removeprefix('ISIC_'), [])
+        used.update(found)
+        if len(files) > 1:
+            faults.append(f'{image_id}: {len(files)} truth masks: {_names(files)}')
+        if not found:
+            faults.append(f'{image_id}: no prediction in {predictions}')
+        elif len(found) > 1:
+            faults.append(f'{image_id}: {len(found)} predictions: {_names(found)}')
+        elif len(files) == 1:
+            pairs.append(MaskPair(image_id, files[0], found[0]))
+    return Pairing(pairs, faults, len(predicted) - len(used))
+
+
+def read_mask(file: SourceFile) -> NDArray[np.bool_]:
+    """Return a mask as (H, W) bool, lesion where the grey value is above 128.
+
+    Raises:
+        UnreadableMaskError: as for `read_mask_and_grey`.
+    """
+    return read_mask_and_grey(file)[0]
+
+
+def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
+    """Return a mask as (H, W) bool, lesion where the grey is above 128, and its highest grey.
+
+    Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
+    so that both accept the same; only GIF and the like are refused, as everywhere else.
+
+    Raises:
+        UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
+    """
+    try:
+        data = _read(file)
+        if (mask := decode_binary_png(data)) is not None:
+            return mask, 255 * int(mask.any())
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image.load()
+    except UnidentifiedImageError:
+        raise UnreadableMaskError(unread_format(data) or 'not an image') from None
+    except DECODE_ERRORS as error:
+        raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
+    if image.mode not in {'L', '1'}:
+        raise UnreadableMaskError(
+            f'not grey with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
+        )
+    greys = np.asarray(image if image.mode == 'L' else image.convert('L'))
+    return binarise(greys), int(greys.max())
+
+
+def _read(file: SourceFile) -> bytes:
+    if file.member is None:
+        return file.read()
+    with _ZIP_LOCK:  # threads share the handle of a zip, which moves from member to member
+        return file.read()
+
+
+def _list_files(source: Path) -> Iterator[SourceFile]:
+    """List what stands directly in a folder, or anywhere in a zip, as the official scorer does."""
+    if source.is_dir():
+        for path in source.iterdir():
+            status = path.lstat()
+            yield SourceFile(path, None, status.st_size, status.st_mtime_ns)
+        return
+    if not source.exists():
+        raise InputError(f'{source}: no such folder or zip')
+    if not (source.is_file() and zipfile.is_zipfile(source)):
+        raise InputError(
+            f'{source}: neither a folder nor a readable zip; name the one that holds the masks'
+        )
+    for member in zip_members(source):
+        if not member.filename.startswith('__MACOSX'):
+            yield SourceFile(source, member.filename, member.file_size, member.CRC)
+
+
+def _truths_by_id(truth: Path) -> tuple[dict[str, list[SourceFile]], list[SourceFile]]:
+    by_id: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    nameless = []
+    for file in sorted(_list_files(truth), key=str):
+        if file.name in _NO_MASKS:
+            continue
+        if found := ISIC_ID.search(_stem(file)):
+            by_id[found[0]].append(file)
+        else:
+            nameless.append(file)
+    if not by_id and not nameless:
+        raise InputError(f'{truth}: holds no masks; give the folder or zip of the ground truth')
+    return by_id, nameless
+
+
+def _stem(file: SourceFile) -> str:
+    return PurePosixPath(file.name).stem
+
+
+def _names(files: list[SourceFile]) -> str:
+    return ', '.join(sorted(str(file) for file in files))

@@ -1,0 +1,141 @@
+"""The tables that `tools/score.py` prints."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.summary import SCORES, full_name
+
+# Behind the mean and the interval of `iou`; the file holds all of them with intervals.
+_IN_GROUPS = (
+    *('iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'missed'),
+    *('hausdorff95_px', 'surface_distance_px'),
+)
+
+
+def format_scores(content: Mapping[str, Any]) -> str:
+    """Return what `evaluate.evaluate` returned as text to read."""
+    parts = [_metrics(content)]
+    if 'confusion_matrix' in content:
+        parts.append(_classes(content['metrics'], content['confusion_matrix']))
+    parts += [_groups(key, groups) for key, groups in content.get('groups', {}).items()]
+    if 'calibration' in content:
+        parts.append(_calibration(content['calibration']))
+    if 'comparison' in content:
+        parts.append(_comparison(content['comparison']))
+    return '\n\n'.join(parts)
+
+
+def _metrics(content: Mapping[str, Any]) -> str:
+    metrics = content['metrics']
+    rows = [
+        [name, _number(metrics[full_name(name)]), _interval(metrics, full_name(name))]
+        for name in SCORES + BOUNDARY_COLUMNS
+        if full_name(name) in metrics
+    ]
+    rows.append(['missed', _number(metrics['lesion/missed']), ''])
+    lines = [f'{content["images"]} images', '']
+    lines += _table(['metric', 'mean', '95 % interval'], rows)
+    if metrics.get('boundary/images', content['images']) < content['images']:
+        lines.append(
+            f'borders: of the {metrics["boundary/images"]} images in which neither mask is empty'
+        )
+    if content['extra_predictions']:
+        lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')
+    lines += [f'note: {note}' for note in content.get('notes', ())]
+    return '\n'.join(lines)
+
+
+def _classes(metrics: Mapping[str, float], matrix: Mapping[str, Any]) -> str:
+    classes, positive = matrix['classes'], matrix['positive']
+    names = [f'classes/{name}' for name in ('accuracy', 'balanced_accuracy', 'macro_auc')]
+    names += [name for name in metrics if name.startswith(f'{positive}/')]
+    rows = [
+        [name, _number(metrics[f'classes/auc/{name}']), *map(str, counts), str(undetected)]
+        for name, counts, undetected in zip(
+            classes, matrix['counts'], matrix['no_detection'], strict=True
+        )
+    ]
+    head = ['true class', 'AUC', *(f'-> {name}' for name in classes), '-> none']
+    return '\n'.join(
+        [
+            *_table(['classes', 'value'], [[name, _number(metrics[name])] for name in names]),
+            '',
+            *_table(head, rows),
+        ]
+    )
+
+
+def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    names = [name for name in _IN_GROUPS if full_name(name) in groups[0]['metrics']]
+    rows = [
+        [
+            group['group'],
+            str(group['images']),
+            _number(group['metrics']['lesion/iou']),
+            _interval(group['metrics'], 'lesion/iou'),
+            *(_number(group['metrics'][full_name(name)]) for name in names),
+        ]
+        for group in groups
+    ]
+    head = [key, 'images', 'iou', '95 % interval', *names]
+    return '\n'.join(_table(head, rows))
+
+
+def _calibration(content: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            f'{_number(row["score_low"])} to {_number(row["score_high"])}',
+            str(row['images']),
+            _number(row['mean_score']),
+            _number(row['mean_iou']),
+        ]
+        for row in content['bins']
+    ]
+    correlation, error = (_number(content[name]) for name in ('rank_correlation', 'error'))
+    return '\n'.join(
+        [
+            f'score against IoU: rank correlation {correlation} over {content["images"]} images, '
+            f'off by {error} on average',
+            *_table(['score', 'images', 'mean score', 'mean iou'], rows),
+        ]
+    )
+
+
+def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            key.partition('/')[2],
+            *(_number(row[name]) for name in ('a', 'b', 'difference')),
+            _interval(row),
+            f'{100 * row["a_better"]:.1f} %',
+            (row['better'] or '-').upper(),
+        ]
+        for key, row in content.items()
+        if row['images']
+    ]
+    head = ['metric', 'A', 'B', 'A - B', '95 % interval', 'A in draws', 'better']
+    title = 'A against B by a paired bootstrap over the images; better: whose interval leaves out 0'
+    return '\n'.join([title, *_table(head, rows)])
+
+
+def _interval(row: Mapping[str, float], name: str = '') -> str:
+    low, high = (row[f'{name}_{end}' if name else end] for end in ('ci_low', 'ci_high'))
+    return '-' if math.isnan(low) else f'{_number(low)} to {_number(high)}'
+
+
+def _number(value: float) -> str:
+    return '-' if math.isnan(value) else f'{value:.4f}'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        '  '.join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (head, *rows)
+    ]

@@ -1,0 +1,1 @@
+"""Reading images: folders and zips, strict decoding, orientation, reduced sizes."""

@@ -1,0 +1,70 @@
+"""How the pixels of a reduced image lie in the whole one, and how far it may be reduced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from isic_mmdet.masks.paste import BoxCells
+
+# A reduced image stays at least so many times as large as the model's input on both sides. The test
+# pipeline then samples it much as it samples the whole one, and an image that was prepared for
+# training (at most about twice that size) is never reduced.
+_MARGIN = 4
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An image of which every `step` x `step` pixels were decoded to one.
+
+    Where the sides are no multiples of `step`, the reduced pixels along one border reach over it.
+
+    Attributes:
+        shape: height and width of the whole image.
+        step: side of a reduced pixel in pixels of the whole image; 1 where nothing was reduced.
+        left: column of the whole image at which the reduced one begins, 0 or less.
+        top: row at which it begins.
+    """
+
+    shape: tuple[int, int]
+    step: int = 1
+    left: int = 0
+    top: int = 0
+
+    def in_whole(self, view: BoxCells) -> BoxCells:
+        """Return what was found in the reduced image as it lies in the whole one."""
+        x1, y1, x2, y2 = (side * self.step for side in view.box)
+        left, top = self.left, self.top
+        return BoxCells(view.cells, (x1 + left, y1 + top, x2 + left, y2 + top))
+
+    def inside(self, box: Sequence[float]) -> tuple[float, float, float, float]:
+        """Return x, y, width, height of what a box covers of the whole image.
+
+        Args:
+            box: x1, y1, x2, y2 in pixels of the whole image.
+        """
+        height, width = self.shape
+        x1, x2 = (min(max(0.0, x), float(width)) for x in box[::2])
+        y1, y2 = (min(max(0.0, y), float(height)) for y in box[1::2])
+        return x1, y1, x2 - x1, y2 - y1
+
+
+def shrunk_into(height: int, width: int, scale: Sequence[int]) -> float:
+    """Return how many pixels of an image become one where it keeps its shape.
+
+    Args:
+        height: of the image in pixels, upright or on its side.
+        width: likewise.
+        scale: the longer and the shorter side, in any order, of what it has to fit into.
+    """
+    return max(max(height, width) / max(scale), min(height, width) / min(scale))
+
+
+def reduction(shrunk: float) -> int:
+    """Return how many pixels along each side may be read as one without loss for a model.
+
+    Args:
+        shrunk: how many of them the model's input has one of, along the less reduced side.
+
+    Returns:
+        At least 1.
+    """
+    return max(1, int(shrunk / _MARGIN))

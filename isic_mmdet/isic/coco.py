@@ -1,0 +1,77 @@
+"""The COCO files of a prepared data set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from isic_mmdet.isic.labels import Label
+from isic_mmdet.isic.prepare.pairs import Record, image_path, mask_path
+
+#: Names of the categories; ids count from 1 in this order.
+CATEGORIES = {'lesion': ('lesion',), 'diagnosis': ('benign', 'melanoma')}
+
+
+def category_of(classes: str, label: Label) -> int:
+    """Return the category id of a lesion.
+
+    Args:
+        classes: `lesion` or `diagnosis`. In the latter seborrheic keratosis and nevus are benign.
+        label: has to hold `diagnosis` where `classes` is `diagnosis`.
+    """
+    if classes == 'lesion':
+        return 1
+    return 2 if label['diagnosis'] == 'melanoma' else 1
+
+
+def coco_split(
+    info: dict[str, Any],
+    records: Sequence[Record],
+    labels: dict[str, Label],
+    classes: str,
+) -> dict[str, Any]:
+    """Build one annotation file; the same input gives the same bytes.
+
+    Args:
+        info: goes into the file as it is.
+        records: the samples of the split; they are written in the order of their ids.
+        labels: ISIC id to what is known besides the lesion.
+        classes: `lesion` or `diagnosis`.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, record in enumerate(sorted(records, key=lambda record: record.isic_id), 1):
+        label = labels.get(record.official_id, {})
+        images.append(
+            {
+                'id': number,
+                'file_name': image_path(record.isic_id).removeprefix('images/'),
+                'isic_id': record.isic_id,
+                'height': record.height,
+                'width': record.width,
+                'original_height': record.original_height,
+                'original_width': record.original_width,
+                'original_mask': mask_path(record.isic_id),
+                'image_bytes': record.image_bytes,
+                **{key: label[key] for key in ('diagnosis', 'age', 'sex') if key in label},
+            }
+        )
+        annotations.append(
+            {
+                'id': number,
+                'image_id': number,
+                'category_id': category_of(classes, label),
+                'bbox': record.bbox,
+                'area': record.area,
+                'iscrowd': 0,
+                'segmentation': {
+                    'size': [record.height, record.width],
+                    'counts': record.counts,
+                },
+            }
+        )
+    categories = [{'id': i, 'name': name} for i, name in enumerate(CATEGORIES[classes], 1)]
+    return {
+        'info': info,
+        'images': images,
+        'annotations': annotations,
+        'categories': categories,
+    }

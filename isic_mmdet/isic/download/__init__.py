@@ -1,0 +1,1 @@
+"""Downloads the official challenge files, resumes broken transfers and checks the digests."""

@@ -1,0 +1,1 @@
+"""From official files to a prepared data set."""

@@ -1,0 +1,160 @@
+"""The zip that the challenge's segmentation task takes: one valid mask for every image.
+
+The 2018 challenge asks for 8-bit masks of 0 and 255, of the size of the image, and promises of its
+own masks one connected region without holes.
+"""
+
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.images.decoding import UnreadableError, decode_mask, encode_png, stored_size
+from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.utils.files import writing
+
+_ISIC_ID = re.compile(r'ISIC_\d{7}')
+
+
+def mask_name(image_id: str) -> str:
+    """Return the name that the challenge gives the mask of an image, with folders before it."""
+    return f'{image_id}_segmentation.png'
+
+
+def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the largest connected region of a mask, with its holes filled.
+
+    Pixels are neighbours by a shared side. So the region is also one, and without holes, for
+    those who count shared corners.
+
+    Args:
+        mask: (H, W) bool, lesion somewhere.
+
+    Returns:
+        (H, W) bool.
+    """
+    grey = mask.astype(np.uint8)
+    _, regions, facts, _ = cv2.connectedComponentsWithStats(grey, connectivity=4)
+    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())  # 0 is the background
+    # A frame joins all background that reaches the edge; what stays apart from it is a hole.
+    skin = cv2.copyMakeBorder(
+        (regions != largest).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1
+    )
+    _, parts = cv2.connectedComponents(skin, connectivity=4)
+    return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
+
+
+def check_zip_name(path: str | Path) -> None:
+    """Raise an `InputError` if a submission cannot be written to `path`."""
+    if Path(path).suffix != '.zip':
+        raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
+
+
+def check_ids(path: str | Path, images: Mapping[str, SourceFile]) -> None:
+    """Raise an `InputError` if two images have the same id, whatever folders they lie in.
+
+    Args:
+        path: of the zip, for the message.
+        images: all of the set, by the names of their masks, with folders.
+    """
+    by_id: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    for name, image in images.items():
+        by_id[_id(name)].append(image)
+    faults = [
+        f'{image_id}: {" and ".join(map(str, files))}'
+        for image_id, files in by_id.items()
+        if len(files) > 1
+    ]
+    if faults:
+        raise InputError(
+            f'--submission {path}: holds one mask for an id; predict only one of these images, or '
+            'leave --submission out:',
+            faults,
+        )
+
+
+def _id(name: str) -> str:
+    return name.rpartition('/')[2]
+
+
+def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceFile]) -> None:
+    """Write the masks of a whole set as the challenge takes them.
+
+    Args:
+        path: of the zip.
+        masks: folder with `<name>_segmentation.png` for every image, 8-bit, lesion where > 128.
+        images: all of the set, by the names of their masks, which end in their ids and may have
+            folders before them; in the zip there are none.
+
+    Raises:
+        InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
+            another size than its image, or the zip cannot be written; there is none then, or
+            still an earlier one.
+    """
+    check_zip_name(path)
+    path = Path(path)
+    part = path.with_name(f'.{path.name}.part')
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            faults = _write(part, masks, images)
+            if faults:
+                raise InputError(
+                    f'{path} was not written, because the challenge would refuse it:',
+                    faults,
+                    shown=len(faults),
+                )
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[str]:
+    """Write the zip and return what is wrong with it."""
+    faults = []
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name in tqdm(sorted(images, key=_id), 'submission', unit='mask'):
+            image_id = _id(name)
+            try:
+                region = _region(masks / mask_name(name), image_id, images[name])
+            except UnreadableError as error:
+                faults.append(f'{name}: {error}')
+                continue
+            archive.writestr(_member(image_id), encode_png(region.astype(np.uint8) * 255))
+    return faults
+
+
+def _member(image_id: str) -> zipfile.ZipInfo:
+    """Return the entry of a mask, without a date, so that equal masks give equal zips."""
+    member = zipfile.ZipInfo(mask_name(image_id))
+    member.external_attr = 0o644 << 16  # else those who unpack it could not read it
+    return member
+
+
+def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool_]:
+    if not _ISIC_ID.fullmatch(image_id):
+        raise UnreadableError('not an id of the challenge (ISIC_ and 7 digits); rename the image')
+    if not path.is_file():
+        raise UnreadableError(f'{path} is missing; predict it again with --resume')
+    lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion.unpacked()
+    width, height = stored_size(image)
+    # Pillow tells the size of a TIFF file as a viewer shows it.
+    if lesion.shape not in {(height, width), (width, height)}:
+        rows, columns = lesion.shape
+        raise UnreadableError(
+            f'a mask of {columns} x {rows} pixels for an image of {width} x {height}, which must '
+            f'have changed since; remove {path} and predict it again with --resume'
+        )
+    if not lesion.any():
+        raise UnreadableError(
+            'no lesion was detected, and an empty mask is none; predict the set again, into '
+            'another --out, with a smaller model.test_cfg.rcnn.score_thr in the config'
+        )
+    return one_region(lesion)

@@ -1,0 +1,1 @@
+"""Heads that compute targets and losses of all images of a batch at once, for GPUs."""

@@ -1,0 +1,220 @@
+"""The RPN for a GPU: targets, losses and proposals of all images of a batch at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.models.task_modules.prior_generators import anchor_inside_flags
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from isic_mmdet.models.batched.nms import kept_boxes
+from isic_mmdet.models.batched.targets import assign, check_rules, draw, pad, pick
+from isic_mmdet.models.float32_heads import LesionRPNHead
+
+
+@MODELS.register_module()
+class BatchedRPNHead(LesionRPNHead):
+    """`LesionRPNHead` whose number of operations does not grow with the batch.
+
+    Losses and proposals are those of mmdet's head, but for which anchors are drawn at random.
+
+    Args:
+        *args: of `mmdet.models.dense_heads.RPNHead`.
+        **kwargs: of the same.
+
+    Raises:
+        ValueError: the training config asks for another assigner or sampler than
+            `isic_mmdet.models.batched.targets` knows, or the loss of boxes for pixels instead of
+            deltas, or boxes may reach out of the image.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.reg_decoded_bbox or not self.bbox_coder.clip_border:
+            raise ValueError(
+                'BatchedRPNHead needs reg_decoded_bbox=False and clip_border=True of its '
+                'bbox_coder: use LesionRPNHead'
+            )
+        if self.train_cfg:
+            check_rules(self.assigner, self.sampler)
+
+    def loss_by_feat(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict[str, Any]],
+        batch_gt_instances_ignore: list[InstanceData] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return `loss_rpn_cls` and `loss_rpn_bbox`, scalars.
+
+        Args:
+            cls_scores: (N, A, H, W) objectness, one a level.
+            bbox_preds: (N, 4A, H, W) deltas, one a level.
+            batch_gt_instances: with `bboxes`, of N images.
+            batch_img_metas: of the same.
+            batch_gt_instances_ignore: not looked at, as mmdet does where nothing says when a
+                region is to be ignored.
+        """
+        anchors = self._anchors(cls_scores)
+        usable = self._usable(anchors, cls_scores, batch_img_metas)
+        lesions, real = pad([truth.bboxes for truth in batch_gt_instances])
+        assigned = assign(self.assigner, anchors.expand(len(usable), -1, -1), usable, lesions, real)
+        index, drawn = draw(self.sampler, assigned)
+        chosen = pick(assigned, index)
+        positive = drawn & (chosen > 0)
+        # The label of what is no lesion is one more than the last class.
+        labels = torch.where(positive, 0, self.num_classes)
+        weights = drawn.float()
+        if self.train_cfg.pos_weight > 0:
+            weights = torch.where(positive, self.train_cfg.pos_weight, weights)
+        of = anchors[index]
+        # Where there is no lesion, the anchor is its own target, and weighs nothing.
+        targets = of.clone()
+        if lesions.shape[1]:
+            targets = torch.where(positive[..., None], pick(lesions, (chosen - 1).clamp(min=0)), of)
+        targets = self.bbox_coder.encode(of.flatten(0, 1), targets.flatten(0, 1))
+        # As mmdet counts: one at least, of each kind, an image.
+        number = positive.sum(1).clamp(min=1) + (drawn & ~positive).sum(1).clamp(min=1)
+        average = number.sum()
+        scores = pick(_by_anchor(cls_scores, self.cls_out_channels), index)
+        deltas = pick(_by_anchor(bbox_preds, 4), index)
+        return {
+            'loss_rpn_cls': self.loss_cls(
+                scores.flatten(0, 1), labels.flatten(), weights.flatten(), avg_factor=average
+            ),
+            'loss_rpn_bbox': self.loss_bbox(
+                deltas.flatten(0, 1),
+                targets,
+                positive.flatten()[:, None].expand(-1, 4).float(),
+                avg_factor=average,
+            ),
+        }
+
+    def predict_by_feat(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        score_factors: list[Tensor] | None = None,
+        batch_img_metas: list[dict[str, Any]] | None = None,
+        cfg: ConfigDict | None = None,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> list[InstanceData]:
+        """Return the proposals of N images: `bboxes`, falling `scores`, and `labels` of 0.
+
+        Args:
+            cls_scores: (N, A, H, W) objectness, one a level.
+            bbox_preds: (N, 4A, H, W) deltas, one a level.
+            score_factors: None, as in every RPN.
+            batch_img_metas: with `img_shape`, of N images.
+            cfg: `nms_pre`, `nms`, `max_per_img` and `min_bbox_size`; None takes the head's own.
+            rescale: False, as detectors ask it.
+            with_nms: True, as detectors ask it.
+
+        Raises:
+            ValueError: another suppression than `nms` with a threshold alone is wanted, or
+                proposals in the coordinates of the original image.
+        """
+        cfg = self.test_cfg if cfg is None else cfg
+        plain = cfg.nms.type == 'nms' and set(cfg.nms) == {'type', 'iou_threshold'}
+        if rescale or not with_nms or not plain or not self.use_sigmoid_cls:
+            raise ValueError(
+                'BatchedRPNHead makes proposals for a second stage, by plain nms and a sigmoid: '
+                'use LesionRPNHead'
+            )
+        assert batch_img_metas is not None
+        levels = self.prior_generator.grid_priors(
+            [level.shape[-2:] for level in cls_scores], device=cls_scores[0].device
+        )
+        sizes = cls_scores[0].new_tensor([meta['img_shape'][:2] for meta in batch_img_metas])
+        found = []
+        for anchors, scores, deltas in zip(levels, cls_scores, bbox_preds, strict=True):
+            # The second stage teaches the first nothing about where its boxes are.
+            scores = _by_anchor([scores.detach()], 1)[..., 0].sigmoid()
+            number = min(cfg.nms_pre if cfg.nms_pre > 0 else scores.shape[1], scores.shape[1])
+            scores, best = scores.topk(number)
+            boxes = self.bbox_coder.decode(
+                anchors[best].flatten(0, 1),
+                pick(_by_anchor([deltas.detach()], 4), best).flatten(0, 1),
+            ).view(*best.shape, 4)
+            found.append((_inside(boxes, sizes), scores))
+        return _best(found, cfg)
+
+    def _anchors(self, maps: Sequence[Tensor]) -> Tensor:
+        """Return the anchors of all levels, (B, 4)."""
+        sizes = [level.shape[-2:] for level in maps]
+        return torch.cat(self.prior_generator.grid_priors(sizes, device=maps[0].device))
+
+    def _usable(
+        self, anchors: Tensor, maps: Sequence[Tensor], metas: Sequence[dict[str, Any]]
+    ) -> Tensor:
+        """Return which anchors lie in each image, (N, B) bool; images of a size are alike."""
+        sizes = [level.shape[-2:] for level in maps]
+        known: dict[Any, Tensor] = {}
+        flags = []
+        for meta in metas:
+            shapes = (tuple(meta['pad_shape'][:2]), tuple(meta['img_shape'][:2]))
+            if shapes not in known:
+                valid = torch.cat(
+                    self.prior_generator.valid_flags(sizes, shapes[0], device=anchors.device)
+                )
+                known[shapes] = anchor_inside_flags(
+                    anchors, valid, shapes[1], self.train_cfg.allowed_border
+                )
+            flags.append(known[shapes])
+        return torch.stack(flags)
+
+
+def _by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
+    """Return (N, B, values) of (N, A * values, H, W) maps, in the order of the anchors."""
+    flat = [each.permute(0, 2, 3, 1).reshape(len(each), -1, values) for each in maps]
+    return torch.cat(flat, 1)
+
+
+def _inside(boxes: Tensor, sizes: Tensor) -> Tensor:
+    """Return the boxes (N, B, 4) cut off at the borders of images of (N, 2) heights and widths."""
+    limits = sizes[:, [1, 0, 1, 0]][:, None]
+    return torch.minimum(boxes.clamp(min=0), limits)
+
+
+def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[InstanceData]:
+    """Return what suppression leaves of the boxes of each level, the best of all levels first.
+
+    Args:
+        found: boxes (N, B, 4) and falling scores (N, B) of each level.
+        cfg: see `BatchedRPNHead.predict_by_feat`.
+    """
+    images = len(found[0][0])
+    longest = max(scores.shape[1] for _, scores in found)
+    boxes = torch.cat([_longer(each, longest) for each, _ in found])
+    scores = torch.cat([_longer(each, longest) for _, each in found])
+    lengths = torch.tensor([each.shape[1] for _, each in found], device=boxes.device)
+    real = torch.arange(longest, device=boxes.device) < lengths.repeat_interleave(images)[:, None]
+    if cfg.min_bbox_size >= 0:
+        real = real & (boxes[..., 2:] - boxes[..., :2] > cfg.min_bbox_size).all(-1)
+    stays = kept_boxes(boxes, real, cfg.nms.iou_threshold)
+    # Levels side by side, image by image.
+    boxes, scores, stays = (torch.cat(each.split(images), 1) for each in (boxes, scores, stays))
+    # Objectness is above 0, also where it is rounded.
+    scores = scores.masked_fill(~stays, -1)
+    scores, index = scores.topk(min(cfg.max_per_img, scores.shape[1]))
+    boxes = pick(boxes, index)
+    counts = (scores >= 0).sum(1).tolist()
+    return [
+        InstanceData(
+            bboxes=boxes[image, :count],
+            scores=scores[image, :count],
+            labels=index.new_zeros(count),
+        )
+        for image, count in enumerate(counts)
+    ]
+
+
+def _longer(values: Tensor, length: int) -> Tensor:
+    """Return (N, B, ...) values padded with zeros to (N, length, ...)."""
+    padding = values.new_zeros(len(values), length - values.shape[1], *values.shape[2:])
+    return torch.cat([values, padding], 1)

@@ -1,0 +1,78 @@
+"""Mask heads that hand out the cells they predicted instead of masks of the whole image.
+
+Fault of mmdet 3.3.0 that this mends: `FCNMaskHead.predict_by_feat` pastes the mask of every
+detection at the size of the original image, in torch, through two float grids of that size. On 30
+megapixels that takes gigabytes and seconds (open-mmlab/mmdetection 8217, 8232), and no setting
+leaves it out. This can go when mmdet can return the cells.
+
+Second fault of mmdet 3.3.0: cascades average the cells of their stages with `merge_aug_masks`,
+which flips them where the image was flipped (open-mmlab/mmdetection 1466). The boxes stay flipped,
+so that would be wrong, and it fails: torch takes no slices with a negative step. This can go when
+cascades average without flips.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from isic_mmdet.errors import InputError
+
+
+def leave_unpasted(model: nn.Module) -> None:
+    """Let a model predict `masks` of (n, h, w) float, probabilities of the cells of the boxes.
+
+    Everything else about its predictions stays as it is. `isic_mmdet.masks.paste` makes masks
+    of what is wanted of them.
+
+    Args:
+        model: any two-stage detector of mmdet whose mask head is an `FCNMaskHead`; changed in
+            place, and only this one.
+
+    Raises:
+        InputError: its masks come from something else.
+    """
+    heads = [module for module in model.modules() if isinstance(module, FCNMaskHead)]
+    if not heads:
+        raise InputError(
+            f'{type(model).__name__} has no mask head like that of Mask R-CNN (FCNMaskHead), and '
+            'only such are predicted with; choose a config whose roi_head has one'
+        )
+    for head in heads:
+        head.predict_by_feat = partial(predict_cells, head)
+    roi_head: Any = model.roi_head
+    roi_head.predict_mask = partial(_predict_unflipped, roi_head)
+
+
+def _predict_unflipped(roi_head: Any, *args: Any, **kwargs: Any) -> list[InstanceData]:
+    """Predict masks as the class of a RoI head does, with metas of images that are not flipped."""
+    predict_mask = type(roi_head).predict_mask
+    given = signature(predict_mask).bind(roi_head, *args, **kwargs)
+    given.arguments['batch_img_metas'] = [
+        {**meta, 'flip': False} for meta in given.arguments['batch_img_metas']
+    ]
+    return predict_mask(*given.args, **given.kwargs)
+
+
+def predict_cells(
+    head: FCNMaskHead,
+    mask_preds: Sequence[Tensor],
+    results_list: list[InstanceData],
+    batch_img_metas: Sequence[dict[str, Any]],
+    rcnn_test_cfg: Any,
+    rescale: bool = False,
+    activate_map: bool = False,
+) -> list[InstanceData]:
+    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting; see `leave_unpasted`."""
+    for predicted, results, meta in zip(mask_preds, results_list, batch_img_metas, strict=True):
+        # Averaged over several heads they come as probabilities.
+        maps = predicted if activate_map else predicted.sigmoid()
+        classes = 0 if head.class_agnostic else results.labels
+        results.masks = maps[range(len(results)), classes]
+        if rescale:
+            results.bboxes /= results.bboxes.new_tensor(meta['scale_factor']).repeat(2)
+    return results_list

@@ -1,0 +1,92 @@
+"""Pictures of a test: truth and prediction of every image, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmdet.registry import HOOKS
+from mmdet.structures import DetDataSample
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.per_image import image_row
+from isic_mmdet.masks.mask_io import read_mask
+from isic_mmdet.report.diagnosis_panel import diagnosis_panel
+from isic_mmdet.report.panels import lesion_panel
+from isic_mmdet.utils.files import write_atomically
+
+# Full colour resolution: the default halves it, which smears thin coloured lines.
+JPEG_SETTINGS = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    92,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+
+
+@HOOKS.register_module()
+class DrawLesionsHook(Hook):
+    """Writes `<show_dir>/<isic_id>.jpg` for every tested image.
+
+    Truth is the official mask file, the prediction is the detection with the highest score, and
+    the IoU is that of `LesionMetric`. For data of several classes boxes and classes are drawn
+    too. In a distributed test every process writes its own images.
+
+    Args:
+        show_dir: folder for the pictures; made when needed.
+        limit: how many images each process draws; None draws all.
+    """
+
+    def __init__(self, show_dir: str, limit: int | None = None) -> None:
+        self.show_dir = Path(show_dir)
+        self.limit = limit
+        self._drawn = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Begin to count anew."""
+        self._drawn = 0
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[DetDataSample] | None = None,
+    ) -> None:
+        """Draw the images of one batch.
+
+        Raises:
+            InputError: if an image cannot be read, or as `LesionMetric` does.
+        """
+        classes = runner.test_loop.dataloader.dataset.metainfo['classes']
+        left = None if self.limit is None else self.limit - self._drawn
+        for sample in (outputs or ())[:left]:
+            coded, data = cv2.imencode('.jpg', _panel(sample, classes), JPEG_SETTINGS)
+            if not coded:
+                raise RuntimeError(f'OpenCV cannot encode the picture of {sample.isic_id}')
+            # Samplers pad the last batch with an image that another process draws too.
+            path = self.show_dir / f'{sample.isic_id}.jpg'
+            write_atomically(path, data.tobytes(), writer=str(get_rank()))
+            self._drawn += 1
+
+
+def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
+    """Draw one image with the scores that `LesionMetric` gives it."""
+    image = cv2.imread(sample.img_path, cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f'{sample.img_path}: cannot be read as an image; prepare the data again')
+    row = image_row(sample.to_dict(), classes)
+    truth = read_mask(sample.original_mask)
+    found = sample.pred_instances
+    mask = box = None
+    if row['detections']:
+        top = int(found.scores.argmax())
+        mask, box = (values[top].cpu().numpy() for values in (found.masks, found.bboxes))
+    facts = dict(score=row['score'], iou=row['iou'], name=row['image_id'])
+    if len(classes) == 1:
+        return lesion_panel(image, truth, mask, **facts)
+    return diagnosis_panel(image, truth, row['label'], mask, box, row['predicted_label'], **facts)

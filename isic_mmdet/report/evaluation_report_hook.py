@@ -1,0 +1,154 @@
+"""After every validation and test: the box plot, the quartiles, and where the numbers came from."""
+
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
+from mmengine.runner import Runner
+
+from isic_mmdet.datasets.wrapped import named_leaves
+from isic_mmdet.engine.provenance import TrainingRecord, data_facts, evaluation_facts, image_ids
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
+from isic_mmdet.report.run_files import RULES, read_per_image, summary
+from isic_mmdet.report.run_plots import draw_evaluation, draw_training
+
+
+@HOOKS.register_module()
+class IoUReportHook(Hook):
+    """Sees to it that every evaluation leaves its report and its provenance.
+
+    It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
+    (both by `LesionMetric`, which gets folder and provenance from here) and
+    `plots/iou_box.png`, on two-class data `plots/confusion_matrix.png` too. A validation also
+    redraws `plots/training_curves.png` and `plots/losses.png` from `scalars.json`. Checkpoints
+    get the facts of their training, see `TrainingRecord`. Only the main process writes.
+    """
+
+    # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
+    priority = 'LOW'
+
+    def __init__(self) -> None:
+        self._training = TrainingRecord()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember how the loaded model was trained."""
+        self._training.load(checkpoint)
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock of the training, once it is known that a validation can be reported.
+
+        Raises:
+            InputError: the evaluator of the validation holds no `LesionMetric`, or several; or a
+                hook or a schedule waits for a score that it does not give.
+        """
+        if runner.val_loop is not None:
+            metric = _lesion_metric(runner.val_loop)
+            metric.data_sets = self._data_sets(runner.val_loop.dataloader.dataset)
+            _check_monitored(runner, metric)
+        self._training.start(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave in the checkpoint how it was trained."""
+        self._training.save(checkpoint)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Tell the metric where to write and what to say about the run."""
+        self._prepare(runner, runner.val_loop)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Tell the metric where to write and what to say about the run."""
+        self._prepare(runner, runner.test_loop)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report the validation and redraw the curves of the training."""
+        if is_main_process():
+            _report_scores(runner)
+            _redraw_curves(runner)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report the test."""
+        if is_main_process():
+            _report_scores(runner)
+
+    def _prepare(self, runner: Runner, loop: Any) -> None:
+        metric = _lesion_metric(loop)
+        metric.data_sets = self._data_sets(loop.dataloader.dataset)
+        if is_main_process():
+            metric.out_dir = runner.work_dir
+            facts = evaluation_facts(runner, loop.dataloader.dataset, self._training)
+            metric.provenance = facts
+            if facts['trained_on']:
+                runner.logger.warning(
+                    f'the model was trained on {facts["trained_on"]} of these '
+                    f'{len(loop.dataloader.dataset)} images: the numbers say little about others'
+                )
+
+    def _data_sets(self, dataset: Any) -> dict[str, DataSet]:
+        """Return what a data set is made of; nothing where it is a single one."""
+        parts = named_leaves(dataset)
+        if len(parts) == 1:
+            return {}
+        found = {}
+        for name, part in parts.items():
+            images = frozenset(image_ids(part))
+            trained_on = self._training.seen(part)
+            found[name] = DataSet(images, {**data_facts(part), 'trained_on': trained_on})
+        return found
+
+
+def _lesion_metric(loop: Any) -> LesionMetric:
+    found = [metric for metric in loop.evaluator.metrics if isinstance(metric, LesionMetric)]
+    if len(found) != 1:
+        raise InputError(
+            f'IoUReportHook needs exactly one LesionMetric in the evaluator, found {len(found)}; '
+            'mend val_evaluator and test_evaluator in the config, or leave the hook out'
+        )
+    return found[0]
+
+
+def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
+    """Refuse names of scores that no validation will give.
+
+    mmengine notices after the first validation, and then ends or does nothing.
+    """
+    if len(runner.val_loop.evaluator.metrics) > 1:
+        return  # others may give it
+    monitored: list[tuple[str, str]] = []
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            monitored += [
+                ('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()
+            ]
+        elif isinstance(hook, EarlyStoppingHook):
+            monitored.append((f'monitor of {type(hook).__name__}', hook.monitor))
+    schedules = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
+    for schedule in schedules:
+        if hasattr(schedule, 'monitor'):
+            monitored.append((f'monitor of {type(schedule).__name__}', schedule.monitor))
+    names = metric.names()
+    faults = [f'{place}={key}' for place, key in monitored if key not in (*names, 'auto')]
+    if faults:
+        raise InputError(
+            f'a validation gives no such score; choose one of {", ".join(names)}:', faults
+        )
+
+
+def _report_scores(runner: Runner) -> None:
+    """Draw the plots of an evaluation and log its quartiles."""
+    draw_evaluation(runner.work_dir)
+    columns = read_per_image(Path(runner.work_dir, 'per_image.csv'))
+    for rule in RULES:
+        numbers = summary(columns[rule])
+        text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
+        runner.logger.info(f'lesion/{rule} over {len(columns[rule])} images: {text}')
+
+
+def _redraw_curves(runner: Runner) -> None:
+    try:
+        draw_training(runner.work_dir)  # nothing where the config's visualizer writes elsewhere
+    except InputError as error:
+        # A log line cut short by a crash must not end the training that was resumed after it.
+        runner.logger.warning(f'no training curves drawn: {error}')

@@ -1,1 +1,0 @@
-"""Scoring masks that lie in files: what `tools/score.py` does. Needs neither torch nor mmdet."""

@@ -1,0 +1,1 @@
+"""Files, tables, processes and the machine: what every other package may use."""

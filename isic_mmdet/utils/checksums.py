@@ -1,0 +1,41 @@
+"""Lists of SHA-256 digests as `sha256sum` writes and checks them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import write_atomically
+
+_LINE = re.compile(r'([0-9a-fA-F]{64}) [ *](\S.*)')
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """Return the digest of every file that a list names, in lower case.
+
+    Raises:
+        InputError: the list cannot be read, a line is no digest and name, or a name comes twice.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f'{path}: cannot be read ({error}); give a list as sha256sum writes it'
+        ) from error
+    digests: dict[str, str] = {}
+    faults = []
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if not match:
+            faults.append(f'line {number}: {line[:100]!r} is no SHA-256 with a name behind it')
+        elif digests.setdefault(match[2], match[1].lower()) != match[1].lower():
+            faults.append(f'line {number}: {match[2]} has another digest above')
+    if faults:
+        raise InputError(f'{path}: not a list of checksums; mend it or write it anew:', faults)
+    return digests
+
+
+def write_checksums(path: Path, digests: Mapping[str, str]) -> None:
+    """Write a list that `sha256sum --check` takes."""
+    lines = (f'{digest}  {name}\n' for name, digest in sorted(digests.items()))
+    write_atomically(path, ''.join(lines).encode())

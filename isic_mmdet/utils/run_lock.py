@@ -1,0 +1,152 @@
+"""One process at a time writes into a folder of results."""
+
+import errno
+import fcntl
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import writing
+
+LOCK = '.lock'
+# Environment variables that number the processes of a launcher before their group exists.
+_RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
+# What flock reports on a file system without locks (some network file systems).
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_descriptors: set[int] = set()
+
+
+def is_first_process(launcher: str) -> bool:
+    """Tell whether this process is the only one, or the first one, that a launcher started.
+
+    Args:
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'. Processes that `none` started know nothing
+            of each other, so each of them is the first one.
+    """
+    variable = _RANKS.get(launcher)
+    return variable is None or int(os.environ.get(variable, 0)) == 0
+
+
+def is_restarted() -> bool:
+    """Tell whether torchrun starts processes again after a fault, as this one may have been.
+
+    Those of the previous attempt may then still be ending, on another machine.
+    """
+    return int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0)) > 0
+
+
+@contextmanager
+def run_lock(
+    folder: str | Path, remedy: str, needed: bool = True, patience: float = 0.0
+) -> Iterator[None]:
+    """Run a block that no other process may run in the same folder at the same time.
+
+    The folder is made if it is missing, and removed again if the block leaves it empty. The lock
+    is an advisory lock of the operating system on the file `.lock` in the folder. It ends with the
+    process, however that ends: processes forked from it, such as those that load data, do not keep
+    it. On a file system without locks a warning is printed and the block runs without one.
+
+    Args:
+        folder: of the results.
+        remedy: how to use another folder, for the message, such as 'name another --work-dir'.
+        needed: False takes no lock; for the other processes of a distributed run.
+        patience: seconds to wait for another process to end before it is reported.
+
+    Raises:
+        InputError: another process holds the lock, or the folder cannot be written.
+    """
+    if not needed:
+        yield
+        return
+    folder = Path(folder)
+    path = folder / LOCK
+    is_new = not folder.exists()
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _locked(path, remedy, time.monotonic() + patience)
+    _descriptors.add(descriptor)
+    try:
+        with writing(path):
+            _describe_holder(descriptor)
+        yield
+    finally:
+        # Unlinked before the lock is released: whoever waits for the old file looks for the new.
+        path.unlink(missing_ok=True)
+        _descriptors.discard(descriptor)
+        os.close(descriptor)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _locked(path: Path, remedy: str, until: float) -> int:
+    """Return the descriptor of the locked file."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 1 << 16)
+            os.close(descriptor)
+            if time.monotonic() < until:
+                time.sleep(0.2)
+                continue
+            raise InputError(
+                f'{path.parent} is in use by {_holder(holder)}; wait until it has ended, '
+                f'or {remedy}'
+            ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(descriptor)
+                raise
+            print(
+                f'warning: the file system of {path.parent} has no locks '
+                f'({os.strerror(error.errno)}): make sure that no other process writes there',
+                file=sys.stderr,
+            )
+            return descriptor
+        # The previous holder may have removed the file after it was opened here.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
+
+
+def _describe_holder(descriptor: int) -> None:
+    holder = {
+        'pid': os.getpid(),
+        'host': socket.gethostname(),
+        'since': datetime.now().astimezone().isoformat(' ', 'seconds'),
+        'command': shlex.join(sys.argv),
+    }
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+
+def _holder(content: bytes) -> str:
+    try:
+        holder = json.loads(content)
+        return (
+            f'process {holder["pid"]} on {holder["host"]}, started {holder["since"]} '
+            f'({holder["command"]})'
+        )
+    except (ValueError, TypeError, KeyError):  # it has the lock, but did not write its name yet
+        return 'another process that has just started'
+
+
+def _release_in_child() -> None:
+    """Close what a forked process inherited, which would keep the lock after its parent's end."""
+    while _descriptors:
+        with suppress(OSError):
+            os.close(_descriptors.pop())
+
+
+os.register_at_fork(after_in_child=_release_in_child)

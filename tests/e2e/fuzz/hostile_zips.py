@@ -1,0 +1,158 @@
+"""Hostile zips."""
+
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+
+from tests.e2e.fuzz.hostile_pictures import Random, truncated, with_flipped_bits, with_other_bytes
+
+Members = dict[str, bytes]
+Make = Callable[[Random, Members], bytes]
+
+
+def zipped(members: Members, method: int = zipfile.ZIP_DEFLATED, **more: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w', method) as archive:
+        for name, data in (members | more).items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def named(*names: str) -> Make:
+    """Return the maker of zips in which the last member has one of the names."""
+
+    def make(rng: Random, members: Members) -> bytes:
+        *sound, last = members
+        name = names[int(rng.integers(len(names)))].replace('NAME', last)
+        return zipped({**{key: members[key] for key in sound}, name: members[last]})
+
+    return make
+
+
+def with_link(rng: Random, members: Members) -> bytes:
+    *sound, last = members
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w') as archive:
+        for key in sound:
+            archive.writestr(key, members[key])
+        link = zipfile.ZipInfo(last)
+        link.create_system = 3
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, ['/etc/passwd', '../../secret', sound[0]][int(rng.integers(3))])
+    return stream.getvalue()
+
+
+def expanding(rng: Random, members: Members) -> bytes:
+    """Members that unpack to over a hundred times their size, from 1 to 64 megabytes."""
+    size = int(rng.choice([2**20, 2**24, 2**26]))
+    *sound, last = members
+    method = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA][int(rng.integers(3))]
+    if size > 2**24:
+        method = zipfile.ZIP_DEFLATED
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w', method) as archive:
+        for key in sound:
+            archive.writestr(key, members[key])
+        with archive.open(last, 'w') as file:
+            file.write(members[last])
+            for _ in range(size // 2**20):
+                file.write(bytes(2**20))
+    return stream.getvalue()
+
+
+def lying(rng: Random, members: Members) -> bytes:
+    """A directory and headers that state other sizes than the members have."""
+    data = bytearray(zipped(members, **{'z': bytes(300 * 2**20)} if rng.random() < 0.1 else {}))
+    directory = data.rfind(b'PK\x01\x02')
+    (local,) = struct.unpack_from('<I', data, directory + 42)
+    field = int(rng.integers(3))
+    value = int(rng.choice([0, 1, 100, 2**16, 2**31 - 1, 2**32 - 2]))
+    if field != 1:
+        struct.pack_into('<I', data, directory + 24, value)  # unpacked
+        struct.pack_into('<I', data, local + 22, value)
+    if field != 0:
+        struct.pack_into('<I', data, directory + 20, value)  # packed
+        struct.pack_into('<I', data, local + 18, value)
+    return bytes(data)
+
+
+def patched(rng: Random, members: Members) -> bytes:
+    """Fields of the directory that ask for what no reader has: a method, a password, a version."""
+    data = bytearray(zipped(members))
+    directory = data.rfind(b'PK\x01\x02')
+    (local,) = struct.unpack_from('<I', data, directory + 42)
+    kind = int(rng.integers(6))
+    if kind == 0:
+        struct.pack_into('<H', data, directory + 10, 99)
+        struct.pack_into('<H', data, local + 8, 99)
+    if kind == 1:
+        struct.pack_into('<H', data, directory + 8, 1)
+        struct.pack_into('<H', data, local + 6, 1)
+    if kind == 2:
+        struct.pack_into('<H', data, directory + 6, 6000)
+    if kind == 3:
+        struct.pack_into('<H', data, directory + 8, 0x0800)
+        data[directory + 46] = 0xFF
+    if kind == 4:
+        struct.pack_into('<I', data, directory + 42, int(rng.integers(2**31)))
+    if kind == 5:
+        struct.pack_into('<HHH', data, len(data) - 14, 0xFFFF, 0xFFFF, 0xFFFF)
+    return bytes(data)
+
+
+def doubled(rng: Random, members: Members) -> bytes:
+    *_, last = members
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w') as archive:
+        for key, data in members.items():
+            archive.writestr(key, data)
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            archive.writestr(last, b'another content')
+    return stream.getvalue()
+
+
+def no_zip(rng: Random, members: Members) -> bytes:
+    contents = [
+        b'',
+        b'PK',
+        b'PK\x05\x06' + bytes(18),
+        b'PK\x05\x06' + b'\xff' * 18,
+        b'<html>404</html>',
+        b'Rar!\x1a\x07\x00',
+        rng.bytes(2000),
+        b'junk before it' * 30 + zipped(members),
+        zipped(members) + b'junk behind it' * 30,
+        zipped({'inner.zip': zipped(members)}),
+        zipped({f'{name}/': b'' for name in members}),
+    ]
+    return contents[int(rng.integers(len(contents)))]
+
+
+#: Name of the kind, how many of a hundred variants, how to make one.
+ZIPS: dict[str, tuple[int, Make]] = {
+    'zip with ..': (
+        6,
+        named('../NAME', 'a/../../NAME', '..\\NAME', 'a/b/../NAME', '/../NAME', 'a\\..\\NAME'),
+    ),
+    'zip with an absolute path': (5, named('/NAME', '/etc/NAME', 'C:\\NAME', '\\NAME', '//h/NAME')),
+    'zip with a link': (4, with_link),
+    'zip that expands': (8, expanding),
+    'zip that lies of sizes': (14, lying),
+    'zip that asks for the impossible': (12, patched),
+    'zip with a name twice': (2, doubled),
+    'no zip': (11, no_zip),
+    'truncated zip': (14, lambda rng, members: truncated(zipped(members), rng)),
+    'bit-flipped zip': (20, lambda rng, members: with_flipped_bits(zipped(members), rng)),
+    'overwritten zip': (10, lambda rng, members: with_other_bytes(zipped(members), rng)),
+}
+#: Kinds that have to be refused as a whole, whatever is in them.
+UNSAFE = {
+    'zip with ..',
+    'zip with an absolute path',
+    'zip with a link',
+    'zip that expands',
+}

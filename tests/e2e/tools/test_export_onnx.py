@@ -1,0 +1,125 @@
+"""The command as users type it, with a model of random weights."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.random_model import save_random_model
+
+CONFIGS = sorted((Path(__file__).resolve().parents[3] / 'configs').glob('*.py'))
+
+
+@pytest.fixture(scope='module')
+def tool(root):
+    """Return a function that runs a command of tools/."""
+
+    def call(name: str, *arguments: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, f'tools/{name}.py', *map(str, arguments)],
+            cwd=root,
+            env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+            capture_output=True,
+            text=True,
+            timeout=550,
+        )
+
+    return call
+
+
+@pytest.fixture(scope='module')
+def checkpoint(root, tmp_path_factory) -> Path:
+    return save_random_model(
+        root / 'configs/quickstart.py', tmp_path_factory.mktemp('model') / 'random.pth'
+    )
+
+
+@pytest.fixture(scope='module')
+def exported(tool, checkpoint, tiny_data, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp('exported') / 'model.onnx'
+    images = tiny_data / 'images'
+    arguments = ('configs/quickstart.py', checkpoint, '--out', path, '--check-images', images)
+    done = tool('export_onnx', *arguments, '--batch', 2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f'{path}: ' in done.stdout
+    assert f'checked with 18 images of {images}: mask IoU ' in done.stdout
+    return path
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / 'predictions.csv').open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
+    tool, exported, checkpoint, tiny_data, tmp_path
+):
+    images = tiny_data / 'images'
+    mine, theirs = tmp_path / 'onnx', tmp_path / 'checkpoint'
+    zip_path = tmp_path / 'sent.zip'
+    options = ('--overlay', '--submission', zip_path)
+    done = tool('predict', '--onnx', exported, images, '--out', mine, *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert zip_path.is_file()
+    done = tool(
+        'predict', 'configs/quickstart.py', checkpoint, images, '--out', theirs, '--overlay'
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    names = sorted(str(path.relative_to(theirs)) for path in theirs.rglob('*'))
+    assert names == sorted(str(path.relative_to(mine)) for path in mine.rglob('*'))
+    for row, expected in zip(table(mine), table(theirs), strict=True):
+        assert (row['image'], row['label']) == (expected['image'], expected['label'])
+        assert float(row['score']) == pytest.approx(float(expected['score']), abs=1e-3)
+        masks = [
+            np.asarray(Image.open(out / f'{row["image"]}_segmentation.png'))
+            for out in (mine, theirs)
+        ]
+        assert np.mean(masks[0] != masks[1]) < 0.01
+    # The folder belongs to this model alone, and is finished.
+    done = tool('predict', '--onnx', exported, images, '--out', theirs, '--resume')
+    assert done.returncode == 1
+    assert 'predictions of another model' in done.stderr
+    done = tool('predict', '--onnx', exported, images, '--out', mine, '--resume')
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments', 'status', 'told'),
+    [
+        ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx'), 1, 'no.py: no such config'),
+        ('export_onnx', ('no.py', 'no.pth', '--out', 'x.pt'), 1, 'ends in .onnx'),
+        ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx', '--batch', '0'), 2, 'less than 1'),
+        ('export_onnx', ('no.py', 'no.pth'), 2, '--out'),
+        ('quantise_onnx', ('no.onnx', 'no.py', '--out', 'x.onnx'), 1, 'no such model'),
+        ('predict', ('--onnx', 'no.onnx', 'tests', '--out', 'x'), 1, 'no image is there'),
+        ('predict', ('no.py', 'no.pth', '--out', 'x'), 2, 'at least one INPUT'),
+        ('predict', ('--onnx', 'm.onnx', 'a', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
+    ],
+)
+def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, told):
+    done = tool(name, *arguments)
+    assert done.returncode == status
+    assert told in done.stderr
+    assert done.stderr.count('error: ') == 1
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('name', ['export_onnx', 'quantise_onnx'])
+def test_help_ends_with_an_example(tool, name):
+    done = tool(name, '--help')
+    assert done.returncode == 0
+    assert f'python tools/{name}.py ' in done.stdout.split('example:')[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('config', CONFIGS, ids=lambda path: path.stem)
+def test_every_config_can_be_exported(tool, config, tiny_data, tmp_path):
+    checkpoint = save_random_model(config, tmp_path / 'random.pth')
+    arguments = (config, checkpoint, '--out', tmp_path / 'model.onnx')
+    done = tool('export_onnx', *arguments, '--check-images', tiny_data / 'images')
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,155 @@
+"""The command as users type it, with a model of random weights."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from isic_challenge_scoring import SegmentationScore
+from mmdet.registry import MODELS
+from mmengine.registry import init_default_scope
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.engine.config.load import load_config
+
+
+@pytest.fixture(scope='module')
+def checkpoint(root, tmp_path_factory) -> Path:
+    cfg = load_config(root / 'configs/quickstart.py')
+    init_default_scope(cfg.default_scope)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.roi_head.mask_head.conv_logits.bias.data += 1  # no mask is empty
+    path = tmp_path_factory.mktemp('model') / 'random.pth'
+    torch.save({'state_dict': model.state_dict()}, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def images(tiny_data, tmp_path_factory) -> Path:
+    """A folder of five pictures."""
+    folder = tmp_path_factory.mktemp('images')
+    for path in sorted((tiny_data / 'images').iterdir())[:5]:
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def predict(root, checkpoint):
+    """Return a function that runs the command."""
+
+    def call(*arguments, processes: int = 0) -> subprocess.CompletedProcess:
+        start = [sys.executable]
+        if processes:
+            start += ['-m', 'torch.distributed.run', '--standalone']
+            start += ['--nproc-per-node', str(processes)]
+            arguments = (*arguments, '--launcher', 'pytorch')
+        command = [*start, 'tools/predict.py', *arguments]
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=root,
+            env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+
+    return call
+
+
+@pytest.fixture(scope='module')
+def names(images) -> list[str]:
+    return sorted(path.stem for path in images.iterdir())
+
+
+@pytest.fixture(scope='module')
+def alone(predict, checkpoint, images, tmp_path_factory) -> Path:
+    """What one process writes: OUT, and sent.zip in it."""
+    out = tmp_path_factory.mktemp('alone')
+    done = predict(
+        'configs/quickstart.py',
+        checkpoint,
+        images,
+        '--out',
+        out,
+        '--overlay',
+        '--batch-size',
+        1,
+        '--submission',
+        out / 'sent.zip',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert '5 images, 0 without a detection' in done.stdout
+    assert str(out / 'sent.zip') in done.stdout
+    return out
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / 'predictions.csv').open() as file:
+        return [{**row, 'seconds': ''} for row in csv.DictReader(file)]
+
+
+def masks(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.glob('*_segmentation.png')}
+
+
+def test_every_image_gets_a_mask_a_row_and_a_picture(alone, names):
+    assert set(masks(alone)) == {f'{name}_segmentation.png' for name in names}
+    assert [row['image'] for row in table(alone)] == names
+    assert {path.stem for path in (alone / 'overlays').iterdir()} == set(names)
+
+
+def test_the_official_scorer_accepts_folder_and_submission(alone, names, tiny_data, tmp_path):
+    truth = tmp_path / 'truth'
+    truth.mkdir()
+    for name in names:
+        shutil.copy(tiny_data / f'original_masks/{name}_segmentation.png', truth)
+    with zipfile.ZipFile(alone / 'sent.zip') as archive:
+        archive.extractall(tmp_path / 'sent')
+    for folder in (alone, tmp_path / 'sent'):
+        assert 0 <= SegmentationScore.from_dir(truth, folder).overall <= 1
+
+
+def test_two_processes_write_what_one_writes_and_tell_what_they_cannot_read(
+    predict, checkpoint, alone, images, tmp_path
+):
+    broken = tmp_path / 'ISIC_0000000.jpg'
+    broken.write_bytes(next(images.iterdir()).read_bytes()[:2000])
+    out = tmp_path / 'out'
+    # One by one: otherwise the images meet others in their batches, and round otherwise.
+    arguments = (checkpoint, broken, images, '--out', out, '--batch-size', 1)
+    done = predict('configs/quickstart.py', *arguments, processes=2)
+    assert done.returncode == 1
+    assert done.stderr.count('1 of 6 images could not be read') == 1
+    assert done.stderr.count(f'{broken}: ') == 1
+    assert masks(out) == masks(alone)
+    assert table(out) == table(alone)
+    left = sorted(path.name for path in out.iterdir() if path.suffix != '.png')
+    assert left == ['predictions.csv', 'predictions.json']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'status', 'told'),
+    [
+        (('no.py', 'no.pth', 'nowhere', '--out', 'x'), 1, 'nowhere: no image is there'),
+        (('no.py', 'no.pth', 'tests', '--out', 'x', '--batch-size', '0'), 2, 'less than 1'),
+        (('no.py', 'no.pth', 'tests'), 2, '--out'),
+    ],
+)
+def test_a_mistyped_command_gets_one_message(predict, arguments, status, told):
+    done = predict(*arguments)
+    assert done.returncode == status
+    assert told in done.stderr
+    assert done.stderr.count('error: ') == 1
+    assert 'Traceback' not in done.stderr
+
+
+def test_help_ends_with_an_example(predict):
+    done = predict('--help')
+    assert done.returncode == 0
+    assert 'python tools/predict.py configs/' in done.stdout.split('example:')[1]

@@ -1,0 +1,75 @@
+"""The same test by one, two and four processes."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.disk_faults import Tool
+from tests.support.random_model import save_random_model
+
+IMAGES = 7  # in batches of two, so that the last one is uneven for each number of processes
+OPTIONS = [
+    'test_dataloader.batch_size=2',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+]
+
+
+@pytest.fixture(scope='module')
+def data(tiny_data, tmp_path_factory) -> Path:
+    """The tiny data with seven images in the test split."""
+    root = Path(shutil.copytree(tiny_data, tmp_path_factory.mktemp('data') / 'tiny'))
+    content = json.loads((root / 'annotations/train.json').read_text())
+    content['images'] = content['images'][:IMAGES]
+    ids = {image['id'] for image in content['images']}
+    content['annotations'] = [a for a in content['annotations'] if a['image_id'] in ids]
+    (root / 'annotations/test.json').write_text(json.dumps(content))
+    return root
+
+
+@pytest.fixture(scope='module')
+def arguments(root, data, tmp_path_factory) -> list:
+    config = root / 'configs/quickstart.py'
+    checkpoint = save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
+    return [config, checkpoint, '--data-root', data]
+
+
+def results(work: Path) -> tuple[dict[str, float], list[dict[str, str]]]:
+    with (work / 'per_image.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    report = json.loads((work / 'metrics.json').read_text())
+    assert report['images'] == len(rows)
+    return report['metrics'], rows
+
+
+@pytest.fixture(scope='module')
+def alone(root, arguments, tmp_path_factory) -> Path:
+    work = tmp_path_factory.mktemp('alone')
+    ended = Tool(root, 'test.py')(*arguments, '--work-dir', work, '--cfg-options', *OPTIONS)
+    assert ended.status == 0, ended.printed[-3000:]
+    return work
+
+
+@pytest.mark.parametrize('processes', [pytest.param(2, marks=pytest.mark.slow), 4])
+def test_every_image_counts_once_however_many_processes_there_are(
+    root, arguments, alone, processes, figure, tmp_path
+):
+    ended = Tool(root, 'test.py').group(
+        processes, *arguments, '--work-dir', tmp_path, '--cfg-options', *OPTIONS
+    )
+    assert [process.status for process in ended] == [0] * processes, ended[0].printed[-3000:]
+    (metrics, rows), (expected, expected_rows) = results(tmp_path), results(alone)
+    assert len({row['image_id'] for row in rows}) == len(rows) == IMAGES
+    assert metrics.keys() == expected.keys()
+    for name, value in expected.items():
+        assert metrics[name] == pytest.approx(value, abs=1e-6), name
+    for row, expected_row in zip(rows, expected_rows, strict=True):
+        assert row['image_id'] == expected_row['image_id']
+        assert float(row['iou']) == pytest.approx(float(expected_row['iou']), abs=1e-6)
+    figure(
+        f'{IMAGES} images tested by {processes} processes in batches of 2, beside one process',
+        'each image counted once, all scores equal to 1e-6',
+    )

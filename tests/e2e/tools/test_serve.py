@@ -1,0 +1,222 @@
+"""The command as users type it, with an exported model of random weights and without torch."""
+
+import csv
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from isic_mmdet.deploy.export.run import ExportSettings, export
+from tests.support.headless_browser import Browser, find_browser
+from tests.support.random_model import save_random_model
+
+# Importing what stands in sys.modules as None raises.
+WITHOUT_TORCH = """
+import runpy, sys
+for name in 'torch torchvision mmdet mmengine mmcv pycocotools matplotlib scipy'.split():
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1'}
+
+
+@pytest.fixture(scope='module')
+def model(root, tiny_data, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('model')
+    config = root / 'configs/quickstart.py'
+    checkpoint = save_random_model(config, folder / 'random.pth')
+    settings = ExportSettings(check_images=str(tiny_data / 'images'))
+    export(str(config), str(checkpoint), folder / 'model.onnx', settings)
+    return folder / 'model.onnx'
+
+
+@pytest.fixture(scope='module')
+def images(tiny_data, tmp_path_factory) -> Path:
+    """A folder of pictures: small, lying on its side, with grey of 16 bits, and a large JPEG."""
+    folder = tmp_path_factory.mktemp('images')
+    paths = sorted((tiny_data / 'images').iterdir())
+    for path in paths[:2]:
+        shutil.copy(path, folder)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(paths[2]) as image:
+        image.crop((0, 10, 96, 80)).save(folder / 'turned.jpg', exif=exif)
+        image.resize((1801, 1203)).save(folder / 'large.jpg')
+        deep = image.convert('I').point(lambda value: value * 257)
+        deep.convert('I;16').save(folder / 'deep.png')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def predicted(root, model, images, tmp_path_factory) -> Path:
+    """What `tools/predict.py` makes of the pictures, one by one."""
+    out = tmp_path_factory.mktemp('predicted') / 'out'
+    command = ('tools/predict.py', '--onnx', model, images, '--out', out, '--batch-size', '1')
+    done = start(root, *command, stdout=subprocess.PIPE).wait()
+    assert done == 0
+    return out
+
+
+def start(root, *command, **settings) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)], cwd=root, env=ENVIRONMENT, text=True, **settings
+    )
+
+
+def serve(root, *arguments) -> subprocess.Popen:
+    return start(
+        root,
+        *('-c', WITHOUT_TORCH, 'tools/serve.py', *arguments, '--no-browser'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.fixture(scope='module')
+def port(root, model) -> int:
+    process = serve(root, model, '--port', '0', '--threads', '1')
+    try:
+        line = process.stdout.readline()
+        assert line.startswith('model.onnx is served at http://127.0.0.1:'), process.stderr.read()
+        yield int(re.search(r':(\d+)/', line)[1])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ask(port, path, body) -> bytes:
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+    connection.request('POST', path, body)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    return answer.read()
+
+
+def masks_of(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob('*_segmentation.png')}
+
+
+def test_masks_and_numbers_are_those_of_predict(port, images, predicted):
+    with (predicted / 'predictions.csv').open(newline='') as file:
+        rows = {row['image']: row for row in csv.DictReader(file)}
+    masks = {}
+    for path in images.iterdir():
+        last = ask(port, '/segment', path.read_bytes()).splitlines()[-1]
+        found = json.loads(last)['result']
+        lesion = json.dumps(found['lesion']).encode()
+        masks[f'{path.stem}_segmentation.png'] = ask(port, '/mask?threshold=50', lesion)
+        row = rows[path.stem]
+        assert found['label'] == row['label'] == 'lesion'
+        assert found['score'] == float(row['score'])
+        assert found['areas'][50] == int(row['area_px']) > 0
+        assert found['box'] == [float(row[side]) for side in ('x', 'y', 'width', 'height')]
+    assert masks == masks_of(predicted)
+
+
+@pytest.mark.skipif(find_browser() is None, reason='needs Chromium (on Debian: chromium)')
+def test_what_the_page_saves_is_what_predict_writes(port, images, predicted, tmp_path):
+    with Browser(find_browser(), tmp_path / 'profile') as page:
+        page.open(f'http://127.0.0.1:{port}/')
+        page.save_to(tmp_path)
+        page.drop([images], 400, 300)
+        page.wait("document.querySelectorAll('#list [data-status=done]').length === 5", 60)
+        page.click('#get-masks')
+        end = time.monotonic() + 30
+        while not (tmp_path / 'masks.zip').is_file():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        with zipfile.ZipFile(tmp_path / 'masks.zip') as archive:
+            saved = {name: archive.read(name) for name in archive.namelist()}
+        assert saved == masks_of(predicted)
+        # The large picture is shown as it is, the outline over its lesion.
+        page.wait("document.querySelector('#found-lines .contour').getAttribute('d') !== ''")
+        assert page.faults() == []
+
+
+def test_control_c_ends_it(root, model):
+    process = serve(root, model, '--port', '0')
+    assert 'is served at' in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, 'stopped\n', '')
+
+
+def test_the_whole_network_is_let_in_only_when_asked_to_and_warned_of(root, model):
+    process = serve(root, model, '--port', '0', '--host', '0.0.0.0')
+    assert 'no password' in process.stdout.readline()
+    assert 'http://localhost:' in process.stdout.readline()
+    process.terminate()
+    process.wait()
+
+
+def test_limits_are_those_of_the_command(root, model):
+    process = serve(root, model, '--port', '0', '--max-mb', '2', '--max-megapixels', '3')
+    port = int(re.search(r':(\d+)/', process.stdout.readline())[1])
+    try:
+        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+        connection.request('GET', '/about')
+        about = json.loads(connection.getresponse().read())
+        assert (about['maxBytes'], about['maxPixels']) == (2 * 2**20, 3_000_000)
+        assert (about['model'], about['classes']) == ('model.onnx', ['lesion'])
+        stream = io.BytesIO()
+        Image.new('L', (2000, 1501)).save(stream, 'PNG')
+        told = json.loads(ask(port, '/segment', stream.getvalue()).splitlines()[-1])
+        assert told['error'] == '2000 x 1501 pixels are more than 3 megapixels'
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_fault_gets_one_message(root, model, tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = str(taken.getsockname()[1])
+        cases = [
+            ((tmp_path / 'none.onnx',), 1, 'no such model'),
+            ((model, '--port', port), 1, f'cannot listen on 127.0.0.1, port {port}'),
+            ((model, '--host', 'nowhere.invalid'), 1, 'cannot listen on nowhere.invalid'),
+            ((model, '--port', '70000'), 2, 'not in 0 to 65535'),
+            ((model, '--max-mb', '0'), 2, 'less than 1'),
+            ((), 2, 'model'),
+        ]
+        for arguments, status, told in cases:
+            process = serve(root, *arguments)
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == status, err
+            assert told in err and err.count('error: ') == 1 and 'Traceback' not in err
+
+
+def test_help_ends_with_an_example(root):
+    process = start(root, 'tools/serve.py', '--help', stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.split('example:')[1].split() == ['python', 'tools/serve.py', 'model.onnx']
+
+
+def test_the_load_benchmark_runs(root, model, tmp_path):
+    arguments = ('--model', model, '--out', tmp_path / 'serve.json', '--quick')
+    process = start(root, '-m', 'benchmarks.serve', *arguments, stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    result = json.loads((tmp_path / 'serve.json').read_text())
+    for row in result['rows']:
+        assert row['what'] in out
+    assert '0 of 40 answers lost or mixed up' in out
+    assert result['rows'][0]['ours_per_s'] > 0
+    assert len(result['details']['memory_mb']) == 40
+    assert 1 < result['details']['last_place'] < 8

@@ -1,0 +1,147 @@
+"""Two agents of torchrun on one machine, as on two: one of them is lost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from isic_mmdet.engine.train.checkpoints import newest_checkpoint
+
+EPOCHS = 4
+OPTIONS = [
+    f'train_cfg.max_epochs={EPOCHS}',
+    'train_cfg.val_interval=1',
+    f'param_scheduler.0.end={EPOCHS}',
+    'train_dataloader.batch_size=1',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+]
+#: Seconds within which a process says that it lost another one.
+SOON = 60
+
+
+class Machine:
+    """An agent of torchrun with one process that trains.
+
+    Args:
+        root: of the project.
+        data: prepared data set.
+        work: work dir of the run.
+        log: file for all that is printed.
+        port: at which the machines meet.
+        environment: of tools/dist_train.sh.
+    """
+
+    def __init__(
+        self, root: Path, data: Path, work: Path, log: Path, port: int, **environment: str
+    ) -> None:
+        self._log = log
+        command = ['bash', 'tools/dist_train.sh', 'configs/quickstart.py', '1', '--resume']
+        command += ['--data-root', str(data), '--work-dir', str(work), '--cfg-options', *OPTIONS]
+        with log.open('w') as file:
+            self.process = subprocess.Popen(
+                command,
+                cwd=root,
+                env={
+                    **os.environ,
+                    'PYTHON': sys.executable,
+                    'OMP_NUM_THREADS': '1',
+                    'CUDA_VISIBLE_DEVICES': '',
+                    'RDZV_ENDPOINT': f'127.0.0.1:{port}',
+                    **environment,
+                },
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    @property
+    def printed(self) -> str:
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        """Kill the agent and its process: torchrun gives each process a session of its own."""
+        agent = self.process.pid
+        children = Path(f'/proc/{agent}/task/{agent}/children').read_text().split()
+        for pid in (agent, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def wait_for(self, condition, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None and time.monotonic() < end, self.printed[-3000:]
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def machines(root, tiny_data, tmp_path):
+    """Return a function that starts two machines, the first of them the one where they meet."""
+    started: list[Machine] = []
+
+    def start(**environment: str) -> list[Machine]:
+        with socket.socket() as server:
+            server.bind(('127.0.0.1', 0))
+            port = server.getsockname()[1]
+        for name in ('first', 'second'):
+            log = tmp_path / f'{name}.log'
+            started.append(Machine(root, tiny_data, tmp_path / 'work', log, port, **environment))
+            if name == 'first':
+                time.sleep(3)  # it is the one that listens
+        return started
+
+    yield start
+    for machine in started:
+        if machine.process.poll() is None:
+            machine.kill()
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_lost_is_told_by_the_others(machines, figure, tmp_path):
+    first, second = machines(NNODES='2', MAX_RESTARTS='0')
+    first.wait_for((tmp_path / 'work/epoch_1.pth').is_file, 200)
+    second.kill()
+    lost = time.monotonic()
+    first.wait_for(lambda: 'error: ' in first.printed, SOON)
+    told = time.monotonic() - lost
+    assert first.process.wait(SOON) == 1
+    assert 'another process of the run has ended' in first.printed
+    figure(
+        'one of two machines killed in a training',
+        f'the other one says so after {told:.1f} s and has ended after '
+        f'{time.monotonic() - lost:.1f} s',
+    )
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_without_a_machine_that_is_lost(machines, figure, tmp_path):
+    work = tmp_path / 'work'
+    first, second = machines(NNODES='1:2', MAX_RESTARTS='3')
+    first.wait_for((work / 'epoch_1.pth').is_file, 200)
+    second.kill()
+    lost = time.monotonic()
+    before, _ = newest_checkpoint(work)
+    meta = torch.load(before, weights_only=True)['meta']
+    assert first.process.wait(300) == 0, first.printed[-3000:]
+    seconds = time.monotonic() - lost
+    last = torch.load(work / f'epoch_{EPOCHS}.pth', weights_only=True)['meta']
+    # Twelve pictures: six steps an epoch by two processes, twelve by the one that is left.
+    assert meta['iter'] < last['iter']
+    assert last['epoch'] == EPOCHS
+    assert 'counted anew' in first.printed
+    assert last['iter'] == EPOCHS * 12
+    assert json.loads((work / 'metrics.json').read_text())['images'] == 3
+    figure(
+        'one of two machines killed in a training with `NNODES=1:2 MAX_RESTARTS=3`, `--resume`',
+        f'the other one goes on from epoch {meta["epoch"]} and finishes epoch {EPOCHS} alone, '
+        f'{seconds:.0f} s later',
+    )

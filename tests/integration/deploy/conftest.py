@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.deploy.export.run import ExportSettings, export
+from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from tests.support.random_model import save_random_model
+
+
+@pytest.fixture(scope='session')
+def config(root) -> Path:
+    return root / 'configs/quickstart.py'
+
+
+@pytest.fixture(scope='session')
+def checkpoint(config, tmp_path_factory) -> Path:
+    return save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
+
+
+@pytest.fixture(scope='session')
+def exported(config, checkpoint, tiny_data, tmp_path_factory) -> Path:
+    """A file that takes any number of images at once."""
+    path = tmp_path_factory.mktemp('exported') / 'model.onnx'
+    settings = ExportSettings(check_images=str(tiny_data / 'images'))
+    export(str(config), str(checkpoint), path, settings)
+    return path
+
+
+@pytest.fixture(scope='session')
+def net(exported) -> LesionNet:
+    return LesionNet(exported, threads=1)
+
+
+@pytest.fixture(scope='session')
+def images(tiny_data) -> list[np.ndarray]:
+    """Four synthetic pictures, (H, W, 3) uint8, RGB, of other shapes."""
+    paths = sorted((tiny_data / 'images').iterdir())[:4]
+    sizes = [(96, 96), (90, 60), (311, 170), (40, 96)]
+    return [
+        np.asarray(Image.open(path).convert('RGB').resize(size))
+        for path, size in zip(paths, sizes, strict=True)
+    ]

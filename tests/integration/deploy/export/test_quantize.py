@@ -1,0 +1,95 @@
+import json
+
+import numpy as np
+import onnx
+import pytest
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+from isic_mmdet.deploy.export import quantize as module
+from isic_mmdet.deploy.export import run
+from isic_mmdet.deploy.export.images import split_records
+from isic_mmdet.deploy.export.quantize import quantise, validation_iou
+from isic_mmdet.deploy.export.run import ExportSettings, export
+from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.errors import InputError
+
+
+@pytest.fixture
+def model(config, checkpoint, tiny_data, graph, monkeypatch, tmp_path):
+    monkeypatch.setattr(run, 'graph_of', lambda model, batch: graph)
+    path = tmp_path / 'model.onnx'
+    settings = ExportSettings(check_images=str(tiny_data / 'images'))
+    export(str(config), str(checkpoint), path, settings)
+    return path
+
+
+@pytest.fixture
+def falls_by(monkeypatch):
+    """Return a function that sets by how much the IoU falls; with random weights it is chance."""
+
+    def patch(change: float) -> None:
+        found = iter([0.8, 0.8 - change])
+        monkeypatch.setattr(module, 'validation_iou', lambda *_: next(found))
+
+    return patch
+
+
+def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
+    model, config, tiny_data, falls_by, tmp_path
+):
+    falls_by(0.0049)
+    out = tmp_path / 'int8.onnx'
+    told = quantise(model, str(config), str(tiny_data), out)
+    assert 'IoU on 3 validation images 0.8000 before, 0.7951 after' in told
+    assert out.stat().st_size < 0.35 * model.stat().st_size
+    graph = onnx.load(out)
+    onnx.checker.check_model(graph)
+    types = {each.name: each.data_type for each in graph.graph.initializer}
+    in_float = {
+        name.split('.')[-2]
+        for name, kind in types.items()
+        if kind == onnx.TensorProto.FLOAT and name.endswith('.weight')
+    }
+    assert in_float == {'rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits'}
+    before, after = LesionNet(model), LesionNet(out)
+    assert after.card.weights == 'int8'
+    assert after.card.checkpoint_sha256 == before.card.checkpoint_sha256
+    image = np.asarray(Image.open(next((tiny_data / 'images').iterdir())).convert('RGB'))
+    assert 0 < abs(before(image).score - after(image).score) < 0.05
+
+
+def test_a_model_that_loses_too_much_is_not_written(model, config, tiny_data, falls_by, tmp_path):
+    falls_by(0.0051)
+    with pytest.raises(InputError, match=r'was not written: IoU .* 0\.8000 before, 0\.7949 after'):
+        quantise(model, str(config), str(tiny_data), tmp_path / 'int8.onnx')
+    assert list(tmp_path.iterdir()) == [model]
+
+
+def test_the_iou_is_that_of_the_official_masks(model, config, tiny_data):
+    cfg = load_config(config, data_root=tiny_data)
+    init_default_scope(cfg.default_scope)
+    records = split_records(cfg, 'train_dataloader')
+    net = LesionNet(model)
+    expected = []
+    for image in json.loads((tiny_data / 'annotations/train.json').read_text())['images']:
+        truth = np.asarray(Image.open(tiny_data / image['original_mask']).convert('L')) > 128
+        pixels = np.asarray(Image.open(tiny_data / 'images' / image['file_name']).convert('RGB'))
+        found = net(pixels).mask
+        expected.append((truth & found).sum() / (truth | found).sum())
+    assert validation_iou(net, records, 'test') == pytest.approx(np.mean(expected))
+    assert 0 < np.mean(expected) < 1
+
+
+def test_only_a_whole_file_is_brought_to_8_bits(model, config, tiny_data, graph, tmp_path):
+    net = LesionNet(model)
+    half = tmp_path / 'half.onnx'
+    card = {**net.card.metadata(), 'weights': '"float16"'}
+    onnx.save(run.with_metadata(graph, card), half)
+    with pytest.raises(InputError, match='without --half'):
+        quantise(half, str(config), str(tiny_data), tmp_path / 'int8.onnx')
+    with pytest.raises(InputError, match='ends in'):
+        quantise(model, str(config), str(tiny_data), tmp_path / 'int8.pt')
+    with pytest.raises(InputError, match='cannot be read'):
+        quantise(model, str(config), str(tmp_path / 'none'), tmp_path / 'int8.onnx')

@@ -1,0 +1,125 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from mmengine.registry import init_default_scope
+from onnx import numpy_helper
+
+import isic_mmdet
+from isic_mmdet.deploy.export import run
+from isic_mmdet.deploy.export.run import ExportSettings, export
+from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.errors import InputError
+
+
+@pytest.fixture
+def settings(tiny_data) -> ExportSettings:
+    return ExportSettings(check_images=str(tiny_data / 'images'))
+
+
+@pytest.fixture
+def changed(config, tmp_path):
+    """Return a function that writes the config with something else in it."""
+
+    def write(text: str) -> str:
+        path = tmp_path / 'changed.py'
+        path.write_text(f'_base_ = {str(config)!r}\n{text}\n')
+        return str(path)
+
+    return write
+
+
+def traced_already(monkeypatch, graph: onnx.ModelProto) -> None:
+    """Tracing takes most of an export's time; this test is about the rest."""
+    monkeypatch.setattr(run, 'graph_of', lambda model, batch: graph)
+
+
+def test_the_file_says_what_it_is(config, checkpoint, settings, graph, monkeypatch, tmp_path):
+    traced_already(monkeypatch, graph)
+    out = tmp_path / 'new' / 'model.onnx'
+    told = export(str(config), str(checkpoint), out, settings)
+    assert f'checked with 18 images of {settings.check_images}: mask IoU' in told
+    assert list(out.parent.iterdir()) == [out]
+    card = LesionNet(out).card
+    assert card.classes == ('lesion',)
+    assert card.scale == (192, 192)
+    assert (card.divisor, card.batch, card.weights) == (32, None, 'float32')
+    assert (card.score_threshold, card.mask_threshold) == (0.001, 0.5)
+    assert card.mean == (123.675, 116.28, 103.53)
+    assert (card.config, card.checkpoint) == ('quickstart.py', 'random.pth')
+    assert card.checkpoint_sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert card.version == isic_mmdet.__version__
+
+
+def test_another_size_and_bfloat16_are_checked_as_they_are_exported(
+    changed, checkpoint, settings, graph, monkeypatch, tmp_path
+):
+    traced_already(monkeypatch, graph)
+    out = tmp_path / 'model.onnx'
+    config = changed("model = dict(precision='bfloat16')")
+    export(config, str(checkpoint), out, ExportSettings(False, None, 128, settings.check_images))
+    assert LesionNet(out).card.scale == (128, 128)
+
+
+@pytest.mark.parametrize('part', ['mask_head.upsample', 'bbox_head.fc_cls'])
+def test_a_file_that_finds_something_else_is_not_written(
+    part, config, checkpoint, settings, graph, monkeypatch, tmp_path
+):
+    for weights in graph.graph.initializer:
+        if part in weights.name and weights.name.endswith('bias'):
+            values = numpy_helper.to_array(weights)
+            moved = values + np.linspace(0, 2, values.size, dtype=np.float32)
+            weights.CopyFrom(numpy_helper.from_array(moved, weights.name))
+            break
+    else:
+        pytest.fail(f'no bias of {part}')
+    traced_already(monkeypatch, graph)
+    with pytest.raises(InputError, match='does not find what PyTorch does on 18 images') as error:
+        export(str(config), str(checkpoint), tmp_path / 'model.onnx', settings)
+    assert 'ISIC_' in error.value.faults[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [
+        (
+            'test_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), '
+            'dict(type="Resize", scale=(192, 192), keep_ratio=False), '
+            'dict(type="PackLesionInputs")]))',
+            'set keep_ratio=True',
+        ),
+        (
+            'test_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), '
+            'dict(type="Resize", scale=(192, 192), keep_ratio=True), '
+            'dict(type="Pad", size_divisor=64), dict(type="PackLesionInputs")]))',
+            'has to be nothing but a Resize',
+        ),
+    ],
+)
+def test_another_pipeline_is_refused(text, told, changed, checkpoint, settings, tmp_path):
+    with pytest.raises(InputError, match=told):
+        export(changed(text), str(checkpoint), tmp_path / 'model.onnx', settings)
+
+
+def test_wrong_arguments_are_told_before_any_work(config, checkpoint, settings, tmp_path):
+    with pytest.raises(InputError, match='ends in'):
+        export(str(config), str(checkpoint), Path('model.pt'), settings)
+    with pytest.raises(InputError, match='no such checkpoint'):
+        export(str(config), str(tmp_path / 'none.pth'), tmp_path / 'model.onnx', settings)
+    with pytest.raises(InputError, match='no such config'):
+        export('none.py', str(checkpoint), tmp_path / 'model.onnx', settings)
+
+
+def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path):
+    config = root / 'configs/isic2017_maskrcnn_r18_cpu.py'
+    weights = tmp_path / 'any.pth'
+    weights.write_bytes(b'')
+    cfg = load_config(config)
+    init_default_scope(cfg.default_scope)
+    card = run._card(cfg, str(config), str(weights), settings)
+    assert card.score_threshold == 0
+    assert card.classes == ('benign', 'melanoma')

@@ -1,0 +1,225 @@
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.deploy.predict.inputs import find_images
+from isic_mmdet.deploy.predict.overlay import HEIGHT
+from isic_mmdet.deploy.predict.table import join_parts
+from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.orientation import stored_box, stored_mask
+from isic_mmdet.images.reading import read_image
+
+UNDO = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.fixture
+def settings(tmp_path) -> FolderSettings:
+    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
+
+
+def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> list[str]:
+    files = find_images([str(path) for path in inputs], settings.out).files
+    faults = predict_files(segmenter, still_to_do(files, settings), settings)
+    join_parts(settings.out)
+    return faults
+
+
+def rows_of(settings: FolderSettings) -> dict[str, dict[str, str]]:
+    with (settings.out / 'predictions.csv').open() as file:
+        return {row['image']: row for row in csv.DictReader(file)}
+
+
+def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
+    with Image.open(settings.out / f'{name}_segmentation.png') as image:
+        assert image.mode == 'L'
+        return np.asarray(image)
+
+
+def test_masks_and_rows_are_what_the_segmenter_says(segmenter, pictures, settings):
+    # One by one, as they go through the segmenter below: batches round otherwise.
+    settings = replace(settings, batch_size=1)
+    assert predicted(segmenter, settings, *pictures) == []
+    rows = rows_of(settings)
+    assert set(rows) == {path.stem for path in pictures}
+    for path in pictures:
+        lesion = segmenter(np.asarray(Image.open(path).convert('RGB')))
+        mask, row = mask_of(settings, path.stem), rows[path.stem]
+        np.testing.assert_array_equal(mask == 255, lesion.mask)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert int(row['area_px']) == np.count_nonzero(mask)
+        assert float(row['area_share']) == pytest.approx(np.mean(mask == 255), abs=1e-6)
+        assert row['label'] == 'lesion'
+        assert float(row['score']) == pytest.approx(lesion.score, abs=1e-4)
+        box = [float(row[side]) for side in ('x', 'y', 'width', 'height')]
+        np.testing.assert_allclose(box, lesion.box, atol=0.05)
+        assert float(row['seconds']) > 0
+    assert sorted(path.name for path in settings.out.iterdir()) == sorted(
+        ['predictions.csv', *(f'{path.stem}_segmentation.png' for path in pictures)]
+    )
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
+    segmenter, pictures, settings, tmp_path, orientation
+):
+    upright = Image.open(pictures[0]).convert('RGB').crop((0, 0, 96, 60))
+    upright.save(tmp_path / 'upright.png')
+    # What a camera does that is held in another way: it stores the pixels turned back.
+    undo = UNDO.get(orientation)
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / 'stored.png', exif=exif)
+    assert predicted(segmenter, settings, tmp_path / 'upright.png', tmp_path / 'stored.png') == []
+
+    expected = Image.fromarray(mask_of(settings, 'upright'))
+    if undo is not None:
+        expected = expected.transpose(undo)
+    mask = mask_of(settings, 'stored')
+    assert mask.any()
+    assert mask.shape == (stored.height, stored.width)
+    np.testing.assert_array_equal(mask, np.asarray(expected))
+    row = rows_of(settings)['stored']
+    x, y, width, height = (float(row[side]) for side in ('x', 'y', 'width', 'height'))
+    rows, columns = np.nonzero(mask)
+    assert x - 1 <= columns.min() and columns.max() <= x + width + 1
+    assert y - 1 <= rows.min() and rows.max() <= y + height + 1
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
+    segmenter, pictures, settings, tmp_path, orientation
+):
+    # 3999 and 3195 are no multiples of what becomes one pixel.
+    large = Image.open(pictures[0]).convert('RGB').resize((3999, 3195), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
+    assert predicted(segmenter, settings, tmp_path / 'large.jpg') == []
+
+    file = find_images([str(tmp_path / 'large.jpg')], settings.out).files['large']
+    reduced = read_image(file, segmenter.reduction)
+    place = reduced.placement
+    assert place.step == 4
+    lesion = segmenter(reduced.pixels)
+    # Each reduced pixel as what it stands for; some of them reach over the border.
+    blocks = np.kron(lesion.mask, np.ones((4, 4), bool))
+    rows, columns = place.shape
+    upright = blocks[-place.top : rows - place.top, -place.left : columns - place.left]
+    expected = stored_mask(upright, orientation)
+    mask = mask_of(settings, 'large') == 255
+    assert mask.shape == expected.shape == (3195, 3999)
+    assert 0.001 < mask.mean() < 0.999
+    assert np.count_nonzero(mask != expected) < 2 * np.count_nonzero(edges(expected))
+    x, y, width, height = (4 * side for side in lesion.box)
+    box = stored_box((x + place.left, y + place.top, width, height), place.shape, orientation)
+    written = [float(rows_of(settings)['large'][side]) for side in ('x', 'y', 'width', 'height')]
+    np.testing.assert_allclose(written, box, atol=3.01)  # up to 3 pixels are beyond the border
+
+
+def edges(mask: np.ndarray) -> np.ndarray:
+    """Pixels of a mask that have others beside or below them."""
+    return (mask[1:, 1:] != mask[:-1, 1:]) | (mask[1:, 1:] != mask[1:, :-1])
+
+
+def test_a_picture_is_drawn_from_enough_pixels(segmenter, pictures, tmp_path):
+    large = Image.open(pictures[0]).convert('RGB').resize((3600, 2100))
+    large.save(tmp_path / 'large.jpg')
+    settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=1, workers=1)
+    assert segmenter.reduction(2100, 3600) > 2
+    predicted(segmenter, settings, tmp_path / 'large.jpg')
+    with Image.open(settings.out / 'overlays' / 'large.jpg') as image:
+        assert image.height > HEIGHT
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_goes_on(segmenter, pictures, settings, tmp_path):
+    whole = pictures[0].read_bytes()
+    (tmp_path / 'cut.jpg').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'empty.jpg').touch()
+    stream = io.BytesIO()
+    Image.new('RGB', (9000, 1)).save(stream, 'PNG')
+    (tmp_path / 'sliver.png').write_bytes(stream.getvalue())
+    broken = [tmp_path / name for name in ('cut.jpg', 'empty.jpg', 'sliver.png')]
+    faults = predicted(segmenter, settings, broken[0], pictures[1], *broken[1:], pictures[2])
+    assert [fault.split(': ')[0] for fault in faults] == [str(path) for path in broken]
+    assert set(rows_of(settings)) == {pictures[1].stem, pictures[2].stem}
+
+
+def test_what_is_done_is_not_done_again(segmenter, pictures, settings):
+    predicted(segmenter, settings, *pictures[:3])
+    files = find_images([str(path) for path in pictures], settings.out).files
+    assert set(still_to_do(files, settings)) == {path.stem for path in pictures[3:]}
+    (settings.out / f'{pictures[1].stem}_segmentation.png').unlink()
+    assert pictures[1].stem in still_to_do(files, settings)
+    with_pictures = FolderSettings(settings.out, True, 2, 2)
+    assert set(still_to_do(files, with_pictures)) == set(files)
+
+
+def test_pictures_are_drawn_on_demand(segmenter, pictures, tmp_path):
+    settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=3, workers=1)
+    predicted(segmenter, settings, *pictures[:2])
+    for path in pictures[:2]:
+        with Image.open(settings.out / 'overlays' / f'{path.stem}.jpg') as image:
+            image.load()
+            assert image.width == 96 and image.height > 96
+    assert not still_to_do(
+        find_images([str(path) for path in pictures[:2]], settings.out).files, settings
+    )
+
+
+class ShapeOnly:
+    """Finds nothing, and remembers the shapes of its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+
+    def reduction(self, height: int, width: int) -> int:
+        return 1
+
+    def prepare(self, image: np.ndarray, placement: Placement) -> Placement:
+        return placement
+
+    def predict(self, prepared: list[Placement]) -> list[Segmentation]:
+        self.batches.append([image.shape for image in prepared])
+        return [Segmentation(image.shape, (), 1, 0.5, 0.0, None, None) for image in prepared]
+
+
+@pytest.mark.parametrize(('number', 'batches'), [(12, 6), (128, 32)])
+def test_batches_are_of_one_shape_and_not_smaller_than_they_must_be(tmp_path, number, batches):
+    for index in range(number):
+        image = np.zeros((20 + 10 * (index % 2), 20, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / f'{index:03}.png')
+    predictor = ShapeOnly()
+    settings = FolderSettings(tmp_path / 'out', overlay=False, batch_size=4, workers=1)
+    predicted(predictor, settings, tmp_path)
+    assert all(len(set(batch)) == 1 for batch in predictor.batches)
+    assert sum(map(len, predictor.batches)) == number
+    assert len(predictor.batches) == batches
+
+
+def test_the_table_keeps_the_path_and_the_ending(segmenter, pictures, settings, tmp_path):
+    for name in ('a/1.jpg', 'b/1.png'):
+        (tmp_path / 'photos' / name).parent.mkdir(parents=True)
+        Image.open(pictures[0]).save(tmp_path / 'photos' / name)
+    predicted(segmenter, settings, tmp_path / 'photos')
+    rows = rows_of(settings)
+    assert {name: row['file'] for name, row in rows.items()} == {
+        'a/1': 'a/1.jpg',
+        'b/1': 'b/1.png',
+    }
+    assert mask_of(settings, 'a/1').any()

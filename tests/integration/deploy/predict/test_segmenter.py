@@ -1,0 +1,247 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import inference_detector, init_detector
+from PIL import Image
+
+from isic_mmdet.deploy.segmenter import LesionSegmenter
+from isic_mmdet.errors import InputError
+from tests.support.random_model import save_random_model
+
+
+@pytest.fixture(scope='session')
+def images(pictures) -> list[np.ndarray]:
+    return [np.asarray(Image.open(path).convert('RGB')) for path in pictures]
+
+
+@pytest.fixture
+def changed(config, tmp_path):
+    """Return a function that writes the config with other settings of its test."""
+
+    def write(**settings) -> str:
+        path = tmp_path / 'changed.py'
+        path.write_text(
+            f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(**{settings})))\n'
+        )
+        return str(path)
+
+    return write
+
+
+def test_it_finds_what_mmdet_finds(config, checkpoint, segmenter, images):
+    model = init_detector(str(config), str(checkpoint), device='cpu')
+    for image in (images[0], cv2.resize(images[1], (311, 170))):
+        expected = inference_detector(model, image[..., ::-1].copy()).pred_instances
+        lesion = segmenter(image)
+        x, y, width, height = lesion.box
+        np.testing.assert_allclose((x, y, x + width, y + height), expected.bboxes[0], atol=1e-4)
+        assert lesion.score == pytest.approx(float(expected.scores[0]))
+        assert lesion.label == 'lesion'
+        assert lesion.mask.dtype == np.bool_
+        assert lesion.mask.shape == lesion.probability.shape == image.shape[:2]
+        differ = lesion.mask != expected.masks[0].numpy()
+        assert np.all(np.abs(lesion.probability[differ] - 0.5) < 1e-5)
+        assert 0 < lesion.mask.mean() < 1
+        np.testing.assert_array_equal(lesion.mask, lesion.levels > 127)
+
+
+def test_a_batch_gives_what_its_images_give_alone(segmenter, images):
+    together = segmenter.batch(images[:3])
+    for image, lesion in zip(images[:3], together, strict=True):
+        alone = segmenter(image)
+        np.testing.assert_allclose(lesion.box, alone.box, atol=1e-3)
+        assert np.mean(lesion.mask != alone.mask) < 0.01
+    assert segmenter.batch([]) == []
+
+
+def test_images_of_several_sizes_go_together(segmenter, images):
+    sizes = [(200, 100), (40, 90), (1, 1)]
+    found = segmenter.batch([cv2.resize(images[0], (w, h)).reshape(h, w, 3) for h, w in sizes])
+    assert [lesion.mask.shape for lesion in found] == sizes
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_what_else_is_in_a_batch_changes_nothing(config, checkpoint, images, tta):
+    segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)
+    sizes = [(192, 192), (192, 60), (60, 192), (192, 100), (192, 65)]
+    different = [cv2.resize(images[0], size) for size in sizes]
+    together = segmenter.batch(different)
+    for image, lesion in zip(different, together, strict=True):
+        alone = segmenter(image)
+        np.testing.assert_allclose(lesion.box, alone.box, atol=1e-3)
+        assert lesion.score == pytest.approx(alone.score, abs=1e-5)
+        np.testing.assert_allclose(lesion.probability, alone.probability, atol=1e-4)
+
+
+def test_nothing_found_is_an_empty_mask(changed, checkpoint, images):
+    lesion = LesionSegmenter(changed(score_thr=0.99), checkpoint, 'cpu')(images[0])
+    assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
+    assert lesion.mask.shape == lesion.probability.shape == (96, 96)
+    assert not lesion.mask.any() and not lesion.probability.any()
+
+
+def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
+    changed, checkpoint, images
+):
+    image = images[0] // 2 + images[0][:, ::-1] // 2
+    # The views of random weights rarely agree on the lesion, so their mean is low.
+    config = changed(mask_thr_binary=0.05)
+    lesion = LesionSegmenter(config, checkpoint, 'cpu', tta=True)(image)
+    assert 0 < lesion.mask.mean() < 1
+    np.testing.assert_array_equal(lesion.mask, lesion.mask[:, ::-1])
+    np.testing.assert_array_equal(lesion.levels, lesion.levels[:, ::-1])
+    plain = LesionSegmenter(config, checkpoint, 'cpu')(image)
+    assert np.any(plain.mask != plain.mask[:, ::-1])
+
+
+def test_with_several_classes_every_view_has_a_say_on_each(root, tmp_path, images):
+    config = root / 'configs/student_projects/student2017_cpu.py'
+    checkpoint = save_random_model(config, tmp_path / 'random.pth')
+    # As many detections as it takes for none to be left out by a hair.
+    path = tmp_path / 'many.py'
+    path.write_text(
+        f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(max_per_img=60)))\n'
+    )
+    config = path
+    content = torch.load(checkpoint, weights_only=True)
+    # Two classes so alike that the views disagree on them.
+    weights = content['state_dict']['roi_head.bbox_head.fc_cls.weight']
+    weights[1] = weights[0] + 0.02 * torch.randn(weights[0].shape, generator=torch.manual_seed(2))
+    content['state_dict']['roi_head.bbox_head.fc_cls.bias'][:2] = 0
+    torch.save(content, checkpoint)
+    image = cv2.resize(images[0], (256, 256))  # the size of the model
+    lesion = LesionSegmenter(config, checkpoint, 'cpu', tta=True)(image)
+    model = init_detector(str(config), str(checkpoint), device='cpu')
+    scores = np.zeros((4, 2))
+    for view, axes in zip(scores, ((), (0,), (1,), (0, 1)), strict=True):
+        pixels = np.flip(image, axes)[..., ::-1].copy()
+        found = inference_detector(model, pixels).pred_instances
+        for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True):
+            view[label] = max(view[label], score)
+    means = scores.mean(0)
+    # Not what the best detections of the views say alone.
+    assert means.max() > np.where(scores == scores.max(1, keepdims=True), scores, 0).mean(0).max()
+    assert lesion.label == ('benign', 'melanoma')[means.argmax()]
+    assert lesion.score == pytest.approx(means.max(), abs=1e-5)
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_a_reduced_image_keeps_four_times_the_size_of_the_model(config, checkpoint, tta):
+    segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)  # at 192 pixels
+    assert segmenter.reduction(96, 96) == 1
+    assert segmenter.reduction(500, 1535) == 1
+    assert segmenter.reduction(500, 1536) == segmenter.reduction(1536, 500) == 2
+    assert segmenter.reduction(4499, 6748) == 8
+
+
+def test_a_pipeline_without_a_size_reduces_nothing(config, checkpoint, tmp_path):
+    path = tmp_path / 'unsized.py'
+    path.write_text(
+        f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+"""
+    )
+    assert LesionSegmenter(path, checkpoint, 'cpu').reduction(4499, 6748) == 1
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(segmenter, image):
+    with pytest.raises(ValueError, match='expected an'):
+        segmenter(image)
+
+
+def test_a_sliver_is_refused(segmenter):
+    with pytest.raises(ValueError, match='9000 x 1 pixels'):
+        segmenter(np.zeros((1, 9000, 3), np.uint8))
+
+
+def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
+    with pytest.raises(InputError, match='does not hold the weights of'):
+        LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_cpu.py', checkpoint, 'cpu')
+    saved = torch.load(checkpoint, weights_only=True)
+    saved['meta']['dataset_meta']['classes'] = ('naevus',)
+    torch.save(saved, tmp_path / 'other.pth')
+    with pytest.raises(InputError, match="trained for the classes \\['naevus'\\]"):
+        LesionSegmenter(config, tmp_path / 'other.pth', 'cpu')
+    with pytest.raises(InputError, match='no such checkpoint'):
+        LesionSegmenter(config, tmp_path / 'none.pth', 'cpu')
+
+
+@pytest.mark.parametrize('device', ['quantum', 'cuda:99'])
+def test_a_device_that_is_not_there_is_named(config, checkpoint, device):
+    with pytest.raises(InputError, match=f'device {device} cannot be used'):
+        LesionSegmenter(config, checkpoint, device)
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_what_the_cpu_finds(config, checkpoint, segmenter, images):
+    lesion = LesionSegmenter(config, checkpoint)(images[0])
+    expected = segmenter(images[0])
+    np.testing.assert_allclose(lesion.box, expected.box, atol=0.5)
+    assert np.mean(lesion.mask != expected.mask) < 0.02
+
+
+def test_an_argument_that_a_class_does_not_take_is_named(root, tmp_path):
+    (tmp_path / 'own.py').write_text(
+        f"_base_ = '{root}/configs/quickstart.py'\nmodel = dict(backbone=dict(depht=18))\n"
+    )
+    (tmp_path / 'empty.pth').touch()
+    with pytest.raises(InputError, match=r'model\.backbone\.depht'):
+        LesionSegmenter(tmp_path / 'own.py', tmp_path / 'empty.pth', 'cpu')
+
+
+def test_a_pipeline_of_mmdets_own_is_taken_as_it_is(
+    config, checkpoint, segmenter, images, tmp_path
+):
+    path = tmp_path / 'stock.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+pipeline = [
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='LoadImageFromFile', to_float32=True),
+    dict(type='Resize', scale=192, keep_ratio=True),
+    dict(type='Pad', size=(256, 256)),
+    dict(type='PackDetInputs', meta_keys=keys),
+]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    lesion = LesionSegmenter(path, checkpoint, 'cpu')(images[0])
+    assert 0 < lesion.mask.mean() < 1
+    # Flips of an image that is padded, whose keys do not tell of flips, are undone.
+    image = images[0] // 2 + images[0][:, ::-1] // 2
+    averaged = LesionSegmenter(path, checkpoint, 'cpu', tta=True)(image)
+    levels = averaged.levels.astype(int)
+    assert levels.max() > 0
+    assert abs(levels - levels[:, ::-1]).max() < 40
+    assert abs(levels - levels[::-1]).max() > 40
+
+
+def test_images_that_are_not_resized_are_predicted(config, checkpoint, segmenter, images, tmp_path):
+    path = tmp_path / 'unsized.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    image = cv2.resize(images[0], (192, 192))  # the size of the model
+    lesion, expected = LesionSegmenter(path, checkpoint, 'cpu')(image), segmenter(image)
+    np.testing.assert_allclose(lesion.box, expected.box, atol=1e-3)
+
+
+def test_a_pipeline_that_loads_no_file_is_refused(config, checkpoint, tmp_path):
+    path = tmp_path / 'arrays.py'
+    path.write_text(f"""_base_ = {str(config)!r}
+pipeline = [dict(type='LoadImageFromNDArray'), dict(type='PackLesionInputs')]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+""")
+    with pytest.raises(InputError, match='no LoadImageFromFile'):
+        LesionSegmenter(path, checkpoint, 'cpu')

@@ -1,0 +1,101 @@
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+
+from isic_mmdet.deploy.export.onnx_file import with_metadata
+from isic_mmdet.deploy.export.run import ExportSettings, export
+from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.deploy.segmenter import LesionSegmenter
+from isic_mmdet.errors import InputError
+from isic_mmdet.images.frame import Placement
+
+
+@pytest.fixture(scope='module')
+def segmenter(config, checkpoint) -> LesionSegmenter:
+    return LesionSegmenter(config, checkpoint, 'cpu')
+
+
+def assert_alike(found: Segmentation, expected: Segmentation) -> None:
+    assert found.label == expected.label
+    assert found.score == pytest.approx(expected.score, abs=1e-5)
+    np.testing.assert_allclose(found.box, expected.box, atol=0.01)
+    assert found.mask.shape == expected.mask.shape
+    assert np.mean(found.mask != expected.mask) < 0.005
+
+
+def test_it_finds_what_the_segmenter_finds(net, segmenter, images):
+    assert net.classes == segmenter.classes == ('lesion',)
+    for image in images:
+        assert_alike(net(image), segmenter(image))
+    assert 0 < net(images[0]).mask.mean() < 1
+
+
+def test_a_batch_gives_what_its_images_give_alone(net, images):
+    together = net.batch([*images, images[0]])
+    for image, lesion in zip([*images, images[0]], together, strict=True):
+        assert_alike(lesion, net(image))
+    assert net.batch([]) == []
+
+
+def test_threads_share_a_net(net, images):
+    expected = [net(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(net, images * 5))
+    for lesion, alone in zip(found, expected * 5, strict=True):
+        assert (lesion.score, lesion.box) == (alone.score, alone.box)
+
+
+def test_a_graph_for_three_takes_any_number(config, checkpoint, net, images, tiny_data, tmp_path):
+    path = tmp_path / 'three.onnx'
+    settings = ExportSettings(batch=3, check_images=str(tiny_data / 'images'))
+    export(str(config), str(checkpoint), path, settings)
+    three = LesionNet(path, threads=1)
+    assert three.card.batch == 3
+    for many in (images[:1], [images[0]] * 3, [*images, images[0]] * 2):
+        for image, lesion in zip(many, three.batch(many), strict=True):
+            assert_alike(lesion, net(image))
+
+
+def test_a_large_image_may_be_reduced_first(net, segmenter, images):
+    for shape in ((96, 96), (1152, 3000), (3000, 1152), (4499, 6748)):
+        assert net.reduction(*shape) == segmenter.reduction(*shape)
+    placement = Placement((2 * images[2].shape[0], 2 * images[2].shape[1]), step=2)
+    (found,) = net.predict([net.prepare(images[2], placement)])
+    (expected,) = segmenter.predict([segmenter.prepare(images[2], placement)])
+    assert_alike(found, expected)
+    assert found.shape == (340, 622)
+
+
+def test_a_score_up_to_the_threshold_is_no_detection(net, images, exported, tmp_path):
+    score = net(images[0]).score
+    card = dataclasses.replace(net.card, score_threshold=score)
+    path = tmp_path / 'strict.onnx'
+    onnx.save(with_metadata(onnx.load(exported), card.metadata()), path)
+    lesion = LesionNet(path)(images[0])
+    assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
+    assert lesion.mask.shape == (96, 96) and not lesion.mask.any()
+
+
+def test_other_arrays_are_refused(net):
+    with pytest.raises(ValueError, match='expected an'):
+        net(np.zeros((8, 8), np.uint8))
+
+
+def test_other_files_are_refused(exported, tmp_path):
+    with pytest.raises(InputError, match='no such model'):
+        LesionNet(tmp_path / 'none.onnx')
+    broken = tmp_path / 'broken.onnx'
+    broken.write_bytes(exported.read_bytes()[:5000])
+    with pytest.raises(InputError, match='not a model that can be run'):
+        LesionNet(broken)
+    broken.write_bytes(b'')
+    with pytest.raises(InputError, match='not a model that can be run'):
+        LesionNet(broken)
+    other = tmp_path / 'other.onnx'
+    onnx.save(with_metadata(onnx.load(exported), {}), other)
+    with pytest.raises(InputError, match='was not written by'):
+        LesionNet(other)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from mmcv.transforms import Compose
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.deploy.pixels import network_image
+from isic_mmdet.images.frame import Placement
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize('scale', [(256, 256), (1333, 800)])
+@pytest.mark.parametrize(
+    'shape', [(96, 96), (311, 170), (170, 311), (700, 1001), (33, 2000)], ids='{0[0]}x{0[1]}'.format
+)
+def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale):
+    image = noise(*shape)
+    resize = Compose([dict(type='mmdet.Resize', scale=scale, keep_ratio=True)])
+    expected = resize({'img': image})
+    found = network_image(image, scale, 32, None)
+    height, width = found.size
+    assert (height, width) == expected['img'].shape[:2]
+    np.testing.assert_array_equal(found.pixels[:height, :width], expected['img'])
+    rows, columns, _ = found.pixels.shape
+    assert rows % 32 == columns % 32 == 0
+    assert 0 <= rows - height < 32 and 0 <= columns - width < 32
+    assert not found.pixels[height:].any() and not found.pixels[:, width:].any()
+
+
+def test_what_was_found_lies_in_the_image_as_mmdet_puts_it():
+    found = network_image(noise(311, 170), (256, 256), 32, None)
+    assert found.size == (256, 140)
+    cells = np.ones((28, 28), np.float32)
+    view = found.in_whole(cells, np.array([14.0, 25.6, 70, 256], np.float32))
+    np.testing.assert_allclose(view.box, (17, 31.1, 85, 311), rtol=1e-6)
+    assert view.cells is cells
+
+
+def test_a_reduced_image_lies_in_the_whole_one():
+    placement = Placement((622, 340), step=2, left=-1)
+    found = network_image(noise(311, 170), (256, 256), 32, placement)
+    view = found.in_whole(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
+    np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(image):
+    with pytest.raises(ValueError, match='expected an'):
+        network_image(image, (256, 256), 32, None)
+
+
+def test_a_sliver_is_refused():
+    with pytest.raises(ValueError, match='9000 x 1 pixels'):
+        network_image(np.zeros((1, 9000, 3), np.uint8), (256, 256), 32, None)

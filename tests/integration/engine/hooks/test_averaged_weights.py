@@ -1,0 +1,112 @@
+"""Weights that are averaged in training (EMA): saved, tested, resumed and started from."""
+
+import json
+
+import pytest
+import torch
+
+from isic_mmdet.engine.checks.preflight import load_weights
+from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
+from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
+from tests.support.squares import ShiftedSquares
+
+REPORT = {'type': 'IoUReportHook'}
+AVERAGES = {
+    'EMA': {'type': 'EMAHook', 'momentum': 0.3, 'update_buffers': True, 'strict_load': True},
+    'EMA, late': {'type': 'EMAHook', 'momentum': 0.3, 'begin_epoch': 2},
+    'SWA': {'type': 'EMAHook', 'ema_type': 'StochasticWeightAverage'},
+}
+
+
+class Normed(ShiftedSquares):
+    """The squares' model with statistics of its own, which remembers what it was tested with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(1)
+        self.seen: list[float] = []
+
+    def forward(self, inputs, data_samples, mode='tensor'):
+        if mode == 'loss':
+            self.norm(self.weight.detach() * torch.arange(4.0)[:, None])
+        else:
+            self.seen.append(self.weight.item())
+        return super().forward(inputs, data_samples, mode)
+
+
+@pytest.fixture(params=AVERAGES.values(), ids=AVERAGES.keys())
+def average(request) -> dict:
+    return request.param
+
+
+@pytest.fixture
+def train(make_runner, tmp_path):
+    """Return a function that trains into a folder and returns the model."""
+
+    def start(name: str, average: dict | None, epochs: int = 3, **settings) -> Normed:
+        hooks = [REPORT] if average is None else [REPORT, average]
+        runner = make_runner(
+            hooks, epochs=epochs, work_dir=tmp_path / name, model=Normed(), **settings
+        )
+        runner.register_hook(LoadedWeightsHook())
+        runner.register_hook(FiniteTrainingHook())
+        runner.train()
+        return runner.model
+
+    return start
+
+
+def checkpoint(path) -> dict:
+    return torch.load(path, weights_only=True)
+
+
+def values(saved: dict, key: str = 'state_dict') -> dict[str, torch.Tensor]:
+    return dict(saved[key])
+
+
+def test_a_checkpoint_is_tested_with_the_averaged_weights(make_runner, train, average, tmp_path):
+    trained = train('work', average)
+    path = tmp_path / 'work' / 'epoch_3.pth'
+    saved = values(checkpoint(path))
+    assert saved['weight'].item() != trained.weight.item()  # the average lags behind
+    assert trained.seen[-1] == saved['weight'].item()  # validated with it, too
+
+    tester = make_runner([REPORT, average], work_dir=tmp_path / 'tested', model=Normed())
+    load_weights(tester, str(path))
+    tester.test()
+    assert set(tester.model.seen) == {saved['weight'].item()}
+    report = json.loads((tmp_path / 'tested' / 'metrics.json').read_text())
+    assert report['training']['averaged_weights'] is True
+
+
+def test_a_resumed_training_ends_bit_for_bit_the_same(train, average, tmp_path):
+    train('whole', average)
+    train('part', average, epochs=3, load_from=str(tmp_path / 'whole/epoch_1.pth'), resume=True)
+    whole, part = (checkpoint(tmp_path / name / 'epoch_3.pth') for name in ('whole', 'part'))
+    for key in ('state_dict', 'ema_state_dict'):
+        one, other = values(whole, key), values(part, key)
+        assert one.keys() == other.keys()
+        assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.mark.parametrize('with_average', [True, False])
+def test_a_fine_tuning_starts_from_the_average(train, average, tmp_path, with_average):
+    train('work', average)
+    path = tmp_path / 'work' / 'epoch_3.pth'
+    tuned = train(
+        'tuned',
+        average if with_average else None,
+        epochs=2,
+        load_from=str(path),
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0}},
+    )
+    assert tuned.weight.item() == checkpoint(path)['state_dict']['weight'].item()
+    facts = checkpoint(tmp_path / 'tuned' / 'epoch_2.pth')['meta']['training']
+    assert facts['averaged_weights'] is with_average
+    assert facts['loaded'][0]['share'] == 1
+
+
+def test_a_plain_training_says_that_nothing_was_averaged(train, tmp_path):
+    train('work', None, epochs=1)
+    facts = checkpoint(tmp_path / 'work' / 'epoch_1.pth')['meta']['training']
+    assert facts['averaged_weights'] is False

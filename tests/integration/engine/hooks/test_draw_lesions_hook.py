@@ -1,0 +1,104 @@
+"""Pictures of a test, through a real Runner."""
+
+import cv2
+import numpy as np
+import pytest
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.report.panels import PREDICTION, TRUTH
+
+HEIGHT, WIDTH = 512, 683  # at which an image of 60 x 80 is shown
+LEFT, RIGHT = slice(0, WIDTH), slice(-WIDTH, None)
+
+
+def drawn_columns(picture: np.ndarray, half: slice, colour: tuple[int, int, int]) -> np.ndarray:
+    """Return the columns of one half that have a contour colour, in pixels of the image."""
+    strip = picture[40:-40, half].astype(int)
+    near = np.abs(strip - colour).max(axis=2) < 40
+    return np.flatnonzero(near.any(axis=0)) * 80 / WIDTH
+
+
+@pytest.fixture
+def tested(make_runner, tmp_path):
+    def test(**settings):
+        hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures')}
+        hook |= {key: settings.pop(key) for key in ('limit',) if key in settings}
+        make_runner([hook], **settings).test()
+        return sorted((tmp_path / 'pictures').iterdir())
+
+    return test
+
+
+def test_every_image_gets_a_picture_of_truth_and_top_detection(tested):
+    paths = tested()
+    assert [path.name for path in paths] == [f'ISIC_900000{n}.jpg' for n in range(5)]
+    for path, shift in zip(paths, (0, 4, 8, 12, None), strict=True):
+        picture = cv2.imread(str(path))
+        assert picture.shape == (HEIGHT + 2 * 39, 2 * WIDTH + 8, 3)
+        truth = drawn_columns(picture, LEFT, TRUTH.colour)
+        assert (truth.min(), truth.max()) == pytest.approx((20, 40), abs=0.8)
+        assert drawn_columns(picture, LEFT, PREDICTION.colour).size == 0
+        prediction = drawn_columns(picture, RIGHT, PREDICTION.colour)
+        if shift is None:
+            assert prediction.size == 0
+        else:
+            shifted = (20 + shift, 40 + shift)
+            assert (prediction.min(), prediction.max()) == pytest.approx(shifted, abs=0.8)
+
+
+def spy_on(monkeypatch, name):
+    """Replace a drawing function of the hook; return the list of (arguments, names) it collects."""
+    calls = []
+
+    def spy(*arguments, **names):
+        calls.append((arguments, names))
+        return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(f'isic_mmdet.report.draw_lesions_hook.{name}', spy)
+    return calls
+
+
+EXPECTED_IOUS = [(20 - shift) / (20 + shift) for shift in (0, 4, 8, 12)] + [0]
+
+
+def test_score_and_iou_shown_are_those_of_the_metric(tested, monkeypatch):
+    calls = spy_on(monkeypatch, 'lesion_panel')
+    tested()
+    assert [names['score'] for _, names in calls] == [0.75, 0.75, 0.75, 0.75, None]
+    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
+    assert calls[1][1]['name'] == 'ISIC_9000001'
+
+
+def test_several_classes_are_drawn_with_box_and_class(tested, monkeypatch):
+    calls = spy_on(monkeypatch, 'diagnosis_panel')
+    tested(classes=('benign', 'melanoma'))
+    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
+    for (_, truth, label, mask, box, predicted, *_), names in calls[:4]:
+        assert (label, predicted, names['score']) == ('melanoma', 'benign', 0.75)
+        assert truth.shape == (120, 160)
+        assert mask.shape == (60, 80)
+        assert box.shape == (4,)
+    (_, _, label, mask, box, predicted), names = calls[4]
+    assert (label, mask, box, predicted, names['score']) == ('melanoma', None, None, None, None)
+
+
+def test_panels_of_several_classes_are_written(tested):
+    paths = tested(classes=('benign', 'melanoma'))
+    for path in paths:
+        assert cv2.imread(str(path)).shape[1] == 4 * 512 + 3 * 6
+
+
+@pytest.mark.parametrize(('limit', 'number'), [(0, 0), (3, 3), (9, 5)])
+def test_limit_counts_images_over_batches(make_runner, tmp_path, limit, number):
+    hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures'), 'limit': limit}
+    make_runner([hook]).test()
+    assert len(list(tmp_path.glob('pictures/*'))) == number
+
+
+def test_unreadable_image_is_named(make_runner, tmp_path):
+    hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures')}
+    runner = make_runner([hook])
+    image = tmp_path / 'squares' / 'images' / 'ISIC_9000002.png'
+    image.write_bytes(b'not an image')
+    with pytest.raises(InputError, match='ISIC_9000002'):
+        runner.test()

@@ -1,0 +1,220 @@
+"""Stages of training: what moves when, after a resumption, and over several processes."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.engine.hooks.staged_training_hook import StagedTrainingHook
+from isic_mmdet.errors import InputError
+
+STAGES = ({'begin': 0, 'train': ['head']}, {'begin': 2, 'train': ['body', 'head']})
+
+
+class Points(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return {'inputs': torch.full((3,), float(index) - 3.5), 'target': torch.tensor(index % 3.0)}
+
+
+class Parts(BaseModel):
+    """stem -> body -> head; the weights are the same in every process."""
+
+    def __init__(self, norm: bool = False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4) if norm else nn.Identity())
+        self.body = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, inputs, target, mode='tensor'):
+        found = self.head(torch.tanh(self.body(torch.tanh(self.stem(inputs)))))
+        return {'loss': ((found[:, 0] - target) ** 2).mean()}
+
+
+class Snapshots(Hook):
+    """Keeps the weights as they are after every epoch."""
+
+    def __init__(self):
+        self.after = []
+
+    def after_train_epoch(self, runner):
+        self.after.append({k: v.clone() for k, v in unwrapped(runner).state_dict().items()})
+
+
+def unwrapped(runner):
+    return getattr(runner.model, 'module', runner.model)
+
+
+def run(work_dir, hooks, epochs=4, model=None, **settings) -> Runner:
+    runner = Runner(
+        model=model or Parts(),
+        work_dir=str(work_dir),
+        train_dataloader={
+            'batch_size': 2,
+            'dataset': Points(),
+            'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+            'collate_fn': {'type': 'default_collate'},
+        },
+        train_cfg={'by_epoch': True, 'max_epochs': epochs},
+        optim_wrapper={
+            'optimizer': {'type': 'SGD', 'lr': 0.05, 'momentum': 0.9, 'weight_decay': 0.1}
+        },
+        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
+        custom_hooks=hooks,
+        default_scope='mmdet',
+        randomness={'seed': 1},
+        experiment_name=uuid.uuid4().hex,
+        **settings,
+    )
+    runner.train()
+    return runner
+
+
+@pytest.fixture(autouse=True)
+def without_compiler_versions(monkeypatch):
+    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+
+
+def moved(before: dict, after: dict) -> set[str]:
+    return {name.split('.')[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_only_the_parts_of_the_stage_move(tmp_path):
+    start = Parts().state_dict()
+    snapshots = Snapshots()
+    run(tmp_path, [dict(type='StagedTrainingHook', stages=STAGES), snapshots])
+    one, two, three, four = snapshots.after
+    assert moved(start, one) == moved(one, two) == {'head'}
+    assert moved(two, three) == moved(three, four) == {'body', 'head'}
+
+
+def test_a_part_frozen_again_stays_where_it_is(tmp_path):
+    stages = [*STAGES, {'begin': 3, 'train': ['stem.0.bias']}]
+    snapshots = Snapshots()
+    run(tmp_path, [dict(type='StagedTrainingHook', stages=stages), snapshots], epochs=5)
+    # Momentum and weight decay would still move it.
+    *_, three, four, five = snapshots.after
+    assert moved(three, four) == moved(four, five) == {'stem'}
+    assert torch.equal(three['stem.0.weight'], five['stem.0.weight'])
+
+
+@pytest.mark.parametrize('stop', [1, 2, 3])
+def test_a_resumed_run_is_in_the_right_stage(tmp_path, stop):
+    hook = dict(type='StagedTrainingHook', stages=STAGES)
+    whole = run(tmp_path / 'whole', [hook])
+    run(tmp_path / 'parts', [hook], epochs=stop)
+    snapshots = Snapshots()
+    resumed = run(tmp_path / 'parts', [hook, snapshots], resume=True)
+    assert resumed.epoch == 4
+    assert len(snapshots.after) == 4 - stop
+    # The order of the images goes by the epoch, so both have seen the same.
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], value, msg=name)
+
+
+def test_the_log_says_what_learns(tmp_path):
+    run(tmp_path, [dict(type='StagedTrainingHook', stages=STAGES)])
+    (log,) = tmp_path.glob('*/*.log')
+    text = log.read_text()
+    assert 'stage 1 of 2 from epoch 1 on: 0.00 of 0.00 million parameters learn (head' in text
+    assert 'stage 2 of 2 from epoch 3 on' in text
+    assert text.count('StagedTrainingHook') >= 1
+
+
+@pytest.mark.parametrize('begins', [[], [1], [0, 0], [0, 3, 2]])
+def test_stages_out_of_order_are_refused(begins):
+    with pytest.raises(InputError, match='begin'):
+        StagedTrainingHook([{'begin': begin, 'train': ['head']} for begin in begins])
+
+
+def test_parts_that_do_not_exist_or_never_learn_are_refused_together(tmp_path):
+    model = Parts()
+    model.stem.requires_grad_(False)
+    stages = [{'begin': 0, 'train': ['haed']}, {'begin': 1, 'train': ['stem', 'head']}]
+    with pytest.raises(InputError) as caught:
+        run(tmp_path, [dict(type='StagedTrainingHook', stages=stages)], model=model)
+    assert "'haed'" in str(caught.value)
+    assert 'a stage trains stem.0, which the model keeps frozen' in str(caught.value)
+
+
+def test_statistics_of_a_frozen_norm_must_not_move(tmp_path):
+    with pytest.raises(InputError, match=r'stem\.1 is frozen .* norm_eval=True'):
+        run(
+            tmp_path,
+            [dict(type='StagedTrainingHook', stages=STAGES)],
+            model=Parts(norm=True),
+        )
+
+
+@HOOKS.register_module()
+class FreezeBeforeWrapping(Hook):
+    """What a hook would do that knows nothing of DistributedDataParallel."""
+
+    def before_train_epoch(self, runner):
+        if runner.epoch == 2:
+            unwrapped(runner).body.requires_grad_(True)
+
+
+def two_processes(rank: int, folder: str, naive: bool, find_unused: bool) -> None:
+    os.environ |= {'LOCAL_RANK': str(rank), 'RANK': str(rank), 'WORLD_SIZE': '2'}
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    model = Parts()
+    hook = dict(type='StagedTrainingHook', stages=STAGES)
+    if naive:
+        hook = FreezeBeforeWrapping()
+        model.stem.requires_grad_(False)
+        model.body.requires_grad_(False)
+    wrapper = dict(device_ids=None, find_unused_parameters=find_unused)
+    try:
+        runner = run(
+            Path(folder, f'work{rank}'),
+            [hook],
+            model=model,
+            launcher='pytorch',
+            env_cfg={'dist_cfg': {'backend': 'gloo'}},
+            cfg={'model_wrapper_cfg': wrapper},
+        )
+        torch.save(unwrapped(runner).state_dict(), Path(folder, f'{rank}.pth'))
+    except InputError as error:
+        Path(folder, f'{rank}.txt').write_text(str(error))
+    dist.barrier()
+    os._exit(0)  # see isic_mmdet.engine.distributed.leave_gloo
+
+
+def weights_of_both(folder: Path, naive: bool) -> list[dict]:
+    mp.spawn(two_processes, (str(folder), naive, True), nprocs=2)
+    return [torch.load(folder / f'{rank}.pth') for rank in (0, 1)]
+
+
+def test_two_processes_hold_the_same_weights_after_a_switch(tmp_path):
+    first, second = weights_of_both(tmp_path, naive=False)
+    assert moved(Parts().state_dict(), first) == {'body', 'head'}
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_parts_frozen_before_the_wrapping_would_drift_apart(tmp_path):
+    # Without this, equal weights would prove nothing.
+    first, second = weights_of_both(tmp_path, naive=True)
+    assert moved(first, second) == {'body'}
+
+
+def test_a_wrapper_that_would_wait_for_frozen_parts_is_refused(tmp_path):
+    mp.spawn(two_processes, (str(tmp_path), False, False), nprocs=2)
+    for rank in (0, 1):
+        assert 'find_unused_parameters=True' in (tmp_path / f'{rank}.txt').read_text()

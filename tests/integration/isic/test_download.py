@@ -1,0 +1,578 @@
+"""Downloads from a real server on this machine that breaks off, lies and refuses."""
+
+import contextlib
+import hashlib
+import io
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.isic.archives import ARCHIVES
+from isic_mmdet.isic.download import download as download_module
+from isic_mmdet.isic.download import transfer
+from isic_mmdet.isic.download.download import download
+from isic_mmdet.isic.download.partial import PartFile, Remote
+from isic_mmdet.isic.download.transfer import ask, fetch
+from isic_mmdet.utils.checksums import read_checksums
+from tests.support.lying_server import (
+    IMAGES,
+    MASKS,
+    Handler,
+    Served,
+    Server,
+    archive_named,
+    make_official,
+    make_zip,
+)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    monkeypatch.setattr(transfer, 'PAUSES_S', (0.0, 0.0, 0.0))
+    monkeypatch.setattr(transfer, 'TIMEOUT_S', 5.0)
+    http_server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    http_server.files = {}  # type: ignore[attr-defined]
+    thread = threading.Thread(target=http_server.serve_forever, kwargs={'poll_interval': 0.02})
+    thread.start()
+    yield Server(
+        f'http://127.0.0.1:{http_server.server_port}',
+        http_server.files,  # type: ignore[attr-defined]
+    )
+    http_server.shutdown()
+    thread.join(5)
+    http_server.server_close()
+
+
+def get_images(server: Server, out: Path) -> bytes:
+    """Download ISIC 2018's validation part, of which the masks never make trouble."""
+    if f'/2018/{MASKS}' not in server.files:
+        server.serve(MASKS)
+    download(2018, out, ['validation'], server.url)
+    assert sorted(path.name for path in out.iterdir()) == sorted([IMAGES, MASKS, 'SHA256SUMS'])
+    return (out / IMAGES).read_bytes()
+
+
+def ranges_asked(served: Served) -> list[str | None]:
+    return [wanted for method, wanted in served.asked if method == 'GET']
+
+
+def leave_part(server: Server, out: Path, size: int, etag: str | None = '"v1"') -> PartFile:
+    """Leave behind what a killed run leaves: the first `size` bytes and what they belong to."""
+    served = server.files[f'/2018/{IMAGES}']
+    part = PartFile(out / f'{IMAGES}.part', f'{server.url}/2018/{IMAGES}')
+    out.mkdir(exist_ok=True)
+    part.start(Remote(len(served.body), etag))
+    part.path.write_bytes(served.body[:size])
+    return part
+
+
+# What is fetched
+
+
+def test_gets_all_files_of_a_year_and_says_how_much(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = [archive for archive in ARCHIVES if archive.year == 2017]
+    served = {archive.name: server.serve(archive.name) for archive in wanted}
+    files = download(2017, tmp_path / 'new' / 'folder', base_url=server.url + '/')
+    assert [path.name for path in files] == [archive.name for archive in wanted]
+    for path in files:
+        assert path.read_bytes() == served[path.name].body
+    assert len(list((tmp_path / 'new' / 'folder').iterdir())) == len(wanted) + 1  # and SHA256SUMS
+    shown = capsys.readouterr()
+    total = sum(len(file.body) for file in served.values())
+    assert f'to fetch: {total / 1024**2:.0f} MiB; free on the disk: ' in shown.out
+    assert '[9/9] ISIC-2017_Test_v2_Part3_GroundTruth.csv' in shown.err
+
+
+def test_complete_files_are_left_alone_and_not_asked_for(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES)
+    get_images(server, tmp_path)
+    before = (tmp_path / IMAGES).stat().st_mtime_ns
+    served.asked.clear()
+    capsys.readouterr()
+    get_images(server, tmp_path)
+    assert served.asked == []
+    assert (tmp_path / IMAGES).stat().st_mtime_ns == before
+    shown = capsys.readouterr().out
+    assert re.search(rf'{IMAGES} +complete, left as it is', shown)
+    assert 'to fetch' not in shown
+
+
+def test_a_wrong_file_in_place_is_reported_and_kept(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    server.serve(MASKS)
+    (tmp_path / IMAGES).write_bytes(b'half a download')
+    with pytest.raises(InputError, match=r'1 of 2 files[^$]*is not a readable zip[^$]*move it'):
+        download(2018, tmp_path, ['validation'], server.url)
+    assert (tmp_path / IMAGES).read_bytes() == b'half a download'
+    assert (tmp_path / MASKS).exists()
+
+
+@pytest.mark.parametrize(
+    ('base_url', 'fault'),
+    [
+        ('http://isic-archive.s3.amazonaws.com/challenges', 'https'),
+        ('file:///etc', 'not a web address'),
+        ('ftp://example.org', 'not a web address'),
+        ('https://', 'not a web address'),
+    ],
+)
+def test_unsafe_addresses_are_refused(tmp_path: Path, base_url: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        download(2018, tmp_path / 'out', ['validation'], base_url)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_never_follows_a_redirect_to_a_plain_address() -> None:
+    request = urllib.request.Request('https://example.org/a.zip')
+    handler = transfer._SafeRedirects()
+    with pytest.raises(transfer.TransferError, match='to the unencrypted http:'):
+        handler.redirect_request(request, None, 302, 'Found', {}, 'http://example.org/a.zip')
+    followed = handler.redirect_request(request, None, 302, 'Found', {}, 'https://b.org/a.zip')
+    assert followed.full_url == 'https://b.org/a.zip'
+
+
+@pytest.mark.skipif(not shutil.which('openssl'), reason='needs openssl to make a certificate')
+def test_an_unknown_certificate_is_refused_at_once(server: Server, tmp_path: Path) -> None:
+    key, certificate = tmp_path / 'key.pem', tmp_path / 'certificate.pem'
+    make = 'openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 1'
+    name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+    files = ['-keyout', str(key), '-out', str(certificate)]
+    subprocess.run([*make.split(), *name, *files], check=True, capture_output=True, timeout=30)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def shake_hands() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=shake_hands)  # once: a second attempt would hang
+        thread.start()
+        with pytest.raises(transfer.TransferError, match=r'certificate .* is not valid \(self'):
+            ask(f'https://127.0.0.1:{port}/a.zip')
+        thread.join(5)
+
+
+def test_a_part_that_the_year_lacks_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='no part validation: choose from training, test'):
+        download(2016, tmp_path, ['validation', 'test'])
+
+
+# Broken connections
+
+
+def test_dropped_connections_continue_where_they_broke(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, drops=[1000, 2000, 3000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, 'bytes=1000-', 'bytes=3000-', 'bytes=6000-']
+
+
+def test_a_long_file_may_break_more_often_than_a_file_that_stands_still(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, 'BLOCK', 1024)
+    served = server.serve(IMAGES, drops=[1024] * 12)
+    assert get_images(server, tmp_path) == served.body
+    assert len(ranges_asked(served)) == 13
+
+
+def test_gives_up_after_a_bounded_number_of_attempts(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES, drops=[500] + [0] * 50)
+    with pytest.raises(InputError, match='gave up after 4 attempts'):
+        get_images(server, tmp_path)
+    assert len(ranges_asked(served)) == 4
+    assert capsys.readouterr().err.count('next attempt in 0 s') == 3
+    assert (tmp_path / MASKS).exists(), 'the other file goes on'
+    served.drops.clear()
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served)[-1] == 'bytes=500-', 'the next run continues'
+
+
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, busy=2)
+    assert get_images(server, tmp_path) == served.body
+
+
+def test_a_silent_server_runs_into_the_timeout(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, 'TIMEOUT_S', 0.1)
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        address = f'http://127.0.0.1:{silent.getsockname()[1]}'
+        with pytest.raises(InputError, match=r'timed out\); gave up after 3 attempts') as caught:
+            download(2018, tmp_path, ['validation'], address)
+    assert len(caught.value.faults) == 2
+
+
+def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, ranges=False, drops=[2000, 1000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, 'bytes=2000-', 'bytes=1000-']
+
+
+def test_progress_counts_bytes_held(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, ranges=False, drops=[2000])
+    part = PartFile(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
+    size = len(served.body)
+    seen: list[tuple[int, int | None]] = []
+    fetch(part, ask(part.url), lambda *held_and_size: seen.append(held_and_size), print)
+    assert seen[0] == (0, size)
+    assert (2000, size) in seen
+    assert seen.count((0, size)) == 2, 'the second attempt starts again'
+    assert seen[-1] == (size, size)
+
+
+def test_without_a_validator_nothing_is_continued(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, etag=None, drops=[2000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, None]
+
+
+def test_a_weak_etag_is_no_validator(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, etag='W/"v1"', drops=[2000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, None]
+
+
+@pytest.mark.parametrize('more', [0, 7])
+def test_a_file_that_changes_between_attempts_starts_again(
+    server: Server, tmp_path: Path, more: int
+) -> None:
+    new = make_official(archive_named(IMAGES))
+    names = zipfile.ZipFile(io.BytesIO(new)).namelist()
+    old = make_zip([*names, *(f'note{number}.txt' for number in range(more))])[::-1]
+    later = Served(body=new, etag='"v2"')
+    server.serve(IMAGES, body=old, drops=[2000], later=later)
+    assert get_images(server, tmp_path) == new
+    assert ranges_asked(later) == ['bytes=2000-']
+
+
+def test_a_server_that_ignores_if_range_is_noticed_by_its_etag(
+    server: Server, tmp_path: Path
+) -> None:
+    served = server.serve(IMAGES, if_range=False)
+    part = leave_part(server, tmp_path, 2000, etag='"v0"')
+    part.path.write_bytes(b'x' * 2000)
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == ['bytes=2000-', None]
+
+
+def test_a_wrong_content_range_starts_again(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, drops=[2000], told_start=5)
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, 'bytes=2000-', None]
+
+
+# What an earlier run left
+
+
+def test_continues_what_a_killed_run_left(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES)
+    leave_part(server, tmp_path, 3000)
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == ['bytes=3000-']
+    assert '3 KiB of it already here' in capsys.readouterr().out
+
+
+def test_a_part_of_an_unknown_origin_is_not_continued(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES)
+    (tmp_path / f'{IMAGES}.part').write_bytes(b'x' * 3000)
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None]
+
+
+def test_a_part_from_another_address_is_not_continued(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES)
+    part = PartFile(tmp_path / f'{IMAGES}.part', 'https://example.org/a.zip')
+    part.start(Remote(len(served.body), served.etag))
+    part.path.write_bytes(b'x' * 3000)
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None]
+
+
+def test_a_file_that_changed_between_runs_starts_again(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES)
+    leave_part(server, tmp_path, 3000, etag='"v0"').path.write_bytes(b'x' * 3000)
+    assert get_images(server, tmp_path) == served.body
+    assert 'already here' not in capsys.readouterr().out
+
+
+def test_a_whole_part_without_a_validator_is_not_trusted(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, etag=None)
+    leave_part(server, tmp_path, 0, etag=None).path.write_bytes(b'x' * len(served.body))
+    assert get_images(server, tmp_path) == served.body
+
+
+def test_a_damaged_note_beside_a_part_starts_again(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES)
+    leave_part(server, tmp_path, 3000)
+    (tmp_path / f'{IMAGES}.part.json').write_text('{"url": ')
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None]
+
+
+def test_a_complete_part_only_gets_its_name(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES)
+    leave_part(server, tmp_path, len(served.body))
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == []
+
+
+def test_416_for_a_complete_part_means_complete(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, head_status=405)  # so that the size is not known beforehand
+    leave_part(server, tmp_path, len(served.body))
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [f'bytes={len(served.body)}-']
+
+
+def test_a_part_that_is_too_long_starts_again(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES)
+    part = leave_part(server, tmp_path, 0)
+    part.path.write_bytes(served.body + b'more')
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [f'bytes={len(served.body) + 4}-', None]
+
+
+# Lies
+
+
+def test_a_size_that_head_and_get_tell_differently_names_both(
+    server: Server, tmp_path: Path
+) -> None:
+    served = server.serve(IMAGES, head_size=4000)
+    size = f'{len(served.body):,}'
+    with pytest.raises(InputError, match=f'promised 4,000 bytes and later {size}'):
+        get_images(server, tmp_path)
+    assert not (tmp_path / IMAGES).exists()
+
+
+def test_more_promised_than_sent_names_both(server: Server, tmp_path: Path) -> None:
+    size = len(make_official(archive_named(IMAGES)))
+    lie = {'head_size': size + 1000, 'get_size': size + 1000}
+    served = server.serve(IMAGES, **lie)
+    with pytest.raises(InputError, match=f'promised {size + 1000:,} bytes and later {size:,}'):
+        get_images(server, tmp_path)  # the second attempt asks for the rest and is told 416
+    assert ranges_asked(served) == [None, f'bytes={size}-']
+
+    server.serve(IMAGES, ranges=False, **lie)
+    with pytest.raises(
+        InputError, match=f'promised {size + 1000:,} bytes and the connection ended after {size:,}'
+    ):
+        get_images(server, tmp_path / 'other')
+
+
+def test_less_promised_than_sent_names_both(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, head_size=4000, get_untold=True)
+    size = len(served.body)
+    with pytest.raises(InputError, match=f'promised 4,000 bytes and sent {size:,}'):
+        get_images(server, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MASKS, 'SHA256SUMS']
+
+
+def test_an_untold_size_is_the_one_promised(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, get_untold=True, drops=[2000])
+    assert get_images(server, tmp_path) == served.body
+    assert ranges_asked(served) == [None, 'bytes=2000-']
+
+
+def test_less_promised_than_there_is_does_not_pass(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES, head_size=4000, get_size=4000)
+    with pytest.raises(InputError, match=r'sent 4,000 bytes as promised, but .* not a readable'):
+        get_images(server, tmp_path)
+    assert not (tmp_path / IMAGES).exists()
+
+
+def test_a_content_range_with_another_total_names_both(server: Server, tmp_path: Path) -> None:
+    served = server.serve(IMAGES, drops=[2000], told_total=5000)
+    with pytest.raises(InputError, match=f'promised {len(served.body):,} bytes and later 5,000'):
+        get_images(server, tmp_path)
+
+
+def test_a_broken_zip_is_set_aside_and_fetched_anew(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES, body=b'<html>not today</html>')
+    with pytest.raises(InputError, match=r'not a readable zip.*kept as .*\.rejected'):
+        get_images(server, tmp_path)
+    rejected = tmp_path / f'{IMAGES}.rejected'
+    assert rejected.read_bytes() == b'<html>not today</html>'
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [rejected.name, MASKS, 'SHA256SUMS']
+    )
+    rejected.unlink()
+    served = server.serve(IMAGES)
+    assert get_images(server, tmp_path) == served.body
+
+
+# Refusals
+
+
+@pytest.mark.parametrize('status', [403, 404])
+def test_a_refusal_says_what_to_do(server: Server, tmp_path: Path, status: int) -> None:
+    served = server.serve(IMAGES, status=status)
+    with pytest.raises(InputError) as caught:
+        get_images(server, tmp_path)
+    (fault,) = caught.value.faults
+    assert fault.startswith(f'{server.url}/2018/{IMAGES}: the server answered {status} ')
+    assert (
+        f'by hand from https://challenge.isic-archive.com/data/#2018 and put into {tmp_path}'
+        in str(caught.value)
+    )
+    assert served.asked == [('HEAD', None)], 'a refusal is not asked again'
+    assert (tmp_path / MASKS).exists(), 'the other file goes on'
+    # The message's advice works: the file is taken without asking the server.
+    (tmp_path / IMAGES).write_bytes(served.body)
+    assert get_images(server, tmp_path) == served.body
+
+
+def test_all_faulty_files_are_reported_together(server: Server, tmp_path: Path) -> None:
+    wanted = [a for a in ARCHIVES if a.year == 2017 and a.part == 'validation']
+    images, masks, diagnoses = (archive.name for archive in wanted)
+    server.serve(images, status=403)
+    server.serve(masks, body=b'')
+    server.serve(diagnoses, head_size=1)
+    with pytest.raises(InputError, match='3 of 3 files of ISIC 2017 could not be had') as caught:
+        download(2017, tmp_path, ['validation'], server.url)
+    for name, fault in zip((images, masks, diagnoses), caught.value.faults, strict=True):
+        assert name in fault
+
+
+def test_a_server_without_head_is_believed_about(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = server.serve(IMAGES, head_status=405)
+    assert get_images(server, tmp_path) == served.body
+    shown = capsys.readouterr().out
+    assert f'{IMAGES}{" " * (45 - len(IMAGES))}about 228 MiB' in shown
+    assert 'to fetch: about 228 MiB' in shown
+
+
+# The disk
+
+
+def set_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    usage = shutil.disk_usage('/')._replace(free=free)
+    monkeypatch.setattr(download_module.shutil, 'disk_usage', lambda path: usage)
+
+
+def test_a_disk_that_is_too_small_stops_before_the_first_byte(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, masks = server.serve(IMAGES), server.serve(MASKS)
+    needed = len(served.body) + len(masks.body)
+    set_free(monkeypatch, needed - 1)
+    with pytest.raises(InputError, match=r'the files need .* more and the disk has .* free: free'):
+        get_images(server, tmp_path)
+    assert ranges_asked(served) == ranges_asked(masks) == []
+    set_free(monkeypatch, needed)
+    assert get_images(server, tmp_path) == served.body
+
+
+def test_what_is_here_already_needs_no_space(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, masks = server.serve(IMAGES), server.serve(MASKS)
+    leave_part(server, tmp_path, 5000)
+    set_free(monkeypatch, len(served.body) + len(masks.body) - 5000)
+    assert get_images(server, tmp_path) == served.body
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+def test_a_disk_that_fills_up_on_the_way_is_one_message(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    (tmp_path / f'{IMAGES}.part').symlink_to('/dev/full')
+    with pytest.raises(InputError, match=r'cannot write .*part: No space left on device'):
+        get_images(server, tmp_path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match='file/out: cannot be made'):
+        download(2018, tmp_path / 'file' / 'out')
+
+
+# Digests
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def change(path: Path) -> None:
+    """Make another zip of the same members."""
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.comment = b'another'
+
+
+def test_the_digests_are_noted_as_sha256sum_takes_them(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    lines = [f'{digest_of(tmp_path / name)}  {name}\n' for name in sorted([IMAGES, MASKS])]
+    assert (tmp_path / 'SHA256SUMS').read_text() == ''.join(lines)
+
+
+def test_a_file_that_became_another_one_is_refused(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    change(tmp_path / IMAGES)
+    with pytest.raises(InputError, match=f'{IMAGES} has the SHA-256 [0-9a-f]+ instead of'):
+        download(2018, tmp_path, ['validation'], server.url)
+
+
+def test_another_file_from_the_server_is_not_taken(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path)
+    noted = (tmp_path / 'SHA256SUMS').read_text()
+    change(tmp_path / IMAGES)
+    server.files[f'/2018/{IMAGES}'].body = (tmp_path / IMAGES).read_bytes()
+    (tmp_path / IMAGES).unlink()
+    with pytest.raises(InputError, match=r'has the SHA-256 .* instead of .*\.rejected'):
+        download(2018, tmp_path, ['validation'], server.url)
+    assert not (tmp_path / IMAGES).exists()
+    assert (tmp_path / 'SHA256SUMS').read_text() == noted
+
+
+def test_stated_digests_alone_count(server: Server, tmp_path: Path) -> None:
+    server.serve(IMAGES)
+    get_images(server, tmp_path / 'first')
+    stated = tmp_path / 'first' / 'SHA256SUMS'
+    download(2018, tmp_path / 'second', ['validation'], server.url, stated)
+    wrong = tmp_path / 'wrong'
+    wrong.write_text(stated.read_text().replace(digest_of(tmp_path / 'first' / IMAGES), '0' * 64))
+    with pytest.raises(InputError, match=f'instead of {"0" * 64}'):
+        download(2018, tmp_path / 'third', ['validation'], server.url, wrong)
+    wrong.write_text(f'{"0" * 64}  {MASKS}\n')
+    with pytest.raises(InputError, match=f'has to state .* it lacks:\n  - {IMAGES}'):
+        download(2018, tmp_path / 'fourth', ['validation'], server.url, wrong)
+    assert not (tmp_path / 'fourth').exists()
+
+
+@pytest.mark.parametrize(
+    'content', [b'\xff\xfe', b'0123  name\n', b'0' * 64 + b'  a\n' + b'1' * 64 + b'  a\n']
+)
+def test_a_damaged_list_of_digests_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / 'sums').write_bytes(content)
+    with pytest.raises(InputError, match='sums: '):
+        read_checksums(tmp_path / 'sums')

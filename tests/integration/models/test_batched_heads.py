@@ -1,0 +1,210 @@
+"""The batched heads beside mmdet's, which take the images one by one."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.structures import InstanceData
+from torch.profiler import ProfilerActivity, profile
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.engine.config.load import load_config
+
+CONFIG = Path(__file__).resolve().parents[3] / 'configs' / 'quickstart.py'
+# All anchors and proposals are drawn, so nothing is left to chance.
+ALL = {
+    'model.train_cfg.rpn.sampler.num': 20000,
+    'model.train_cfg.rcnn.sampler.num': 2000,
+}
+ONE_BY_ONE = {
+    'model.rpn_head.type': 'LesionRPNHead',
+    'model.roi_head.type': 'StandardRoIHead',
+}
+BATCHED = {
+    'model.rpn_head.type': 'BatchedRPNHead',
+    'model.roi_head.type': 'BatchedRoIHead',
+}
+
+
+@pytest.fixture(scope='module')
+def cfg(tiny_data):
+    cfg = load_config(CONFIG, data_root=tiny_data)
+    cfg.model.backbone.init_cfg = None
+    return cfg
+
+
+def build(cfg, *settings):
+    changed = copy.deepcopy(cfg)
+    for each in settings:
+        changed.merge_from_dict(each)
+    torch.manual_seed(0)
+    model = MODELS.build(changed.model)
+    model.init_weights()
+    return model
+
+
+def random_boxes(count, size, rng):
+    corners = rng.uniform(0, size, (count, 2, 2))
+    return torch.tensor(
+        np.concatenate([corners.min(1), corners.max(1)], 1), dtype=torch.float32
+    ).reshape(-1, 4)
+
+
+def sample(shape, count, seed):
+    """A data sample of an image with some square lesions."""
+    rng = np.random.default_rng(seed)
+    height, width = shape
+    boxes = random_boxes(count, min(shape), rng)
+    masks = np.zeros((count, height, width), np.uint8)
+    for mask, (left, top, right, bottom) in zip(masks, boxes.long().tolist(), strict=True):
+        mask[top : bottom + 1, left : right + 1] = 1
+    done = DetDataSample(
+        metainfo=dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
+    )
+    done.gt_instances = InstanceData(
+        bboxes=boxes,
+        labels=torch.zeros(count, dtype=torch.int64),
+        masks=BitmapMasks(masks, height, width),
+    )
+    return done
+
+
+def batch(*sizes):
+    """Images of one size after the other with their numbers of lesions, not yet padded."""
+    generator = torch.Generator().manual_seed(3)
+    images = [
+        torch.randint(0, 256, (3, *shape), generator=generator, dtype=torch.uint8)
+        for shape, _ in sizes
+    ]
+    samples = [sample(shape, count, seed) for seed, (shape, count) in enumerate(sizes)]
+    return {'inputs': images, 'data_samples': samples}
+
+
+BATCHES = {
+    'one lesion each': [((96, 96), 1)] * 3,
+    'several': [((96, 96), 1), ((96, 96), 3), ((96, 96), 2)],
+    'none in one': [((96, 96), 0), ((96, 96), 2)],
+    'none at all': [((96, 96), 0), ((96, 96), 0)],
+    'of several sizes': [((96, 128), 1), ((64, 96), 2), ((128, 64), 1)],
+}
+
+
+def losses(model, data):
+    placed = model.data_preprocessor(copy.deepcopy(data), training=True)
+    torch.manual_seed(1)
+    found = model(**placed, mode='loss')
+    return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+@pytest.mark.parametrize('name', BATCHES)
+def test_losses_and_gradients_are_mmdets(cfg, name):
+    data = batch(*BATCHES[name])
+    results = []
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, ALL, settings).train()
+        found = losses(model, data)
+        sum(value for key, value in found.items() if 'loss' in key).backward()
+        results.append((found, {n: p.grad for n, p in model.named_parameters()}))
+    (expected, slopes), (found, own) = results
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-6, msg=key)
+    for key, slope in slopes.items():
+        assert (slope is None) == (own[key] is None), key
+        if slope is not None:
+            assert (own[key] - slope).norm() <= 1e-2 * slope.norm() + 1e-6, key
+
+
+@pytest.mark.parametrize('name', BATCHES)
+def test_proposals_are_mmdets(cfg, name):
+    found = []
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, settings).eval()
+        placed = model.data_preprocessor(batch(*BATCHES[name]))
+        with torch.no_grad():
+            maps = model.extract_feat(placed['inputs'])
+            found.append(model.rpn_head.predict(maps, placed['data_samples'], rescale=False))
+    for expected, own in zip(*found, strict=True):
+        assert 1 < len(own) == len(expected)
+        torch.testing.assert_close(own.bboxes, expected.bboxes)
+        torch.testing.assert_close(own.scores, expected.scores)
+        assert own.labels.eq(0).all()
+
+
+def test_detections_are_mmdets(cfg):
+    found = []
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, settings).eval()
+        with torch.no_grad():
+            found.append(model.test_step(batch(*BATCHES['of several sizes'])))
+    for expected, own in zip(*found, strict=True):
+        assert len(own.pred_instances)
+        torch.testing.assert_close(own.pred_instances.bboxes, expected.pred_instances.bboxes)
+
+
+def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
+    def operations(settings, images):
+        model = build(cfg, settings).train()
+        placed = model.data_preprocessor(batch(*[((96, 96), 1)] * images), training=True)
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            model(**placed, mode='loss')
+        return len(profiled.events())
+
+    more = {
+        name: operations(settings, 6) - operations(settings, 2)
+        for name, settings in (('one by one', ONE_BY_ONE), ('batched', BATCHED))
+    }
+    assert more['one by one'] > 1000
+    # Slices of the proposals, labels of the samples, and a round more of suppression.
+    assert more['batched'] < more['one by one'] / 8
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'model.train_cfg.rpn.assigner.ignore_iof_thr': 0.5}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.sampler.neg_pos_ub': 3}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.sampler.type': 'OHEMSampler'}, 'batched heads know'),
+        ({'model.train_cfg.rcnn.soft_mask_target': True}, 'soft_mask_target'),
+        ({'model.roi_head.bbox_head.reg_decoded_bbox': True}, 'reg_decoded_bbox=False'),
+        ({'model.roi_head.mask_head': None}, 'needs mask_head'),
+        ({'model.rpn_head.reg_decoded_bbox': True}, 'BatchedRPNHead needs'),
+        ({'model.rpn_head.bbox_coder.clip_border': False}, 'BatchedRPNHead needs'),
+    ],
+)
+def test_what_they_do_not_do_is_refused(cfg, settings, message):
+    with pytest.raises(ValueError, match=message):
+        build(cfg, BATCHED, settings)
+
+
+@pytest.mark.parametrize(
+    ('setting', 'rescale'),
+    [({'type': 'soft_nms'}, False), ({'class_agnostic': True}, False), ({}, True)],
+)
+def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
+    model = build(cfg, BATCHED, {'model.test_cfg.rpn.nms': setting}).eval()
+    placed = model.data_preprocessor(batch(((64, 64), 1)))
+    maps = model.extract_feat(placed['inputs'])
+    with pytest.raises(ValueError, match='use LesionRPNHead'):
+        model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
+
+
+def test_a_diagnosis_is_learned_beside_them():
+    cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_cpu.py'))
+    cfg.model.backbone.init_cfg = None
+    data = batch(*BATCHES['several'])
+    found = []
+    for head in ('LesionDiagnosisRoIHead', 'BatchedDiagnosisRoIHead'):
+        own = {'model.roi_head.type': head}
+        if head.startswith('Batched'):
+            own['model.rpn_head.type'] = 'BatchedRPNHead'
+        found.append(losses(build(cfg, ALL, own).train(), data))
+    assert 'loss_diagnosis' in found[0]
+    assert found[1].keys() == found[0].keys()
+    for key, value in found[0].items():
+        torch.testing.assert_close(found[1][key], value, rtol=1e-4, atol=1e-6, msg=key)

@@ -1,0 +1,50 @@
+"""A server whose predictor needs no model, pictures for it, and a browser to look at it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from isic_mmdet.serve import LesionServer
+from tests.support.fake_predictor import DarkNet, served
+from tests.support.headless_browser import Browser, find_browser
+
+
+@pytest.fixture
+def net() -> DarkNet:
+    return DarkNet()
+
+
+@pytest.fixture
+def server(net: DarkNet) -> Iterator[LesionServer]:
+    with served(net, max_bytes=2**20, max_pixels=1_000_000, max_waiting=8) as running:
+        yield running
+
+
+@pytest.fixture(scope='session')
+def photos(tiny_data: Path) -> list[Path]:
+    """Six synthetic pictures of 96 x 96 pixels."""
+    return sorted((tiny_data / 'images').iterdir())[:6]
+
+
+@pytest.fixture(scope='session')
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for the whole run; tests need it through `page`."""
+    program = find_browser()
+    if program is None:
+        pytest.skip('needs Chromium (on Debian: apt-get install chromium)')
+    with Browser(program, tmp_path_factory.mktemp('profile')) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(chromium: Browser, server: LesionServer) -> Iterator[Browser]:
+    """The page, freshly loaded; in the end it has complained of nothing and asked nobody else."""
+    chromium.events.clear()
+    chromium.show(1300, 900)
+    chromium.open(server.url)
+    yield chromium
+    assert chromium.faults() == []
+    own = (server.url, f'blob:{server.url}')
+    assert [url for url in chromium.requests() if not url.startswith(own)] == []
+    chromium.open('about:blank')  # as long as the server is there: it still asks for its icon

@@ -1,0 +1,168 @@
+"""Batches arrive as mmengine's own would, over one connection instead of one a tensor."""
+
+import sys
+from multiprocessing import resource_sharer
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import DetInferencer
+from mmdet.registry import DATASETS, MODELS
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Dataset
+
+from isic_mmdet.datasets.collate import collate_lesions
+from isic_mmdet.engine.config.load import load_config
+
+CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
+
+
+class Ready(Dataset):
+    """Samples that are there already, the same ones in every process."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.samples[index]
+
+
+@pytest.fixture(scope='module')
+def cfg(tiny_data):
+    cfg = load_config(CONFIGS / 'isic2018_maskrcnn_r18_cpu.py', data_root=tiny_data)
+    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def samples(cfg):
+    """Four samples of one size with boxes, labels and masks."""
+    np.random.seed(0)
+    data = DATASETS.build(cfg.train_dataloader.dataset)
+    return [data[i] for i in range(4)]
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """Counts the connections over which another process hands a tensor to this one."""
+    count = []
+    original = resource_sharer._resource_sharer.get_connection
+
+    def get_connection(ident):
+        count.append(1)
+        return original(ident)
+
+    monkeypatch.setattr(resource_sharer._resource_sharer, 'get_connection', get_connection)
+    return count
+
+
+linux = pytest.mark.skipif(sys.platform != 'linux', reason='other systems share memory by name')
+
+
+def received(samples, collate):
+    loader = DataLoader(Ready(samples), batch_size=4, num_workers=1, collate_fn=collate)
+    (batch,) = loader
+    return batch
+
+
+def assert_same_truth(ours, mmengines):
+    assert type(ours) is list
+    assert len(ours) == len(mmengines) == 4
+    for one, other in zip(ours, mmengines, strict=True):
+        assert one.metainfo == other.metainfo
+        mine, its = one.gt_instances, other.gt_instances
+        assert type(mine.bboxes) is type(its.bboxes)
+        assert torch.equal(mine.bboxes.tensor, its.bboxes.tensor)
+        assert torch.equal(mine.labels, its.labels)
+        assert mine.labels.dtype == its.labels.dtype
+        assert np.array_equal(mine.masks.masks, its.masks.masks)
+
+
+@linux
+def test_images_of_one_size_arrive_in_one_piece(samples, connections):
+    batch = received(samples, collate_lesions)
+    assert len(connections) == 1
+    plain = pseudo_collate(samples)
+    assert torch.equal(batch['inputs'], torch.stack(plain['inputs']))
+    assert_same_truth(batch['data_samples'], plain['data_samples'])
+
+
+@linux
+def test_mmengines_own_batch_takes_a_connection_a_tensor(samples, connections):
+    received(samples, pseudo_collate)
+    assert len(connections) >= 3 * 4
+
+
+@linux
+def test_images_of_several_sizes_stay_a_list(samples, connections):
+    mixed = [*samples[:3], {**samples[3], 'inputs': samples[3]['inputs'][:, :48]}]
+    batch = received(mixed, collate_lesions)
+    assert len(connections) == 4
+    assert [tuple(i.shape) for i in batch['inputs']] == [tuple(s['inputs'].shape) for s in mixed]
+    assert_same_truth(batch['data_samples'], pseudo_collate(mixed)['data_samples'])
+
+
+def test_boxes_that_arrived_can_be_written_to(samples):
+    boxes = received(samples, collate_lesions)['data_samples'][0].gt_instances.bboxes.tensor
+    boxes += 1
+    assert torch.equal(boxes, samples[0]['data_samples'].gt_instances.bboxes.tensor + 1)
+
+
+def test_the_model_gets_the_same_from_both(cfg, samples):
+    preprocess = MODELS.build(cfg.model.data_preprocessor)
+    ours = preprocess(received(samples, collate_lesions), training=True)
+    mmengines = preprocess(received(samples, pseudo_collate), training=True)
+    assert torch.equal(ours['inputs'], mmengines['inputs'])
+    for one, other in zip(ours['data_samples'], mmengines['data_samples'], strict=True):
+        assert one.metainfo == other.metainfo
+        assert torch.equal(one.gt_instances.bboxes, other.gt_instances.bboxes)
+        assert np.array_equal(one.gt_instances.masks.masks, other.gt_instances.masks.masks)
+
+
+def test_what_cannot_be_sent_is_told(samples):
+    samples[0]['data_samples'].set_metainfo({'hook': lambda: None})
+    try:
+        with pytest.raises(AttributeError, match='lambda'):
+            received(samples, collate_lesions)
+    finally:
+        samples[0]['data_samples'].pop('hook')
+
+
+def test_views_of_test_time_augmentation_are_left_alone(samples):
+    views = [
+        {
+            'inputs': [each['inputs'], each['inputs'].flip(2)],
+            'data_samples': [each['data_samples']] * 2,
+        }
+        for each in samples
+    ]
+    batch = collate_lesions(views)
+    assert [len(view) for view in batch['inputs']] == [4, 4]
+    assert [len(view) for view in batch['data_samples']] == [4, 4]
+
+
+@pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_every_recipe_hands_batches_over_so(config, tiny_data):
+    cfg = load_config(config, data_root=tiny_data)
+    for split in ('train', 'val'):
+        assert cfg[f'{split}_dataloader'].collate_fn.type == 'collate_lesions'
+
+
+@pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_mmdets_inferencer_takes_the_recipe(config, tiny_data):
+    cfg = load_config(config, data_root=tiny_data)
+    assert callable(DetInferencer._init_collate(SimpleNamespace(scope='mmdet'), cfg))
+
+
+def test_the_runner_finds_it_by_name(cfg):
+    loader = Runner.build_dataloader(
+        {**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False}, seed=0
+    )
+    assert next(iter(loader))['inputs'].ndim == 4

@@ -1,0 +1,220 @@
+"""What initial weights fill of a model, and when that is too little."""
+
+from pathlib import Path
+
+import mmdet
+import pytest
+import torch
+from mmdet.models.backbones import ResNet
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from isic_mmdet.engine.checks.weights import (
+    Coverage,
+    coverage,
+    faults_of_backbone,
+    faults_of_model,
+    hint,
+    is_class_layer,
+    load_and_cover,
+    percent,
+    tensors_of,
+)
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.models.unfilled import Unfilled
+
+STEM = ('conv1.', 'bn1.')
+
+
+def built(cfg: Config):
+    init_default_scope('mmdet')
+    cfg.model.backbone.init_cfg = None
+    with Unfilled():
+        return MODELS.build(cfg.model)
+
+
+@pytest.fixture
+def lesion_model(root):
+    return built(load_config(root / 'configs/quickstart.py'))
+
+
+def file_for(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights that the model does not have yet."""
+    return {name: torch.rand_like(value) for name, value in tensors_of(model).items()}
+
+
+@pytest.fixture
+def resnet() -> ResNet:
+    torch.manual_seed(0)
+    return ResNet(18, base_channels=8, init_cfg=None)
+
+
+def loaded(backbone: ResNet, *beginnings: str) -> Coverage:
+    """What a file fills that holds the tensors whose names begin so."""
+    torch.manual_seed(1)
+    own = tensors_of(backbone)
+    file = {n: torch.rand_like(v) for n, v in own.items() if n.startswith(beginnings)}
+    backbone.load_state_dict(file, strict=False)
+    return coverage(backbone, file)
+
+
+def test_coco_weights_of_mmdet_fill_all_but_the_class_layers(root):
+    configs = Path(mmdet.__file__).parent / '.mim' / 'configs'
+    cfg = Config.fromfile(configs / 'mask_rcnn' / 'mask-rcnn_r50_fpn_2x_coco.py')
+    coco = file_for(built(cfg))
+    for config in ('isic2018_maskrcnn.py', 'isic2017_maskrcnn.py'):
+        found = load_and_cover(built(load_config(root / 'configs' / config)), coco)
+        assert set(found.layers) == {
+            'roi_head.bbox_head.fc_cls',
+            'roi_head.bbox_head.fc_reg',
+            'roi_head.mask_head.conv_logits',
+        }
+        assert faults_of_model(found) == []
+        assert found.share > 0.99
+        assert percent(found.share) == '99 %'
+        assert 'roi_head.bbox_head.fc_cls (class layer)' in found.not_filled()
+        assert 'backbone 100 % (265 of 265 tensors)' in found.by_part()
+
+
+@pytest.mark.parametrize(
+    ('layer', 'of_classes'),
+    [
+        ('roi_head.bbox_head.fc_cls', True),
+        ('roi_head.bbox_head.0.fc_reg', True),
+        ('roi_head.mask_head.conv_logits', True),
+        ('roi_head.diagnosis_head.norms.0', True),
+        ('bbox_head.rtm_cls.0', True),
+        ('bbox_head.cls_branches.5', True),
+        ('panoptic_head.cls_embed', True),
+        ('rpn_head.rpn_cls', False),
+        ('rpn_head.rpn_reg', False),
+        ('roi_head.bbox_head.shared_fcs.0', False),
+        ('roi_head.mask_head.convs.0.conv', False),
+    ],
+)
+def test_class_layers(layer, of_classes):
+    assert is_class_layer(layer) == of_classes
+
+
+@pytest.mark.parametrize('part', ['neck', 'rpn_head', 'roi_head.mask_head.convs.1', 'backbone'])
+def test_a_missing_part_is_a_fault(lesion_model, part):
+    weights = {n: v for n, v in file_for(lesion_model).items() if not n.startswith(part)}
+    faults = faults_of_model(load_and_cover(lesion_model, weights))
+    assert faults
+    assert all(fault.startswith(part) for fault in faults)
+
+
+def test_another_shape_is_a_fault_with_both_shapes(lesion_model):
+    weights = file_for(lesion_model)
+    weights['neck.fpn_convs.0.conv.weight'] = torch.zeros(1, 2, 3, 3)
+    (fault,) = faults_of_model(load_and_cover(lesion_model, weights))
+    assert '(1, 2, 3, 3), not (64, 64, 3, 3)' in fault
+
+
+def test_missing_class_layers_alone_are_no_fault(lesion_model):
+    weights = {
+        n: v
+        for n, v in file_for(lesion_model).items()
+        if not any(layer in n for layer in ('fc_cls', 'fc_reg', 'conv_logits'))
+    }
+    found = load_and_cover(lesion_model, weights)
+    assert faults_of_model(found) == []
+    assert 0.9 < found.share < 1
+
+
+def test_too_small_a_share_is_a_fault_whatever_is_missing():
+    found = Coverage({'head.fc_cls.weight': 60, 'neck.weight': 40}, ['head.fc_cls.weight'])
+    (fault,) = faults_of_model(found)
+    assert '40 %' in fault
+    assert '50 %' in fault
+
+
+@pytest.mark.parametrize(
+    'beginnings',
+    [
+        (*STEM, 'layer1', 'layer2', 'layer3', 'layer4'),
+        (*STEM, 'layer1', 'layer2', 'layer3'),
+        (*STEM, 'layer1', 'layer2'),
+        (*STEM, 'layer1'),
+    ],
+)
+def test_a_backbone_may_end_early(resnet, beginnings):
+    found = loaded(resnet, *beginnings)
+    assert faults_of_backbone(resnet, found) == []
+    assert {layer.split('.')[0] for layer in found.layers} == {
+        'layer1',
+        'layer2',
+        'layer3',
+        'layer4',
+    } - set(beginnings)
+
+
+@pytest.mark.parametrize(
+    ('beginnings', 'named'),
+    [
+        ((), 'conv1'),
+        (STEM, 'layer1'),
+        (('layer3', 'layer4'), 'conv1'),
+        ((*STEM, 'layer1', 'layer2', 'layer4'), 'layer3'),
+        ((*STEM, 'layer1', 'layer2', 'layer3.0'), 'layer3'),
+    ],
+)
+def test_a_backbone_with_gaps_is_a_fault(resnet, beginnings, named):
+    faults = faults_of_backbone(resnet, loaded(resnet, *beginnings))
+    assert faults
+    assert faults[0].startswith(f'{named}:')
+
+
+def test_values_tell_what_was_loaded_under_another_name_or_precision(resnet):
+    resnet.load_state_dict(file_for(resnet), strict=False)
+    own = tensors_of(resnet)
+    renamed = {f'features.{name}': value.clone() for name, value in own.items()}
+    assert coverage(resnet, renamed).share == 1
+    half = {name: value.half() for name, value in own.items()}
+    resnet.load_state_dict(half, strict=False)
+    assert coverage(resnet, half).share == 1
+    assert coverage(resnet, {'conv1.weight': torch.ones(8, 3, 7, 7)}).share < 0.01
+
+
+def test_the_ones_and_zeros_of_fresh_norms_are_not_taken_for_loaded_ones(resnet):
+    file = ResNet(18, base_channels=8, init_cfg=None)
+    prefixed = {f'backbone.{name}': value for name, value in tensors_of(file).items()}
+    assert load_and_cover(resnet, prefixed).share == 0
+
+
+@pytest.mark.parametrize(
+    ('wrap', 'key'),
+    [
+        (lambda state: {}, 'holds no weights'),
+        (lambda state: {'state_dict': {}}, 'holds no weights'),
+        (lambda state: {'model': state}, "under 'model'"),
+        (
+            lambda state: {'state_dict': {f'teacher.{n}': v for n, v in state.items()}},
+            "begin with 'teacher.'",
+        ),
+        (
+            lambda state: {'backbone.body.conv1.weight': torch.zeros(1)},
+            'convert_torchvision_weights',
+        ),
+        (
+            lambda state: {
+                n.removeprefix('backbone.'): v for n, v in state.items() if n.startswith('backbone')
+            },
+            'init_cfg.checkpoint',
+        ),
+        (lambda state: {'net.0.weight': torch.zeros(1)}, 'another model'),
+    ],
+)
+def test_hints_name_what_is_the_matter(lesion_model, wrap, key):
+    assert key in hint(wrap(lesion_model.state_dict()), lesion_model)
+
+
+def test_percentages_do_not_round_to_all_or_nothing():
+    assert [percent(share) for share in (0, 0.0001, 0.5, 0.9999, 1)] == [
+        '0 %',
+        '1 %',
+        '50 %',
+        '99 %',
+        '100 %',
+    ]

@@ -1,0 +1,213 @@
+"""Every option changes what is built, or is refused with a hint."""
+
+from copy import deepcopy
+
+import pytest
+
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.option_text import parse_option
+from isic_mmdet.engine.config.options import apply_options
+from isic_mmdet.engine.config.refused_options import (
+    refused_in_browsing,
+    refused_in_test,
+    refused_in_training,
+)
+from isic_mmdet.errors import InputError
+
+TRAINING = refused_in_training(None, None, amp=False, skip_bad_batches=False)
+
+
+@pytest.fixture(scope='module')
+def quickstart(root):
+    return load_config(root / 'configs/quickstart.py')
+
+
+def options(*words: str) -> dict:
+    return dict(map(parse_option, words))
+
+
+def fault(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
+    with pytest.raises(InputError) as error:
+        apply_options(deepcopy(cfg), options(*words), TRAINING if refused is None else refused)
+    (found,) = error.value.faults
+    keys = (word.partition('=')[0].removesuffix('._delete_') for word in words)
+    assert found.startswith(tuple(keys))
+    return found
+
+
+@pytest.mark.parametrize(
+    ('word', 'hint'),
+    [
+        ('optim_wrapper.optimizer.learning_rate=1', 'lr'),
+        ('train_dataloader.batchsize=4', 'closest: train_dataloader.batch_size'),
+        ('train_cfg.max_epoch=2', 'closest: train_cfg.max_epochs'),
+        ('model.test_cfg.rcnn.max_per_image=1', 'closest: model.test_cfg.rcnn.max_per_img'),
+        ('model.test_cfg.rcnn.nms.iou_thresh=0.6', 'model.test_cfg.rcnn.nms.iou_threshold'),
+        ('default_hooks.checkpoint.max_keep_ckpt=1', 'default_hooks.checkpoint.max_keep_ckpts'),
+        ('default_hooks.chekpoint.interval=1', 'closest: default_hooks.checkpoint'),
+        ('randomness.sed=1', 'closest: randomness.seed'),
+        ('env_cfg.mp_cfg.start_method=fork', 'env_cfg.mp_cfg.mp_start_method'),
+        ('auto_scale_lr.enabled=True', 'closest: auto_scale_lr.enable'),
+        ('model.nekc.type=FPN', 'closest: model.neck'),
+        ('model.type=MaskRCN', 'closest: MaskRCNN'),
+        ('train_dataloader.sampler.type=InfinitSampler', 'closest: InfiniteSampler'),
+        ('train_dataloader.dataset.pipeline.3.probs=1', 'pipeline.3.prob'),
+        ('model.rpn_head.anchor_generator.scalse=[4]', 'anchor_generator.scales'),
+        ('modle.neck=1', 'closest: model'),
+        ("custom_hooks.0={'type':'EMAHook','momentm':0.1,'_delete_':True}", 'momentum'),
+    ],
+)
+def test_the_closest_name_is_given(quickstart, word, hint):
+    assert hint in fault(quickstart, word)
+
+
+@pytest.mark.parametrize(
+    ('word', 'place'),
+    [
+        ('data_root=/elsewhere', 'train_dataloader.dataset.data_root'),
+        ('data_root=/elsewhere', '--data-root'),
+        ('train_pipeline.2.scale=(96,96)', 'train_dataloader.dataset.pipeline.2.scale'),
+        ('test_pipeline=[]', 'val_dataloader.dataset.pipeline'),
+    ],
+)
+def test_a_variable_that_was_copied_is_refused_with_its_places(quickstart, word, place):
+    assert place in fault(quickstart, word)
+
+
+def test_a_variable_inside_a_model_is_found_there(root):
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_cpu.py')
+    assert 'model.neck.norm_cfg.type' in fault(cfg, 'norm.type=GN')
+
+
+@pytest.mark.parametrize(
+    ('word', 'hint'),
+    [
+        ('param_scheduler.9.end=3', '2 elements, 0 to 1'),
+        ('param_scheduler.x.end=3', 'is a list'),
+        ('model.backbone.depth.x=5', 'no settings'),
+        ('train_dataloader.dataset.pipeline.2.scale.0=96', 'give it whole'),
+        ('model.backbone.init_cfg.checkpoint=x.pth', 'give it whole'),
+        ('optim_wrapper.paramwise_cfg.norm_decay_mult=0', 'give it whole'),
+        ('model.backbone=5', 'model.backbone.depth'),
+        ('optim_wrapper.clip_grad=10', 'optim_wrapper.clip_grad.max_norm'),
+        ('train_dataloader.dataset.pipeline=Resize', 'list of settings'),
+        ('train_dataloader.sampler._delete_=True', 'is missing'),
+        ('train_dataloader.dataset.data_root=/data/a,b/', '"train_dataloader.dataset.data_root=\''),
+        ('load_from=a,b.pth', '"load_from=\'a,b.pth\'"'),
+        ('optim_wrapper.optimizer.lr=1,5', 'comma'),
+        ('train_cfg.max_epochs=ten', "the text 'ten' was read"),
+        ('train_cfg.max_epochs=None', 'None was read'),
+        ('train_dataloader.batch_size=2.5', 'the number 2.5 was read'),
+        ('train_dataloader.batch_size=True', 'True was read'),
+        ('train_dataloader.persistent_workers=yes', 'True or False'),
+        ('train_dataloader.dataset.data_root=2018', "data_root='2018'"),
+        ('load_from=2018', 'a text or None'),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(quickstart, word, hint):
+    assert hint in fault(quickstart, word)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ('train_cfg.max_epochs=2', 'param_scheduler.0.end=7', 'param_scheduler.1.eta_min=1e-6'),
+        ('optim_wrapper.optimizer.lr=1', 'optim_wrapper.optimizer.betas=(0.9,0.99)'),
+        ('optim_wrapper.clip_grad=None', 'model.backbone.init_cfg=None', 'load_from=None'),
+        ('optim_wrapper.clip_grad.max_norm=0.5', 'model.test_cfg.rcnn.mask_thr_binary=0.4'),
+        ('randomness.seed=None', 'randomness.deterministic=True', 'log_level=DEBUG'),
+        ('env_cfg.mp_cfg.mp_start_method=spawn', 'train_dataloader.num_workers=0'),
+        ('train_dataloader.dataset.indices=8', 'val_dataloader.dataset.subset=None'),
+        ('train_dataloader.dataset.pipeline.2.scale=(96,96)', 'auto_scale_lr.enable=False'),
+        ('train_dataloader.dataset.pipeline.3.direction=horizontal',),
+        ("visualizer.vis_backends=[dict(type='LocalVisBackend')]", 'find_unused_parameters=True'),
+        ('model.train_cfg.rcnn.soft_mask_target=True', 'model.rpn_head.type=BatchedRPNHead'),
+        ("custom_hooks.0={'type':'EMAHook','momentum':0.1,'_delete_':True}",),
+        ("optim_wrapper.paramwise_cfg={'norm_decay_mult':0}", 'custom_hooks=[]'),
+        ("train_dataloader.dataset.metainfo={'classes':['lesion']}", 'work_dir=elsewhere'),
+        ('load_from=pretrained.pth', 'default_hooks.checkpoint.by_epoch=True'),
+    ],
+)
+def test_what_is_meant_passes(root, words):
+    cfg = load_config(root / 'configs/quickstart.py')
+    apply_options(cfg, options(*words), TRAINING)
+
+
+def test_a_value_stands_where_its_key_leads_and_keeps_its_spaces(root):
+    cfg = load_config(
+        root / 'configs/student_projects/student2017_cpu.py',
+        options(
+            'param_scheduler=[]',
+            'train_dataloader.dataset.data_root=my data/2017',
+            'train_dataloader.sampler.type=ClassAwareSampler',
+            'train_dataloader.sampler._delete_=True',
+            "model.roi_head.mask_head.norm_cfg={'type': 'GN', 'num_groups': 8}",
+        ),
+    )
+    assert cfg.train_dataloader.dataset.data_root == 'my data/2017'
+    assert cfg.train_dataloader.sampler == {'type': 'ClassAwareSampler'}
+    assert cfg.model.roi_head.mask_head.norm_cfg.num_groups == 8
+
+
+def test_all_faults_are_told_at_once(quickstart):
+    words = ('train_cfg.max_epoch=2', 'no_such_thing=1', 'train_dataloader.batch_size=two')
+    with pytest.raises(InputError) as error:
+        apply_options(deepcopy(quickstart), options(*words), TRAINING)
+    assert len(error.value.faults) == 3
+
+
+def test_a_setting_of_workers_needs_workers(quickstart):
+    words = ('train_dataloader.num_workers=0', 'train_dataloader.prefetch_factor=4')
+    assert 'num_workers=0' in fault(quickstart, *words)
+
+
+def test_two_options_do_not_contradict_each_other(quickstart):
+    assert 'twice' in fault(quickstart, 'train_cfg.max_epochs=3', "train_cfg={'max_epochs': 4}")
+    assert 'replaces' in fault(quickstart, 'model.neck.out_channels=3', 'model.neck=None')
+
+
+@pytest.mark.parametrize(
+    ('refused', 'word'),
+    [
+        (TRAINING, 'resume=True'),
+        (TRAINING, 'launcher=pytorch'),
+        (TRAINING, 'test_dataloader.batch_size=2'),
+        (TRAINING, 'custom_imports.imports=[a]'),
+        (TRAINING, 'visualizer.vis_backends.0.save_dir=x'),
+        (refused_in_training('w', None, False, False), 'work_dir=x'),
+        (refused_in_training(None, 'a.pth', False, False), 'load_from=x.pth'),
+        (refused_in_training(None, None, True, False), 'model.precision=float32'),
+        (refused_in_training(None, None, False, True), 'train_cfg.skip_bad_batches=False'),
+        (refused_in_test(None, 'test', False, None), 'train_cfg.max_epochs=2'),
+        (refused_in_test(None, 'test', False, None), 'load_from=x.pth'),
+        (refused_in_test(None, 'test', False, None), 'val_dataloader.batch_size=2'),
+        (refused_in_test(None, 'val', False, None), 'val_dataloader.batch_size=2'),
+        (refused_in_test(None, 'val', False, None), 'test_dataloader.dataset.ann_file=x.json'),
+        (refused_in_browsing('val', False), 'train_dataloader.dataset.indices=8'),
+        (refused_in_browsing(None, False), 'randomness.seed=1'),
+    ],
+)
+def test_what_a_command_does_not_use_or_sets_itself_is_refused(quickstart, refused, word):
+    assert fault(quickstart, word, refused=refused)
+
+
+@pytest.mark.parametrize(
+    ('refused', 'word'),
+    [
+        # The same command starts a run and continues it.
+        (refused_in_training(None, 'auto', False, False), 'load_from=x.pth'),
+        (refused_in_test(None, 'val', False, None), 'val_dataloader.dataset.ann_file=x.json'),
+        (refused_in_test(None, 'val', False, None), 'test_dataloader.batch_size=2'),
+        (refused_in_test(None, 'test', False, None), 'model.backbone.init_cfg=None'),
+        (refused_in_browsing('val', True), 'train_dataloader.dataset.indices=8'),
+    ],
+)
+def test_what_a_command_uses_passes(quickstart, refused, word):
+    apply_options(deepcopy(quickstart), options(word), refused)
+
+
+def test_the_test_split_is_used_in_training_where_its_losses_are_logged(root):
+    cfg = load_config(root / 'configs/quickstart.py')
+    cfg.custom_hooks = [dict(type='ValidationLossHook', split='test')]
+    apply_options(cfg, {'test_dataloader.batch_size': 2}, TRAINING)
+    assert cfg.test_dataloader.batch_size == 2

@@ -1,0 +1,452 @@
+"""The verdict on every kind of input is that of the official scorer."""
+
+import io
+import os
+import re
+import shutil
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from isic_challenge_scoring.load_image import load_segmentation_image
+from isic_challenge_scoring.segmentation import SegmentationScore
+from PIL import Image
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.mask_folders import UnreadableMaskError, pair_masks, read_mask
+from isic_mmdet.evaluation.mask_scores import score_masks
+from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.images.sources import SourceFile
+
+# A pandas deprecation inside the official scorer, which is pinned.
+pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
+
+NAME = 'ISIC_0000002_segmentation.png'
+
+
+def grey(seed, shape=(24, 32)):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def encode(pixels, kind='PNG', mode=None, **options):
+    stream = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Truth and predictions of three images; a test then spoils something."""
+    truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
+    for folder in (truth, predictions):
+        folder.mkdir()
+        for number in (1, 2, 3):
+            path = folder / f'ISIC_{number:07d}_segmentation.png'
+            path.write_bytes(encode(grey(number + len(folder.name))))
+    return truth, predictions
+
+
+def official(truth, predictions):
+    """Return the official scores, or None where the scorer gives up."""
+    try:
+        return SegmentationScore.from_dir(truth, predictions).macro_average
+    except Exception:
+        return None
+
+
+def zipped(folder):
+    path = folder.with_suffix('.zip')
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f'{folder.name}/{file.name}')
+    return path
+
+
+def assert_same_verdict(truth, predictions):
+    """Both accept with the same numbers, or both refuse; return our faults."""
+    expected = official(truth, predictions)
+    if expected is None:
+        with pytest.raises(InputError) as error:
+            score_masks(predictions, truth, show_progress=False)
+        return error.value.faults
+    found = summarise(score_masks(predictions, truth, show_progress=False).rows)
+    for name, official_name in {
+        'iou': 'jaccard',
+        'iou_thr65': 'threshold_jaccard',
+        'dice': 'dice',
+        'pixel_accuracy': 'accuracy',
+        'sensitivity': 'sensitivity',
+        'specificity': 'specificity',
+    }.items():
+        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
+    return []
+
+
+def bad_png():
+    data = bytearray(encode(grey(9)))
+    start = data.index(b'IDAT') + 20
+    data[start : start + 40] = bytes(40)
+    return bytes(data)
+
+
+def black_and_white(shape=(24, 32)):
+    return np.where(grey(6, shape) > 128, 255, 0).astype(np.uint8)
+
+
+def chunk(kind, content=b''):
+    checksum = struct.pack('>I', zlib.crc32(kind + content))
+    return struct.pack('>I', len(content)) + kind + content + checksum
+
+
+def plain(pixels):
+    """Return the stream of unfiltered lines."""
+    return zlib.compress(b''.join(b'\0' + row.tobytes() for row in pixels))
+
+
+def png(stream=None, *, interlaced=0, before=b'', has_end=True):
+    """Put a black-and-white file together, by default a right one."""
+    stream = plain(black_and_white()) if stream is None else stream
+    header = struct.pack('>II5B', 32, 24, 8, 0, 0, 0, interlaced)
+    start = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + before + chunk(b'IDAT', stream)
+    return start + chunk(b'IEND') if has_end else start
+
+
+def interlaced():
+    """Return a file of Adam7's seven passes: first row, first column and the steps of each."""
+    passes = [
+        *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+        *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+    ]
+    parts = [black_and_white()[top::down, left::right] for top, left, down, right in passes]
+    lines = b''.join(b'\0' + row.tobytes() for part in parts for row in part)
+    return png(zlib.compress(lines), interlaced=1)
+
+
+def with_byte_changed(data, position):
+    data = bytearray(data)
+    data[position] ^= 1
+    return bytes(data)
+
+
+COLOUR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+# What a prediction may hold, and whether it is accepted.
+CONTENTS = {
+    '8 bit': (encode(grey(5)), True),
+    '1 bit': (encode(grey(5), mode='1'), True),
+    'grey JPEG': (encode(grey(5), 'JPEG'), True),
+    'grey TIFF': (encode(grey(5), 'TIFF'), True),
+    'grey with a transparent value': (encode(grey(5), transparency=0), True),
+    'all black': (encode(np.zeros((24, 32), np.uint8)), True),
+    'colour': (encode(COLOUR), False),
+    'colour JPEG': (encode(COLOUR, 'JPEG'), False),
+    'grey and alpha': (encode(grey(5), mode='LA'), False),
+    'palette': (encode(grey(5), mode='P'), False),
+    '16 bit': (encode(grey(5).astype(np.uint16) * 257), False),
+    'too wide': (encode(grey(5, (24, 33))), False),
+    'turned': (encode(grey(5, (32, 24))), False),
+    'cut off': (encode(grey(5))[:300], False),
+    'header only': (encode(grey(5))[:40], False),
+    'damaged': (bad_png(), False),
+    'black and white': (encode(black_and_white()), True),
+    'black and white, 1 bit': (encode(black_and_white(), mode='1'), True),
+    'black and white, 1 bit TIFF': (encode(black_and_white(), 'TIFF', mode='1'), True),
+    'black and white, palette': (encode(black_and_white(), mode='P'), False),
+    'black and white, 16 bit': (encode(black_and_white().astype(np.uint16) * 257), False),
+    'black and white, colour': (encode(black_and_white(), mode='RGB'), False),
+    'black and white, too wide': (encode(black_and_white((24, 33))), False),
+    'black and white, turned': (encode(black_and_white((32, 24))), False),
+    'put together': (png(), True),
+    'interlaced': (interlaced(), True),
+    'transparent value': (png(before=chunk(b'tRNS', b'\0\0')), True),
+    'gamma, text and unit': (
+        png(
+            before=chunk(b'gAMA', struct.pack('>I', 45455))
+            + chunk(b'tEXt', b'Software\0none')
+            + chunk(b'pHYs', bytes(9))
+        ),
+        True,
+    ),
+    'unknown chunk': (png(before=chunk(b'abCd', b'?')), True),
+    'unknown critical chunk': (png(before=chunk(b'ABCD', b'?')), True),
+    'trailing garbage': (png() + b'garbage', True),
+    'no end': (png(has_end=False), True),
+    'wrong checksum of the header': (with_byte_changed(png(), 29), False),
+    'wrong checksum of the data': (with_byte_changed(png(), -13), True),
+    'changed data': (with_byte_changed(png(), 60), False),
+    'wrong checksum inside the data': (png(with_byte_changed(plain(black_and_white()), -1)), False),
+    'no checksum inside the data': (png(plain(black_and_white())[:-4]), True),
+    'a line too few': (png(plain(black_and_white()[:-1])), True),
+    'a line too many': (png(plain(np.vstack([black_and_white(), grey(6)[:1]]))), True),
+    'something behind the stream': (png(plain(black_and_white()) + b'more'), True),
+    'stream in an unknown way': (png(b'x' + plain(black_and_white())), False),
+    'unknown filter': (png(zlib.compress(bytes([9] * (24 * 33)))), False),
+    'black and white, cut off': (png()[:200], False),
+    'text': (b'no image at all', False),
+    'empty file': (b'', False),
+}
+
+
+@pytest.mark.parametrize(('data', 'accepted'), CONTENTS.values(), ids=CONTENTS.keys())
+@pytest.mark.parametrize('whose', ['prediction', 'truth'])
+def test_a_file_of_any_content(folders, data, accepted, whose):
+    truth, predictions = folders
+    spoiled = (predictions if whose == 'prediction' else truth) / NAME
+    spoiled.write_bytes(data)
+    faults = assert_same_verdict(truth, predictions)
+    assert bool(faults) != accepted
+    if faults:
+        (fault,) = faults
+        assert NAME in fault
+    # The same in zips, read in place.
+    archives = zipped(truth), zipped(predictions)
+    if accepted:
+        rows = score_masks(archives[1], archives[0], show_progress=False).rows
+        assert rows == score_masks(predictions, truth, show_progress=False).rows
+    else:
+        with pytest.raises(InputError, match=f'zip:.*/{NAME}'):
+            score_masks(archives[1], archives[0], show_progress=False)
+
+
+def test_official_masks_are_not_left_to_pillow(tmp_path, monkeypatch):
+    """Pillow says the same, but takes several times as long."""
+    (tmp_path / NAME).write_bytes(png())
+    monkeypatch.setattr(Image, 'open', None)
+    assert np.array_equal(
+        read_mask(SourceFile(tmp_path / NAME, None, 1, 0)), black_and_white() == 255
+    )
+
+
+def damaged(data, rng):
+    """Change, cut, add or take a few bytes anywhere, or none."""
+    kind, data = rng.integers(4), bytearray(data)
+    for _ in range(rng.integers(3)):
+        at, size = int(rng.integers(len(data))), int(rng.integers(1, 9))
+        if kind == 0:
+            data[at] = int(rng.integers(256))
+        elif kind == 1:
+            data = data[: max(at, 1)]
+        elif kind == 2:
+            data[at:at] = rng.bytes(size)
+        elif len(data) > size:
+            del data[at : at + size]
+    return bytes(data)
+
+
+@pytest.mark.filterwarnings('ignore::UserWarning:PIL')
+def test_damage_of_any_kind_gets_the_official_verdict(tmp_path):
+    rng = np.random.default_rng(0)
+    path, accepted, number = tmp_path / NAME, 0, 600
+    for _ in range(number):
+        pixels = black_and_white(tuple(rng.integers(1, 70, 2)))
+        mode, level = rng.choice([None, '1']), int(rng.integers(10))
+        path.write_bytes(damaged(encode(pixels, mode=mode, compress_level=level), rng))
+        try:
+            expected = load_segmentation_image(path) > 128
+        except Exception:
+            expected = None
+        try:
+            found = read_mask(SourceFile(path, None, 1, 0))
+        except UnreadableMaskError:
+            found = None
+        assert (found is None) == (expected is None)
+        if expected is not None:
+            accepted += 1
+            assert np.array_equal(found, expected)
+    assert number / 5 < accepted < number * 4 / 5
+
+
+def missing(truth, predictions):
+    (predictions / NAME).unlink()
+
+
+def twice(truth, predictions):
+    shutil.copy(predictions / NAME, predictions / 'ISIC_0000002.png')
+
+
+def number_in_a_longer_one(truth, predictions):
+    shutil.copy(predictions / NAME, predictions / '00000023.png')  # 0000002 and 0000023
+
+
+def other_name(truth, predictions):
+    (predictions / NAME).rename(predictions / 'model7_0000002.v1.mask.PNG')
+
+
+def number_only_behind_the_last_dot(truth, predictions):
+    (predictions / NAME).rename(predictions / 'mask.0000002')
+
+
+def extra(truth, predictions):
+    shutil.copy(predictions / NAME, predictions / 'ISIC_0000009_segmentation.png')
+    (predictions / 'predictions.csv').write_text('image,score\n')
+
+
+def finder_leftover(truth, predictions):
+    (predictions / f'._{NAME}').write_bytes(b'\0')
+
+
+def folder_called_like_a_mask(truth, predictions):
+    (predictions / NAME).unlink()
+    (predictions / NAME).mkdir()
+
+
+def subfolder(truth, predictions):
+    (predictions / 'inner').mkdir()
+    (predictions / NAME).rename(predictions / 'inner' / NAME)
+
+
+def licences_in_the_truth(truth, predictions):
+    (truth / 'LICENSE.txt').write_text('CC-0')
+    (truth / 'ATTRIBUTION.txt').write_text('thanks')
+
+
+def stray_file_in_the_truth(truth, predictions):
+    (truth / 'Thumbs.db').write_bytes(b'')
+
+
+def lower_case_truth(truth, predictions):
+    (truth / NAME).rename(truth / NAME.lower())
+
+
+def truth_of_2016(truth, predictions):
+    (truth / NAME).rename(truth / 'ISIC_0000002_Segmentation.png')
+
+
+LAYOUTS = {
+    missing: 'ISIC_0000002: no prediction in .*predictions',
+    twice: 'ISIC_0000002: 2 predictions: .*ISIC_0000002.png, .*ISIC_0000002_segmentation.png',
+    number_in_a_longer_one: 'ISIC_0000002: 2 predictions: .*00000023.png',
+    other_name: '',
+    number_only_behind_the_last_dot: 'ISIC_0000002: no prediction',
+    extra: '',
+    finder_leftover: 'ISIC_0000002: 2 predictions',
+    folder_called_like_a_mask: 'unreadable .*directory',
+    subfolder: 'ISIC_0000002: no prediction',
+    licences_in_the_truth: '',
+    stray_file_in_the_truth: 'Thumbs.db: no ISIC id',
+    lower_case_truth: 'isic_0000002_segmentation.png: no ISIC id',
+    truth_of_2016: '',
+}
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'fault'), LAYOUTS.items(), ids=[spoil.__name__ for spoil in LAYOUTS]
+)
+def test_folders_of_any_layout(folders, spoil, fault):
+    spoil(*folders)
+    faults = assert_same_verdict(*folders)
+    if fault:
+        (found,) = faults
+        assert re.search(fault, found)
+    else:
+        assert faults == []
+
+
+def test_extra_predictions_are_counted(folders):
+    truth, predictions = folders
+    extra(truth, predictions)
+    assert pair_masks(predictions, truth).extra == 2
+    assert score_masks(predictions, truth, show_progress=False).extra == 2
+
+
+def test_all_faults_are_listed_at_once(folders):
+    truth, predictions = folders
+    (predictions / 'ISIC_0000001_segmentation.png').unlink()
+    (predictions / NAME).write_bytes(encode(COLOUR))
+    (truth / NAME).write_bytes(b'')
+    (predictions / 'ISIC_0000003_segmentation.png').write_bytes(encode(grey(1, (3, 4))))
+    (truth / 'notes.txt').write_text('')
+    with pytest.raises(InputError) as error:
+        score_masks(predictions, truth, show_progress=False)
+    faults = '\n'.join(error.value.faults)
+    assert len(error.value.faults) == 5
+    for words in (
+        'notes.txt: no ISIC id',
+        'ISIC_0000001: no prediction',
+        f'truth/{NAME}: not an image',
+        f'predictions/{NAME}: not grey with 8 bits, but of mode RGB',
+        'ISIC_0000003_segmentation.png: 4 x 3 pixels, but its truth has 32 x 24',
+    ):
+        assert words in faults
+    assert all(fault in str(error.value) for fault in error.value.faults)
+
+
+def test_no_fault_is_hidden_however_many_there_are(folders):
+    truth, predictions = folders
+    for number in range(4, 60):
+        shutil.copy(truth / NAME, truth / f'ISIC_{number:07d}_segmentation.png')
+    with pytest.raises(InputError) as error:
+        score_masks(predictions, truth, show_progress=False)
+    assert 'ISIC_0000059: no prediction' in str(error.value)
+
+
+def test_two_truths_of_one_image_are_a_fault(folders):
+    truth, predictions = folders
+    shutil.copy(truth / NAME, truth / 'ISIC_0000002_attribute_streaks.png')
+    assert [f[:29] for f in pair_masks(predictions, truth).faults] == [
+        'ISIC_0000002: 2 truth masks: '
+    ]
+
+
+def test_zips_may_hold_leftovers_of_macos_and_folders(folders):
+    truth, predictions = folders
+    path = zipped(predictions)
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.writestr(f'__MACOSX/predictions/._{NAME}', b'\0')
+        archive.writestr('ISIC_0000001/', b'')
+    assert pair_masks(path, truth).faults == []
+
+
+def test_a_zip_member_that_is_there_twice_is_a_fault(folders):
+    truth, predictions = folders
+    path = zipped(predictions)
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.write(predictions / NAME, f'again/{NAME}')
+    assert 'ISIC_0000002: 2 predictions' in pair_masks(path, truth).faults[0]
+
+
+def test_a_damaged_zip_member_is_unreadable(folders):
+    truth, predictions = folders
+    path = predictions.with_suffix('.zip')
+    with zipfile.ZipFile(path, 'w') as archive:
+        for file in sorted(predictions.iterdir()):
+            archive.write(file, file.name)
+    data = bytearray(path.read_bytes())
+    data[data.index(b'IDAT') + 30] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r'ISIC_0000001_segmentation\.png: unreadable .*CRC'):
+        score_masks(path, truth, show_progress=False)
+
+
+def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
+    truth, predictions = folders
+    with pytest.raises(InputError, match='nowhere: no such folder or zip'):
+        pair_masks(tmp_path / 'nowhere', truth)
+    with pytest.raises(InputError, match='neither a folder nor a readable zip'):
+        pair_masks(predictions / NAME, truth)
+    (tmp_path / 'nothing').mkdir()
+    with pytest.raises(InputError, match='nothing: holds no masks'):
+        pair_masks(predictions, tmp_path / 'nothing')
+    assert len(pair_masks(tmp_path / 'nothing', truth).faults) == 3
+
+
+def test_a_vanished_file_is_unreadable(tmp_path):
+    with pytest.raises(UnreadableMaskError, match='No such file'):
+        read_mask(SourceFile(tmp_path / 'gone.png', None, 1, 0))
+
+
+@pytest.mark.parametrize('name', ['../ISIC_0000002_segmentation.png', '/ISIC_0000002.png'])
+def test_a_zip_with_names_that_lead_out_of_it_is_refused(folders, tmp_path, name):
+    truth, _ = folders
+    with zipfile.ZipFile(tmp_path / 'out.zip', 'w') as archive:
+        archive.writestr(name, b'')
+    with pytest.raises(InputError, match=r'out\.zip: holds names that lead out of the zip'):
+        pair_masks(tmp_path / 'out.zip', truth)
+
+
+def test_a_pipe_is_no_mask_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.png')
+    with pytest.raises(UnreadableMaskError, match='not a file, but a pipe'):
+        read_mask(SourceFile(tmp_path / 'pipe.png', None, 0, 0))

@@ -1,0 +1,145 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+from isic_challenge_scoring.segmentation import SegmentationScore
+
+from isic_mmdet.evaluation import scores as core
+from isic_mmdet.evaluation.boundary import boundary_distances
+from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, score_masks
+from isic_mmdet.evaluation.outline_shift import outline_shift
+from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.summary import summarise
+
+# A pandas deprecation inside the official scorer, which is pinned.
+pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
+
+OFFICIAL_NAMES = {
+    'iou': 'jaccard',
+    'iou_thr65': 'threshold_jaccard',
+    'dice': 'dice',
+    'pixel_accuracy': 'accuracy',
+    'sensitivity': 'sensitivity',
+    'specificity': 'specificity',
+}
+SHAPES = [(40, 50), (61, 33), (8, 90), (50, 50), (47, 31), (33, 60), (70, 22), (29, 29)]
+
+
+def distort(mask, number, rng):
+    """Shift, grow, shrink, empty, fill or roughen a mask, in turn; greys and all."""
+    by = max(2, min(mask.shape) // 12)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by, by))
+    noise = cv2.GaussianBlur(rng.normal(0, 900, mask.shape), (0, 0), 5) + mask
+    return [
+        lambda: np.roll(mask, rng.integers(-2 * by, 2 * by + 1, 2), axis=(0, 1)),
+        lambda: cv2.dilate(mask, kernel),
+        lambda: cv2.erode(mask, kernel),
+        lambda: np.clip(noise, 0, 255).astype(np.uint8),
+        lambda: np.zeros_like(mask),
+        lambda: np.full_like(mask, 255),
+        lambda: rng.integers(0, 256, mask.shape, dtype=np.uint8),
+        lambda: mask,
+    ][number % 8]()
+
+
+def write_distorted(files, predictions):
+    rng = np.random.default_rng(0)
+    predictions.mkdir()
+    for number, file in enumerate(files):
+        mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(predictions / file.name), distort(mask, number, rng))
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory):
+    """Truth and predictions of 24 ellipses of many sizes; the last three truths are special."""
+    root = tmp_path_factory.mktemp('small')
+    truth = root / 'truth'
+    truth.mkdir()
+    for number in range(24):
+        height, width = SHAPES[number % 8]
+        mask = np.zeros((height, width), np.uint8)
+        centre = (width // 2 + number % 5, height // 2 - number % 3)
+        cv2.ellipse(mask, centre, (width // 3, height // (3 + number % 4)), number, 0, 360, 255, -1)
+        mask = {21: np.zeros_like(mask), 22: np.full_like(mask, 255)}.get(number, mask)
+        cv2.imwrite(str(truth / f'ISIC_{number:07d}_segmentation.png'), mask)
+    write_distorted(sorted(truth.iterdir()), root / 'predictions')
+    return truth, root / 'predictions'
+
+
+def assert_as_official(truth, predictions, tolerance):
+    expected = SegmentationScore.from_dir(truth, predictions).macro_average
+    rows = score_masks(predictions, truth, show_progress=False).rows
+    found = summarise(rows)
+    for name, official_name in OFFICIAL_NAMES.items():
+        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=tolerance)
+    return rows
+
+
+def test_scores_equal_the_official_ones(small):
+    rows = assert_as_official(*small, tolerance=1e-12)
+    assert [row['image_id'] for row in rows] == [f'ISIC_{n:07d}' for n in range(24)]
+
+
+@pytest.mark.shared_data
+def test_scores_equal_the_official_ones_on_the_325_test_pairs(shared, tmp_path):
+    ids = (shared / 'isic2018/splits/test.txt').read_text().split()
+    folder = shared / 'isic2018/ISIC2018_Task1_Training_GroundTruth'
+    truth = tmp_path / 'truth'
+    truth.mkdir()
+    files = [folder / f'{image_id}_segmentation.png' for image_id in ids]
+    for file in files:
+        (truth / file.name).symlink_to(file)
+    write_distorted(files, tmp_path / 'predictions')
+    rows = assert_as_official(truth, tmp_path / 'predictions', tolerance=1e-9)
+    assert len(rows) == 325
+    # The distortions reach from nothing right to everything right.
+    ious = [row['iou'] for row in rows]
+    assert min(ious) == 0 and max(ious) == 1 and 0.3 < np.median(ious) < 0.95
+
+
+def test_a_row_tells_of_mask_and_truth(small):
+    truth, predictions = small
+    rows = score_masks(predictions, truth, boundary=True, show_progress=False).rows
+    undefined = 0
+    for number, row in enumerate(rows):
+        name = f'ISIC_{number:07d}_segmentation.png'
+        t, p = (cv2.imread(str(f / name), cv2.IMREAD_UNCHANGED) > 128 for f in (truth, predictions))
+        assert tuple(row) == PER_IMAGE_COLUMNS + TRUTH_COLUMNS + BOUNDARY_COLUMNS
+        assert (row['height'], row['width']) == SHAPES[number % 8]
+        assert (
+            row['iou'] == row['iou_max'] == core.jaccard(core.confusion(core.pack(t), core.pack(p)))
+        )
+        assert row['detections'] == int(p.any())
+        assert row['score'] is row['label'] is row['predicted_label'] is None
+        assert row['lesion_share'] == pytest.approx(t.mean())
+        inside = np.zeros_like(t)
+        inside[1:-1, 1:-1] = True
+        assert row['touches_border'] is bool((t & ~inside).any())
+        hausdorff95, mean = boundary_distances(t, p)
+        if math.isnan(mean):
+            undefined += 1
+            assert [row[name] for name in BOUNDARY_COLUMNS] == [None] * 7
+        else:
+            diagonal = math.hypot(*t.shape)
+            shift, iou = outline_shift(t, p)
+            assert [row[name] for name in BOUNDARY_COLUMNS] == pytest.approx(
+                [
+                    *(hausdorff95, hausdorff95 / diagonal, mean, mean / diagonal),
+                    *(shift, shift / diagonal, iou),
+                ]
+            )
+    assert undefined == 4  # three empty predictions, one empty truth
+
+
+def test_workers_change_nothing(small):
+    truth, predictions = small
+    one = score_masks(predictions, truth, workers=1, show_progress=False)
+    assert one == score_masks(predictions, truth, workers=5, show_progress=False)
+
+
+def test_a_progress_bar_on_stderr(small, capsys):
+    truth, predictions = small
+    score_masks(predictions, truth)
+    assert '24/24' in capsys.readouterr().err

@@ -1,0 +1,246 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.stats
+from isic_challenge_scoring.load_image import ImagePair
+from isic_challenge_scoring.segmentation import SegmentationScore
+
+from isic_mmdet.evaluation import scores as core
+
+# A pandas deprecation inside the official scorer, which is pinned.
+pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
+
+OFFICIAL_NAMES = {
+    'iou': 'jaccard',
+    'dice': 'dice',
+    'pixel_accuracy': 'accuracy',
+    'sensitivity': 'sensitivity',
+    'specificity': 'specificity',
+}
+
+
+def official(truths, predictions):
+    """Score grey masks with isic-challenge-scoring, in memory."""
+    pairs = []
+    for number, (truth, prediction) in enumerate(zip(truths, predictions, strict=True)):
+        pair = ImagePair(truth_file=Path(f'ISIC_{number:07d}_segmentation.png'))
+        pair.parse_image_id()
+        pair.truth_image, pair.prediction_image = truth, prediction
+        pairs.append(pair)
+    return SegmentationScore(pairs).macro_average
+
+
+def ours(truth, prediction):
+    """Score a pair of grey masks with this package."""
+    pair = (core.pack(core.binarise(grey)) for grey in (truth, prediction))
+    scores = core.mask_scores(core.confusion(*pair))
+    return scores | {'iou_thr65': core.threshold_jaccard(scores['iou'])}
+
+
+def assert_as_official(truth, prediction):
+    expected, found = official([truth], [prediction]), ours(truth, prediction)
+    for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
+        assert found[name] == pytest.approx(expected[official_name], abs=1e-12), name
+
+
+EMPTY, FULL = np.zeros((7, 9), np.uint8), np.full((7, 9), 255, np.uint8)
+PART = EMPTY.copy()
+PART[2:5, 3:8] = 255
+
+
+@pytest.mark.parametrize('truth', [EMPTY, FULL, PART], ids=['empty', 'full', 'part'])
+@pytest.mark.parametrize('prediction', [EMPTY, FULL, PART], ids=['empty', 'full', 'part'])
+def test_scores_equal_the_official_ones_on_edge_cases(truth, prediction):
+    assert_as_official(truth, prediction)
+
+
+@pytest.mark.parametrize('truth', [0, 255])
+@pytest.mark.parametrize('prediction', [0, 255])
+def test_scores_equal_the_official_ones_on_one_pixel(truth, prediction):
+    assert_as_official(np.array([[truth]], np.uint8), np.array([[prediction]], np.uint8))
+
+
+def test_empty_truth_with_empty_prediction_scores_1():
+    assert set(ours(EMPTY, EMPTY).values()) == {1.0}
+
+
+def test_grey_128_is_skin_and_129_is_lesion():
+    truth = np.array([[0, 127, 128, 129, 255]], np.uint8)
+    assert core.binarise(truth).tolist() == [[False, False, False, True, True]]
+    assert_as_official(truth, np.array([[255, 129, 128, 128, 129]], np.uint8))
+
+
+@pytest.mark.parametrize(('overlap', 'kept'), [(64, 0.0), (65, 0.65), (66, 0.66)])
+def test_threshold_keeps_a_jaccard_index_of_exactly_065(overlap, kept):
+    truth, prediction = np.full((1, 100), 255, np.uint8), np.zeros((1, 100), np.uint8)
+    prediction[0, :overlap] = 255
+    assert ours(truth, prediction)['iou_thr65'] == kept
+    assert_as_official(truth, prediction)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (3, 5), (8, 8), (31, 17), (64, 129)])
+def test_scores_equal_the_official_ones_on_random_masks(shape):
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        assert_as_official(*rng.integers(0, 256, (2, *shape), dtype=np.uint8))
+
+
+def test_means_equal_the_official_ones_over_images_of_different_size():
+    rng = np.random.default_rng(2)
+    shapes = [(4, 5), (6, 6), (9, 2), (3, 3)]
+    truths = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
+    # Half of each prediction is right, so that some pass the threshold and some do not.
+    predictions = [np.where(rng.random(t.shape) < 0.5, t, 255 - t) for t in truths[:2]]
+    predictions += [truths[2], np.zeros_like(truths[3])]
+    rows = [
+        ours(t, p) | {'iou_max': 1.0, 'detections': int(p.any())}
+        for t, p in zip(truths, predictions, strict=True)
+    ]
+    found, expected = core.summarise(rows), official(truths, predictions)
+    for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
+        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
+    assert found['lesion/missed'] == 0.25
+    assert found['lesion/iou_max'] == 1.0
+    assert set(found) == {
+        f'lesion/{name}'
+        for name in (*OFFICIAL_NAMES, 'iou_max', 'iou_thr65', 'missed', 'iou_ci_low', 'iou_ci_high')
+    }
+
+
+def distort(mask, other, rng):
+    """Return a dozen plausible and implausible predictions for a real mask."""
+    kernel = np.ones((15, 15), np.uint8)
+    noise = cv2.GaussianBlur(rng.normal(0, 900, mask.shape), (0, 0), 9) + mask
+    return [
+        mask,
+        np.roll(mask, 20, axis=1),
+        np.roll(mask, (-150, 90), axis=(0, 1)),
+        cv2.erode(mask, kernel),
+        cv2.dilate(mask, kernel),
+        np.clip(noise, 0, 255).astype(np.uint8),
+        mask[::-1, ::-1],
+        255 - mask,
+        other,
+        np.zeros_like(mask),
+    ]
+
+
+@pytest.mark.shared_data
+def test_scores_equal_the_official_ones_on_real_masks(shared, tmp_path):
+    rng = np.random.default_rng(3)
+    files = sorted((shared / 'isic2018/ISIC2018_Task1_Training_GroundTruth').glob('*.png'))[::57]
+    assert len(files) == 40
+    masks = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in files]
+    rounds = zip(*(distort(m, masks[i - 1], rng) for i, m in enumerate(masks)), strict=True)
+    for number, predictions in enumerate(rounds):
+        folder = tmp_path / f'round_{number}'
+        folder.mkdir()
+        for file, prediction in zip(files, predictions, strict=True):
+            cv2.imwrite(str(folder / file.name), prediction)
+        truth_folder = tmp_path / 'truth'
+        truth_folder.mkdir(exist_ok=True)
+        for file in files:
+            (truth_folder / file.name).write_bytes(file.read_bytes())
+        expected = SegmentationScore.from_dir(truth_folder, folder).macro_average
+        rows = [
+            ours(m, p) | {'iou_max': 0.0, 'detections': 1}
+            for m, p in zip(masks, predictions, strict=True)
+        ]
+        found = core.summarise(rows)
+        for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
+            assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
+
+
+@pytest.mark.shared_data
+def test_scores_equal_the_official_ones_at_full_size(shared):
+    rng = np.random.default_rng(4)
+    folder = shared / 'isic2017_fullsize/ISIC-2017_Training_Part1_GroundTruth'
+    for file in sorted(folder.glob('*.png'))[::8]:
+        mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        for prediction in distort(mask, np.roll(mask, 77, axis=0), rng)[1:6]:
+            assert_as_official(mask, prediction)
+
+
+def test_a_packed_mask_takes_one_bit_a_pixel():
+    packed = core.pack(np.ones((1000, 801), bool))
+    assert packed.bits.nbytes == 1000 * 801 // 8
+    assert core.confusion(packed, packed) == (801_000, 0, 0, 0)
+
+
+def test_pack_refuses_greys_and_images():
+    with pytest.raises(ValueError, match='uint8'):
+        core.pack(np.full((4, 4), 255, np.uint8))
+    with pytest.raises(ValueError, match='bool'):
+        core.pack(np.ones((4, 4, 3), bool))
+    with pytest.raises(ValueError, match='bool'):
+        core.pack(np.ones((0, 4), bool))
+
+
+def test_confusion_refuses_masks_of_different_size():
+    with pytest.raises(ValueError, match=r'\(2, 8\).*\(4, 4\)'):
+        core.confusion(core.pack(np.ones((2, 8), bool)), core.pack(np.ones((4, 4), bool)))
+
+
+def test_bootstrap_interval_equals_scipys():
+    values = np.random.default_rng(5).beta(8, 2, 325)
+    expected = scipy.stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=4000,
+        batch=500,
+        confidence_level=0.9,
+        method='percentile',
+        rng=np.random.default_rng(7),
+    ).confidence_interval
+    found = core.bootstrap_interval(values, level=0.9, resamples=4000, seed=7)
+    assert found == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_columns_of_values_meet_the_same_draws(monkeypatch):
+    values = np.random.default_rng(8).random((50, 3))
+    means = core.bootstrap_means(values, resamples=999)
+    assert means.shape == (999, 3)
+    for column, expected in zip(values.T, means.T, strict=True):
+        assert np.array_equal(core.bootstrap_means(column, resamples=999), expected)
+    assert core.bootstrap_interval(values[:, 1], resamples=999) == tuple(
+        np.quantile(means[:, 1], [(1 - 0.95) / 2, (1 + 0.95) / 2])
+    )
+    monkeypatch.setattr(core, '_BLOCK', 120)
+    assert np.array_equal(core.bootstrap_means(values, resamples=999), means)
+    with pytest.raises(ValueError, match='no values'):
+        core.bootstrap_means(np.empty((0, 3)))
+
+
+def test_bootstrap_interval_does_not_depend_on_its_block_size(monkeypatch):
+    values = np.random.default_rng(6).random(50)
+    whole = core.bootstrap_interval(values, resamples=999)
+    monkeypatch.setattr(core, '_BLOCK', 120)
+    assert core.bootstrap_interval(values, resamples=999) == whole
+    assert core.bootstrap_interval(values, resamples=999, seed=1) != whole
+
+
+def test_bootstrap_interval_of_equal_values_is_that_value():
+    assert core.bootstrap_interval([0.5]) == (0.5, 0.5)
+    assert core.bootstrap_interval([0.25] * 9) == (0.25, 0.25)
+
+
+def test_nothing_to_summarise_is_an_error():
+    with pytest.raises(ValueError, match='no values'):
+        core.bootstrap_interval([])
+    with pytest.raises(ValueError, match='no images'):
+        core.summarise([])
+
+
+def test_the_scores_need_neither_torch_nor_mmdet():
+    code = (
+        'import sys; import isic_mmdet.evaluation.scores, isic_mmdet.evaluation.classification, '
+        'isic_mmdet.masks.mask_io, isic_mmdet.evaluation.result_files; '
+        'print(sorted({"torch", "mmdet", "mmengine", "mmcv"} & set(sys.modules)))'
+    )
+    root = Path(core.__file__).parents[3]
+    done = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == '[]', done.stderr

@@ -1,0 +1,216 @@
+import csv
+import json
+
+import pytest
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS
+from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS, write_per_image
+from isic_mmdet.evaluation.tables import read_labels, read_per_image, read_scores
+
+SCORES = dict.fromkeys(('iou', 'iou_max', 'dice', 'pixel_accuracy'), 0.5)
+
+
+def row(number, **values):
+    return (
+        dict.fromkeys(PER_IMAGE_COLUMNS)
+        | SCORES
+        | {'sensitivity': 1.0, 'specificity': 0.25, 'score': 0.9, 'label': 'lesion'}
+        | {'image_id': f'ISIC_{number:07d}', 'detections': 2, 'height': 512, 'width': 700}
+        | values
+    )
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(*rows):
+        path = tmp_path / 'per_image.csv'
+        write_per_image(path, rows, tuple(rows[0]))
+        return path
+
+    return write
+
+
+def test_a_table_comes_back_as_it_was_written(table):
+    rows = [row(1), row(2, score=None, detections=0, predicted_label=None)]
+    found = read_per_image(table(*rows[::-1]))
+    # What only describes an image stays text.
+    assert found == rows
+    assert [type(found[0][name]) for name in ('detections', 'height', 'width')] == [int] * 3
+
+
+def test_the_columns_of_the_scoring_tool_come_back_too(table):
+    truth = dict(zip(TRUTH_COLUMNS, (0.25, True), strict=True))
+    rows = [
+        row(1, **truth, **dict.fromkeys(BOUNDARY_COLUMNS, 0.5), age=55, sex='male'),
+        row(2, **truth, **dict.fromkeys(BOUNDARY_COLUMNS), age=None, sex=None),
+        row(
+            3,
+            **(truth | {'touches_border': False}),
+            **dict.fromkeys(BOUNDARY_COLUMNS),
+            age=1.5,
+            sex=None,
+        ),
+    ]
+    found = read_per_image(table(*rows))
+    assert found == rows
+
+
+def test_a_part_of_what_is_told_of_borders_is_a_fault(table):
+    path = table(row(1, **dict.fromkeys(BOUNDARY_COLUMNS[:4], 0.5)))
+    with pytest.raises(InputError) as error:
+        read_per_image(path)
+    absent = 'iou_shifted, outline_shift_diagonal, outline_shift_px'
+    assert f'{path}: lacks the columns {absent}; it has separator comma' in str(error.value)
+
+
+def test_all_wrong_values_are_listed(table):
+    path = table(
+        row(1, iou=1.5, **(dict.fromkeys(BOUNDARY_COLUMNS) | {'iou_shifted': -1})),
+        row(2, dice=None),
+        row(3, height='tall'),
+        row(3, score='nan'),
+    )
+    with pytest.raises(InputError) as error:
+        read_per_image(path)
+    assert error.value.faults == [
+        "line 2: iou is '1.5'",
+        "line 2: iou_shifted is '-1'",
+        "line 3: dice is ''",
+        "line 4: height is 'tall'",
+        "line 5: score is 'nan'",
+        'line 5: ISIC_0000003 is there twice',
+    ]
+
+
+def test_other_files_are_refused(tmp_path, table):
+    with pytest.raises(InputError, match=r'absent\.csv: cannot be read'):
+        read_per_image(tmp_path / 'absent.csv')
+    other = tmp_path / 'other.csv'
+    other.write_text('image_id,iou\nISIC_0000001,0.5\n')
+    with pytest.raises(InputError, match='lacks the columns detections, dice, height'):
+        read_per_image(other)
+    other.write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(InputError, match='cannot be read as text'):
+        read_per_image(other)
+    other.write_text(','.join(PER_IMAGE_COLUMNS) + '\n')
+    with pytest.raises(InputError, match='has no rows'):
+        read_per_image(other)
+
+
+def test_cells_beyond_the_last_column_are_refused(table):
+    path = table(row(1))
+    path.write_text(path.read_text().rstrip('\n') + ',left,over\n')
+    with pytest.raises(InputError, match=r'line 2, column 14'):
+        read_per_image(path)
+    path.write_text(path.read_text().replace(',left,over', ',,'))
+    assert read_per_image(path)[0]['width'] == 700
+
+
+def test_a_table_that_a_spreadsheet_saved_again_says_the_same(table):
+    rows = [row(1, iou=0.8125, touches_border=True), row(2, iou=0.5, touches_border=False)]
+    path = table(*rows)
+    text = path.read_text().replace(',', ';').replace('.', ',').replace('True', 'TRUE')
+    path.write_text('\ufeff' + text.replace('image_id', 'Image_ID') + ';;;\n')
+    assert read_per_image(path) == rows
+
+
+@pytest.mark.parametrize(
+    ('column', 'value'), [('detections', 1.5), ('height', -3), ('touches_border', 'perhaps')]
+)
+def test_values_that_were_cut_or_guessed_once_are_faults(table, column, value):
+    path = table(row(1, touches_border=True) | {column: value})
+    with pytest.raises(InputError) as error:
+        read_per_image(path)
+    assert error.value.faults == [f"line 2: {column} is '{value}'"]
+
+
+def test_scores_of_predictions_by_isic_id(tmp_path):
+    path = tmp_path / 'predictions.csv'
+    with path.open('w', newline='') as file:
+        csv.writer(file).writerows(
+            [
+                ('image', 'label', 'score'),
+                ('ISIC_0000001', 'lesion', 0.5),
+                ('folder/ISIC_0000002.jpg', '', ''),
+            ]
+        )
+    assert read_scores(path) == {'ISIC_0000001': 0.5, 'ISIC_0000002': None}
+
+
+def test_scores_of_a_test_by_isic_id(table):
+    assert read_scores(table(row(4, score=0.25))) == {'ISIC_0000004': 0.25}
+
+
+def test_scores_that_cannot_be_matched(tmp_path):
+    path = tmp_path / 'predictions.csv'
+    path.write_text('image,score\nholiday,1\nISIC_0000001,2\nISIC_0000001,0.5\n')
+    with pytest.raises(InputError) as error:
+        read_scores(path)
+    assert error.value.faults == [
+        "line 2: no ISIC id in image 'holiday'",
+        "line 3: score is '2'",
+        'line 4: ISIC_0000001 is there twice',
+    ]
+
+
+def test_labels_of_an_annotation_file(tiny_data, tmp_path):
+    known = read_labels(tiny_data / 'annotations/train.json')
+    assert len(known) == 12
+    path = tmp_path / 'train.json'
+    images = [
+        {'isic_id': 'ISIC_0000001', 'diagnosis': 'nevus', 'age': 40, 'sex': 'female', 'id': 1},
+        {'isic_id': 'ISIC_0000002', 'diagnosis': 'melanoma'},
+    ]
+    path.write_text(json.dumps({'images': images}))
+    assert read_labels(path) == {
+        'ISIC_0000001': {'diagnosis': 'nevus', 'age': 40, 'sex': 'female'},
+        'ISIC_0000002': {'diagnosis': 'melanoma'},
+    }
+
+
+@pytest.mark.parametrize(
+    ('text', 'fault'),
+    [
+        ('{', 'not JSON'),
+        ('[]', 'no images with an isic_id'),
+        ('{"images": [{"id": 1}]}', 'no images with an isic_id'),
+    ],
+)
+def test_no_annotation_file(tmp_path, text, fault):
+    path = tmp_path / 'train.json'
+    with pytest.raises(InputError, match='cannot be read'):
+        read_labels(path)
+    path.write_text(text)
+    with pytest.raises(InputError, match=fault):
+        read_labels(path)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'isic_id': 5},
+        {'isic_id': ['a']},
+        {'isic_id': 'ISIC_0000002'},
+        {'age': 'old'},
+        {'age': float('nan')},
+        {'sex': 1},
+        {'diagnosis': []},
+    ],
+)
+def test_labels_of_another_kind_are_refused(tmp_path, change):
+    images = [{'isic_id': 'ISIC_0000001', 'age': 30} | change, {'isic_id': 'ISIC_0000002'}]
+    (tmp_path / 'a.json').write_text(json.dumps({'images': images}))
+    with pytest.raises(InputError, match=r'a\.json: damaged; prepare the data again'):
+        read_labels(tmp_path / 'a.json')
+
+
+def test_json_without_bottom_is_refused(tmp_path):
+    (tmp_path / 'a.json').write_text('[' * 200_000)
+    with pytest.raises(InputError, match=r'a\.json: not JSON'):
+        read_labels(tmp_path / 'a.json')
+
+
+def test_a_row_without_an_id_is_refused(table):
+    with pytest.raises(InputError, match='line 2: image_id is empty'):
+        read_per_image(table(row(1, image_id=None), row(2)))

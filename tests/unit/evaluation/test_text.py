@@ -1,0 +1,120 @@
+"""What the tables say; that they say it of real masks is in tests/e2e/tools/test_score.py."""
+
+import math
+
+from isic_mmdet.evaluation.comparison import compare
+from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.summary import SCORES, full_name
+from isic_mmdet.evaluation.text import format_scores
+
+
+def metrics(value, names=SCORES):
+    found = {'lesion/missed': 0.125}
+    for name in names:
+        key = full_name(name)
+        found |= {key: value, f'{key}_ci_low': value - 0.1, f'{key}_ci_high': value + 0.1}
+    return found
+
+
+def content(**more):
+    return {'metrics': metrics(0.5), 'images': 8, 'extra_predictions': 0} | more
+
+
+def lines(**more):
+    return [line.split() for line in format_scores(content(**more)).splitlines()]
+
+
+def test_every_score_with_its_interval():
+    found = lines()
+    assert found[0] == ['8', 'images']
+    assert found[2] == ['metric', 'mean', '95', '%', 'interval']
+    assert found[3:-1] == [[name, '0.5000', '0.4000', 'to', '0.6000'] for name in SCORES]
+    assert found[-1] == ['missed', '0.1250']
+
+
+def test_distances_and_in_how_many_images_they_are_defined():
+    names = SCORES + BOUNDARY_COLUMNS
+    found = lines(metrics=metrics(2.5, names) | {'boundary/images': 6})
+    assert [line[0] for line in found[3:-2]] == list(names)
+    assert ' '.join(found[-1]) == 'borders: of the 6 images in which neither mask is empty'
+    assert 'distances:' not in lines(metrics=metrics(2.5, names) | {'boundary/images': 8})[-1]
+
+
+def test_files_without_a_truth_are_mentioned():
+    last = lines(extra_predictions=3)[-1]
+    assert ' '.join(last) == '3 files of the predictions belong to no truth'
+
+
+def test_an_interval_of_nothing_is_a_dash():
+    nothing = {'lesion/dice_ci_low': math.nan, 'lesion/dice_ci_high': math.nan}
+    (dice,) = (line for line in lines(metrics=metrics(0.5) | nothing) if 'dice' in line)
+    assert dice == ['dice', '0.5000', '-']
+
+
+def test_classes_and_what_they_were_taken_for():
+    classes = ['Näv us', 'mel', 'df']
+    more = {'classes/accuracy': 0.5, 'classes/balanced_accuracy': 0.25, 'mel/auc': 0.75}
+    more |= {'classes/macro_auc': math.nan, 'classes/auc/Näv us': 0.5, 'classes/auc/mel': 0.75}
+    more |= {'classes/auc/df': math.nan}
+    matrix = {
+        'classes': classes,
+        'counts': [[3, 1, 0], [0, 4, 2], [0, 0, 0]],
+        'no_detection': [1, 0, 0],
+        'positive': 'mel',
+    }
+    found = lines(metrics=metrics(0.5) | more, confusion_matrix=matrix)
+    assert ['classes/macro_auc', '-'] in found
+    assert ['mel/auc', '0.7500'] in found
+    assert found[-3:] == [
+        ['Näv', 'us', '0.5000', '3', '1', '0', '1'],
+        ['mel', '0.7500', '0', '4', '2', '0'],
+        ['df', '-', '0', '0', '0', '0'],
+    ]
+
+
+def test_groups_hold_the_same_metrics():
+    names = SCORES + BOUNDARY_COLUMNS
+    groups = [
+        {'group': 'nevus', 'images': 5, 'metrics': metrics(0.7, names)},
+        {'group': 'melanoma', 'images': 3, 'metrics': metrics(0.2, names)},
+    ]
+    head, nevus, melanoma = lines(groups={'diagnosis': groups})[-3:]
+    assert head[:2] == ['diagnosis', 'images']
+    assert head[2:] == [
+        *('iou', '95', '%', 'interval', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity'),
+        *('specificity', 'missed', 'hausdorff95_px', 'surface_distance_px'),
+    ]
+    start = ['nevus', '5', '0.7000', '0.6000', 'to', '0.8000']
+    assert nevus == [*start, *['0.7000'] * 5, '0.1250', *['0.7000'] * 2]
+    assert melanoma[:3] == ['melanoma', '3', '0.2000']
+    without = [{'group': 'nevus', 'images': 5, 'metrics': metrics(0.7)}]
+    assert lines(groups={'diagnosis': without})[-2][-1] == 'missed'
+
+
+def test_calibration():
+    row = {'score_low': 0.25, 'score_high': 0.5, 'images': 4, 'mean_score': 0.4, 'mean_iou': 0.6}
+    known = {'images': 4, 'rank_correlation': 0.75, 'error': 0.2, 'bins': [row]}
+    *_, title, head, found = lines(calibration=known)
+    assert ' '.join(title) == (
+        'score against IoU: rank correlation 0.7500 over 4 images, off by 0.2000 on average'
+    )
+    assert head == ['score', 'images', 'mean', 'score', 'mean', 'iou']
+    assert found == ['0.2500', 'to', '0.5000', '4', '0.4000', '0.6000']
+
+
+def test_comparison_names_the_better_one():
+    def row(number, value):
+        return dict.fromkeys(SCORES, value) | {
+            'image_id': f'ISIC_{number:07d}',
+            'height': 9,
+            'width': 9,
+        }
+
+    better, worse = ([row(n, value) for n in range(5)] for value in (0.75, 0.5))
+    *_, last = lines(comparison=compare(better, worse))
+    assert last == [
+        *('specificity', '0.7500', '0.5000', '0.2500', '0.2500', 'to', '0.2500'),
+        *('100.0', '%', 'A'),
+    ]
+    assert lines(comparison=compare(worse, better))[-1][-3:] == ['0.0', '%', 'B']
+    assert lines(comparison=compare(better, better))[-1][-3:] == ['50.0', '%', '-']

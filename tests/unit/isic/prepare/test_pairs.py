@@ -1,0 +1,375 @@
+import dataclasses
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from pycocotools import mask as coco_mask
+
+from isic_mmdet.isic.layouts import find_pairs, scan
+from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.prepare.pairs import Record, convert_pair, image_path, mask_path, pair_key
+from isic_mmdet.masks.resize import parse_rule
+from tests.support.official_files import Official, isic, jpeg, lesion, picture, png
+
+
+def convert(official: Official, rule: str = 'none', foreground: int = 129) -> Record | Fault:
+    pairs, _ = find_pairs(scan(official.year, [official.root]))
+    (pair,) = pairs.values()
+    return convert_pair(pair, parse_rule(rule), foreground, official.root / 'out')
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Official:
+    return Official(tmp_path)
+
+
+def decoded(record: Record) -> np.ndarray:
+    size = [record.height, record.width]
+    return coco_mask.decode({'size': size, 'counts': record.counts.encode()}) > 0
+
+
+def test_a_plain_pair_is_copied_byte_for_byte(official: Official) -> None:
+    official.add(1)
+    record = convert(official)
+    out = official.root / 'out'
+    copied = (out / 'images/ISIC_0000001.jpg').read_bytes()
+    assert copied == official.image_path(1).read_bytes()
+    mask = (out / 'original_masks/ISIC_0000001_segmentation.png').read_bytes()
+    assert mask == official.mask_path(1).read_bytes()
+    assert (record.height, record.width) == (60, 80)
+    assert record.files_are_there(out)
+
+
+@pytest.mark.parametrize('kind', ['grey', 'lying'])
+def test_what_is_not_plain_is_written_anew_with_all_its_pixels(
+    official: Official, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3 if kind == 'lying' else 1
+    pixels = picture(1, 480, 640)
+    stored = pixels[..., 0] if kind == 'grey' else pixels[::-1, ::-1].copy()
+    official.add(1, image=jpeg(stored, exif=exif, subsampling=0), mask=png(lesion(480, 640)))
+    convert(official)
+    prepared = np.asarray(Image.open(official.root / 'out/images/ISIC_0000001.jpg')).astype(int)
+    expected = pixels[..., :1] if kind == 'grey' else pixels
+    assert np.abs(prepared - expected).mean() < 3
+
+
+def test_box_area_and_holes_come_from_the_mask(official: Official) -> None:
+    mask = lesion(hole=True)
+    mask[5:8, 70:74] = 200  # a second part, grey but lesion
+    official.add(1, mask=png(mask))
+    record = convert(official)
+    assert np.array_equal(decoded(record), mask > 128)
+    assert not decoded(record)[30, 40]  # the hole
+    assert record.area == (mask > 128).sum()
+    assert record.share == pytest.approx((mask > 128).mean(), abs=1e-6)
+    assert record.bbox == list(cv2.boundingRect(mask))
+    assert record.greys == 12
+    assert not record.touches_border
+
+
+@pytest.mark.parametrize('edge', ['top', 'bottom', 'left', 'right'])
+def test_touching_the_border(official: Official, edge: str) -> None:
+    mask = lesion()
+    place = {'top': (0, 9), 'bottom': (59, 9), 'left': (9, 0), 'right': (9, 79)}[edge]
+    mask[place] = 255
+    official.add(1, mask=png(mask))
+    assert convert(official).touches_border
+
+
+def test_resized_by_rule(official: Official) -> None:
+    official.add(1, image=jpeg(picture(1, 800, 1000)), mask=png(lesion(800, 1000, hole=True)))
+    record = convert(official, 'seed')
+    assert (record.height, record.width) == (200, 250)
+    assert (record.original_height, record.original_width) == (800, 1000)
+    prepared = Image.open(official.root / 'out/images/ISIC_0000001.jpg')
+    assert prepared.size == (250, 200)
+    assert decoded(record).mean() == pytest.approx((lesion(800, 1000, True) > 0).mean(), rel=0.01)
+    assert not decoded(record)[100, 125]
+    mask = (official.root / 'out/original_masks/ISIC_0000001_segmentation.png').read_bytes()
+    assert mask == official.mask_path(1).read_bytes()
+
+
+def centre(weights: np.ndarray) -> np.ndarray:
+    """Return the centre of mass as a share of height and width."""
+    total = weights.sum()
+    return np.array(
+        [
+            (weights.sum(axis=1 - axis) * (np.arange(side) + 0.5)).sum() / total / side
+            for axis, side in enumerate(weights.shape)
+        ]
+    )
+
+
+@pytest.mark.parametrize('subsampling', [0, 2])
+@pytest.mark.parametrize('rule', ['seed', 'max-side=700', 'max-side=512', 'max-side=188'])
+@pytest.mark.parametrize('sides', [(1001, 1503), (1000, 1504), (1503, 1001), (1007, 1497)])
+def test_the_image_lies_over_its_mask(
+    official: Official, sides: tuple[int, int], rule: str, subsampling: int
+) -> None:
+    # Bright squares at the centre, near the corners and near the edges, where a reduced picture
+    # that was stretched over the prepared one would be off most.
+    height, width = sides
+    image = np.full((*sides, 3), 40, np.uint8)
+    mask = np.zeros(sides, np.uint8)
+    half = 61
+    squares = []
+    for y in (half + 12, height // 2, height - half - 13):
+        for x in (half + 7, width // 2, width - half - 9):
+            square = np.s_[y - half : y + half, x - half : x + half]
+            image[square], mask[square] = 215, 255
+            squares.append((y, x))
+    official.add(1, image=jpeg(image, subsampling=subsampling), mask=png(mask))
+    record = convert(official, rule)
+    prepared = np.asarray(Image.open(official.root / 'out/images/ISIC_0000001.jpg').convert('L'))
+    bright = np.clip((prepared - 40.0) / 175, 0, 1)
+    down, right = prepared.shape[0] / height, prepared.shape[1] / width
+    for y, x in squares:
+        # A part around the square, with nothing of another in it, in prepared pixels.
+        top, bottom = (round(max(0, min(height, side)) * down) for side in (y - 90, y + 90))
+        left, end = (round(max(0, min(width, side)) * right) for side in (x - 90, x + 90))
+        part = np.s_[top:bottom, left:end]
+        shape = np.array([bottom - top, end - left])
+        found = centre(bright[part]) * shape + [top, left]
+        masked = centre(decoded(record)[part].astype(float)) * shape + [top, left]
+        true = np.array([y * down, x * right])
+        assert np.abs(found - true).max() < 0.1
+        assert np.abs(found - masked).max() < 0.5
+
+
+def shift(moved: np.ndarray, still: np.ndarray) -> float:
+    """Return by how many pixels one grey image is off from another, by least squares."""
+    down, right = np.gradient(still)
+    slopes = np.stack([down.ravel(), right.ravel(), np.ones(still.size)], axis=1)
+    solution = np.linalg.lstsq(slopes, (moved - still).ravel(), rcond=None)[0]
+    return np.abs(solution[:2]).max()
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize('rule', ['seed', 'max-side=512', 'max-side=1024'])
+def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: str) -> None:
+    # Against the area average of the whole image: all of it, and the lower right quarter alone,
+    # where the prepared image would be off most. Scanned slides have lines along their borders of
+    # a pixel or two, which are left out.
+    pairs, _ = find_pairs(scan(2017, [shared / 'isic2017_fullsize']))
+    shifts: dict[str, list[float]] = {'all': [], 'corner': []}
+    errors = []
+    for pair in list(pairs.values())[::3]:
+        convert_pair(pair, parse_rule(rule), 129, tmp_path)
+        prepared = cv2.imread(str(tmp_path / f'images/{pair.isic_id}.jpg'))
+        average = cv2.resize(
+            cv2.imread(str(pair.image.path)),
+            prepared.shape[1::-1],
+            interpolation=cv2.INTER_AREA,
+        )
+        errors.append(np.mean((prepared.astype(float) - average) ** 2))
+        greys = [
+            cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(float)[4:-4, 4:-4]
+            for i in (prepared, average)
+        ]
+        middle, centre = (side // 2 for side in greys[0].shape)
+        shifts['all'].append(shift(*greys))
+        shifts['corner'].append(shift(*(grey[middle:, centre:] for grey in greys)))
+    off = ', '.join(f'{name} {max(found):.3f}' for name, found in shifts.items())
+    print(f'\n{rule}: off by at most {off} px, mean squared error {np.mean(errors):.2f}')
+    assert max(shifts['all'] + shifts['corner']) < 0.1
+    assert np.mean(errors) < 9  # 3 grey levels; JPEG compression alone makes half of it
+
+
+def test_a_small_picture_is_hashed_at_a_larger_size(official: Official) -> None:
+    official.add(1, image=jpeg(picture(1, 480, 640)), mask=png(lesion(480, 640)))
+    whole, small = convert(official), convert(official, 'max-side=16')
+    assert (small.height, small.width) == (12, 16)
+    assert (int(whole.hash, 16) ^ int(small.hash, 16)).bit_count() <= 3
+
+
+def test_exif_orientation_is_applied_and_written_away(official: Official) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    lying = jpeg(np.rot90(picture(1)).copy(), exif=exif)
+    official.add(1, image=lying)
+    record = convert(official)
+    assert isinstance(record, Record)
+    prepared = Image.open(official.root / 'out/images/ISIC_0000001.jpg')
+    assert prepared.size == (80, 60)
+    assert 0x0112 not in prepared.getexif()
+    upright = np.rot90(np.asarray(Image.open(io.BytesIO(lying))), -1)
+    assert np.abs(np.asarray(prepared).astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ('contents', 'rule', 'kind', 'detail'),
+    [
+        ({'image': b'no image'}, 'none', 'unreadable image', 'ISIC_0000001.jpg: '),
+        ({'image': jpeg(picture(1))[:-99]}, 'none', 'unreadable image', 'truncated'),
+        ({'mask': b'no mask'}, 'none', 'unreadable mask', '_segmentation.png: '),
+        ({'mask': png(lesion(80, 60))}, 'none', 'size mismatch', 'image 80 x 60, mask 60 x 80'),
+        ({'mask': png(lesion() * 0)}, 'none', 'empty mask', 'all are 0'),
+        ({'mask': png(lesion() // 255)}, 'none', 'empty mask', 'only 0 and 1'),
+        ({'mask': png(lesion(8, 8))}, 'max-side=1', 'lesion lost', 'survives max-side=1'),
+    ],
+)
+def test_each_fault(
+    official: Official, contents: dict[str, bytes], rule: str, kind: str, detail: str
+) -> None:
+    if kind == 'lesion lost':
+        contents = {**contents, 'image': jpeg(picture(1, 8, 8))}
+    official.add(1, **contents)
+    fault = convert(official, rule)
+    assert (fault.isic_id, fault.kind, fault.left_out) == (isic(1), kind, True)
+    assert detail in fault.detail
+    assert not (official.root / 'out').exists()
+
+
+def test_only_the_asked_greys_are_lesion(official: Official) -> None:
+    mask = lesion(hole=True)
+    mask[20:30] //= 2
+    mask[5:8, 70:74] = 254
+    official.add(1, mask=png(mask))
+    for foreground in (100, 129, 255):
+        record = convert(official, foreground=foreground)
+        expected = mask.astype(int) >= foreground
+        assert np.array_equal(decoded(record), expected)
+        assert record.area == expected.sum()
+        assert record.share == pytest.approx(expected.mean(), abs=1e-6)
+        assert record.bbox == list(cv2.boundingRect(expected.astype(np.uint8)))
+        assert record.greys == ((mask > 0) & (mask < 255)).sum()
+        copy = Image.open(official.root / 'out/original_masks/ISIC_0000001_segmentation.png')
+        assert np.array_equal(np.asarray(copy) > 128, expected)
+    official.add(1, mask=png(np.minimum(mask, 254)))
+    fault = convert(official, foreground=255)
+    assert fault.kind == 'empty mask'
+    assert 'no pixel of 255 or more, the brightest is 254' in fault.detail
+
+
+def test_the_key_changes_with_rule_and_files(official: Official) -> None:
+    official.add(1)
+
+    def key(rule: str, foreground: int = 129) -> str:
+        pairs, _ = find_pairs(scan(2018, [official.root]))
+        return pair_key(pairs[isic(1)], parse_rule(rule), foreground)
+
+    first = key('none')
+    assert key('none') == first
+    official.mask_path(1).write_bytes(png(lesion(hole=True)))
+    assert (
+        len(
+            {
+                first,
+                key('none'),
+                key('seed'),
+                key('max-side=5'),
+                key('max-side=6'),
+                key('none', 255),
+            }
+        )
+        == 6
+    )
+
+
+def test_a_cut_or_missing_file_is_noticed(official: Official) -> None:
+    official.add(1)
+    record = convert(official)
+    out = official.root / 'out'
+    assert not dataclasses.replace(record, image_bytes=1).files_are_there(out)
+    (out / 'original_masks/ISIC_0000001_segmentation.png').unlink()
+    assert not record.files_are_there(out)
+
+
+def off_centre(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """A dark lesion near a corner of light skin, upright, and its mask; (size, 80)."""
+    mask = np.zeros((size, 80), np.uint8)
+    cv2.circle(mask, (22, 16), 12, 255, -1)
+    noise = np.random.default_rng(0).integers(0, 20, (size, 80, 3), np.uint8)
+    return np.where(mask[..., None] > 0, 60, 200).astype(np.uint8) + noise, mask
+
+
+def stored_as(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """What is stored so that EXIF's number turns it into these pixels; by Pillow."""
+    inverse = {6: 8, 8: 6}.get(orientation, orientation)
+    exif = Image.Exif()
+    exif[0x0112] = inverse
+    stream = io.BytesIO(png(pixels, exif=exif))
+    return np.asarray(ImageOps.exif_transpose(Image.open(stream)))
+
+
+def turned_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return jpeg(stored_as(pixels, orientation), exif=exif)
+
+
+@pytest.mark.parametrize('size', [60, 80], ids=['oblong', 'square'])
+@pytest.mark.parametrize('orientation', range(2, 9))
+def test_a_mask_of_the_stored_pixels_is_turned_with_its_image(
+    official: Official, orientation: int, size: int
+) -> None:
+    pixels, mask = off_centre(size)
+    image = turned_jpeg(pixels, orientation)
+    official.add(1, image=image, mask=png(stored_as(mask, orientation)))
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert record.orientation == orientation
+    assert np.array_equal(decoded(record), mask > 0)
+    out = official.root / 'out'
+    copy = np.asarray(Image.open(out / mask_path(record.isic_id)))
+    assert np.array_equal(copy, mask)
+    dark = np.asarray(Image.open(out / image_path(record.isic_id)).convert('L')) < 130
+    assert (dark & (mask > 0)).sum() > 0.95 * (dark | (mask > 0)).sum()
+
+
+@pytest.mark.parametrize('orientation', [5, 6, 7, 8])
+def test_a_mask_with_the_shape_of_the_upright_image_stays(
+    official: Official, orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert np.array_equal(decoded(record), mask > 0)
+
+
+@pytest.mark.parametrize('orientation', [2, 3, 4])
+def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
+    official: Official, orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
+    fault = convert(official)
+    assert isinstance(fault, Fault)
+    assert fault.kind == 'unclear orientation'
+    assert f'EXIF orientation {orientation}' in fault.detail
+
+
+@pytest.mark.parametrize('image_orientation', [1, 3])
+def test_the_orientation_of_the_masks_own_file_comes_first(
+    official: Official, image_orientation: int
+) -> None:
+    pixels, mask = off_centre()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    official.add(
+        1,
+        image=turned_jpeg(pixels, image_orientation),
+        mask=png(stored_as(mask, 6), exif=exif),
+    )
+    record = convert(official)
+    assert isinstance(record, Record)
+    assert np.array_equal(decoded(record), mask > 0)
+    out = official.root / 'out'
+    assert np.array_equal(np.asarray(Image.open(out / mask_path(record.isic_id))), mask)
+
+
+@pytest.mark.parametrize(
+    ('grey', 'words'), [(0, 'all are 0'), (1, 'holds only 0 and 1'), (127, 'brightest is 127')]
+)
+def test_an_empty_mask_says_what_to_do(official: Official, grey: int, words: str) -> None:
+    official.add(1, mask=png((lesion() > 0).astype(np.uint8) * grey))
+    fault = convert(official)
+    assert isinstance(fault, Fault)
+    assert words in fault.detail
+    assert (f'--foreground {grey}' in fault.detail) == (grey > 0)

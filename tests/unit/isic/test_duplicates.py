@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.isic.duplicates import (
+    DEFAULT_DISTANCE,
+    HASHED_SIDE,
+    _cell_means,
+    difference_hash,
+    near_duplicates,
+)
+from tests.support.official_files import picture
+
+
+def differing(first: str, second: str) -> int:
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+def test_the_hash_is_what_the_docstring_says() -> None:
+    image = picture(0, 160, 170)  # patches of exactly 10 x 10 pixels: averages are exact
+    grey = (image @ np.array([0.299, 0.587, 0.114])).round()[::10, ::10]
+    bits = ''.join(
+        '1' if grey[row, column + 1] > grey[row, column] else '0'
+        for row in range(16)
+        for column in range(16)
+    )
+    assert difference_hash(image) == f'{int(bits, 2):064x}'
+
+
+@pytest.mark.parametrize('size', [(16, 17), (37, 55), (200, 301), (767, 1022), (9, 8)])
+def test_averages_are_exact_where_borders_cut_pixels(size) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    fine = np.repeat(np.repeat(grey.astype(float), 16, axis=0), 17, axis=1)
+    expected = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3))
+    assert _cell_means(grey, 16, 17) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_largest_images_do_not_overflow() -> None:
+    white = np.full((6000, 26000), 255, np.uint8)
+    assert _cell_means(white, 16, 17) == pytest.approx(np.full((16, 17), 255.0))
+
+
+def test_shrinking_brightening_and_recompressing_leave_the_hash_almost_alone() -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.integers(40, 200, (12, 12, 3), np.uint8), (640, 480))
+    reference = difference_hash(image)
+    _, encoded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 60])
+    for other in (
+        cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA),
+        cv2.convertScaleAbs(image, alpha=1.1, beta=10),
+        cv2.imdecode(encoded, cv2.IMREAD_COLOR),
+    ):
+        assert differing(reference, difference_hash(other)) <= 8
+    assert differing(reference, difference_hash(picture(1))) > 60
+
+
+def test_pairs_are_those_of_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 256, (600, 32), dtype=np.uint8)
+    values[300:600] = values[:300]  # and then up to 40 flipped bits
+    for row in range(300, 600):
+        for bit in rng.integers(0, 256, rng.integers(0, 41)):
+            values[row, bit // 8] ^= 1 << (bit % 8)
+    hashes = [row.tobytes().hex() for row in values]
+    expected = [
+        (i, j, distance)
+        for i in range(600)
+        for j in range(i + 1, 600)
+        if (distance := differing(hashes[i], hashes[j])) <= 24
+    ]
+    assert near_duplicates(hashes, 24) == expected
+    assert len(expected) > 100
+
+
+def test_few_hashes() -> None:
+    assert near_duplicates([], 24) == []
+    assert near_duplicates(['0' * 64], 24) == []
+    assert near_duplicates(['0' * 64] * 3, 0) == [(0, 1, 0), (0, 2, 0), (1, 2, 0)]
+
+
+@pytest.mark.shared_data
+def test_known_twins_of_isic_2018(shared: Path) -> None:
+    # looked at: the same lesions, published twice with other colours
+    folder = shared / 'isic2018/ISIC2018_Task1-2_Training_Input'
+    for twins in (('0000222', '0014846'), ('0012887', '0012989'), ('0000183', '0015311')):
+        hashes = [
+            difference_hash(np.asarray(Image.open(folder / f'ISIC_{number}.jpg')))
+            for number in twins
+        ]
+        assert differing(*hashes) <= 24
+
+
+@pytest.mark.shared_data
+def test_reduced_decoding_finds_the_same_twins(shared: Path) -> None:
+    # Of all 2,270, decoded whole and to half and a quarter of their 512 px.
+    paths = sorted((shared / 'isic2018/ISIC2018_Task1-2_Training_Input').glob('*.jpg'))
+    found = []
+    for step in (1, 2, 512 // HASHED_SIDE):
+        hashes = []
+        for path in paths:
+            image = Image.open(path)
+            image.draft(None, (image.width // step, image.height // step))
+            hashes.append(difference_hash(np.asarray(image)))
+        found.append({(i, j) for i, j, _ in near_duplicates(hashes, DEFAULT_DISTANCE)})
+    assert len(found[0]) == 12
+    assert found[0] == found[1] == found[2]

@@ -1,0 +1,117 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation import scores as core
+from isic_mmdet.masks.mask_io import read_mask, resize_mask
+
+
+def disc(height, width):
+    """A disc given in relative coordinates, so that every size shows the same shape."""
+    y = (np.arange(height) + 0.5) / height - 0.45
+    x = (np.arange(width) + 0.5) / width - 0.55
+    return (y**2)[:, None] + (x**2)[None] < 0.3**2
+
+
+def overlap(a, b):
+    return core.jaccard(core.confusion(core.pack(a), core.pack(b)))
+
+
+def test_read_mask_takes_greys_above_128(tmp_path):
+    path = tmp_path / 'mäsk.png'
+    Image.fromarray(np.array([[0, 128, 129], [255, 1, 200]], np.uint8)).save(path)
+    assert read_mask(path).tolist() == [[False, False, True], [True, False, True]]
+
+
+def test_official_masks_are_not_left_to_opencv(tmp_path, monkeypatch):
+    """OpenCV says the same, but takes several times as long."""
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / 'mask.png')
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    assert read_mask(tmp_path / 'mask.png').tolist() == [[False, True]]
+
+
+def test_read_mask_takes_one_bit_files(tmp_path):
+    Image.fromarray(np.array([[0, 255]], np.uint8)).convert('1').save(tmp_path / 'mask.png')
+    assert read_mask(str(tmp_path / 'mask.png')).tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'LA', 'I;16'])
+def test_read_mask_refuses_anything_but_8_bit_grey(tmp_path, mode):
+    path = tmp_path / 'mask.png'
+    Image.new(mode, (5, 4)).save(path)
+    with pytest.raises(InputError, match=r'mask\.png.*one channel of 8 bits'):
+        read_mask(path)
+
+
+def test_read_mask_refuses_missing_empty_and_damaged_files(tmp_path):
+    path = tmp_path / 'mask.png'
+    with pytest.raises(InputError, match=r'mask\.png.*No such file'):
+        read_mask(path)
+    path.write_bytes(b'')
+    with pytest.raises(InputError, match=r'mask\.png.*damaged'):
+        read_mask(path)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    whole = cv2.imencode('.png', noise)[1].tobytes()
+    for fault in (b'not an image', whole[: len(whole) // 2]):
+        path.write_bytes(fault)
+        with pytest.raises(InputError, match=r'mask\.png.*damaged'):
+            read_mask(path)
+
+
+def test_resize_mask_leaves_a_mask_of_the_right_size_alone():
+    mask = disc(30, 40)
+    assert resize_mask(mask, 30, 40) is mask
+
+
+@pytest.mark.parametrize(
+    'size', [(600, 800), (3000, 4000), (75, 100), (301, 399), (600, 100), (100, 900)]
+)
+def test_resize_mask_keeps_the_shape_in_place(size):
+    resized = resize_mask(disc(300, 400), *size)
+    assert resized.shape == size
+    assert resized.dtype == bool
+    assert overlap(disc(*size), resized) > 0.985
+    rows, columns = np.nonzero(resized)
+    assert (rows.mean() + 0.5) / size[0] == pytest.approx(0.45, abs=0.002)
+    assert (columns.mean() + 0.5) / size[1] == pytest.approx(0.55, abs=0.002)
+
+
+def test_resize_mask_enlarges_smoothly():
+    small, size = disc(100, 100), (800, 800)
+    blocks = np.kron(small, np.ones((8, 8), bool))
+    assert overlap(disc(*size), resize_mask(small, *size)) > overlap(disc(*size), blocks) + 0.003
+
+
+@pytest.mark.parametrize('size', [(7, 5), (24, 32), (33, 17)])
+def test_resize_mask_keeps_full_full_and_empty_empty(size):
+    assert resize_mask(np.ones((16, 16), bool), *size).all()
+    assert not resize_mask(np.zeros((16, 16), bool), *size).any()
+
+
+def test_resize_mask_counts_a_pixel_from_half_of_it():
+    quarters = np.array([[1, 0, 1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 0, 1, 0, 0]], bool)
+    assert resize_mask(quarters, 1, 4).tolist() == [[False, True, True, False]]
+
+
+@pytest.mark.shared_data
+def test_full_size_masks_survive_the_seeds_quarter_size(shared):
+    folder = shared / 'isic2017_fullsize/ISIC-2017_Training_Part1_GroundTruth'
+    overlaps = []
+    for file in sorted(folder.glob('*.png'))[::2]:
+        truth = read_mask(file)
+        h, w = truth.shape
+        small = resize_mask(truth, round(h / 4), round(w / 4))
+        overlaps.append(overlap(truth, resize_mask(small, h, w)))
+    assert len(overlaps) >= 20
+    assert np.mean(overlaps) >= 0.99
+
+
+def test_read_mask_refuses_a_file_that_claims_to_be_vast(tmp_path):
+    Image.new('L', (4, 4)).save(tmp_path / 'vast.bmp')
+    data = bytearray((tmp_path / 'vast.bmp').read_bytes())
+    data[18:26] = (60_000).to_bytes(4, 'little') * 2
+    (tmp_path / 'vast.bmp').write_bytes(data)
+    with pytest.raises(InputError, match=r'vast\.bmp: not an image or damaged'):
+        read_mask(tmp_path / 'vast.bmp')

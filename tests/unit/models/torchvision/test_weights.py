@@ -1,0 +1,445 @@
+"""The converted model against torchvision's own, with the same random weights.
+
+Both run in double precision. In single precision, the same sums in another order differ by 2e-4
+after 50 random layers, and two near-equal scores may swap their places.
+"""
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torch.testing import assert_close
+from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+import isic_mmdet.register  # noqa: F401
+from isic_mmdet.errors import InputError
+from isic_mmdet.models.torchvision.weights import convert_file, convert_torchvision
+
+# (height, width) of two images each, with equal shorter sides, so that torchvision resizes none.
+# P6 is 64 px apart at 128 x 192, but 48 and 53 px at 96 x 160.
+BATCHES = [[(128, 192), (128, 180)], [(96, 144), (96, 160)]]
+by_shape = pytest.mark.parametrize('shapes', BATCHES, ids=['P6 regular', 'P6 irregular'])
+close = functools.partial(assert_close, atol=1e-6, rtol=0)
+
+
+def make_torchvision(classes: int = 3) -> nn.Module:
+    """Return torchvision's model as it is for the COCO weights, with random ones.
+
+    Batch norm has the statistics of a noise image, disturbed. The first three channels of each
+    convolution in the residual blocks are as weak as some of the COCO weights', with variances
+    near 1e-14: an eps of 1e-5 would silence them.
+    """
+    torch.manual_seed(0)
+    backbone = resnet_fpn_backbone(
+        backbone_name='resnet50', weights=None, norm_layer=FrozenBatchNorm2d, trainable_layers=3
+    )
+    model = MaskRCNN(backbone, num_classes=classes, min_size=192).eval()
+    for name, module in backbone.body.named_modules():
+        if isinstance(module, FrozenBatchNorm2d):
+            module.eps = 0.0  # as `overwrite_eps` sets it for the COCO weights
+            at_next_call(module, random_statistics)
+        elif 'layer' in name and isinstance(module, nn.Conv2d):
+            module.weight.data[:3] *= 1e-7
+    heads = model.roi_heads
+    for block in backbone.fpn.layer_blocks:
+        at_next_call(block[0], functools.partial(scale_outputs, deviation=1.0))
+    for layer, deviation in (
+        (model.rpn.head.cls_logits, 2.0),
+        (model.rpn.head.bbox_pred, 0.3),
+        (heads.box_predictor.cls_score, 2.5),
+        (heads.box_predictor.bbox_pred, 0.5),
+        (heads.mask_predictor.mask_fcn_logits, 1.0),
+    ):
+        at_next_call(layer, functools.partial(scale_outputs, deviation=deviation))
+    with torch.no_grad():
+        model([image / 255 for image in pictures([(192, 192)] * 2)])
+    heads.mask_predictor.mask_fcn_logits.bias.data += 2  # masks that fill their boxes, with holes
+    return model
+
+
+def at_next_call(module: nn.Module, adjust: Callable[[nn.Module, Tensor], None]) -> None:
+    """Let `adjust` change a module, given its input, before it is called for the first time."""
+
+    def hook(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        handle.remove()
+        adjust(module, inputs[0])
+
+    handle = module.register_forward_pre_hook(hook)
+
+
+def scale_outputs(layer: nn.Module, inputs: Tensor, deviation: float) -> None:
+    """Give a layer's outputs mean 0 and this standard deviation."""
+    outputs = layer(inputs)
+    mean = outputs.mean([axis for axis in range(outputs.ndim) if axis != 1])
+    scale = deviation / outputs.std()
+    layer.weight.mul_(scale)
+    layer.bias.sub_(mean).mul_(scale)
+
+
+def random_statistics(norm: FrozenBatchNorm2d, inputs: Tensor) -> None:
+    count = norm.weight.shape[0]
+    mean, variance = inputs.mean((0, 2, 3)), inputs.var((0, 2, 3))
+    norm.running_mean.copy_(mean + 0.3 * variance.sqrt() * torch.randn(count))
+    norm.running_var.copy_(variance * (0.5 + torch.rand(count)))
+    norm.weight.copy_(0.5 + 0.5 * torch.rand(count))
+    norm.bias.copy_(0.2 * torch.randn(count))
+
+
+def make_mmdet(root: Path, state_dict: dict[str, Tensor]) -> nn.Module:
+    cfg = Config.fromfile(root / 'configs/_base_/models/mask-rcnn_r50_fpn_torchvision.py')
+    cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(state_dict, strict=True)
+    return model.eval()
+
+
+@pytest.fixture(scope='module')
+def theirs() -> nn.Module:
+    return make_torchvision().double()
+
+
+@pytest.fixture(scope='module')
+def ours(root: Path, theirs: nn.Module) -> nn.Module:
+    return make_mmdet(root, convert_torchvision(theirs.state_dict())).double()
+
+
+def pictures(shapes: list[tuple[int, int]]) -> list[Tensor]:
+    """Return (3, H, W) uint8 RGB images of random blocks."""
+    generator = torch.Generator().manual_seed(1)
+    blocks = [torch.randint(256, (3, 9, 9), generator=generator).float() for _ in shapes]
+    return [
+        nn.functional.interpolate(block[None], shape, mode='bicubic')[0].clamp(0, 255).byte()
+        for block, shape in zip(blocks, shapes, strict=True)
+    ]
+
+
+def prepare(theirs: nn.Module, ours: nn.Module, images: list[Tensor]) -> tuple:
+    """Return the images for torchvision, and mmdet's batch and samples."""
+    theirs.transform.min_size = (min(images[0].shape[1:]),)
+    samples = []
+    for image in images:
+        shape = tuple(image.shape[1:])
+        meta = {'img_shape': shape, 'ori_shape': shape, 'scale_factor': (1.0, 1.0)}
+        samples.append(DetDataSample(metainfo=meta))
+    data = ours.data_preprocessor(
+        {'inputs': [image.flip(0) for image in images], 'data_samples': samples}
+    )
+    return [image.double() / 255 for image in images], data['inputs'].double(), samples
+
+
+@by_shape
+@torch.no_grad()
+def test_every_part_agrees(theirs, ours, shapes):
+    images, inputs, _ = prepare(theirs, ours, pictures(shapes))
+    image_list, _ = theirs.transform(images)
+    assert_close(inputs, image_list.tensors, atol=1e-5, rtol=0)  # normalised in single precision
+    inputs = image_list.tensors
+
+    their_maps = theirs.backbone(inputs)
+    our_maps = ours.extract_feat(inputs)
+    for mine, reference in zip(our_maps, their_maps.values(), strict=True):
+        assert reference.std() > 0.3  # else a small difference says little
+        close(mine, reference)
+
+    levels = list(their_maps.values())
+    for mine, reference in zip(ours.rpn_head(our_maps), theirs.rpn.head(levels), strict=True):
+        assert torch.cat([level.flatten() for level in reference]).std() > 0.1
+        for my_level, their_level in zip(mine, reference, strict=True):
+            close(my_level, their_level)
+
+    sizes = [tuple(level.shape[-2:]) for level in our_maps]
+    anchors = ours.rpn_head.prior_generator.grid_priors(sizes, torch.float64, 'cpu')
+    assert torch.equal(torch.cat(anchors), theirs.rpn.anchor_generator(image_list, levels)[0])
+
+    boxes = [random_boxes(*shape) for shape in shapes]
+    head, their_head = ours.roi_head, theirs.roi_heads
+    rois = torch.cat([nn.functional.pad(box, (1, 0), value=i) for i, box in enumerate(boxes)])
+    pooled = their_head.box_roi_pool(their_maps, boxes, image_list.image_sizes)
+    their_scores, their_deltas = their_head.box_predictor(their_head.box_head(pooled))
+    scores, deltas = head.bbox_head(head.bbox_roi_extractor(our_maps[:4], rois))
+    assert their_scores.std() > 0.5 and their_deltas.std() > 0.1
+    close(scores, their_scores[:, [1, 2, 0]])
+    close(deltas, their_deltas[:, 4:])
+
+    pooled = their_head.mask_roi_pool(their_maps, boxes, image_list.image_sizes)
+    their_masks = their_head.mask_predictor(their_head.mask_head(pooled))
+    masks = head.mask_head(head.mask_roi_extractor(our_maps[:4], rois))
+    assert their_masks.std() > 0.5
+    close(masks, their_masks[:, 1:])
+
+
+def random_boxes(height: int, width: int) -> Tensor:
+    """Return (30, 4) boxes from 2 px to the whole image, so that they reach several levels."""
+    generator = torch.Generator().manual_seed(2)
+    size = torch.tensor([width, height]).double()
+    corners = torch.rand(29, 2, generator=generator) * size * 0.9
+    sides = 2 + torch.rand(29, 2, generator=generator) ** 2 * size
+    boxes = torch.cat([corners, torch.minimum(corners + sides, size)], dim=1)
+    return torch.cat([boxes, torch.tensor([[0, 0, width, height]])])
+
+
+def test_the_same_settings(theirs, ours):
+    rpn, heads = theirs.rpn, theirs.roi_heads
+    for mode, cfg in (
+        ('training', ours.train_cfg.rpn_proposal),
+        ('testing', ours.test_cfg.rpn),
+    ):
+        assert cfg.nms_pre == rpn._pre_nms_top_n[mode]
+        assert cfg.max_per_img == rpn._post_nms_top_n[mode]
+        assert cfg.nms.iou_threshold == rpn.nms_thresh
+        assert cfg.min_bbox_size == rpn.min_size
+    for cfg, part in ((ours.train_cfg.rpn, rpn), (ours.train_cfg.rcnn, heads)):
+        assert cfg.assigner.pos_iou_thr == part.proposal_matcher.high_threshold
+        assert cfg.assigner.neg_iou_thr == part.proposal_matcher.low_threshold
+        assert cfg.assigner.match_low_quality == part.proposal_matcher.allow_low_quality_matches
+        assert cfg.sampler.num == part.fg_bg_sampler.batch_size_per_image
+        assert cfg.sampler.pos_fraction == part.fg_bg_sampler.positive_fraction
+    assert ours.train_cfg.rcnn.soft_mask_target  # torchvision keeps the resampled truth as it is
+    assert ours.test_cfg.rcnn.score_thr == heads.score_thresh
+    assert ours.test_cfg.rcnn.nms.iou_threshold == heads.nms_thresh
+    assert ours.test_cfg.rcnn.max_per_img == heads.detections_per_img
+
+
+@by_shape
+@torch.no_grad()
+def test_detections_match_one_to_one(theirs, ours, shapes, monkeypatch):
+    # Fewer than by default, to save time.
+    monkeypatch.setitem(theirs.rpn._post_nms_top_n, 'testing', 300)
+    monkeypatch.setitem(ours.rpn_head.test_cfg, 'max_per_img', 300)
+    monkeypatch.setattr(theirs.roi_heads, 'detections_per_img', 25)
+    monkeypatch.setitem(ours.roi_head.test_cfg, 'max_per_img', 25)
+    images, _, samples = prepare(theirs, ours, pictures(shapes))
+    their_masks: list[Tensor] = []
+    hook = theirs.roi_heads.mask_predictor.register_forward_hook(
+        lambda module, inputs, output: their_masks.append(output[:, 1:])
+    )
+    references = theirs(images)
+    hook.remove()
+
+    maps = ours.extract_feat(theirs.transform(images)[0].tensors)
+    metas = [sample.metainfo for sample in samples]
+    results = ours.rpn_head.predict(maps, samples, rescale=False)
+    results = ours.roi_head.predict_bbox(maps, metas, results, ours.roi_head.test_cfg)
+    for found, reference in zip(results, references, strict=True):
+        assert len(found) == len(reference['boxes']) > 10
+        assert found.scores.max() > 0.9
+        assert set(found.labels.tolist()) == {0, 1}
+        close(found.scores, reference['scores'])
+        assert torch.equal(found.labels + 1, reference['labels'])
+        close(found.bboxes, reference['boxes'])
+        found.bboxes = found.bboxes.float()  # mmdet pastes masks in single precision
+
+    my_masks: list[Tensor] = []
+    hook = ours.roi_head.mask_head.register_forward_hook(
+        lambda module, inputs, output: my_masks.append(output)
+    )
+    results = ours.roi_head.predict_mask(maps, metas, results, rescale=True)
+    hook.remove()
+    assert_close(my_masks[0], their_masks[0], atol=1e-4, rtol=0)
+    for found, reference in zip(results, references, strict=True):
+        # torchvision truncates a box to whole pixels before it pastes the mask, mmdet does not:
+        # the masks differ by up to a pixel at their edges, much in a small box, little in a large.
+        large = ((found.bboxes[:, 2:] - found.bboxes[:, :2]) > 24).all(1)
+        assert large.any()
+        mine, pasted = found.masks[large], reference['masks'][large, 0] >= 0.5
+        overlap = (mine & pasted).sum((1, 2)) / (mine | pasted).sum((1, 2))
+        assert overlap.min() > 0.8
+        assert overlap.mean() > 0.9
+
+
+def test_losses_and_gradients_agree_on_the_same_samples(theirs, ours, monkeypatch):
+    from mmdet.structures.mask import BitmapMasks  # needs what isic_mmdet.register installs
+
+    images, inputs, samples = prepare(theirs, ours, pictures(BATCHES[1]))
+    inputs = theirs.transform(images)[0].tensors
+    truth = []
+    for sample, image in zip(samples, images, strict=True):
+        height, width = image.shape[1:]
+        # All lesion: mmdet cuts masks half a pixel away from where torchvision does, and edges
+        # would then make the losses differ by some percent.
+        mask = torch.ones(1, height, width, dtype=torch.uint8)
+        box = torch.tensor([[30.0, 20, 110, 80]])
+        truth.append({'boxes': box.double(), 'labels': torch.tensor([2]), 'masks': mask})
+        sample.gt_instances = InstanceData(bboxes=box.double(), labels=torch.tensor([1]))
+        sample.gt_instances.masks = BitmapMasks(mask.numpy(), height, width)
+        sample.ignored_instances = InstanceData(bboxes=torch.empty(0, 4))
+        sample.set_metainfo({'pad_shape': (96, 160)})
+    # Samplers draw at random; these have room for every anchor and proposal.
+    many = 100_000
+    for sampler in (theirs.rpn.fg_bg_sampler, theirs.roi_heads.fg_bg_sampler):
+        monkeypatch.setattr(sampler, 'batch_size_per_image', many)
+    for sampler in (ours.rpn_head.sampler, ours.roi_head.bbox_sampler):
+        monkeypatch.setattr(sampler, 'num', many)
+    monkeypatch.setitem(theirs.rpn._post_nms_top_n, 'training', 200)
+    monkeypatch.setitem(ours.train_cfg.rpn_proposal, 'max_per_img', 200)
+
+    reference = theirs.train()(images, truth)
+    losses = ours.train().loss(inputs, samples)
+    mine = {name: sum(part) if isinstance(part, list) else part for name, part in losses.items()}
+    names = {
+        'loss_rpn_cls': 'loss_objectness',
+        'loss_rpn_bbox': 'loss_rpn_box_reg',
+        'loss_cls': 'loss_classifier',
+        'loss_bbox': 'loss_box_reg',
+        'loss_mask': 'loss_mask',
+    }
+    for my_name, their_name in names.items():
+        assert reference[their_name] > 0
+        assert float(mine[my_name]) == pytest.approx(float(reference[their_name]), rel=1e-5)
+
+    sum(reference[name] for name in names.values()).backward()
+    sum(mine[name] for name in names).backward()
+    gradients = convert_gradients(theirs)
+    mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
+    assert mine.keys() == gradients.keys()
+    assert not any(name.startswith(('backbone.conv1', 'backbone.layer1')) for name in mine)
+    assert not any('.bn' in name for name in mine)
+    for name, gradient in mine.items():
+        largest = float(gradients[name].abs().max())
+        assert_close(gradient, gradients[name], atol=1e-5 * largest, rtol=0, msg=name)
+
+
+def convert_gradients(theirs: nn.Module) -> dict[str, Tensor]:
+    """Return the gradients by mmdet's names; where there is none, none."""
+    state = theirs.state_dict()
+    gradients = {name: p.grad for name, p in theirs.named_parameters() if p.grad is not None}
+    missing = {name: torch.full_like(value, torch.nan) for name, value in state.items()}
+    converted = convert_torchvision(missing | gradients)
+    return {
+        name: value
+        for name, value in converted.items()
+        if value.is_floating_point() and not value.isnan().any()
+    }
+
+
+def old_names(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict by the names of the published COCO file."""
+    renamed = {}
+    for name, value in state_dict.items():
+        name = re.sub(r'(_blocks\.\d)\.0\.', r'\1.', name)
+        name = name.replace('rpn.head.conv.0.0.', 'rpn.head.conv.')
+        layer = re.search(r'mask_head\.(\d)\.0\.', name)
+        if layer:
+            name = name.replace(layer[0], f'mask_head.mask_fcn{int(layer[1]) + 1}.')
+        renamed[name] = value
+    return renamed
+
+
+def test_old_names_mean_the_same(theirs):
+    state = theirs.state_dict()
+    old = old_names(state)
+    assert {
+        'backbone.fpn.inner_blocks.0.weight',
+        'backbone.fpn.layer_blocks.3.bias',
+        'rpn.head.conv.weight',
+        'roi_heads.mask_head.mask_fcn1.weight',
+        'roi_heads.mask_head.mask_fcn4.bias',
+    } <= old.keys()
+    expected, found = convert_torchvision(state), convert_torchvision(old)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+def test_names_and_background(theirs):
+    state = theirs.state_dict()
+    assert not any('num_batches_tracked' in name for name in state)  # a frozen norm has none
+    found = convert_torchvision(state)
+    scores = state['roi_heads.box_predictor.cls_score.bias']
+    assert found['roi_head.bbox_head.fc_cls.bias'].tolist() == scores[[1, 2, 0]].tolist()
+    deltas = state['roi_heads.box_predictor.bbox_pred.bias']
+    assert found['roi_head.bbox_head.fc_reg.bias'].tolist() == deltas[4:].tolist()
+    masks = state['roi_heads.mask_predictor.mask_fcn_logits.bias']
+    assert found['roi_head.mask_head.conv_logits.bias'].tolist() == masks[1:].tolist()
+    assert found['backbone.bn1.num_batches_tracked'] == 0
+
+
+def test_batch_norm_that_was_not_frozen_converts_too(root):
+    plain = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=3).state_dict()
+    assert 'backbone.body.bn1.num_batches_tracked' in plain
+    make_mmdet(root, convert_torchvision(plain))
+
+
+def test_all_faults_are_listed_at_once(theirs):
+    state = theirs.state_dict()
+    del state['rpn.head.bbox_pred.bias'], state['backbone.body.layer4.2.bn3.weight']
+    state['backbone.body.layer5.weight'] = torch.zeros(1)
+    state['roi_heads.box_head.fc7.bias'] = torch.zeros(5)
+    with pytest.raises(InputError) as caught:
+        convert_torchvision(state)
+    unknown, shape, *missing = caught.value.faults
+    assert unknown == 'unexpected: backbone.body.layer5.weight'
+    assert 'roi_heads.box_head.fc7.bias' in shape and '[5]' in shape and '[1024]' in shape
+    assert set(missing) == {
+        'missing: rpn.head.bbox_pred.bias',
+        'missing: backbone.body.layer4.2.bn3.weight',
+    }
+
+
+@pytest.mark.parametrize('wrong', [[1, 2], {1: torch.zeros(1)}, {'state_dict': {}, 'meta': {}}])
+def test_something_else_is_refused(wrong):
+    with pytest.raises(InputError, match=r'state dict|not the weights'):
+        convert_torchvision(wrong)
+
+
+def test_the_coco_weights_fit_but_for_the_last_layers(root, tmp_path):
+    """Convert 91 classes under the old names, as published, and load them into two classes."""
+    source, out = tmp_path / 'coco.pth', tmp_path / 'new' / 'converted.pth'
+    coco = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None).state_dict()
+    frozen = {name: value for name, value in coco.items() if not name.endswith('_tracked')}
+    torch.save(old_names(frozen), source, _use_new_zipfile_serialization=False)  # as it is there
+
+    assert convert_file(source, out) == 90
+    assert [path.name for path in out.parent.iterdir()] == ['converted.pth']
+    checkpoint = torch.load(out, weights_only=True)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert checkpoint['meta'] == {'source': 'coco.pth', 'source_sha256': digest}
+
+    weights = checkpoint['state_dict']
+    assert weights['roi_head.bbox_head.fc_cls.weight'].shape == (91, 1024)
+    assert weights['roi_head.bbox_head.fc_reg.weight'].shape == (360, 1024)
+    assert weights['roi_head.mask_head.conv_logits.weight'].shape == (90, 256, 1, 1)
+
+    cfg = Config.fromfile(root / 'configs/_base_/models/mask-rcnn_r50_fpn_torchvision.py')
+    model = MODELS.build(cfg.model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    load_checkpoint(model, str(out), map_location='cpu')
+    after = model.state_dict()
+    assert after.keys() == weights.keys()
+    skipped = {name for name, value in after.items() if not torch.equal(value, weights[name])}
+    assert skipped == {
+        f'roi_head.{layer}.{kind}'
+        for layer in ('bbox_head.fc_cls', 'bbox_head.fc_reg', 'mask_head.conv_logits')
+        for kind in ('weight', 'bias')
+    }
+    assert all(torch.equal(after[name], before[name]) for name in skipped)
+
+
+def test_faults_of_files_name_the_file(tmp_path, theirs):
+    absent = tmp_path / 'absent.pth'
+    with pytest.raises(InputError, match=r'absent\.pth: no such file; get it from https'):
+        convert_file(absent, tmp_path / 'out.pth')
+
+    other = tmp_path / 'other.pth'
+    torch.save({'weight': torch.zeros(1)}, other)
+    with pytest.raises(InputError, match=r'other\.pth: these are not the weights'):
+        convert_file(other, tmp_path / 'out.pth')
+    with pytest.raises(InputError, match='the file to convert'):
+        convert_file(other, tmp_path / 'folder' / '..' / 'other.pth')
+
+    good, folder = tmp_path / 'good.pth', tmp_path / 'folder'
+    torch.save(theirs.state_dict(), good)
+    folder.mkdir()
+    with pytest.raises(InputError, match='folder cannot be written'):
+        convert_file(good, folder)

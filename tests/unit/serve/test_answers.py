@@ -1,0 +1,126 @@
+"""What is computed, against NumPy and the project's own metrics."""
+
+import base64
+import io
+import json
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from isic_mmdet.evaluation.scores import confusion, dice, jaccard, pack
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.orientation import stored_mask
+from isic_mmdet.serve.answers import MAP_SIDE, compare, mask_file, preview, segment
+from isic_mmdet.serve.lesion import Lesion
+
+LIMIT = 10_000_000
+
+
+def photo(orientation=1, size=(200, 140)):
+    """A JPEG of an ellipse, lying askew and off the middle."""
+    pixels = np.full((size[1], size[0], 3), 220, np.uint8)
+    cv2.ellipse(pixels, (80, 60), (50, 25), 30, 0, 360, (60, 40, 90), -1)
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(stream, 'JPEG', quality=95, exif=exif)
+    return stream.getvalue()
+
+
+def png(values):
+    return cv2.imencode('.png', values)[1].tobytes()
+
+
+def mask_of(lesion, threshold):
+    """The pixels of the mask file."""
+    grey = cv2.imdecode(np.frombuffer(mask_file(lesion, threshold), np.uint8), -1)
+    assert grey.dtype == np.uint8 and set(np.unique(grey)) <= {0, 255}
+    return grey > 0
+
+
+def answered(net, orientation=1):
+    """What the page has of a photo: the answer, and the lesion that it sends back."""
+    answer = segment(net, photo(orientation), LIMIT)
+    text = json.dumps(answer['lesion']).encode()
+    return answer, Lesion.from_json(text, LIMIT)
+
+
+def test_areas_are_those_of_the_mask_files(net):
+    answer, lesion = answered(net)
+    assert answer['label'] == 'benign' and answer['threshold'] == 50
+    for threshold in (1, 20, 50, 83, 99):
+        mask = mask_of(lesion, threshold)
+        assert mask.shape == (140, 200)
+        assert mask.sum() == answer['areas'][threshold]
+    assert answer['areas'][20] > answer['areas'][50] > answer['areas'][83] > 0
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_mask_and_box_lie_as_the_image_is_stored(net, orientation):
+    answer, lesion = answered(net, orientation)
+    sides = (140, 200) if orientation < 5 else (200, 140)
+    assert (answer['lesion']['height'], answer['lesion']['width']) == sides
+    mask = mask_of(lesion, 50)
+    assert mask.shape == (140, 200)
+    truth = np.zeros((140, 200), np.uint8)
+    cv2.ellipse(truth, (80, 60), (50, 25), 30, 0, 360, 1, -1)
+    assert jaccard(confusion(pack(truth > 0), pack(mask))) > 0.85
+    x, y, width, height = answer['box']
+    assert (abs(x + width / 2 - 80) < 4, abs(y + height / 2 - 60) < 4) == (True, True)
+
+
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+def test_comparison_is_that_of_the_metrics(net, orientation):
+    answer, lesion = answered(net, orientation)
+    truth = np.zeros((140, 200), np.uint8)
+    cv2.ellipse(truth, (85, 64), (45, 30), 20, 0, 360, 255, -1)
+    told = compare(lesion, png(truth), LIMIT)
+    for threshold in (10, 50, 90):
+        mask = mask_of(lesion, threshold)
+        counts = confusion(pack(truth > 128), pack(mask))
+        found, both = answer['areas'][threshold], told['common'][threshold]
+        assert both / (found + told['area'] - both) == jaccard(counts)
+        assert 2 * both / (found + told['area']) == dice(counts)
+    # The map lies as a viewer shows the image.
+    values = np.frombuffer(zlib.decompress(base64.b64decode(told['map']['data'])), np.uint8)
+    upright = values.reshape(told['map']['height'], told['map']['width'])
+    np.testing.assert_array_equal(stored_mask(upright, orientation), truth)
+
+
+def test_a_large_truth_is_sent_small(net):
+    _, lesion = answered(net)
+    large = Lesion(lesion.views, 1, (1400, 2000), 1)
+    told = compare(large, png(np.full((1400, 2000), 255, np.uint8)), LIMIT)
+    assert (told['map']['width'], told['map']['height']) == (MAP_SIDE, round(MAP_SIDE * 0.7))
+    assert told['area'] == 1400 * 2000
+
+
+def test_a_truth_of_another_size_is_refused(net):
+    _, lesion = answered(net, 6)
+    with pytest.raises(UnreadableError, match=r'mask has 200 x 140 pixels, the image 140 x 200'):
+        compare(lesion, png(np.zeros((200, 140), np.uint8)), LIMIT)
+
+
+def test_nothing_found(net):
+    empty = png(np.full((30, 40, 3), 255, np.uint8))
+    answer = segment(net, empty, LIMIT)
+    assert (answer['label'], answer['score'], answer['box']) == (None, 0.0, None)
+    assert answer['areas'] == [0] * 100
+    lesion = Lesion.from_json(json.dumps(answer['lesion']).encode(), LIMIT)
+    assert not mask_of(lesion, 50).any()
+
+
+def test_too_narrow_for_the_model(net):
+    with pytest.raises(UnreadableError, match='too narrow'):
+        segment(net, png(np.zeros((2, 40, 3), np.uint8)), LIMIT)
+
+
+def test_preview_is_upright_and_not_too_large():
+    shown = Image.open(io.BytesIO(preview(photo(6, size=(4200, 3000)), 20_000_000)))
+    assert shown.format == 'JPEG' and shown.size == (1463, 2048)
+    # Turned by a quarter, the ellipse around (80, 60) lies around (2940, 80).
+    red, _, _ = shown.getpixel((round(2940 * 2048 / 4200), round(80 * 2048 / 4200)))
+    assert red < 120
