@@ -21,9 +21,9 @@ Image = NDArray[np.uint8]
 
 
 def _onnx(model: str) -> Callable[[Image], object]:
-    from isic_mmdet.deploy.onnx_segmenter import LesionNet
+    from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
-    net = LesionNet(model)
+    net = OnnxSegmenter(model)
     return lambda image: net(image).mask
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import benchmark_cli as alone
 from benchmarks.missing import without_bfloat16
 from benchmarks.rows import row
-from benchmarks.worker import Answering, NoAnswerError
+from benchmarks.worker import Worker, WorkerError
 from isic_mmdet import cli
 from isic_mmdet.images.decoding import encode_jpeg
 from isic_mmdet.synthetic import make_sample
@@ -108,9 +108,9 @@ def _write_image(folder: Path, shape: tuple[int, int]) -> Path:
     return path
 
 
-def _started(work: Path, name: str, way: Way) -> Answering:
+def _started(work: Path, name: str, way: Way) -> Worker:
     mask = work / f'{name.replace(" ", "_")}.png'
-    return Answering('benchmarks.file_to_mask', (mask, *way), LIMIT)
+    return Worker('benchmarks.file_to_mask', (mask, *way), LIMIT)
 
 
 def _memory(work: Path, ways: Mapping[str, Way], image: Path) -> dict[str, dict[str, Any]]:
@@ -124,7 +124,7 @@ def _memory(work: Path, ways: Mapping[str, Way], image: Path) -> dict[str, dict[
         found[name] = dict(process.first)
         try:
             found[name]['peak_mb'] = process.ask(image)['peak_mb']
-        except NoAnswerError as fault:
+        except WorkerError as fault:
             found[name]['fault'] = str(fault)
         process.close()
     return found
@@ -155,7 +155,7 @@ def _times(
             for name, process in list(processes.items()):
                 try:
                     taken[name] = process.ask(image)['seconds']
-                except NoAnswerError:
+                except WorkerError:
                     processes.pop(name).close()
                     del of_size[name]
             if turn >= warm_ups:

@@ -19,7 +19,7 @@ def write_distorted(truths: Sequence[Path], folder: Path) -> tuple[Path, Path]:
     """Copy true masks, and write a prediction for each that is wrong in some way.
 
     Args:
-        truths: mask files of 8-bit greys.
+        truths: mask files of 8-bit grays.
         folder: where `truth/` and `predictions/` are made.
 
     Returns:
@@ -48,9 +48,9 @@ def draw_mask(rng: np.random.Generator, size: int) -> Mask:
         for order in range(1, 12)
     )
     radius = size * math.sqrt(rng.uniform(0.05, 0.6) / math.pi) * np.exp(waves / 2)
-    centre = size * rng.uniform(0.4, 0.6, 2)
+    center = size * rng.uniform(0.4, 0.6, 2)
     points = np.stack(
-        [centre[0] + radius * np.cos(angles), centre[1] + radius * np.sin(angles)], axis=1
+        [center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles)], axis=1
     )
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 255)
@@ -63,7 +63,7 @@ def distort(mask: Mask, kind: int, rng: np.random.Generator) -> Mask:
     Args:
         mask: (H, W) uint8, 0 and 255.
         kind: taken modulo 6: moved, grown, shrunk, rough at its border, soft at its border (the
-            one with greys between 0 and 255), none of these.
+            one with grays between 0 and 255), none of these.
         rng: draws where to and how much.
     """
     by = max(3, min(mask.shape) // rng.integers(12, 40))

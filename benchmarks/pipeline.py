@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from benchmarks import benchmark_cli as alone
 from benchmarks.rows import row
-from benchmarks.worker import Answering
+from benchmarks.worker import Worker
 from isic_mmdet.isic.prepare.convert import prepare
 from isic_mmdet.synthetic import write_dataset
 
@@ -41,7 +41,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         data, what = _data(Path(folder), quick)
         processes = {
-            name: Answering('benchmarks.pipeline_process', (way, data), _LIMIT)
+            name: Worker('benchmarks.pipeline_process', (way, data), _LIMIT)
             for name, way in WAYS.items()
         }
         transforms: dict[str, list[Mapping[str, float]]] = {name: [] for name in WAYS}

@@ -11,7 +11,7 @@ from isic_mmdet.report.figures import new_figure, save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008); the same colour for the same name in every panel.
+# Okabe and Ito (2008); the same color for the same name in every panel.
 _COLOURS = {
     'ours, bfloat16': '#0072B2',
     'ours': '#56B4E9',
@@ -77,9 +77,9 @@ def _over_detections(axes: 'Axes', details: Mapping[str, Any]) -> None:
 def _over_number(axes: 'Axes', details: Mapping[str, Any]) -> None:
     peaks = details['peak_mb']
     counts = sorted(peaks, key=int)
-    for name, colour in zip(peaks[counts[0]], ('#0072B2', '#009E73'), strict=True):
+    for name, color in zip(peaks[counts[0]], ('#0072B2', '#009E73'), strict=True):
         megabytes = [peaks[count][name] for count in counts]
-        axes.plot([int(c) for c in counts], megabytes, 'o-', color=colour, label=name)
+        axes.plot([int(c) for c in counts], megabytes, 'o-', color=color, label=name)
     axes.set(xlabel='pairs of 1 megapixel scored', ylabel='peak memory, MB')
     axes.set_ylim(bottom=0)
     axes.set_title('number of images')

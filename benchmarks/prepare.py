@@ -30,12 +30,12 @@ from isic_mmdet.masks.resize import parse_rule
 
 #: Images of a data set. The smallest challenge, ISIC 2016, has 900 for training, and larger ones.
 IMAGES = 460
-RULES = ('seed', 'max-side=1024')
+RULES = ('quarter', 'max-side=1024')
 PROCESSES = (1, 2, 4)
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PEER = 'loop of imread, resize, imwrite'
-_GREY_PEER = 'the same, masks read as grey'
+_GRAY_PEER = 'the same, masks read as gray'
 _AT_LEAST = 4.0
 
 Seconds = Mapping[str, list[float]]
@@ -116,7 +116,7 @@ def _ways(source: Path, rule: str, folder: Path) -> dict[str, Callable[[], objec
     return {
         'ours': _tool(source, rule, 2, folder),
         _PEER: _loop(source, rule, folder),
-        _GREY_PEER: _loop(source, rule, folder, 'grey'),
+        _GRAY_PEER: _loop(source, rule, folder, 'gray'),
     }
 
 
@@ -151,7 +151,7 @@ def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dic
     for pixels, (image, mask) in sorted(by_pixels.items()):
         ways = {
             'ours': partial(_convert, image, mask, rule, folder / 'sizes'),
-            _GREY_PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes', grey=True),
+            _GRAY_PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes', gray=True),
         }
         middle = medians(interleaved(ways, repeats, title=f'{pixels / 1e6:.1f} megapixels'))
         found.append({'megapixels': pixels / 1e6, **middle})

@@ -128,10 +128,10 @@ def measure_metric(title: str, pairs: Pairs, repeats: int) -> tuple[dict[str, An
         without the official scorer.
     """
     masks = [read_mask(prediction) for _, prediction in pairs]
-    greys = [np.where(mask, np.uint8(255), np.uint8(0)) for mask in masks]
+    grays = [np.where(mask, np.uint8(255), np.uint8(0)) for mask in masks]
     ways: dict[str, Callable[[], object]] = {'ours': lambda: _with_metric(pairs, masks)}
     if not without_official_scorer():
-        ways[OFFICIAL_SCORER] = lambda: _with_official_classes(pairs, greys)
+        ways[OFFICIAL_SCORER] = lambda: _with_official_classes(pairs, grays)
     seconds = interleaved(ways, repeats, title='scoring masks in memory')
     ours, *peer = (medians(seconds)[name] / len(pairs) for name in ways)
     line = {'what': title, 'ours_s': ours}
@@ -208,16 +208,16 @@ def _with_metric(pairs: Pairs, masks: Iterable[NDArray[np.bool_]]) -> dict[str, 
     return metric.evaluate(len(pairs))
 
 
-def _with_official_classes(pairs: Pairs, greys: Sequence[NDArray[np.uint8]]) -> object:
+def _with_official_classes(pairs: Pairs, grays: Sequence[NDArray[np.uint8]]) -> object:
     from isic_challenge_scoring.load_image import ImagePair
     from isic_challenge_scoring.segmentation import SegmentationScore
 
     def image_pairs() -> Iterator[ImagePair]:
-        for (truth, _), grey in zip(pairs, greys, strict=True):
+        for (truth, _), gray in zip(pairs, grays, strict=True):
             pair = ImagePair(truth_file=truth)
             pair.parse_image_id()
             pair.load_truth_image()
-            pair.prediction_image = grey
+            pair.prediction_image = gray
             yield pair
 
     return SegmentationScore(image_pairs())

@@ -1,6 +1,6 @@
 """A training step beside those of the peers, and beside its floor.
 
-A step is forward, backward and the optimiser's move on a batch that is ready in memory. The floor
+A step is forward, backward and the optimizer's move on a batch that is ready in memory. The floor
 is forward and backward of the bare backbone and FPN, which no training of the network can go below.
 """
 
@@ -108,7 +108,7 @@ def _steps(
 def mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
     """Return a training step of a detector of mmdet on a batch that is ready in memory."""
     model.to(device).train()
-    optimiser = _optimiser(model)
+    optimizer = _optimizer(model)
     images = [torch.from_numpy(each.image[..., ::-1].transpose(2, 0, 1).copy()) for each in batch]
     samples = [_sample(each) for each in batch]
 
@@ -116,14 +116,14 @@ def mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
         data = {'inputs': images, 'data_samples': copy.deepcopy(samples)}
         data = model.data_preprocessor(data, training=True)
         loss, _ = model.parse_losses(model(**data, mode='loss'))
-        _move(optimiser, loss, device)
+        _move(optimizer, loss, device)
 
     return step
 
 
 def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
     model.to(device).train()
-    optimiser = _optimiser(model)
+    optimizer = _optimizer(model)
     images = [torch.from_numpy(each.image.transpose(2, 0, 1) / np.float32(255)) for each in batch]
     targets = [
         {
@@ -137,7 +137,7 @@ def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.devi
     def step() -> None:
         placed = [{key: value.to(device) for key, value in each.items()} for each in targets]
         losses = model([image.to(device) for image in images], placed)
-        _move(optimiser, torch.stack(list(losses.values())).sum(), device)
+        _move(optimizer, torch.stack(list(losses.values())).sum(), device)
 
     return step
 
@@ -156,16 +156,16 @@ def _floor_step(model: nn.Module, size: int, batch: int, device: torch.device) -
     return step
 
 
-def _optimiser(model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # The rate of a first warm-up step: random weights stay what they are.
     return torch.optim.SGD(learning, lr=1e-5, momentum=0.9, weight_decay=1e-4)
 
 
-def _move(optimiser: torch.optim.Optimizer, loss: Tensor, device: torch.device) -> None:
-    optimiser.zero_grad()
+def _move(optimizer: torch.optim.Optimizer, loss: Tensor, device: torch.device) -> None:
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     _wait(device)
 
 
@@ -217,7 +217,7 @@ def _peak_memory(step: Step, device: torch.device, before: int) -> int | None:
     """
     if device.type != 'cuda':
         return None
-    step()  # the optimiser's own numbers come with the first step
+    step()  # the optimizer's own numbers come with the first step
     torch.cuda.reset_peak_memory_stats()
     step()
     return torch.cuda.max_memory_allocated() - before

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.rows import row
-from benchmarks.worker import Answering
+from benchmarks.worker import Worker
 
 # What each setting adds to an environment without any of these variables.
 SETTINGS = {
@@ -51,7 +51,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     rounds, steps = (1, 1) if quick else (3, 4)
     rows, details = [], []
     for recipe in list(RECIPES)[: 1 if quick else None]:
-        children = {setting: Answering(_MODULE, [recipe, setting], 600) for setting in SETTINGS}
+        children = {setting: Worker(_MODULE, [recipe, setting], 600) for setting in SETTINGS}
         for load in LOADS[: 2 if quick else None]:
             seconds: dict[str, list[float]] = {setting: [] for setting in SETTINGS}
             with busy(load):

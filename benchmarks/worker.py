@@ -12,11 +12,11 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class NoAnswerError(Exception):
+class WorkerError(Exception):
     """The process ended, or took longer than it was given; the message says which."""
 
 
-class Answering:
+class Worker:
     """A Python program in a process of its own.
 
     Args:
@@ -28,7 +28,7 @@ class Answering:
         first: what the program said before it was asked anything.
 
     Raises:
-        NoAnswerError: it said nothing.
+        WorkerError: it said nothing.
     """
 
     def __init__(self, module: str, arguments: Sequence[object], limit: float) -> None:
@@ -48,7 +48,7 @@ class Answering:
         """Return the answer to a line.
 
         Raises:
-            NoAnswerError: there is none; the process has ended.
+            WorkerError: there is none; the process has ended.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(f'{question}\n')
@@ -72,7 +72,7 @@ class Answering:
             return json.loads(line)
         self._process.wait()
         if not in_time:
-            raise NoAnswerError(f'not finished in {self._limit:g} s')
+            raise WorkerError(f'not finished in {self._limit:g} s')
         self._log.seek(0)
         last = ' '.join(self._log.read().splitlines()[-1:])
-        raise NoAnswerError(f'ended with status {self._process.returncode}: {last}')
+        raise WorkerError(f'ended with status {self._process.returncode}: {last}')

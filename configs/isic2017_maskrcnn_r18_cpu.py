@@ -45,7 +45,7 @@ train_pipeline = [
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='RandomTranspose'),
     dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    # Colours tell melanomas, so they stay near what they are.
+    # Colors tell melanomas, so they stay near what they are.
     dict(type='BytePhotoMetricDistortion', hue_delta=10, swap_channels=False),
     dict(type='PackLesionInputs'),
 ]

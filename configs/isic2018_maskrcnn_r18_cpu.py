@@ -25,7 +25,7 @@ model = dict(
         # Outlines need detail: every mask is pooled from P3, however large its box.
         mask_roi_extractor=dict(finest_scale=256),
         # Small lesions count as much as large ones, as the score has it.
-        mask_head=dict(norm_cfg=norm, loss_mask=dict(_delete_=True, type='JaccardMaskLoss')),
+        mask_head=dict(norm_cfg=norm, loss_mask=dict(_delete_=True, type='BCEJaccardLoss')),
     ),
 )
 # Several processes learn batch-norm statistics of their own; validation needs one model.

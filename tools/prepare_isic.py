@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
 
     parser = make_parser(
         __doc__,
-        'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize seed',
+        'python tools/prepare_isic.py 2018 --src downloads --out data/isic2018 --resize quarter',
     )
     parser.add_argument('year', type=int, choices=(2016, 2017, 2018), help='challenge year')
     parser.add_argument(
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=['none'],
         metavar='RULE',
-        help='none, max-side N (pixels), or seed (a quarter of each side above 700 x 700 pixels)'
+        help='none, max-side N (pixels), or quarter (a quarter of each side above 700 x 700 pixels)'
         ' (default: none)',
     )
     parser.add_argument(
@@ -52,13 +52,13 @@ def parse_args() -> argparse.Namespace:
         '--flip-copies',
         action='store_true',
         help='store each training and validation image also flipped vertically and horizontally,'
-        ' as further samples (the 2018 seed recipe)',
+        ' as further samples (the recipe of student2018)',
     )
     parser.add_argument(
         '--foreground',
         type=int,
         default=FOREGROUND,
-        metavar='GREY',
+        metavar='GRAY',
         help='mask pixels of this value (1 to 255) or more are lesion; with another one than the'
         ' default, original_masks/ is written thresholded, so that scores use the same truth'
         f" (default: {FOREGROUND}, the challenge's > {FOREGROUND - 1})",

@@ -84,7 +84,7 @@ def _port(text: str) -> int:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.deploy.onnx_segmenter import LesionNet
+    from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
     from isic_mmdet.serve import LesionServer, Settings
     from isic_mmdet.serve.hosts import is_loopback
 
@@ -96,7 +96,7 @@ def main() -> None:
         max_waiting=args.max_waiting,
         model=args.model.name,
     )
-    net = LesionNet(args.model, threads=args.threads)
+    net = OnnxSegmenter(args.model, threads=args.threads)
     try:
         with LesionServer(net, settings) as server:
             if not is_loopback(str(server.server_address[0])):

@@ -93,11 +93,11 @@ def test(args: argparse.Namespace) -> 'Config':
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
     subfolder = f'{args.split}_tta' if args.tta else args.split
     experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder)
-    experiment.use_split(cfg, args.split)
+    experiment.select_split(cfg, args.split)
     experiment.set_checkpoint(cfg, args.checkpoint)
     if args.show_dir:
-        experiment.draw_into(cfg, args.show_dir)
-    experiment.dump_into(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
+        experiment.enable_drawing(cfg, args.show_dir)
+    experiment.enable_result_dump(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
     if args.amp:
         experiment.use_amp(cfg)
     if args.tta:
@@ -119,10 +119,10 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.engine.distributed import leave_gloo
+    from isic_mmdet.engine.distributed import exit_after_gloo
 
     require_writable(args.out, args.show_dir and Path(args.show_dir, 'picture'))
-    leave_gloo(test(args))
+    exit_after_gloo(test(args))
 
 
 if __name__ == '__main__':

@@ -102,11 +102,11 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.engine.distributed import leave_gloo
+    from isic_mmdet.engine.distributed import exit_after_gloo
 
     cfg = train(args)
     if cfg is not None:
-        leave_gloo(cfg)
+        exit_after_gloo(cfg)
 
 
 if __name__ == '__main__':

@@ -13,9 +13,9 @@ default_hooks = dict(
         save_last=True,
         backend_args=dict(backend='atomic'),
     ),
-    iou_report=dict(type='IoUReportHook'),
+    evaluation_report=dict(type='EvaluationReportHook'),
     # A run that was stopped goes on as if it had not been.
-    repeatable_steps=dict(type='RepeatableStepsHook'),
+    per_step_seed=dict(type='PerStepSeedHook'),
     run_state=dict(type='RunStateHook'),
     resume=dict(type='ResumeHook'),
     rate_ramp=dict(type='RateRampHook'),

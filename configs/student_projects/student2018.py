@@ -1,7 +1,7 @@
 """The recipe of the 2018 seed project: heads first, then ResNet stages 3 to 5; see docs/recipes.md.
 
 Command:   python tools/train.py configs/student_projects/student2018.py
-Data:      tools/prepare_isic.py 2018 --split ratio --resize seed --flip-copies,
+Data:      tools/prepare_isic.py 2018 --split ratio --resize quarter --flip-copies,
            data/student2018, one class: lesion
 Number:    not measured with COCO weights (they could not be had where this was written); the
            same recipe on a CPU is student2018_cpu.py

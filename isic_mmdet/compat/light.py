@@ -2,7 +2,7 @@
 
 Fault of mmdet 3.3.0 and mmengine 0.10.7 that this mends: whoever imports one class of
 `mmdet.models` imports all two hundred models, matplotlib, scikit-learn, the evaluators of every
-data set and torch's sharded optimisers with them, and waits three seconds for a prediction that
+data set and torch's sharded optimizers with them, and waits three seconds for a prediction that
 takes a half. This can go when those packages import their modules on demand, as PEP 562 has made
 possible.
 

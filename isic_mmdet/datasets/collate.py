@@ -16,7 +16,7 @@ from torch.utils.data import default_collate, get_worker_info
 
 
 @FUNCTIONS.register_module()
-def collate_lesions(samples: Sequence[dict]) -> dict:
+def shared_memory_collate(samples: Sequence[dict]) -> dict:
     """Put a batch together as mmengine's `pseudo_collate` does, to be handed over faster.
 
     Images of one size become one tensor, which mmdet's preprocessor takes as well as a list; what

@@ -130,7 +130,7 @@ def official_mask_fault(official: NDArray[np.bool_], annotated: NDArray[np.bool_
     """
     if not official.any():
         return (
-            'has no grey above 128, as the challenge marks lesions: every prediction would score '
+            'has no gray above 128, as the challenge marks lesions: every prediction would score '
             'as for an empty lesion; save it with 0 and 255'
         )
     resized = resize_mask(official, *annotated.shape)

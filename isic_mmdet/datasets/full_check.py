@@ -164,8 +164,8 @@ def check_image(
     annotated = annotated_mask(annotations, image['height'], image['width'])
     fault = official_mask_fault(lesion, annotated)
     notes = []
-    if mask.greys:
-        notes.append(f'{mask.greys} pixels of the official mask are neither 0 nor 255')
+    if mask.grays:
+        notes.append(f'{mask.grays} pixels of the official mask are neither 0 nor 255')
     if lesion.all():
         notes.append('every pixel of the official mask is lesion')
     faults = (f'the official mask {mask_file} {fault}',) if fault else ()

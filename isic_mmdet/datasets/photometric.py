@@ -10,7 +10,7 @@ from mmdet.datasets.transforms import PhotoMetricDistortion
 from mmdet.registry import TRANSFORMS
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.planar import split_planes
+from isic_mmdet.images.planar import to_planar
 
 
 @TRANSFORMS.register_module()
@@ -41,7 +41,7 @@ class GaussianBlur(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ChannelBrightness(BaseTransform):
-    """Makes each colour channel brighter or darker by a factor of its own.
+    """Makes each color channel brighter or darker by a factor of its own.
 
     Args:
         factor: drawn uniformly from this interval for every channel; values beyond 255 are cut.
@@ -72,11 +72,11 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
     It draws the same numbers from the same generator and applies them in the same order:
     brightness, contrast, saturation, hue, contrast, order of the channels. Every step rounds and
     is cut at black and white, as in a camera, while mmdet hands on values below 0 and above 255.
-    Away from these the result lies within a few grey levels of mmdet's, on average within half a
+    Away from these the result lies within a few gray levels of mmdet's, on average within half a
     level. What comes behind it, down to the GPU, handles a quarter of the bytes.
 
     Args:
-        swap_channels: shuffle the colour channels of half of the images, as mmdet does. Leave it
+        swap_channels: shuffle the color channels of half of the images, as mmdet does. Leave it
             where the diagnosis is to be told: blue and red are signs of it.
         **kwargs: of `mmdet.datasets.transforms.PhotoMetricDistortion`.
     """
@@ -124,7 +124,7 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
             image = cv2.cvtColor(distorted, cv2.COLOR_HSV2BGR_FULL)
         image = _scaled(image, late)
         swapped = has_order and self.swap_channels
-        results['img'] = split_planes(image, order) if swapped else image
+        results['img'] = to_planar(image, order) if swapped else image
         return results
 
 

@@ -8,7 +8,7 @@ from mmdet.datasets.transforms import PackDetInputs, RandomCrop, RandomFlip
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.mask import BitmapMasks
 
-from isic_mmdet.images.planar import split_planes
+from isic_mmdet.images.planar import to_planar
 
 # What OpenCV calls the directions.
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
@@ -119,5 +119,5 @@ class PackLesionInputs(PackDetInputs):
         image = results.get('img')
         # OpenCV has no planes of int64, as mmdet's CopyPaste leaves images.
         if image is not None and image.flags.c_contiguous and image.dtype in (np.uint8, np.float32):
-            results['img'] = split_planes(image)
+            results['img'] = to_planar(image)
         return super().transform(results)

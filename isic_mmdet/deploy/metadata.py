@@ -10,12 +10,12 @@ FORMAT = 1
 _FORMAT_KEY = 'isic_mmdet_format'
 
 
-class NoCardError(Exception):
+class NoMetadataError(Exception):
     """The metadata are not those of a model that this version can read; the message says why."""
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelMetadata:
     """Facts about an exported model; every field is an entry of the metadata, as JSON.
 
     Attributes:
@@ -55,21 +55,21 @@ class ModelCard:
         return {_FORMAT_KEY: str(FORMAT), **entries}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> 'ModelCard':
+    def from_metadata(cls, metadata: Mapping[str, str]) -> 'ModelMetadata':
         """Return the card of a file with these entries.
 
         Raises:
-            NoCardError: they are not from `metadata`, or from that of another version.
+            NoMetadataError: they are not from `metadata`, or from that of another version.
         """
         found = metadata.get(_FORMAT_KEY)
         if found is None:
-            raise NoCardError('it was not written by tools/export_onnx.py')
+            raise NoMetadataError('it was not written by tools/export_onnx.py')
         if found != str(FORMAT):
-            raise NoCardError(f'its format is {found}, this version reads format {FORMAT}')
+            raise NoMetadataError(f'its format is {found}, this version reads format {FORMAT}')
         try:
             values = {field.name: _value(metadata[field.name]) for field in fields(cls)}
         except (KeyError, ValueError) as error:
-            raise NoCardError(f'its metadata are damaged: {error}') from error
+            raise NoMetadataError(f'its metadata are damaged: {error}') from error
         return cls(**values)
 
 

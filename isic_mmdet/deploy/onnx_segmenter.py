@@ -9,19 +9,19 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
-from isic_mmdet.deploy.metadata import ModelCard, NoCardError
+from isic_mmdet.deploy.metadata import ModelMetadata, NoMetadataError
 from isic_mmdet.deploy.pixels import NetworkImage, network_image
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Placement, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 
 
-class LesionNet:
+class OnnxSegmenter:
     """Finds the lesion in images of any size, on the CPU.
 
     Three lines in a notebook::
 
-        net = LesionNet('model.onnx')
+        net = OnnxSegmenter('model.onnx')
         lesion = net(np.asarray(Image.open('mole.jpg').convert('RGB')))
         plt.imshow(lesion.mask)
 
@@ -44,8 +44,10 @@ class LesionNet:
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         self._session = _session(Path(path), threads)
         try:
-            self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map)
-        except NoCardError as error:
+            self.card = ModelMetadata.from_metadata(
+                self._session.get_modelmeta().custom_metadata_map
+            )
+        except NoMetadataError as error:
             raise InputError(
                 f'{path} cannot be used: {error}; write it anew with tools/export_onnx.py'
             ) from error
@@ -83,19 +85,19 @@ class LesionNet:
         """
         return reduction(shrunk_into(height, width, self.card.scale))
 
-    def prepare(self, image: NDArray[np.uint8], placement: Placement | None = None) -> NetworkImage:
+    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> NetworkImage:
         """Return one image as the model wants it; may be called from several threads.
 
         Args:
             image: (h, w, 3) uint8, RGB.
-            placement: where its pixels lie in the image that the lesion is wanted of; None where
+            frame: where its pixels lie in the image that the lesion is wanted of; None where
                 it is that image.
 
         Raises:
             ValueError: the array is of another type or shape, or has a side so short that nothing
                 is left of it at the size the model wants.
         """
-        return network_image(image, self.card.scale, self.card.divisor, placement)
+        return network_image(image, self.card.scale, self.card.divisor, frame)
 
     def predict(self, prepared: Sequence[NetworkImage]) -> list[Segmentation]:
         """Return the lesions of images from `prepare`, in their order.
@@ -134,11 +136,11 @@ class LesionNet:
     def _segmentation(
         self, image: NetworkImage, score: Any, label: Any, box: Any, cells: Any
     ) -> Segmentation:
-        shape, threshold = image.placement.shape, self.card.mask_threshold
+        shape, threshold = image.frame.shape, self.card.mask_threshold
         if score <= self.card.score_threshold:
             return Segmentation(shape, (), 1, threshold, 0.0, None, None)
         view = image.in_whole(cells, box)
-        name, place = self.classes[int(label)], image.placement.inside(view.box)
+        name, place = self.classes[int(label)], image.frame.inside(view.box)
         return Segmentation(shape, (view,), 1, threshold, float(score), name, place)
 
 
@@ -153,7 +155,7 @@ def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 3  # errors only: they are raised, too
-    # Blocked layouts of the weights, the last level of optimisation, would take as much memory
+    # Blocked layouts of the weights, the last level of optimization, would take as much memory
     # again as the weights, and a pattern of the memory is of one size of images; with a ResNet-50
     # at 512 px, 325 MB become 460, and not a tenth of the time is won.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 
 
@@ -19,13 +19,13 @@ class NetworkImage:
         pixels: (H, W, 3) uint8, RGB, padded with black at the bottom and on the right.
         size: height and width of what is not padding.
         made_of: height and width of the pixels it was made of.
-        placement: where those lie in the image that the lesion is wanted of.
+        frame: where those lie in the image that the lesion is wanted of.
     """
 
     pixels: NDArray[np.uint8]
     size: tuple[int, int]
     made_of: tuple[int, int]
-    placement: Placement
+    frame: Frame
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -44,11 +44,11 @@ class NetworkImage:
         )
         x1, y1, x2, y2 = box.tolist()
         ends = (x1 * horizontal, y1 * vertical, x2 * horizontal, y2 * vertical)
-        return self.placement.in_whole(BoxCells(cells, ends))
+        return self.frame.in_whole(BoxCells(cells, ends))
 
 
 def network_image(
-    image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, placement: Placement | None
+    image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, frame: Frame | None
 ) -> NetworkImage:
     """Bring an image to network size.
 
@@ -59,7 +59,7 @@ def network_image(
         image: (H, W, 3) uint8, RGB.
         scale: longer and shorter side in pixels.
         divisor: of the sides after padding.
-        placement: where the pixels lie in the image that the lesion is wanted of; None where they
+        frame: where the pixels lie in the image that the lesion is wanted of; None where they
             are that image.
 
     Raises:
@@ -77,6 +77,4 @@ def network_image(
         raise ValueError(f'{width} x {height} pixels cannot be brought to the size the model wants')
     padded = np.zeros((*padded_shape((rows, columns), divisor), 3), np.uint8)
     padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return NetworkImage(
-        padded, (rows, columns), (height, width), placement or Placement((height, width))
-    )
+    return NetworkImage(padded, (rows, columns), (height, width), frame or Frame((height, width)))

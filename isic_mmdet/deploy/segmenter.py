@@ -15,7 +15,7 @@ from isic_mmdet.compat.light import light_imports
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape, padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Placement, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 from isic_mmdet.models.tta import Finding, verdict
 
 with light_imports():
@@ -38,7 +38,7 @@ with light_imports():
         use_tta,
     )
     from isic_mmdet.models.best_detection import best_finding
-    from isic_mmdet.models.box_masks import leave_unpasted
+    from isic_mmdet.models.box_masks import return_box_masks
     from isic_mmdet.models.folding import fold
     from isic_mmdet.models.unfilled import Unfilled
 
@@ -50,12 +50,12 @@ class Prepared:
     Attributes:
         views: what the test pipeline made of it; with test-time augmentation several.
         shape: height and width of each view after padding, in pixels.
-        placement: where the pixels that the views were made from lie in the image.
+        frame: where the pixels that the views were made from lie in the image.
     """
 
     views: list[dict[str, Any]]
     shape: tuple[tuple[int, int], ...]
-    placement: Placement
+    frame: Frame
 
 
 class LesionSegmenter:
@@ -124,7 +124,7 @@ class LesionSegmenter:
         self.classes: tuple[str, ...] = tuple(built.metainfo['classes'])
         self._pipeline = pipeline
         self._sizes = list(_sizes(dataset.pipeline))
-        leave_unpasted(model)
+        return_box_masks(model)
         load_strictly(
             partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
             str(checkpoint),
@@ -165,12 +165,12 @@ class LesionSegmenter:
             return 1
         return reduction(min(_shrunk(size, height, width) for size in self._sizes))
 
-    def prepare(self, image: NDArray[np.uint8], placement: Placement | None = None) -> Prepared:
+    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> Prepared:
         """Return one image as the model wants it; may be called from several threads.
 
         Args:
             image: (h, w, 3) uint8, RGB.
-            placement: where its pixels lie in the image that the lesion is wanted of; None where
+            frame: where its pixels lie in the image that the lesion is wanted of; None where
                 it is that image.
 
         Raises:
@@ -196,7 +196,7 @@ class LesionSegmenter:
             ) from error
         views = _views(inputs)
         shape = tuple(padded_shape(view['inputs'].shape[-2:], self._divisor) for view in views)
-        return Prepared(views, shape, placement or Placement((height, width)))
+        return Prepared(views, shape, frame or Frame((height, width)))
 
     def predict(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
         """Return the lesions of images from `prepare`, in their order.
@@ -221,13 +221,13 @@ class LesionSegmenter:
             samples = [self._model.test_step(pseudo_collate(list(view))) for view in views]
             found = [[best_finding(sample) for sample in view] for view in samples]
         return [
-            self._segmentation(of_image, image.placement)
+            self._segmentation(of_image, image.frame)
             for of_image, image in zip(zip(*found, strict=True), prepared, strict=True)
         ]
 
-    def _segmentation(self, found: Sequence[Finding | None], placement: Placement) -> Segmentation:
+    def _segmentation(self, found: Sequence[Finding | None], frame: Frame) -> Segmentation:
         findings = [
-            replace(finding, view=placement.in_whole(finding.view))
+            replace(finding, view=frame.in_whole(finding.view))
             for finding in found
             if finding is not None
         ]
@@ -235,9 +235,9 @@ class LesionSegmenter:
         if said is None:
             score, label, box = 0.0, None, None
         else:
-            score, label, box = said.score, self.classes[said.label], placement.inside(said.box)
+            score, label, box = said.score, self.classes[said.label], frame.inside(said.box)
         views = tuple(finding.view for finding in findings)
-        return Segmentation(placement.shape, views, len(found), self._threshold, score, label, box)
+        return Segmentation(frame.shape, views, len(found), self._threshold, score, label, box)
 
 
 def array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:

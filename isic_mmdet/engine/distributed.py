@@ -41,7 +41,7 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not is_lost_peer(error):
+        if not is_lost_process(error):
             raise
         raise InputError(
             'another process of the run has ended or does not answer; its own messages say why. '
@@ -61,12 +61,12 @@ def process_count(launcher: str) -> int:
     return int(os.environ.get('SLURM_NTASKS' if launcher == 'slurm' else 'WORLD_SIZE', 1))
 
 
-def is_lost_peer(error: Exception) -> bool:
+def is_lost_process(error: Exception) -> bool:
     """Tell whether an error of a group of processes says that it lost one of them."""
     return dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in str(error))
 
 
-def leave_gloo(cfg: Config) -> None:
+def exit_after_gloo(cfg: Config) -> None:
     """End a process that trained or tested over gloo, with status 0; else return.
 
     To be called when all work is done, for Python's own shutdown is skipped.

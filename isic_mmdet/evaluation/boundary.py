@@ -65,8 +65,8 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    grey = mask.astype(np.uint8)
-    inner = cv2.erode(grey, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    gray = mask.astype(np.uint8)
+    inner = cv2.erode(gray, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return mask & (inner == 0)
 
 

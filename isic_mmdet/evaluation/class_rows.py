@@ -41,12 +41,12 @@ def have_classes(rows: Sequence[Row]) -> bool:
     Raises:
         InputError: it is known of some of them only.
     """
-    unlabelled = [row['image_id'] for row in rows if row['label'] is None]
-    if len(classes_of(rows[0])) < 2 or len(unlabelled) == len(rows):
+    unlabeled = [row['image_id'] for row in rows if row['label'] is None]
+    if len(classes_of(rows[0])) < 2 or len(unlabeled) == len(rows):
         return False
-    if unlabelled:
+    if unlabeled:
         raise InputError(
-            'some images have no true class; label all of them or none', sorted(unlabelled)
+            'some images have no true class; label all of them or none', sorted(unlabeled)
         )
     return True
 

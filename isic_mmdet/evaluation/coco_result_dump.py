@@ -13,7 +13,7 @@ from isic_mmdet.utils.files import write_json
 
 
 @METRICS.register_module()
-class PredictionDump(BaseMetric):
+class CocoResultDump(BaseMetric):
     """Write every detection to a COCO result file: plain JSON that any tool reads.
 
     Each entry holds `image_id` (int), `isic_id` (str), `category` (class name), `bbox`

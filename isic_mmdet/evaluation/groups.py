@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 
 UNKNOWN = 'unknown'
 
@@ -22,7 +22,7 @@ def by_group(rows: Sequence[Row], keys: Sequence[str] = ()) -> dict[str, list[di
 
     Returns:
         For each key its groups in their natural order, those images of which nothing is known
-        last: `group`, `images` and `metrics` as `summary.summarise` returns them.
+        last: `group`, `images` and `metrics` as `summary.summarize` returns them.
 
     Raises:
         InputError: nothing is known of a key that was asked for.
@@ -37,7 +37,7 @@ def by_group(rows: Sequence[Row], keys: Sequence[str] = ()) -> dict[str, list[di
         )
     return {
         key: [
-            {'group': group, 'images': len(images), 'metrics': summarise(images)}
+            {'group': group, 'images': len(images), 'metrics': summarize(images)}
             for group, images in sorted(groups.items(), key=lambda item: _order(key, item[0]))
         ]
         for key, groups in members.items()

@@ -51,7 +51,7 @@ class LesionMetric(BaseMetric):
     `lesion/iou_max` the one that overlaps the truth most (the rule of the 2018 seed). Only one
     row of numbers an image is kept, so memory does not grow with image size.
 
-    An image without detection is scored as an empty mask (see `core.summarise`); its `score` and
+    An image without detection is scored as an empty mask (see `core.summarize`); its `score` and
     `predicted_label` are empty and its score for every class is 0.
 
     Of data with several classes whose images carry their true class (`gt_label`), the `classes/`
@@ -159,7 +159,7 @@ class LesionMetric(BaseMetric):
         """Gather the rows of all processes, compute the metrics and write the files.
 
         mmengine's own gathering cuts the list at `size` by position, which is right only while
-        every sampler deals the images out in turns. Here padding is recognised by image id, and
+        every sampler deals the images out in turns. Here padding is recognized by image id, and
         a missing image is an error. All processes see all rows, so they return, or raise, the
         same.
 
@@ -186,7 +186,7 @@ class LesionMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Return all metrics from one row an image."""
-        metrics = core.summarise(results)
+        metrics = core.summarize(results)
         if have_classes(results):
             metrics |= rows_class_metrics(results, self.positive)
         return metrics

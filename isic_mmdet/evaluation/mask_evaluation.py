@@ -31,7 +31,7 @@ from isic_mmdet.evaluation.result_files import (
     write_metrics,
     write_per_image,
 )
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.evaluation.tables import LABEL_COLUMNS, read_labels, read_per_image, read_scores
 from isic_mmdet.utils.csv_file import parse_header
 from isic_mmdet.utils.files import require_not_read
@@ -111,7 +111,7 @@ def evaluate(request: Request) -> dict[str, Any]:
     for source, values in known.items():
         _add(rows, values, source)
     content: dict[str, Any] = {
-        'metrics': summarise(rows),
+        'metrics': summarize(rows),
         'images': len(rows),
         'extra_predictions': found.extra,
         'notes': list(dict.fromkeys(note for each in (found, *others) for note in each.notes)),

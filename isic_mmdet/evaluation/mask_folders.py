@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.scores import binarise
+from isic_mmdet.evaluation.scores import binarize
 from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.formats import FORMATS, unread_format
 from isic_mmdet.images.sources import SourceFile, zip_members
@@ -103,16 +103,16 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
 
 
 def read_mask(file: SourceFile) -> NDArray[np.bool_]:
-    """Return a mask as (H, W) bool, lesion where the grey value is above 128.
+    """Return a mask as (H, W) bool, lesion where the gray value is above 128.
 
     Raises:
-        UnreadableMaskError: as for `read_mask_and_grey`.
+        UnreadableMaskError: as for `read_mask_and_gray`.
     """
-    return read_mask_and_grey(file)[0]
+    return read_mask_and_gray(file)[0]
 
 
-def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
-    """Return a mask as (H, W) bool, lesion where the grey is above 128, and its highest grey.
+def read_mask_and_gray(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
+    """Return a mask as (H, W) bool, lesion where the gray is above 128, and its highest gray.
 
     Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
     so that both accept the same; only GIF and the like are refused, as everywhere else.
@@ -132,10 +132,10 @@ def read_mask_and_grey(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
         raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
     if image.mode not in {'L', '1'}:
         raise UnreadableMaskError(
-            f'not grey with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
+            f'not gray with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
         )
-    greys = np.asarray(image if image.mode == 'L' else image.convert('L'))
-    return binarise(greys), int(greys.max())
+    grays = np.asarray(image if image.mode == 'L' else image.convert('L'))
+    return binarize(grays), int(grays.max())
 
 
 def _read(file: SourceFile) -> bytes:

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.evaluation.scores import GREY_THRESHOLD
+from isic_mmdet.evaluation.scores import GRAY_THRESHOLD
 
 
 class MaskLook(NamedTuple):
     """What one mask looks like.
 
     Attributes:
-        brightest: highest grey in the file, 0 to 255.
+        brightest: highest gray in the file, 0 to 255.
         is_full: whether every pixel is lesion.
         has_corners: whether all four corners are lesion.
     """
@@ -24,7 +24,7 @@ class MaskLook(NamedTuple):
 
 
 def look_at(mask: NDArray[np.bool_], brightest: int) -> MaskLook:
-    """Return what an (H, W) bool mask with this highest grey looks like."""
+    """Return what an (H, W) bool mask with this highest gray looks like."""
     return MaskLook(brightest, bool(mask.all()), bool(mask[[0, 0, -1, -1], [0, -1, 0, -1]].all()))
 
 
@@ -36,13 +36,13 @@ def notes_on(noun: str, looks: Sequence[MaskLook]) -> list[str]:
         looks: one of each mask.
     """
     total = len(looks)
-    dim = [look.brightest for look in looks if 0 < look.brightest <= GREY_THRESHOLD]
+    dim = [look.brightest for look in looks if 0 < look.brightest <= GRAY_THRESHOLD]
     notes = []
     if dim:
-        greys = '0 and 1' if max(dim) == 1 else f'greys of at most {max(dim)}'
+        grays = '0 and 1' if max(dim) == 1 else f'grays of at most {max(dim)}'
         notes.append(
-            f'{_share(len(dim), total)} masks of the {noun} hold only {greys}: the challenge takes '
-            f'greys above {GREY_THRESHOLD} for lesion and reads them as empty; if they mark '
+            f'{_share(len(dim), total)} masks of the {noun} hold only {grays}: the challenge takes '
+            f'grays above {GRAY_THRESHOLD} for lesion and reads them as empty; if they mark '
             'lesions, save them with 0 and 255 and score again'
         )
     full = sum(look.is_full for look in looks)

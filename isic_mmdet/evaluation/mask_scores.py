@@ -18,7 +18,7 @@ from isic_mmdet.evaluation.mask_folders import (
     MaskPair,
     UnreadableMaskError,
     pair_masks,
-    read_mask_and_grey,
+    read_mask_and_gray,
 )
 from isic_mmdet.evaluation.mask_looks import MaskLook, look_at, notes_on
 from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
@@ -125,7 +125,7 @@ def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
     faults = []
     for file in (pair.truth, pair.prediction):
         try:
-            mask, brightest = read_mask_and_grey(file)
+            mask, brightest = read_mask_and_gray(file)
             masks.append(mask)
             looks.append(look_at(mask, brightest))
         except UnreadableMaskError as error:

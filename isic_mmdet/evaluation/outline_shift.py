@@ -32,7 +32,7 @@ class OutlineShift(NamedTuple):
 def outline_shift(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> OutlineShift:
     """Return by how much the outline of a prediction has to move, and the Jaccard index it gets.
 
-    Moved outwards by r, a mask holds every pixel whose centre is within r + 1/2 of the centre of
+    Moved outwards by r, a mask holds every pixel whose center is within r + 1/2 of the center of
     one of its own; moved inwards, it loses those that are within r + 1/2 of one that is not. The
     edge of the image is no outline, and what lies beyond is not counted.
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-GREY_THRESHOLD = 128
+GRAY_THRESHOLD = 128
 JACCARD_THRESHOLD = 0.65
 
 # Index arrays of the bootstrap are drawn in blocks of about this many numbers, 1.6 MB: what is
@@ -46,9 +46,9 @@ class Confusion(NamedTuple):
     tn: int
 
 
-def binarise(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def binarize(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return where an 8-bit mask is lesion: strictly above 128, as the official scorer does."""
-    return grey > GREY_THRESHOLD
+    return gray > GRAY_THRESHOLD
 
 
 def pack(mask: NDArray[np.bool_]) -> PackedMask:
@@ -56,7 +56,7 @@ def pack(mask: NDArray[np.bool_]) -> PackedMask:
 
     Raises:
         ValueError: if the mask is not a bool array of two dimensions with at least one pixel;
-            greys must go through `binarise` first.
+            grays must go through `binarize` first.
     """
     if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
         raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
@@ -175,7 +175,7 @@ def bootstrap_means(
     return means.T.reshape(resamples, *data.shape[1:])
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the `lesion/` metrics: plain means over images, each in [0, 1].
 
     An image without detection takes part with the scores of an empty mask, as it would in an
@@ -190,7 +190,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         ValueError: if there are no rows.
     """
     if not rows:
-        raise ValueError('no images to summarise')
+        raise ValueError('no images to summarize')
     names = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
     metrics = {f'lesion/{name}': _mean([row[name] for row in rows]) for name in names}
     ious = [row['iou'] for row in rows]

@@ -40,7 +40,7 @@ def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float6
     return np.array([row[name] for row in rows], dtype=np.float64)
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the mean of each metric and its 95 % bootstrap interval, as `..._ci_low` and `_high`.
 
     Scores are in [0, 1]; `lesion/missed` is the share of images with an empty prediction.

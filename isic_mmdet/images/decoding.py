@@ -1,7 +1,7 @@
 """Decoding images and masks whole, with every check, and encoding what is prepared from them.
 
 Pillow decodes because it raises on a truncated file; OpenCV returns a picture filled up with
-grey and says nothing.
+gray and says nothing.
 """
 
 import io
@@ -24,7 +24,7 @@ from isic_mmdet.masks.bit_mask import BitMask
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
-#: A mask pixel of this grey value or more is lesion: the challenge's own scoring asks for > 128.
+#: A mask pixel of this gray value or more is lesion: the challenge's own scoring asks for > 128.
 FOREGROUND = 129
 JPEG_QUALITY = 95
 
@@ -92,22 +92,22 @@ class DecodedMask:
         lesion: H x W pixels.
         data: what to store: the file as it was, but without its palette if it has one, and with
             another foreground than the challenge's, 255 for lesion and 0 elsewhere.
-        greys: number of pixels that are neither 0 nor 255.
-        brightest: highest grey.
+        grays: number of pixels that are neither 0 nor 255.
+        brightest: highest gray.
         orientation: EXIF's number in the mask's own file, 1 where it has none. The pixels are
             upright by it.
     """
 
     lesion: BitMask
     data: bytes
-    greys: int
+    grays: int
     brightest: int
     orientation: int = 1
 
     def turned(self, orientation: int) -> 'DecodedMask':
         """Return the mask turned or mirrored as EXIF's number says, 2 to 8.
 
-        A mask with greys keeps its lesion only.
+        A mask with grays keeps its lesion only.
         """
         lesion = turn(self.lesion.unpacked(), orientation)
         data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
@@ -201,11 +201,11 @@ def _orientation(image: Image.Image) -> Any:
 
 
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
-    """Decode a mask of one 8-bit channel (or one bit, or a palette of greys).
+    """Decode a mask of one 8-bit channel (or one bit, or a palette of grays).
 
     Args:
         file: the mask.
-        foreground: grey value from which on a pixel is lesion, 1 to 255.
+        foreground: gray value from which on a pixel is lesion, 1 to 255.
 
     Raises:
         UnreadableError: as for images.
@@ -214,12 +214,12 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     found = decode_bits(data)
     if found is not None:
         binary = BitMask(*found)
-        return DecodedMask(binary, data, greys=0, brightest=255 * int(binary.bits.any()))
+        return DecodedMask(binary, data, grays=0, brightest=255 * int(binary.bits.any()))
     image = _decode_whole(data, _MASK_MODES)
     orientation = _orientation(image)
     orientation = orientation if orientation in TURNS else 1
     values = turn(np.asarray(image.convert('L')), orientation)
-    greys = int(np.count_nonzero((values != 0) & (values != 255)))
+    grays = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
     if foreground != FOREGROUND:
         # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
@@ -227,7 +227,7 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     elif image.mode == 'P' or orientation != 1:
         # Of a palette OpenCV, which reads the copy to score against, would see three channels.
         data = encode_png(values)
-    return DecodedMask(BitMask.of(lesion), data, greys, int(values.max()), orientation)
+    return DecodedMask(BitMask.of(lesion), data, grays, int(values.max()), orientation)
 
 
 def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
@@ -242,8 +242,8 @@ def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
     return np.ascontiguousarray(np.fliplr(turned) if is_mirrored else turned)
 
 
-def decode_greys(file: SourceFile) -> npt.NDArray[np.uint8]:
-    """Decode a mask of the same kinds to its greys, (H, W) uint8.
+def decode_grays(file: SourceFile) -> npt.NDArray[np.uint8]:
+    """Decode a mask of the same kinds to its grays, (H, W) uint8.
 
     Raises:
         UnreadableError: as for images.
@@ -282,7 +282,7 @@ def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode (H, W, 3) uint8 RGB at quality 95, colour at full resolution (4:4:4)."""
+    """Encode (H, W, 3) uint8 RGB at quality 95, color at full resolution (4:4:4)."""
     settings = [
         cv2.IMWRITE_JPEG_QUALITY,
         JPEG_QUALITY,

@@ -12,7 +12,7 @@ _MARGIN = 4
 
 
 @dataclass(frozen=True)
-class Placement:
+class Frame:
     """An image of which every `step` x `step` pixels were decoded to one.
 
     Where the sides are no multiples of `step`, the reduced pixels along one border reach over it.

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 
 Pixels = TypeVar('Pixels', bound=np.generic)
 Box = tuple[float, float, float, float]
@@ -83,12 +83,12 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
     return x, y, width, height
 
 
-def reduced_placement(stored: tuple[int, int], step: int, orientation: int) -> Placement:
+def reduced_placement(stored: tuple[int, int], step: int, orientation: int) -> Frame:
     """Return how a reduced image, turned upright, lies in the whole one, turned upright.
 
     Args:
         stored: height and width of the whole image as it is stored.
-        step: see `Placement`; the last reduced pixels of the stored image may reach over its right
+        step: see `Frame`; the last reduced pixels of the stored image may reach over its right
             and lower border.
         orientation: see `stored_mask`.
     """
@@ -98,4 +98,4 @@ def reduced_placement(stored: tuple[int, int], step: int, orientation: int) -> P
     left = width % -step if way.flip_columns else 0
     if way.transpose:
         height, width, top, left = width, height, left, top
-    return Placement((height, width), step, left, top)
+    return Frame((height, width), step, left, top)

@@ -1,4 +1,4 @@
-"""Images with each colour in a plane of its own in memory, as nets want them."""
+"""Images with each color in a plane of its own in memory, as nets want them."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 
-def split_planes(image: np.ndarray, order: Sequence[int] = (0, 1, 2)) -> np.ndarray:
-    """Bring the colours of an image into planes, in another order if wanted.
+def to_planar(image: np.ndarray, order: Sequence[int] = (0, 1, 2)) -> np.ndarray:
+    """Bring the colors of an image into planes, in another order if wanted.
 
     OpenCV does it in a seventh of the time that torch takes to permute the axes.
 
     Args:
         image: (H, W, 3), contiguous.
-        order: where the colours come from: the first of the result is number `order[0]`.
+        order: where the colors come from: the first of the result is number `order[0]`.
 
     Returns:
         (H, W, 3), a view of (3, H, W) in memory: `numpy.transpose` to that is free.

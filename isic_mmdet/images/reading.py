@@ -10,11 +10,11 @@ from PIL import Image
 
 from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.decoding import ORIENTATION_TAG, UnreadableError, load_whole
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import reduced_placement, upright
 from isic_mmdet.images.sources import SourceFile
 
-# What Pillow decodes 16-bit grey to; I is what it makes of some 16-bit TIFF and PGM files.
+# What Pillow decodes 16-bit gray to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 _MODES = {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'} | _DEEP_MODES
 # Rows of pixels that are converted at a time.
@@ -28,12 +28,12 @@ class UprightImage:
     Attributes:
         pixels: (h, w, 3) uint8, RGB; transparency is left out. Of the size of the image, or
             reduced.
-        placement: where these pixels lie in the image.
+        frame: where these pixels lie in the image.
         orientation: EXIF's number for how the stored pixels were turned to get these.
     """
 
     pixels: NDArray[np.uint8]
-    placement: Placement
+    frame: Frame
     orientation: int
 
 
@@ -42,7 +42,7 @@ def read_image(
 ) -> UprightImage:
     """Decode an image whole and turn it upright.
 
-    Of 16 bits the upper 8 are taken, as Pillow does with 16-bit colours.
+    Of 16 bits the upper 8 are taken, as Pillow does with 16-bit colors.
 
     A JPEG is stored in frequencies, and those that a smaller picture lacks need not be turned into
     pixels. All of the file is read nonetheless, so that a truncated one is told.
@@ -72,10 +72,10 @@ def read_image(
     if not turned:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
     if draft.step == 1:
-        placement = Placement((pixels.shape[0], pixels.shape[1]))
+        frame = Frame((pixels.shape[0], pixels.shape[1]))
     else:
-        placement = reduced_placement(draft.shape, draft.step, orientation)
-    return UprightImage(pixels, placement, orientation)
+        frame = reduced_placement(draft.shape, draft.step, orientation)
+    return UprightImage(pixels, frame, orientation)
 
 
 class _Draft:
@@ -117,5 +117,5 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
 
 def _upper_byte(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     if values.min() < 0 or values.max() > 0xFFFF:
-        raise UnreadableError('grey values of more than 16 bits')
+        raise UnreadableError('gray values of more than 16 bits')
     return (values >> 8).astype(np.uint8)

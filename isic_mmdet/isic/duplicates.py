@@ -1,8 +1,8 @@
 """Near-duplicates: the same lesion photographed or published twice, found by difference hashes.
 
 The hash (after Neal Krawetz, "Kind of like that", 2013) is defined here as: convert to 8-bit
-grey (ITU-R BT.601), average over area to 17 columns x 16 rows, and set one bit for each of the
-16 x 16 pairs of horizontal neighbours, 1 where the right one is brighter; row by row, the first
+gray (ITU-R BT.601), average over area to 17 columns x 16 rows, and set one bit for each of the
+16 x 16 pairs of horizontal neighbors, 1 where the right one is brighter; row by row, the first
 pair in the highest bit. Two images are near-duplicates when their hashes differ in at most 24
 of the 256 bits.
 """
@@ -26,17 +26,17 @@ _PAIRS = 1 << 20  # compared at a time: 32 MB, for any number of images
 
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the hash of an (H, W, 3) uint8 RGB image as 64 hexadecimal digits."""
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    small = np.rint(_cell_means(grey, 16, 17))
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    small = np.rint(_cell_means(gray, 16, 17))
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-def _cell_means(grey: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
+def _cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
     """Average an (H, W) image over the equal cells of a grid; borders cut through pixels.
 
     OpenCV's own average over area takes many times as long where they do.
     """
-    height, width = grey.shape
+    height, width = gray.shape
     top = np.arange(rows + 1) * height / rows
     whole = top.astype(np.intp)
     # Whole rows of pixels first, then what a border cuts off at the top and leaves at the bottom.
@@ -44,8 +44,8 @@ def _cell_means(grey: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDA
     bands = np.zeros((rows, width))
     for band, (first, last) in enumerate(itertools.pairwise(whole.tolist())):
         if last > first:
-            bands[band] = cv2.reduce(grey[first:last], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-    cut = (top - whole)[:, None] * grey[np.minimum(whole, height - 1)]
+            bands[band] = cv2.reduce(gray[first:last], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    cut = (top - whole)[:, None] * gray[np.minimum(whole, height - 1)]
     bands += cut[1:] - cut[:-1]
     # And the same from left to right, with sums over all columns up to each.
     summed = np.zeros((rows, width + 1))

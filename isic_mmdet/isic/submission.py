@@ -31,7 +31,7 @@ def mask_name(image_id: str) -> str:
 def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Return the largest connected region of a mask, with its holes filled.
 
-    Pixels are neighbours by a shared side. So the region is also one, and without holes, for
+    Pixels are neighbors by a shared side. So the region is also one, and without holes, for
     those who count shared corners.
 
     Args:
@@ -40,8 +40,8 @@ def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     Returns:
         (H, W) bool.
     """
-    grey = mask.astype(np.uint8)
-    _, regions, facts, _ = cv2.connectedComponentsWithStats(grey, connectivity=4)
+    gray = mask.astype(np.uint8)
+    _, regions, facts, _ = cv2.connectedComponentsWithStats(gray, connectivity=4)
     largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())  # 0 is the background
     # A frame joins all background that reaches the edge; what stays apart from it is a hole.
     skin = cv2.copyMakeBorder(

@@ -21,8 +21,8 @@ from zlib_ng import zlib_ng
 MAX_PIXELS = 2**26
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
-# Bit depth 8, grey, and the only ways of compressing and filtering; not interlaced.
-_PLAIN_GREY = bytes((8, 0, 0, 0, 0))
+# Bit depth 8, gray, and the only ways of compressing and filtering; not interlaced.
+_PLAIN_GRAY = bytes((8, 0, 0, 0, 0))
 _NONE, _SUB, _UP, _PAETH = 0, 1, 2, 4
 
 # Lines are inflated and reduced to bits in bands of about as many bytes, which stay in the cache.
@@ -52,7 +52,7 @@ def decode_binary_png(data: bytes) -> NDArray[np.bool_] | None:
         data: the whole file.
 
     Returns:
-        (H, W) bool, true where the grey is 255. None for any other file: one with further greys
+        (H, W) bool, true where the gray is 255. None for any other file: one with further grays
         or kinds of chunks, a wrong checksum, anything missing or too much, the average filter
         (which no encoder chooses for such images), or more than `MAX_PIXELS`. A general decoder
         has to judge those; of the files decoded here each one would say the same.
@@ -105,7 +105,7 @@ def _read_chunks(data: bytes) -> tuple[int, int, bytes] | None:
         position = end + 4
     if kinds != [b'IHDR', *[b'IDAT'] * (len(kinds) - 2), b'IEND'] or contents[-1]:
         return None
-    if len(contents[0]) != 13 or contents[0][8:] != _PLAIN_GREY:
+    if len(contents[0]) != 13 or contents[0][8:] != _PLAIN_GRAY:
         return None
     width, height = struct.unpack_from('>II', contents[0])
     if not 0 < height * width <= MAX_PIXELS:
@@ -165,7 +165,7 @@ def _undo_filters(filters: NDArray[np.uint8], differs: Bits) -> Bits | None:
 
 
 def _undo_sub(differs: Bits) -> Bits:
-    """Return rows predicted from their left neighbours: each bit the XOR of all up to it."""
+    """Return rows predicted from their left neighbors: each bit the XOR of all up to it."""
     bits = differs.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         bits ^= bits >> np.uint64(shift)
@@ -179,7 +179,7 @@ def _undo_paeth(differs: Bits, above: Bits) -> Bits:
     """Return one row predicted by Paeth's filter.
 
     Among 0 and 255 Paeth's prediction is the pixel above if that differs from its own left
-    neighbour, and else the pixel to the left. So whether a pixel is unlike the one above is told
+    neighbor, and else the pixel to the left. So whether a pixel is unlike the one above is told
     by `differs` alone where the row above changes, and elsewhere by that and the pixel to the
     left: unlike[i] = differs[i] ^ (alike[i] & unlike[i - 1]), here over twice as many in each step.
 

@@ -11,7 +11,7 @@ The mean over several views of an image is the same product with their cells sid
 views are averaged as they were predicted, at no resolution in between.
 
 Cells are sampled as `grid_sample(..., align_corners=False)` does it for mmdet's `_do_paste_mask`:
-their centres and those of the pixels lie at half-integers, and outside of the box is probability
+their centers and those of the pixels lie at half-integers, and outside of the box is probability
 0, to which the outermost cells fade within half a cell beyond it. (On a CPU mmdet cuts that off
 one pixel beyond the box.)
 """
@@ -35,7 +35,7 @@ class BoxCells:
 
     Attributes:
         cells: (h, w) float, probability of each cell to be lesion, in [0, 1].
-        box: x1, y1, x2, y2 in pixels of the image, pixel centres at half-integers; it may reach
+        box: x1, y1, x2, y2 in pixels of the image, pixel centers at half-integers; it may reach
             over the border. Without area it shows nothing.
     """
 

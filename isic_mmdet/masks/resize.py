@@ -15,8 +15,8 @@ import numpy.typing as npt
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.bit_mask import BitMask
 
-#: The `seed` rule: images of more than this many pixels shrink to a quarter of each side.
-SEED_AREA = 700 * 700
+#: The `quarter` rule: images of more than this many pixels shrink to a quarter of each side.
+QUARTER_AREA = 700 * 700
 SEED_SCALE = 0.25
 
 
@@ -25,7 +25,7 @@ class ResizeRule:
     """How large the prepared image is.
 
     Attributes:
-        name: `none`, `seed` or `max-side`.
+        name: `none`, `quarter` or `max-side`.
         max_side: longest side allowed in pixels, for `max-side` only.
     """
 
@@ -35,7 +35,7 @@ class ResizeRule:
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the prepared (height, width) of an official image, in pixels."""
         scale = 1.0
-        if self.name == 'seed' and height * width > SEED_AREA:
+        if self.name == 'quarter' and height * width > QUARTER_AREA:
             scale = SEED_SCALE
         elif self.name == 'max-side':
             scale = min(1.0, self.max_side / max(height, width))
@@ -46,16 +46,16 @@ class ResizeRule:
 
 
 def parse_rule(text: str) -> ResizeRule:
-    """Read `none`, `seed`, `max-side=N` or `max-side N`.
+    """Read `none`, `quarter`, `max-side=N` or `max-side N`.
 
     Raises:
         InputError: anything else.
     """
-    if text in {'none', 'seed'}:
+    if text in {'none', 'quarter'}:
         return ResizeRule(text)
     match = re.fullmatch(r'max-side[= ]([1-9]\d*)', text)
     if not match:
-        raise InputError(f'resize rule {text!r}: give none, seed or max-side=N (N >= 1 pixels)')
+        raise InputError(f'resize rule {text!r}: give none, quarter or max-side=N (N >= 1 pixels)')
     return ResizeRule('max-side', int(match[1]))
 
 
@@ -102,9 +102,9 @@ def resize_image(
 def resize_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Bring a mask to `size` = (height, width), bool: lesion where it covers more than half.
 
-    Nearest neighbour would look at one source pixel in sixteen under the `seed` rule and shift
+    Nearest neighbor would look at one source pixel in sixteen under the `quarter` rule and shift
     the outline. Covered exactly half, which is frequent when the sides shrink by a whole factor,
-    a pixel goes by the colour it would have on a chessboard: either fixed answer would make
+    a pixel goes by the color it would have on a chessboard: either fixed answer would make
     every lesion larger, or every lesion smaller.
     """
     if mask.shape == size:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 @MODELS.register_module()
-class JaccardMaskLoss(nn.Module):
+class BCEJaccardLoss(nn.Module):
     """Binary cross-entropy of the cells plus the soft Jaccard distance of each mask.
 
     Cross-entropy counts every cell alike, so a small lesion in a loose box hardly counts. The

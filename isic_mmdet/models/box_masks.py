@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from isic_mmdet.errors import InputError
 
 
-def leave_unpasted(model: nn.Module) -> None:
+def return_box_masks(model: nn.Module) -> None:
     """Let a model predict `masks` of (n, h, w) float, probabilities of the cells of the boxes.
 
     Everything else about its predictions stays as it is. `isic_mmdet.masks.paste` makes masks
@@ -43,7 +43,7 @@ def leave_unpasted(model: nn.Module) -> None:
             'only such are predicted with; choose a config whose roi_head has one'
         )
     for head in heads:
-        head.predict_by_feat = partial(predict_cells, head)
+        head.predict_by_feat = partial(predict_box_masks, head)
     roi_head: Any = model.roi_head
     roi_head.predict_mask = partial(_predict_unflipped, roi_head)
 
@@ -58,7 +58,7 @@ def _predict_unflipped(roi_head: Any, *args: Any, **kwargs: Any) -> list[Instanc
     return predict_mask(*given.args, **given.kwargs)
 
 
-def predict_cells(
+def predict_box_masks(
     head: FCNMaskHead,
     mask_preds: Sequence[Tensor],
     results_list: list[InstanceData],
@@ -67,7 +67,7 @@ def predict_cells(
     rescale: bool = False,
     activate_map: bool = False,
 ) -> list[InstanceData]:
-    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting; see `leave_unpasted`."""
+    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting; see `return_box_masks`."""
     for predicted, results, meta in zip(mask_preds, results_list, batch_img_metas, strict=True):
         # Averaged over several heads they come as probabilities.
         maps = predicted if activate_map else predicted.sigmoid()

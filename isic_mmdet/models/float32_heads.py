@@ -19,11 +19,11 @@ from torch import Tensor
 
 from isic_mmdet.compat.roi_align import at_least_float32
 from isic_mmdet.masks.paste import BoxCells, paste_mask
-from isic_mmdet.models.box_masks import predict_cells
+from isic_mmdet.models.box_masks import predict_box_masks
 
 
 @MODELS.register_module()
-class LesionRPNHead(RPNHead):
+class Float32RPNHead(RPNHead):
     """Proposals from maps of any precision; what lies behind the levels of its anchors is left."""
 
     def forward(self, x: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -37,7 +37,7 @@ class LesionRPNHead(RPNHead):
 
 
 @MODELS.register_module()
-class LesionBBoxHead(Shared2FCBBoxHead):
+class Float32BBoxHead(Shared2FCBBoxHead):
     """Classes and boxes, computed in float32.
 
     Its few regions cost less than casting the weights of its layers would.
@@ -50,7 +50,7 @@ class LesionBBoxHead(Shared2FCBBoxHead):
 
 
 @MODELS.register_module()
-class LesionMaskHead(FCNMaskHead):
+class StripPasteMaskHead(FCNMaskHead):
     """Masks from maps of any precision, made at the size of the image one by one."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class LesionMaskHead(FCNMaskHead):
             The results with `masks`, (n, H, W) bool on the CPU, where the probability is above
             `rcnn_test_cfg.mask_thr_binary`.
         """
-        unpasted = predict_cells(
+        unpasted = predict_box_masks(
             self, mask_preds, results_list, batch_img_metas, rcnn_test_cfg, rescale, activate_map
         )
         for results, meta in zip(unpasted, batch_img_metas, strict=True):

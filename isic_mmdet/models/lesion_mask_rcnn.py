@@ -15,12 +15,12 @@ class LesionMaskRCNN(MaskRCNN):
     """mmdet's Mask R-CNN with a choice of precision.
 
     In bfloat16 the convolutions run under `torch.autocast`; weights, losses, boxes and scores stay
-    in float32, and so does what the optimiser sees. Its exponent is that of float32, so losses
+    in float32, and so does what the optimizer sees. Its exponent is that of float32, so losses
     need no scaling. Images go in with their channels last in memory, which the convolutions of
     CPUs and of tensor cores prefer, and every feature map inherits that order.
 
-    The heads have to be `LesionRPNHead`, `LesionBBoxHead` and `LesionMaskHead` or made from them,
-    which return float32.
+    The heads have to be `Float32RPNHead`, `Float32BBoxHead` and `StripPasteMaskHead` or subclasses
+    of them, which return float32.
 
     Args:
         precision: one of `PRECISIONS`.
@@ -40,7 +40,7 @@ class LesionMaskRCNN(MaskRCNN):
         """Return losses, predictions or feature maps, as `mmdet.models.BaseDetector.forward`.
 
         Args:
-            inputs: (N, 3, H, W) float32, normalised and padded to a common size.
+            inputs: (N, 3, H, W) float32, normalized and padded to a common size.
             *args: data samples and mode.
             **kwargs: the same by name.
         """

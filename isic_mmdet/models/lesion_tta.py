@@ -8,7 +8,7 @@ from mmengine.structures import InstanceData
 
 from isic_mmdet.masks.paste import paste_mask
 from isic_mmdet.models.best_detection import best_finding
-from isic_mmdet.models.box_masks import leave_unpasted
+from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.tta import verdict
 
 
@@ -27,14 +27,14 @@ class LesionTTAModel(BaseTTAModel):
     Views may differ in size and flip.
 
     Args:
-        module: config of the detector, see `isic_mmdet.models.box_masks.leave_unpasted`.
+        module: config of the detector, see `isic_mmdet.models.box_masks.return_box_masks`.
         mask_threshold: probability above which a pixel belongs to the lesion, in (0, 1).
     """
 
     def __init__(self, mask_threshold: float = 0.5, **kwargs) -> None:
         super().__init__(**kwargs)
         self.mask_threshold = mask_threshold
-        leave_unpasted(self.module)
+        return_box_masks(self.module)
 
     def merge_preds(self, data_samples_list: list[list[DetDataSample]]) -> list[DetDataSample]:
         """Return one sample per image from the V samples of its views."""

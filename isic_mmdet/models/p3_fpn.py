@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @MODELS.register_module()
-class CoarseFPN(FPN):
+class P3FPN(FPN):
     """mmdet's FPN from the second stage of the backbone up: P3 to P6 instead of P2 to P6.
 
     P2 has three quarters of all positions, and with a ResNet-50 the convolutions on it, in the

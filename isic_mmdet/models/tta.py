@@ -31,7 +31,7 @@ class Finding:
     scores: Mapping[int, float]
 
 
-class Verdict(NamedTuple):
+class MergedPrediction(NamedTuple):
     """What is said of the lesion of an image besides its mask.
 
     Attributes:
@@ -77,7 +77,7 @@ def unflipped(
     return BoxCells(np.flip(cells, axes), (x1, y1, x2, y2))
 
 
-def verdict(findings: Sequence[Finding], number: int) -> Verdict | None:
+def verdict(findings: Sequence[Finding], number: int) -> MergedPrediction | None:
     """Return what the views of an image say together, None where none found anything.
 
     The score of a class is the mean over all views, with 0 for those that did not find it; the box
@@ -95,4 +95,6 @@ def verdict(findings: Sequence[Finding], number: int) -> Verdict | None:
             totals[label] = totals.get(label, 0.0) + score
     best_first = sorted(totals, key=lambda label: -totals[label])
     x1, y1, x2, y2 = np.mean([found.view.box for found in findings], axis=0).tolist()
-    return Verdict({label: totals[label] / number for label in best_first}, (x1, y1, x2, y2))
+    return MergedPrediction(
+        {label: totals[label] / number for label in best_first}, (x1, y1, x2, y2)
+    )

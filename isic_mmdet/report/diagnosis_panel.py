@@ -1,6 +1,6 @@
 """Pictures for people of data with several classes: boxes and classes beside the masks.
 
-Every image in this module is BGR, and the colours are those of `panels`.
+Every image in this module is BGR, and the colors are those of `panels`.
 """
 
 import cv2
@@ -94,8 +94,8 @@ def diagnosis_panel(
 
 
 def _filled(mask: np.ndarray, style: LineStyle) -> np.ndarray:
-    """Return a mask as a (H, W, 3) picture in its colour, on black."""
-    return np.where(mask[..., None], np.array(style.colour, np.uint8), np.uint8(0))
+    """Return a mask as a (H, W, 3) picture in its color, on black."""
+    return np.where(mask[..., None], np.array(style.color, np.uint8), np.uint8(0))
 
 
 def _tight_box(mask: np.ndarray) -> np.ndarray | None:
@@ -114,4 +114,4 @@ def _draw_box(image: np.ndarray, box: np.ndarray | None, style: LineStyle, width
     limits = np.tile(image.shape[1::-1], 2) - 1 - inset
     left, top, right, bottom = (int(v) for v in np.clip(np.round(box), inset, limits))
     cv2.rectangle(image, (left, top), (right, bottom), style.outline, outlined(width))
-    cv2.rectangle(image, (left, top), (right, bottom), style.colour, width)
+    cv2.rectangle(image, (left, top), (right, bottom), style.color, width)

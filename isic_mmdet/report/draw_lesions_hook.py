@@ -19,7 +19,7 @@ from isic_mmdet.report.diagnosis_panel import diagnosis_panel
 from isic_mmdet.report.panels import lesion_panel
 from isic_mmdet.utils.files import write_atomically
 
-# Full colour resolution: the default halves it, which smears thin coloured lines.
+# Full color resolution: the default halves it, which smears thin colored lines.
 JPEG_SETTINGS = (
     cv2.IMWRITE_JPEG_QUALITY,
     92,

@@ -17,7 +17,7 @@ from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 
 @HOOKS.register_module()
-class IoUReportHook(Hook):
+class EvaluationReportHook(Hook):
     """Sees to it that every evaluation leaves its report and its provenance.
 
     It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
@@ -103,8 +103,9 @@ def _lesion_metric(loop: Any) -> LesionMetric:
     found = [metric for metric in loop.evaluator.metrics if isinstance(metric, LesionMetric)]
     if len(found) != 1:
         raise InputError(
-            f'IoUReportHook needs exactly one LesionMetric in the evaluator, found {len(found)}; '
-            'mend val_evaluator and test_evaluator in the config, or leave the hook out'
+            f'EvaluationReportHook needs exactly one LesionMetric in the evaluator, '
+            f'found {len(found)}; fix val_evaluator and '
+            'test_evaluator in the config, or leave the hook out'
         )
     return found[0]
 

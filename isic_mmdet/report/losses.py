@@ -49,7 +49,7 @@ def loss_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
 
     figure = new_figure(10, 6)
     panels = figure.subplots(2, 3, sharex=True)
-    for axes, (key, (title, colour)) in zip(panels.flat, LOSSES.items(), strict=True):
+    for axes, (key, (title, color)) in zip(panels.flat, LOSSES.items(), strict=True):
         top = 0.0
         for prefix in logged:
             name = f'{prefix}{key}'
@@ -57,7 +57,7 @@ def loss_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
                 [(record['step'] / length, record[name]) for record in records if name in record]
             )
             if len(values):
-                style = dict(color=HELD_OUT_COLOUR, marker='s') if prefix else dict(color=colour)
+                style = dict(color=HELD_OUT_COLOUR, marker='s') if prefix else dict(color=color)
                 top = max(top, _curve(axes, values, label=LOSS_PREFIXES[prefix], **style))
         axes.set_title(f'{title} loss')
         axes.grid(alpha=0.3)

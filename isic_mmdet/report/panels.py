@@ -1,8 +1,8 @@
 """Pictures for people: truth and prediction contours side by side, with the score.
 
 Every image in this module is BGR, the order of `cv2.imread` and `cv2.imwrite`. The two contour
-colours are from the palette of Okabe and Ito (2008), told apart under all common forms of colour
-blindness; each has an outline of its own, so that it also reads in grey and on any skin tone.
+colors are from the palette of Okabe and Ito (2008), told apart under all common forms of color
+blindness; each has an outline of its own, so that it also reads in gray and on any skin tone.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class LineStyle(NamedTuple):
-    """How a contour is drawn: BGR colours and what the legend calls it."""
+    """How a contour is drawn: BGR colors and what the legend calls it."""
 
     name: str
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
     outline: tuple[int, int, int]
 
 
@@ -93,16 +93,16 @@ def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: 
     Args:
         image: (H, W, 3) uint8, BGR.
         mask: (h, w), non-zero is lesion; any size, stretched to the image.
-        style: colours of the line.
-        width: of the coloured line in pixels; above 1 it gets its outline in addition.
+        style: colors of the line.
+        width: of the colored line in pixels; above 1 it gets its outline in addition.
     """
     shown = resize_mask(mask > 0, *image.shape[:2]).astype(np.uint8)
     found, _ = cv2.findContours(shown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if width > 1:
         cv2.drawContours(image, found, -1, style.outline, outlined(width), cv2.LINE_AA)
-    # A smoothed line one pixel wide would nowhere have its full colour.
+    # A smoothed line one pixel wide would nowhere have its full color.
     smooth = cv2.LINE_AA if width > 1 else cv2.LINE_8
-    cv2.drawContours(image, found, -1, style.colour, width, smooth)
+    cv2.drawContours(image, found, -1, style.color, width, smooth)
 
 
 def side_by_side(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
@@ -113,7 +113,7 @@ def side_by_side(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
 
 
 def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Lay panels out on a grid, row by row, each centred in a cell of the largest size.
+    """Lay panels out on a grid, row by row, each centerd in a cell of the largest size.
 
     Args:
         panels: one or more (H, W, 3) uint8 images, BGR, of any sizes.
@@ -145,10 +145,10 @@ def outlined(width: int) -> int:
     return width + 2 * max(1, round(width / 4))
 
 
-def caption(line: str, width: int, text: int, colour: tuple[int, int, int]) -> np.ndarray:
+def caption(line: str, width: int, text: int, color: tuple[int, int, int]) -> np.ndarray:
     """Return a (1.5 text, width, 3) strip with one line of text, shrunk to fit."""
     strip = np.full((round(1.5 * text), width, 3), BACKGROUND, np.uint8)
-    _put_text(strip, line, text // 3, width - text // 3, text, colour)
+    _put_text(strip, line, text // 3, width - text // 3, text, color)
     return strip
 
 
@@ -158,13 +158,13 @@ def _legend(entries: Sequence[tuple[LineStyle, int]], width: int, text: int) -> 
     middle = strip.shape[0] // 2
     left = text // 3
     for style, line in entries:
-        # A patch of mid grey, or the dark outline would vanish in the dark strip.
+        # A patch of mid gray, or the dark outline would vanish in the dark strip.
         sample = slice(left, left + 2 * text)
         strip[middle - text // 2 : middle + text // 2, sample] = 128
         ends = (left, middle), (left + 2 * text - 1, middle)
         if line > 1:
             cv2.line(strip, *ends, style.outline, outlined(line))
-        cv2.line(strip, *ends, style.colour, line)
+        cv2.line(strip, *ends, style.color, line)
         left = _put_text(
             strip, style.name, left + round(2.3 * text), width, round(0.8 * text), FAINT_TEXT
         )
@@ -173,14 +173,14 @@ def _legend(entries: Sequence[tuple[LineStyle, int]], width: int, text: int) -> 
 
 
 def _put_text(
-    strip: np.ndarray, line: str, left: int, right: int, text: int, colour: tuple[int, int, int]
+    strip: np.ndarray, line: str, left: int, right: int, text: int, color: tuple[int, int, int]
 ) -> int:
-    """Write a line between `left` and `right`, vertically centred; return where it ends."""
+    """Write a line between `left` and `right`, vertically centerd; return where it ends."""
     scale = text / 30
     (width, _), _ = cv2.getTextSize(line, FONT, scale, 1)
     scale *= min(1, (right - left) / max(1, width))
     (width, height), _ = cv2.getTextSize(line, FONT, scale, 1)
     cv2.putText(
-        strip, line, (left, (strip.shape[0] + height) // 2), FONT, scale, colour, 1, cv2.LINE_AA
+        strip, line, (left, (strip.shape[0] + height) // 2), FONT, scale, color, 1, cv2.LINE_AA
     )
     return left + width

@@ -1,6 +1,6 @@
 """Figures drawn from the files that a run leaves: box plot of the scores, curves of the training.
 
-Colours are those of Okabe and Ito (2008).
+Colors are those of Okabe and Ito (2008).
 """
 
 from collections.abc import Mapping, Sequence
@@ -128,10 +128,10 @@ def training_curves(scalars: Sequence[str | Path], out: str | Path) -> 'Figure':
     return figure
 
 
-def _box(axes: 'Axes', position: int, values: NDArray[np.float64], colour: str) -> None:
+def _box(axes: 'Axes', position: int, values: NDArray[np.float64], color: str) -> None:
     """Draw points, box and numbers of one rule around an x position."""
     offsets = np.random.default_rng(0).uniform(-0.3, -0.12, len(values))
-    axes.scatter(position + offsets, values, s=9, color=colour, alpha=0.45, linewidths=0)
+    axes.scatter(position + offsets, values, s=9, color=color, alpha=0.45, linewidths=0)
     axes.boxplot(
         values,
         positions=[position],
@@ -140,9 +140,9 @@ def _box(axes: 'Axes', position: int, values: NDArray[np.float64], colour: str) 
         showmeans=True,
         manage_ticks=False,
         medianprops={'color': 'black', 'linewidth': 2},
-        boxprops={'color': colour, 'linewidth': 1.8},
-        whiskerprops={'color': colour, 'linewidth': 1.8},
-        capprops={'color': colour, 'linewidth': 1.8},
+        boxprops={'color': color, 'linewidth': 1.8},
+        whiskerprops={'color': color, 'linewidth': 1.8},
+        capprops={'color': color, 'linewidth': 1.8},
         meanprops={'marker': 'D', 'markerfacecolor': 'white', 'markeredgecolor': 'black'},
     )
     numbers = summary(values)
@@ -166,12 +166,12 @@ def _lines(
     **style: Any,
 ) -> None:
     """Draw every series that the records hold."""
-    for key, (name, colour) in series.items():
+    for key, (name, color) in series.items():
         points = [
             (record['step'] / steps_a_unit, record[key]) for record in records if key in record
         ]
         if points:
-            axes.plot(*zip(*points, strict=True), label=name, color=colour, **style)
+            axes.plot(*zip(*points, strict=True), label=name, color=color, **style)
     axes.locator_params(axis='x', integer=True)
     axes.grid(alpha=0.3)
 

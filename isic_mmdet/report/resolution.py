@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isic_mmdet.masks.resize import SEED_AREA
+from isic_mmdet.masks.resize import QUARTER_AREA
 from isic_mmdet.report.figures import new_figure, save_figure
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def resolution_histogram(sizes: ArrayLike, out: str | Path) -> 'Figure':
         The figure that was written.
     """
     megapixels = np.prod(np.asarray(sizes, dtype=np.float64), axis=1) / 1e6
-    limit = SEED_AREA / 1e6
+    limit = QUARTER_AREA / 1e6
     # Bars are numbered from the limit on; an image of just that area is not above it.
     bars = np.ceil(np.log10(megapixels / limit) * BINS_PER_DECADE).astype(int)
     # From 0.2 to 2 megapixels at least, so that images of a single size have ticks around them.

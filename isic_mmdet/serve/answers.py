@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.decoding import UnreadableError, encode_jpeg, encode_png
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
@@ -31,7 +31,7 @@ _UNDONE_BY = {6: 8, 8: 6}
 
 
 class Predictor(Protocol):
-    """What finds lesions: `isic_mmdet.deploy.LesionNet`, or anything like it."""
+    """What finds lesions: `isic_mmdet.deploy.OnnxSegmenter`, or anything like it."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -40,7 +40,7 @@ class Predictor(Protocol):
     def reduction(self, height: int, width: int) -> int:
         """Return how many pixels along each side may be read as one without loss."""
 
-    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> Any:
+    def prepare(self, image: NDArray[np.uint8], frame: Frame) -> Any:
         """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
@@ -65,7 +65,7 @@ def segment(net: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
     """
     image = decode_upload(data, max_pixels, net.reduction)
     try:
-        prepared = net.prepare(image.pixels, image.placement)
+        prepared = net.prepare(image.pixels, image.frame)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
     (found,) = net.predict([prepared])

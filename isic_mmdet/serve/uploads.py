@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.evaluation.scores import binarise
+from isic_mmdet.evaluation.scores import binarize
 from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.decoding import UnreadableError, load_whole
 from isic_mmdet.images.formats import FORMAT_NAMES, FORMATS, unread_format
@@ -56,14 +56,14 @@ def decode_upload(
 
 
 def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
-    """Decode an official mask: (H, W) bool, lesion where the grey is above 128.
+    """Decode an official mask: (H, W) bool, lesion where the gray is above 128.
 
     Raises:
-        UnreadableError: no image, damaged, not one channel of grey, or larger than `max_pixels`.
+        UnreadableError: no image, damaged, not one channel of gray, or larger than `max_pixels`.
     """
     check_header(data, max_pixels)
     _, image = load_whole(Upload.of(data), {'L', '1'})
-    return binarise(np.asarray(image.convert('L')))
+    return binarize(np.asarray(image.convert('L')))
 
 
 def check_header(data: bytes, max_pixels: int) -> None:

@@ -14,7 +14,7 @@ class FullError(Exception):
     """As many requests as may wait do so."""
 
 
-class Ticket(Generic[Result]):
+class QueuedJob(Generic[Result]):
     """One request's place in a line; `Line.ticket` gives it."""
 
     def __init__(self, line: 'Line') -> None:
@@ -80,15 +80,15 @@ class Line:
 
     def __init__(self, places: int) -> None:
         self.changed = threading.Condition()
-        self.waiting: deque[Ticket] = deque()
-        self._current: Ticket | None = None
+        self.waiting: deque[QueuedJob] = deque()
+        self._current: QueuedJob | None = None
         self._free = threading.Semaphore(places)
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name='line', daemon=True)
         self._thread.start()
 
     @contextmanager
-    def ticket(self) -> Iterator[Ticket]:
+    def ticket(self) -> Iterator[QueuedJob]:
         """Give a ticket; who leaves the block gives it back, and his place if he still waits.
 
         Raises:
@@ -96,7 +96,7 @@ class Line:
         """
         if not self._free.acquire(blocking=False):
             raise FullError
-        ticket: Ticket = Ticket(self)
+        ticket: QueuedJob = QueuedJob(self)
         try:
             yield ticket
         finally:
@@ -106,7 +106,7 @@ class Line:
                     self.changed.notify_all()
             self._free.release()
 
-    def place(self, ticket: Ticket) -> int:
+    def place(self, ticket: QueuedJob) -> int:
         """Return how many are before a ticket that is queued and not done; call with `changed`."""
         if ticket is self._current:
             return 0

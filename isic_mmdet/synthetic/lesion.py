@@ -47,20 +47,20 @@ def make_outline(
         angle = rng.uniform(0, 2 * np.pi)
         way = np.array([np.cos(angle), np.sin(angle)])
         to_border = float((middle / np.maximum(np.abs(way), 1e-9)).min())
-        centre = middle + way * max(to_border - radius * rng.uniform(0.1, 0.7), 0)
+        center = middle + way * max(to_border - radius * rng.uniform(0.1, 0.7), 0)
     else:
         # Moved only within the room that the lesion leaves, so that it stays whole if it can.
         room = np.maximum(middle - 1.25 * radius, 0)
-        centre = middle + rng.uniform(-0.7, 0.7, 2) * room
+        center = middle + rng.uniform(-0.7, 0.7, 2) * room
 
     y, x = np.mgrid[:height, :width].astype(np.float32)
     stretch = rng.uniform(0.58, 0.9) if melanoma else rng.uniform(0.76, 1.0)
     turn = rng.uniform(0, np.pi)
-    field = _ellipse(x, y, centre, radius, stretch, turn)
+    field = _ellipse(x, y, center, radius, stretch, turn)
     if melanoma:
         for _ in range(rng.integers(1, 4)):
             angle = rng.uniform(0, 2 * np.pi)
-            lobe = centre + radius * rng.uniform(0.5, 0.9) * np.array(
+            lobe = center + radius * rng.uniform(0.5, 0.9) * np.array(
                 [np.cos(angle), np.sin(angle)]
             )
             size = radius * rng.uniform(0.35, 0.65)
@@ -73,7 +73,7 @@ def make_outline(
     mask = _largest_region(field < np.quantile(field, share), round(0.12 * radius))
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
-    # Centres of the pixels on both sides of the rim lie half a pixel from it.
+    # Centers of the pixels on both sides of the rim lie half a pixel from it.
     depth = np.where(mask > 0, inside - 0.5, 0.5 - outside).astype(np.float32)
     return Outline(mask, depth, float(np.sqrt((mask > 0).sum() / np.pi)))
 
@@ -100,7 +100,7 @@ def add_lesion(
 
 
 def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
-    """One or two browns, the same pattern all over, often darker towards the middle."""
+    """One or two browns, the same pattern all over, often darker toward the middle."""
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
     amount = float(np.clip(rng.lognormal(-0.55, 0.48), 0.28, 1.5))
@@ -119,7 +119,7 @@ def _benign(rng: np.random.Generator, outline: Outline) -> Tissue:
 
 
 def _melanoma(rng: np.random.Generator, outline: Outline) -> Tissue:
-    """Several colours in patches: tan, brown, black blotches, red, blue-white veil and scars."""
+    """Several colors in patches: tan, brown, black blotches, red, blue-white veil and scars."""
     shape, radius = outline.mask.shape, outline.radius
     unit = min(shape) / 256
     depth = outline.depth / radius
@@ -148,12 +148,12 @@ def _single_precision(*parts: NDArray[np.floating]) -> Tissue:
 def _network(rng: np.random.Generator, outline: Outline, spacings: tuple[float, float]) -> Field:
     """Return a pigment network, about -0.4 in its holes and 0.6 on its lines.
 
-    It comes and goes in patches and thins out towards the middle, as real ones do.
+    It comes and goes in patches and thins out toward the middle, as real ones do.
 
     Args:
         rng: source of chance.
         outline: the lesion that it lies in.
-        spacings: smallest and largest distance of neighbouring holes, in units.
+        spacings: smallest and largest distance of neighboring holes, in units.
     """
     shape = outline.mask.shape
     unit = min(shape) / 256
@@ -179,17 +179,17 @@ def _globules(
     canvas = np.zeros(shape, np.uint8)
     count = int(len(rows) / unit**2 * density)
     for pick in rng.integers(0, max(len(rows), 1), count):
-        centre = (int(columns[pick]) * 16, int(rows[pick]) * 16)
+        center = (int(columns[pick]) * 16, int(rows[pick]) * 16)
         size = int(rng.uniform(*radii) * unit * 16)
-        cv2.circle(canvas, centre, size, int(rng.integers(110, 256)), -1, cv2.LINE_AA, 4)
+        cv2.circle(canvas, center, size, int(rng.integers(110, 256)), -1, cv2.LINE_AA, 4)
     return soften(canvas, 0.7 * unit)
 
 
 def _ellipse(
-    x: Field, y: Field, centre: NDArray[np.float64], radius: float, stretch: float, turn: float
+    x: Field, y: Field, center: NDArray[np.float64], radius: float, stretch: float, turn: float
 ) -> Field:
-    """Return the distance from `centre` in units of an ellipse of the area of a disc."""
-    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    """Return the distance from `center` in units of an ellipse of the area of a disc."""
+    dx, dy = x - np.float32(center[0]), y - np.float32(center[1])
     cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     along = (cosine * dx + sine * dy) * np.float32(np.sqrt(stretch) / radius)
     across = (cosine * dy - sine * dx) * np.float32(1 / np.sqrt(stretch) / radius)

@@ -1,4 +1,4 @@
-"""Random fields that skin, lesions and artefacts are made of."""
+"""Random fields that skin, lesions and artifacts are made of."""
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) 
     Args:
         rng: source of chance.
         shape: (H, W) of the field.
-        spacing: mean distance of two neighbouring holes, in pixels.
+        spacing: mean distance of two neighboring holes, in pixels.
 
     Returns:
         (H, W) float32, from 0 to about 1.5 where holes are far apart.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.synthetic import artefacts
+from isic_mmdet.synthetic import artifacts
 from isic_mmdet.synthetic.lesion import add_lesion, make_outline
 from isic_mmdet.synthetic.skin import TONE_WEIGHTS, make_skin
 
@@ -65,14 +65,14 @@ def make_sample(seed: int, index: int, size: int = 256) -> Sample:
 
     outline = make_outline(rng, shape, share, melanoma, at_rim)
     tissue = add_lesion(rng, make_skin(rng, shape, skin_type), outline, melanoma)
-    colour = tissue.render()
+    color = tissue.render()
     if rng.random() < 0.18:
-        artefacts.add_ruler(rng, colour)
-    artefacts.add_hairs(rng, colour, skin_type)
+        artifacts.add_ruler(rng, color)
+    artifacts.add_hairs(rng, color, skin_type)
     if rng.random() < 0.25:
-        artefacts.add_bubbles(rng, colour)
+        artifacts.add_bubbles(rng, color)
     # Black corners never swallow the lesion: what is under them could not be seen.
     dark_corners = bool(rng.random() < 0.3) and not at_rim and share < 0.35
-    picture = artefacts.through_lens(rng, colour, dark_corners)
+    picture = artifacts.through_lens(rng, color, dark_corners)
     image = np.rint(picture * 255).astype(np.uint8)
     return Sample(image, outline.mask, melanoma, skin_type)

@@ -1,4 +1,4 @@
-"""Healthy skin, and how pigment and blood become colour."""
+"""Healthy skin, and how pigment and blood become color."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ TONE_WEIGHTS = (0.18, 0.24, 0.22, 0.14, 0.12, 0.10)
 MELANIN_RGB = np.array([0.92, 1.36, 1.95], np.float32)
 BLOOD_RGB = np.array([0.06, 0.85, 0.66], np.float32)
 BARE_RGB = np.array([0.96, 0.93, 0.91], np.float32)
-# Melanin that lies deep looks blue-grey because the tissue above scatters blue light back.
+# Melanin that lies deep looks blue-gray because the tissue above scatters blue light back.
 VEIL_RGB = np.array([0.42, 0.46, 0.55], np.float32)
 SCAR_RGB = np.array([0.90, 0.82, 0.79], np.float32)
 SURFACE = 0.05  # light that the surface throws back before it meets any pigment
@@ -30,8 +30,8 @@ class Tissue:
     Attributes:
         melanin: pigment near the surface.
         blood: haemoglobin.
-        veil: share of the colour that a blue-white veil covers, in [0, 1].
-        scar: share of the colour that white, scar-like tissue covers, in [0, 1].
+        veil: share of the color that a blue-white veil covers, in [0, 1].
+        scar: share of the color that white, scar-like tissue covers, in [0, 1].
     """
 
     melanin: Field
@@ -40,15 +40,15 @@ class Tissue:
     scar: Field
 
     def render(self) -> Field:
-        """Return the reflected colour, (H, W, 3) float32 RGB in [0, 1].
+        """Return the reflected color, (H, W, 3) float32 RGB in [0, 1].
 
-        Pigments absorb by the Beer-Lambert law: colour falls exponentially with concentration.
+        Pigments absorb by the Beer-Lambert law: color falls exponentially with concentration.
         """
         absorbed = self.melanin[..., None] * MELANIN_RGB + self.blood[..., None] * BLOOD_RGB
-        colour = SURFACE + (1 - SURFACE) * BARE_RGB * np.exp(-absorbed)
-        colour += self.scar[..., None] * (SCAR_RGB - colour)
-        colour += self.veil[..., None] * (VEIL_RGB - colour)
-        return colour
+        color = SURFACE + (1 - SURFACE) * BARE_RGB * np.exp(-absorbed)
+        color += self.scar[..., None] * (SCAR_RGB - color)
+        color += self.veil[..., None] * (VEIL_RGB - color)
+        return color
 
 
 def make_skin(rng: np.random.Generator, shape: tuple[int, int], skin_type: int) -> Tissue:
@@ -79,9 +79,9 @@ def _freckles(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> 
     spots = np.zeros(shape, np.uint8)
     count = int(rng.integers(5, 25)) if rng.random() < 0.3 else 0
     for _ in range(count):
-        centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
+        center = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
         axes = tuple(int(a) for a in np.rint(rng.uniform(0.8, 3.0, 2) * unit))
-        cv2.ellipse(spots, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+        cv2.ellipse(spots, center, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
     return soften(spots, 1.2 * unit)
 
 

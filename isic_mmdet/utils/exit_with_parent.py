@@ -10,7 +10,7 @@ _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
 @FUNCTIONS.register_module()
-def end_with_trainer(worker_id: int) -> None:
+def exit_with_parent(worker_id: int) -> None:
     """Let Linux end this worker of a `DataLoader` when its parent has ended.
 
     torch's workers look for their parent, too; but one that has a batch to hand over waits for ever

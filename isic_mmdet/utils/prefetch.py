@@ -10,7 +10,7 @@ Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 
-def map_ahead(
+def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int
 ) -> Iterator[Result]:
     """Yield `function` of every item, in their order, computed by threads.

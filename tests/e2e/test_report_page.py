@@ -143,11 +143,11 @@ def test_enlarges_with_the_mouse(page):
 @pytest.mark.parametrize('theme', ['light', 'dark'])
 def test_text_stands_out_in_both_themes(page, theme):
     page.show(1200, 900, theme)
-    colours = page.run(
+    colors = page.run(
         "['backgroundColor', 'color'].map(n => getComputedStyle(document.body)[n]"
         '.match(/[0-9.]+/g).slice(0, 3).map(Number))'
     )
-    back, ink = (sum(colour) / 3 for colour in colours)
+    back, ink = (sum(color) / 3 for color in colors)
     assert back - ink > 150 if theme == 'light' else ink - back > 150
 
 

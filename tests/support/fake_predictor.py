@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.serve import LesionServer, Settings
 
 
-class DarkNet:
-    """Takes what is dark for the lesion; has the interface of `LesionNet`.
+class FakePredictor:
+    """Takes what is dark for the lesion; has the interface of `OnnxSegmenter`.
 
     Attributes:
         classes: as of a model of melanoma.
@@ -35,7 +35,7 @@ class DarkNet:
     def reduction(self, height: int, width: int) -> int:
         return 1
 
-    def prepare(self, image: np.ndarray, placement: Placement) -> np.ndarray:
+    def prepare(self, image: np.ndarray, frame: Frame) -> np.ndarray:
         if min(image.shape[:2]) < 4:
             raise ValueError('too narrow for the model')
         return image

@@ -135,9 +135,9 @@ class Server:
     url: str
     files: dict[str, Served]
 
-    def serve(self, name: str, **behaviour: object) -> Served:
+    def serve(self, name: str, **behavior: object) -> Served:
         archive = archive_named(name)
-        behaviour.setdefault('body', make_official(archive))
-        served = Served(**behaviour)  # type: ignore[arg-type]
+        behavior.setdefault('body', make_official(archive))
+        served = Served(**behavior)  # type: ignore[arg-type]
         self.files[f'/{archive.year}/{name}'] = served
         return served

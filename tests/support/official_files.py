@@ -36,10 +36,10 @@ def picture(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
 
 def lesion(height: int = 60, width: int = 80, hole: bool = False) -> np.ndarray:
     mask = np.zeros((height, width), np.uint8)
-    centre = (width // 2, height // 2)
-    cv2.ellipse(mask, centre, (width // 4, height // 4), 0, 0, 360, 255, -1)
+    center = (width // 2, height // 2)
+    cv2.ellipse(mask, center, (width // 4, height // 4), 0, 0, 360, 255, -1)
     if hole:
-        cv2.circle(mask, centre, height // 10, 0, -1)
+        cv2.circle(mask, center, height // 10, 0, -1)
     return mask
 
 

@@ -68,7 +68,7 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
             }
         )
     facts = {
-        'metrics': core.summarise(rows),
+        'metrics': core.summarize(rows),
         'images': len(rows),
         'config': 'tiny_config',
         'data': data_root.name,

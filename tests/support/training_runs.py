@@ -161,7 +161,7 @@ def tensors(node: object, where: str = '') -> dict[str, torch.Tensor]:
 
 
 def assert_same(one: Run, other: Run, name: str = 'epoch_3.pth') -> None:
-    """Compare weights, optimiser, log and scores of two runs, bit for bit."""
+    """Compare weights, optimizer, log and scores of two runs, bit for bit."""
     first, second = one.checkpoint(name), other.checkpoint(name)
     for part in ('state_dict', 'optimizer'):
         a, b = tensors(first[part]), tensors(second[part])

@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='Resize', scale=(512, 512), keep_ratio=True),
     dict(type='RandomTranspose'),
     dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    # Colours tell melanomas, so they stay near what they are.
+    # Colors tell melanomas, so they stay near what they are.
     dict(type='BytePhotoMetricDistortion', hue_delta=10, swap_channels=False),
     dict(type='PackLesionInputs'),
 ]

@@ -22,8 +22,8 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=2,
     persistent_workers=True,
-    worker_init_fn=dict(type='end_with_trainer'),
-    collate_fn=dict(type='collate_lesions'),
+    worker_init_fn=dict(type='exit_with_parent'),
+    collate_fn=dict(type='shared_memory_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='SeededBatchSampler'),
     dataset=dict(
@@ -37,8 +37,8 @@ val_dataloader = dict(
     batch_size=4,
     num_workers=2,
     persistent_workers=True,
-    worker_init_fn=dict(type='end_with_trainer'),
-    collate_fn=dict(type='collate_lesions'),
+    worker_init_fn=dict(type='exit_with_parent'),
+    collate_fn=dict(type='shared_memory_collate'),
     # Every image once, also in several processes, and with no other padding than it has alone.
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     batch_sampler=dict(type='SameShapeBatchSampler'),
@@ -50,11 +50,11 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-# Without `collate_lesions`: mmdet's inferencers look here, and mmengine 0.10.7 takes no dict there.
+# Without `shared_memory_collate`: mmdet's inferencers read this, and mmengine 0.10.7 takes no dict.
 test_dataloader = dict(
     batch_size=4,
     num_workers=2,
-    worker_init_fn=dict(type='end_with_trainer'),
+    worker_init_fn=dict(type='exit_with_parent'),
     # Every image once, also in several processes, and with no other padding than it has alone.
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     batch_sampler=dict(type='SameShapeBatchSampler'),

@@ -2,7 +2,7 @@
 _base_ = './mask-rcnn_r18_fpn128_lesion.py'
 
 model = dict(
-    neck=dict(type='CoarseFPN', num_outs=4),
+    neck=dict(type='P3FPN', num_outs=4),
     # Anchors of 32 to 256 px, as large as lesions are at this size. However badly they fit a
     # lesion, the best of them is trained for it.
     rpn_head=dict(anchor_generator=dict(scales=[4], strides=[8, 16, 32, 64])),

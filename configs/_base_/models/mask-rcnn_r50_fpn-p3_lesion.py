@@ -3,7 +3,7 @@
 _base_ = './mask-rcnn_r50_fpn_lesion.py'
 
 model = dict(
-    neck=dict(type='CoarseFPN', num_outs=4),
+    neck=dict(type='P3FPN', num_outs=4),
     # Anchors of 64 to 512 px, as large as lesions are at this size. However badly they fit a
     # lesion, the best of them is trained for it.
     rpn_head=dict(type='BatchedRPNHead', anchor_generator=dict(strides=[8, 16, 32, 64])),
@@ -19,7 +19,7 @@ model = dict(
             featmap_strides=[8, 16, 32], finest_scale=512, roi_layer=dict(sampling_ratio=2)
         ),
         # Small lesions count as much as large ones, as the score has it.
-        mask_head=dict(loss_mask=dict(_delete_=True, type='JaccardMaskLoss')),
+        mask_head=dict(loss_mask=dict(_delete_=True, type='BCEJaccardLoss')),
     ),
     train_cfg=dict(
         rpn=dict(assigner=dict(min_pos_iou=0.0)),

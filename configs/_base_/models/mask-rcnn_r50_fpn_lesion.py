@@ -4,10 +4,10 @@ _base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
 
 model = dict(
     type='LesionMaskRCNN',
-    rpn_head=dict(type='LesionRPNHead'),
+    rpn_head=dict(type='Float32RPNHead'),
     roi_head=dict(
-        bbox_head=dict(type='LesionBBoxHead', num_classes=1),
-        mask_head=dict(type='LesionMaskHead', num_classes=1),
+        bbox_head=dict(type='Float32BBoxHead', num_classes=1),
+        mask_head=dict(type='StripPasteMaskHead', num_classes=1),
     ),
     train_cfg=dict(
         rpn=dict(sampler=dict(num=128)),

@@ -19,7 +19,7 @@ model = dict(
         frozen_stages=1,
     ),
     rpn_head=dict(
-        type='LesionRPNHead',
+        type='Float32RPNHead',
         # Rounded corners, and the distance of P6 from the size of the input.
         anchor_generator=dict(type='TorchvisionAnchorGenerator'),
         loss_bbox=dict(_delete_=True, type='SmoothL1Loss', beta=1 / 9),  # mmdet: L1
@@ -29,11 +29,11 @@ model = dict(
         bbox_roi_extractor=dict(roi_layer=dict(sampling_ratio=2, aligned=False)),
         mask_roi_extractor=dict(roi_layer=dict(sampling_ratio=2, aligned=False)),
         bbox_head=dict(
-            type='LesionBBoxHead',
+            type='Float32BBoxHead',
             num_classes=2,
             loss_bbox=dict(_delete_=True, type='SmoothL1Loss', beta=1 / 9),  # mmdet: L1
         ),
-        mask_head=dict(type='LesionMaskHead', num_classes=2),
+        mask_head=dict(type='StripPasteMaskHead', num_classes=2),
     ),
     train_cfg=dict(
         # A lesion gets its best anchor however little they overlap; mmdet asks for 0.3.

@@ -1,11 +1,11 @@
 # SGD with linear warm-up and cosine decay, which ends with max_epochs. The learning rate belongs to
 # base_batch_size, and is scaled linearly to the batch size in use.
-train_cfg = dict(type='LesionTrainLoop', max_epochs=24, val_interval=1)
+train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=24, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='FiniteOptimWrapper',
+    type='NonFiniteGuardOptimWrapper',
     optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4),
     clip_grad=dict(max_norm=35, norm_type=2),
 )

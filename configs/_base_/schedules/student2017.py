@@ -1,11 +1,11 @@
 # 20 epochs of SGD at one learning rate, as the 2017 seed trained. Its description names the rate
 # for a batch of 2; momentum and weight decay are those of torchvision's own training script.
-train_cfg = dict(type='LesionTrainLoop', max_epochs=20, val_interval=1)
+train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=20, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='FiniteOptimWrapper',
+    type='NonFiniteGuardOptimWrapper',
     optimizer=dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=1e-4),
 )
 param_scheduler = []

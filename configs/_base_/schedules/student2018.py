@@ -1,12 +1,12 @@
 # 30 epochs at one learning rate, as the 2018 seed trained; StagedTrainingHook in the leaf config
 # says what learns when. Its description names no rate: this is the default of matterport's Mask
 # R-CNN, with its momentum, weight decay and gradient clipping.
-train_cfg = dict(type='LesionTrainLoop', max_epochs=30, val_interval=1)
+train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=30, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='FiniteOptimWrapper',
+    type='NonFiniteGuardOptimWrapper',
     optimizer=dict(type='SGD', lr=0.001, momentum=0.9, weight_decay=1e-4),
     clip_grad=dict(max_norm=5, norm_type=2),
 )

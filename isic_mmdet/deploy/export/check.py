@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
@@ -69,7 +69,7 @@ def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreeme
 
 
 def compare(
-    segmenter: LesionSegmenter, net: LesionNet, images: Mapping[str, SourceFile]
+    segmenter: LesionSegmenter, net: OnnxSegmenter, images: Mapping[str, SourceFile]
 ) -> list[Agreement]:
     """Predict images with both, one after the other.
 

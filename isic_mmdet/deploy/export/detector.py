@@ -52,7 +52,7 @@ class LesionGraph(nn.Module):
             (N, 4) float32 as (x1, y1, x2, y2) in pixels of `image`; and masks (N, M, M) float32,
             probabilities in [0, 1] over the box.
         """
-        features = self.neck(self.backbone(self._normalised(image, size)))
+        features = self.neck(self.backbone(self._normalized(image, size)))
         proposals, there = self._proposals(features, size)
         scores, labels, boxes = self._best_box(features, proposals, there, size)
         masks = self._mask(features, boxes, labels)
@@ -60,7 +60,7 @@ class LesionGraph(nn.Module):
             scores, labels = self._diagnosed(features, scores, boxes, size)
         return scores, labels, boxes, masks
 
-    def _normalised(self, image: Tensor, size: Tensor) -> Tensor:
+    def _normalized(self, image: Tensor, size: Tensor) -> Tensor:
         """Return (N, 3, H, W) float32, zero in the padding."""
         pixels = image.permute(0, 3, 1, 2).float()
         if self.flip_channels:

@@ -1,4 +1,4 @@
-"""Which real images an exported file is checked, quantised and scored with."""
+"""Which real images an exported file is checked, quantized and scored with."""
 
 from collections.abc import Sequence
 from pathlib import Path

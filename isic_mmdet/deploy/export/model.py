@@ -88,6 +88,6 @@ def _faults(model: nn.Module) -> Iterator[str]:
     pixels = model.data_preprocessor
     if pixels.pad_size_divisor % DIVISOR or pixels.pad_value or not pixels._enable_normalize:
         yield (
-            'data_preprocessor: images have to be normalised, and then padded with 0 to multiples '
+            'data_preprocessor: images have to be normalized, and then padded with 0 to multiples '
             f'of {DIVISOR}'
         )

@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from isic_mmdet.deploy.export.images import split_records, spread
 from isic_mmdet.deploy.export.onnx_file import with_metadata
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.per_image import image_row
-from isic_mmdet.evaluation.scores import summarise
+from isic_mmdet.evaluation.scores import summarize
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.utils.files import require_not_read
@@ -35,7 +35,7 @@ _KINDS = ('Conv', 'ConvTranspose', 'Gemm')
 _LAST_LAYERS = ('rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits')
 
 
-def quantise(model: Path, config: str, data_root: str | None, out: Path) -> str:
+def quantize(model: Path, config: str, data_root: str | None, out: Path) -> str:
     """Write a file with weights and activations of 8 bits, if the validation images allow it.
 
     Activations have one range a tensor, unsigned, from the lowest and the highest value on
@@ -56,7 +56,7 @@ def quantise(model: Path, config: str, data_root: str | None, out: Path) -> str:
     if out.suffix != '.onnx':
         raise InputError(f'--out {out}: write to a file that ends in .onnx')
     require_not_read(out, [model])
-    net = LesionNet(model)
+    net = OnnxSegmenter(model)
     if net.card.weights != 'float32':
         raise InputError(
             f'{model} has weights in {net.card.weights}; export it anew, without --half'
@@ -70,7 +70,7 @@ def quantise(model: Path, config: str, data_root: str | None, out: Path) -> str:
     try:
         _write(model, part, net, training)
         before = validation_iou(net, validation, 'float32')
-        after = validation_iou(LesionNet(part), validation, 'int8')
+        after = validation_iou(OnnxSegmenter(part), validation, 'int8')
         change = (
             f'IoU on {len(validation)} validation images {before:.4f} before, {after:.4f} after'
         )
@@ -85,7 +85,7 @@ def quantise(model: Path, config: str, data_root: str | None, out: Path) -> str:
     return f'{out}: {out.stat().st_size / 1e6:.1f} MB, weights in int8\n{change}'
 
 
-def validation_iou(net: LesionNet, records: Sequence[dict[str, Any]], title: str) -> float:
+def validation_iou(net: OnnxSegmenter, records: Sequence[dict[str, Any]], title: str) -> float:
     """Return `lesion/iou` of a net, as `tools/test.py` computes it.
 
     Args:
@@ -97,7 +97,7 @@ def validation_iou(net: LesionNet, records: Sequence[dict[str, Any]], title: str
     for record in tqdm(records, title, unit='image'):
         found = net(_pixels(record))
         rows.append(image_row(_sample(record, found, net.classes), net.classes))
-    return summarise(rows)['lesion/iou']
+    return summarize(rows)['lesion/iou']
 
 
 def _sample(
@@ -125,7 +125,7 @@ def _pixels(record: dict[str, Any]) -> np.ndarray:
 class _Images(CalibrationDataReader):
     """Gives the graph one training image after the other."""
 
-    def __init__(self, net: LesionNet, records: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, net: OnnxSegmenter, records: Sequence[dict[str, Any]]) -> None:
         self._feeds = iter(
             net.feeds([net.prepare(_pixels(record))]) for record in tqdm(records, 'calibrating')
         )
@@ -134,7 +134,7 @@ class _Images(CalibrationDataReader):
         return next(self._feeds, None)
 
 
-def _write(model: Path, path: Path, net: LesionNet, training: Sequence[dict[str, Any]]) -> None:
+def _write(model: Path, path: Path, net: OnnxSegmenter, training: Sequence[dict[str, Any]]) -> None:
     graph = onnx.load(model)
     with _silence():
         quantize_static(
@@ -161,7 +161,7 @@ def _last_layers(graph: onnx.ModelProto) -> Iterator[str]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Leave out advice of ONNX Runtime's: the graph is optimised and has its shapes already."""
+    """Leave out advice of ONNX Runtime's: the graph is optimized and has its shapes already."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

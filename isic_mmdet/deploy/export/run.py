@@ -15,8 +15,8 @@ from isic_mmdet.deploy.export.detector import LesionGraph
 from isic_mmdet.deploy.export.images import CheckImages, check_images
 from isic_mmdet.deploy.export.model import load_model
 from isic_mmdet.deploy.export.onnx_file import OPSET, graph_of, with_half_weights, with_metadata
-from isic_mmdet.deploy.metadata import ModelCard
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.metadata import ModelMetadata
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import mask_threshold
 from isic_mmdet.engine.config.explained import explained
@@ -119,7 +119,7 @@ def _resize(cfg: Config, path: str) -> ConfigDict:
     return resize
 
 
-def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -> ModelCard:
+def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -> ModelMetadata:
     """Return what the file shall say of itself.
 
     Raises:
@@ -135,7 +135,7 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
     scale = _resize(cfg, config).scale
     longer, shorter = (max(scale), min(scale)) if isinstance(scale, Sequence) else (scale, scale)
-    return ModelCard(
+    return ModelMetadata(
         classes=tuple(built.metainfo['classes']),
         scale=(longer, shorter),
         divisor=pixels.get('pad_size_divisor', 1),
@@ -163,4 +163,4 @@ def _check(cfg: Config, checkpoint: str, path: Path, images: CheckImages) -> str
         config = Path(folder, 'config.py')
         cfg.dump(config)  # with the size and precision that were exported
         segmenter = LesionSegmenter(config, checkpoint, 'cpu')
-    return verdict(compare(segmenter, LesionNet(path), images.files))
+    return verdict(compare(segmenter, OnnxSegmenter(path), images.files))

@@ -31,7 +31,7 @@ from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.submission import mask_name
 from isic_mmdet.utils.files import write_atomically
-from isic_mmdet.utils.prefetch import batches, map_ahead
+from isic_mmdet.utils.prefetch import batches, prefetch
 
 # A group of so many batches rarely leaves an image of an uncommon shape alone, and its decoded
 # images still fit into memory.
@@ -127,7 +127,7 @@ def predict_groups(
         def readable() -> Iterator[_Loaded]:
             load = partial(_load, predictor, settings.overlay)
             ahead = settings.batch_size + settings.workers
-            for loaded in map_ahead(load, items, settings.workers, ahead):
+            for loaded in prefetch(load, items, settings.workers, ahead):
                 if isinstance(loaded, _Loaded):
                     yield loaded
                 elif loaded.name in wanted:
@@ -140,7 +140,7 @@ def predict_groups(
             for image in _predicted(predictor, readable(), settings.batch_size)
             if image.image.name in wanted
         )
-        for row in map_ahead(write, predicted, settings.workers, settings.workers):
+        for row in prefetch(write, predicted, settings.workers, settings.workers):
             part.add(row)
             bar.update()
     return faults
@@ -183,7 +183,7 @@ def _load(
 
     try:
         image = read_image(file, reduction)
-        prepared = predictor.prepare(image.pixels, image.placement)
+        prepared = predictor.prepare(image.pixels, image.frame)
     except (UnreadableError, ValueError) as error:
         return _Unreadable(name, f'{file}: {error}')
     shown = shrunk(image.pixels) if with_picture else None

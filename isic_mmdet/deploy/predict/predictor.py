@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 
 
 class PreparedImage(Protocol):
@@ -19,12 +19,12 @@ class PreparedImage(Protocol):
 
 
 class Predictor(Protocol):
-    """`isic_mmdet.deploy.LesionSegmenter`, `isic_mmdet.deploy.LesionNet`, or the like."""
+    """`isic_mmdet.deploy.LesionSegmenter`, `isic_mmdet.deploy.OnnxSegmenter`, or the like."""
 
     def reduction(self, height: int, width: int) -> int:
         """Return how many pixels along each side may be read as one without loss."""
 
-    def prepare(self, image: NDArray[np.uint8], placement: Placement) -> PreparedImage:
+    def prepare(self, image: NDArray[np.uint8], frame: Frame) -> PreparedImage:
         """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from mmengine.dist import all_gather_object, barrier
 
 from isic_mmdet.deploy.predict.group import Group
-from isic_mmdet.engine.distributed import check_torchrun, is_lost_peer
+from isic_mmdet.engine.distributed import check_torchrun, is_lost_process
 from isic_mmdet.errors import InputError
 
 # In which processes that were started together find each other.
@@ -49,7 +49,7 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not is_lost_peer(error):
+        if not is_lost_process(error):
             raise
         raise InputError(
             f'another of the {dist.get_world_size()} processes has ended (its own message says '

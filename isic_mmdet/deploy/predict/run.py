@@ -83,9 +83,9 @@ class OnnxChoice:
     def load(self) -> Predictor:
         """Return the model."""
         # Imported here, for a checkpoint does without ONNX Runtime.
-        from isic_mmdet.deploy.onnx_segmenter import LesionNet
+        from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
-        return LesionNet(self.path)
+        return OnnxSegmenter(self.path)
 
     def facts(self) -> dict[str, Any]:
         """Return what tells its predictions from those of another model."""

@@ -27,7 +27,7 @@ from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.engine.config.parts import argument_faults, built_with
 from isic_mmdet.engine.train.evaluation import packing_faults
 from isic_mmdet.engine.train.finite import non_finite
-from isic_mmdet.engine.train.optim import wrapper_faults
+from isic_mmdet.engine.train.optim import wrapper_errors
 from isic_mmdet.errors import InputError
 
 
@@ -51,7 +51,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
     faults += detector_faults(cfg, loaders)
     if 'train_dataloader' in loaders:
-        faults += wrapper_faults(cfg)
+        faults += wrapper_errors(cfg)
     if faults:
         raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
     metainfo: dict[str, dict] = {}

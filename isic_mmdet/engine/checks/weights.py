@@ -143,7 +143,7 @@ def weights_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 def coverage(module: nn.Module, weights: Mapping[str, Any]) -> Coverage:
     """Return which tensors of a module equal one of a file that was just loaded into it.
 
-    Names would not tell: modules rename weights while they load them (`CoarseFPN`, detectors with
+    Names would not tell: modules rename weights while they load them (`P3FPN`, detectors with
     an RPN, transformers as backbones).
 
     Args:

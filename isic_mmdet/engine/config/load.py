@@ -242,7 +242,7 @@ def _require_checkpoint(path: str) -> None:
         raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')
 
 
-def use_split(cfg: Config, split: str) -> None:
+def select_split(cfg: Config, split: str) -> None:
     """Test on the images of a split.
 
     Args:
@@ -258,12 +258,12 @@ def use_split(cfg: Config, split: str) -> None:
         cfg.test_dataloader.dataset = cfg.val_dataloader.dataset
 
 
-def draw_into(cfg: Config, show_dir: str) -> None:
+def enable_drawing(cfg: Config, show_dir: str) -> None:
     """Write a picture of every tested image into `show_dir`."""
     cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
 
 
-def dump_into(cfg: Config, out: str) -> None:
+def enable_result_dump(cfg: Config, out: str) -> None:
     """Write all detections of a test to `out`, a COCO result file.
 
     Raises:
@@ -274,7 +274,7 @@ def dump_into(cfg: Config, out: str) -> None:
     evaluators = (
         cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     )
-    cfg.test_evaluator = [*evaluators, dict(type='PredictionDump', out_file=out)]
+    cfg.test_evaluator = [*evaluators, dict(type='CocoResultDump', out_file=out)]
 
 
 def use_tta(

@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 
 from isic_mmdet.engine.train.finite import non_finite
 from isic_mmdet.engine.train.optim import (
-    FiniteOptimWrapper,
     NonFiniteError,
+    NonFiniteGuardOptimWrapper,
     require_finite_gradients,
     require_finite_losses,
 )
@@ -32,8 +32,8 @@ class FiniteTrainingHook(Hook):
 
     - Losses are looked at where the model returns them, gradients right before the optimizer's
       step: any loop, optimizer wrapper, precision and accumulation goes through both. A
-      `FiniteOptimWrapper` does so itself. The error leaves the weights as they were;
-      `LesionTrainLoop` saves them, or leaves the batch out.
+      `NonFiniteGuardOptimWrapper` does so itself. The error leaves the weights as they were;
+      `ResumableEpochTrainLoop` saves them, or leaves the batch out.
     - A gradient scaler skips steps silently; after many in a row the training ends.
     - The weights, buffers of batch norm included, are looked at before every validation and before
       every checkpoint is written and an older one removed, so that a broken model is neither
@@ -53,7 +53,7 @@ class FiniteTrainingHook(Hook):
         """Look at every loss and every step from now on."""
         wrapper: Any = runner.optim_wrapper
         wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-        unguarded = [each for each in wrappers if not isinstance(each, FiniteOptimWrapper)]
+        unguarded = [each for each in wrappers if not isinstance(each, NonFiniteGuardOptimWrapper)]
         if unguarded:
             self._guarded = True
             runner.model.register_forward_hook(_check_losses)

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 
 @HOOKS.register_module()
-class RepeatableStepsHook(Hook):
+class PerStepSeedHook(Hook):
     """Seeds all generators before every step.
 
     The heads draw the proposals that they learn from. With what this hook does, a run that goes on

@@ -40,7 +40,7 @@ class StagedTrainingHook(Hook):
     frozen parameter has no gradient, which optimizers pass over: neither momentum nor weight
     decay moves it.
 
-    DistributedDataParallel synchronises, for the rest of the run, those parameters that require a
+    DistributedDataParallel synchronizes, for the rest of the run, those parameters that require a
     gradient when it wraps the model. The hook therefore freezes nothing before training begins,
     when the model is wrapped, and asks for `find_unused_parameters=True`, by which
     DistributedDataParallel does not wait for the gradients of what is frozen for the time being.

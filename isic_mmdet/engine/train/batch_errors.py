@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from isic_mmdet.engine.distributed import is_lost_peer
+from isic_mmdet.engine.distributed import is_lost_process
 from isic_mmdet.engine.train.optim import REMEDY, NonFiniteError
 from isic_mmdet.utils.loader_errors import known_loader_error, reason, worker_died
 
 
-class BatchFaultError(Exception):
+class BatchError(Exception):
     """A batch cannot be trained on.
 
     Args:
@@ -27,34 +27,32 @@ class BatchFaultError(Exception):
         self.passes = passes
 
 
-def loading_fault(error: Exception) -> BatchFaultError:
+def loading_error(error: Exception) -> BatchError:
     """Return what an exception of a `DataLoader` means."""
     known = known_loader_error(error)
     if known is not None:
         # A worker that died is replaced; what cannot be sent now cannot be sent later.
-        return BatchFaultError(*known, passes=worker_died(error))
-    return BatchFaultError(
+        return BatchError(*known, passes=worker_died(error))
+    return BatchError(
         f'it cannot be loaded ({reason(error)})',
         'Put the file back or prepare the data again with tools/prepare_isic.py',
     )
 
 
-def step_fault(error: Exception) -> BatchFaultError | None:
+def step_error(error: Exception) -> BatchError | None:
     """Return what an exception of a training step means; None where it is a fault of the code."""
     if isinstance(error, NonFiniteError):
-        return BatchFaultError(error.reason, REMEDY)
+        return BatchError(error.reason, REMEDY)
     text = str(error)
     if 'is non-finite, so it cannot be clipped' in text:  # clip_grad with error_if_nonfinite
-        return BatchFaultError(
-            NonFiniteError('the norm of the gradients is not finite').reason, REMEDY
-        )
+        return BatchError(NonFiniteError('the norm of the gradients is not finite').reason, REMEDY)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in text:
-        return BatchFaultError(
+        return BatchError(
             'it does not fit into memory',
             'Lower train_dataloader.batch_size or the scale of Resize, or train with --amp',
         )
-    if is_lost_peer(error):
-        return BatchFaultError(
+    if is_lost_process(error):
+        return BatchError(
             'another process of the run has ended or does not answer',
             'Look at the messages of the others',
             passes=False,

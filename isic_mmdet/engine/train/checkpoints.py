@@ -25,7 +25,7 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
     """Return the checkpoint that is farthest on, and those that were passed over for being torn.
 
     Args:
-        work_dir: of a run; checkpoints of the best epoch, without an optimiser, do not count.
+        work_dir: of a run; checkpoints of the best epoch, without an optimizer, do not count.
 
     Returns:
         The path of the one with most epochs and parts of them, None where there is no whole one;

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from isic_mmdet.datasets.seeded import SeededBatchSampler
 from isic_mmdet.engine.train.batch_errors import (
-    BatchFaultError,
+    BatchError,
     ids,
     ids_at,
-    loading_fault,
-    step_fault,
+    loading_error,
+    step_error,
 )
 from isic_mmdet.engine.train.checkpoints import INTERRUPTED
 from isic_mmdet.engine.train.small_data import adapt, warn_of_validation
@@ -30,7 +30,7 @@ SKIPPED = 'skipped_batches'
 
 
 @LOOPS.register_module()
-class LesionTrainLoop(EpochBasedTrainLoop):
+class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """mmengine's training by epochs, made to be interrupted.
 
     - A checkpoint from inside an epoch is gone on from where it was written, with the next batch.
@@ -68,7 +68,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         super().__init__(*args, **kwargs)
         if not isinstance(self.dataloader.batch_sampler, SeededBatchSampler):
             raise InputError(
-                'LesionTrainLoop can enter an epoch anywhere only with '
+                'ResumableEpochTrainLoop can enter an epoch anywhere only with '
                 "train_dataloader.batch_sampler=dict(type='SeededBatchSampler'); set it in the "
                 'config'
             )
@@ -94,7 +94,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 if known_loader_error(error) is None:
                     raise
                 # Between the batches of the training, so of a validation.
-                fault = loading_fault(error)
+                fault = loading_error(error)
                 self._save()
                 raise InputError(
                     f'epoch {self._epoch}: {fault.reason}. {fault.remedy}, then go on with --resume'
@@ -115,7 +115,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         for position in range(start, count):
             try:
                 self._run_position(position, batches)
-            except BatchFaultError as fault:
+            except BatchError as fault:
                 skipped += 1
                 self._leave_out(fault, position, skipped)
                 if self._lost_worker:
@@ -138,7 +138,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
             self._check_termination()
             self._images = ids_at(self.dataloader, position)
             self._lost_worker = worker_died(error)
-            raise loading_fault(error) from error
+            raise loading_error(error) from error
         before = [statistic.clone() for statistic in self._statistics]
         try:
             with self._termination.deferred():
@@ -148,7 +148,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
                 statistic.copy_(value)
             if self._termination.requested:
                 raise Terminated from error
-            fault = step_fault(error)
+            fault = step_error(error)
             if fault is None:
                 raise
             self._images = ids(batch['data_samples'])
@@ -162,7 +162,7 @@ class LesionTrainLoop(EpochBasedTrainLoop):
         if requested:
             raise Terminated
 
-    def _leave_out(self, fault: BatchFaultError, position: int, skipped: int) -> None:
+    def _leave_out(self, fault: BatchError, position: int, skipped: int) -> None:
         """Go on behind a batch, or end the training with a message."""
         count = len(self.dataloader)
         where = (

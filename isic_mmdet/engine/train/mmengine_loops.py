@@ -1,7 +1,7 @@
 """Training loops of mmengine, brought to the one of this project before anything is built.
 
-`LesionTrainLoop` can be interrupted anywhere, names the images of a batch at fault, and goes on bit
-for bit. It goes through the same batches as the loops it stands for:
+`ResumableEpochTrainLoop` can be interrupted anywhere, resumes bit for bit, and names the images of
+a faulty batch. It goes through the same batches as the loops it stands for:
 
 - `EpochBasedTrainLoop` has the same settings.
 - `IterBasedTrainLoop` goes through the data without an end. An epoch is then what lies between two
@@ -21,11 +21,11 @@ from mmengine.logging import print_log
 
 import isic_mmdet.register  # noqa: F401 - the loop can be imported only after this
 from isic_mmdet.engine.checks.loaders import type_name
-from isic_mmdet.engine.train.loop import LesionTrainLoop
+from isic_mmdet.engine.train.loop import ResumableEpochTrainLoop
 from isic_mmdet.engine.train.small_data import schedules
 from isic_mmdet.errors import InputError
 
-_OURS = 'LesionTrainLoop'
+_OURS = 'ResumableEpochTrainLoop'
 _EPOCHS, _ITERATIONS = 'EpochBasedTrainLoop', 'IterBasedTrainLoop'
 # Settings that may be adapted to a small data set.
 _ADAPTED = ('param_scheduler', 'default_hooks.logger', 'log_processor')
@@ -35,13 +35,13 @@ _COUNTS = ('begin', 'end', 'T_max', 'milestones', 'step_size', 'total_steps')
 
 
 def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -> None:
-    """Make a config train with `LesionTrainLoop` and `SeededBatchSampler`; log what changes.
+    """Make a config use `ResumableEpochTrainLoop` and `SeededBatchSampler`; log what changes.
 
     Args:
         cfg: a whole experiment, changed in place.
         processes: that will train together.
         given: dotted names of the settings of the command line, which are not adapted to small
-            data; see `keep_settings` of `LesionTrainLoop`.
+            data; see `keep_settings` of `ResumableEpochTrainLoop`.
 
     Raises:
         InputError: a setting of the loop makes no sense, or cannot be had with this loop.
@@ -80,7 +80,7 @@ def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ())
 
 def _is_ours(kind: str) -> bool:
     found = LOOPS.get(kind) if kind else None
-    return found is not None and issubclass(found, LesionTrainLoop)
+    return found is not None and issubclass(found, ResumableEpochTrainLoop)
 
 
 def _kind(loop: Mapping) -> str:

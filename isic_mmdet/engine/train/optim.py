@@ -32,14 +32,14 @@ class NonFiniteError(InputError):
         super().__init__(f'{self.reason}. {REMEDY}')
 
 
-def wrapper_faults(cfg: Mapping[str, Any]) -> list[str]:
+def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
     """Return why this machine cannot train with the `optim_wrapper` of a config, one line each."""
     kind = str((cfg.get('optim_wrapper') or {}).get('type', '')).rpartition('.')[2]
     if kind != 'AmpOptimWrapper' or torch.cuda.is_available():
         return []
     return [
         'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
-        "optim_wrapper.type='FiniteOptimWrapper' and train with --amp for bfloat16"
+        "optim_wrapper.type='NonFiniteGuardOptimWrapper' and train with --amp for bfloat16"
     ]
 
 
@@ -73,7 +73,7 @@ def require_finite_gradients(parameters: Iterable[Tensor]) -> None:
 
 
 @OPTIM_WRAPPERS.register_module()
-class FiniteOptimWrapper(OptimWrapper):
+class NonFiniteGuardOptimWrapper(OptimWrapper):
     """mmengine's wrapper that raises before an infinity or a NaN gets into the weights."""
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:

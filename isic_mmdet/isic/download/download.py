@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, PARTS, Archive, find_fault
-from isic_mmdet.isic.download.partial import PartFile, Remote
+from isic_mmdet.isic.download.partial import PartialFile, Remote
 from isic_mmdet.isic.download.transfer import TransferError, ask, fetch
 from isic_mmdet.utils.checksums import read_checksums, write_checksums
 from isic_mmdet.utils.files import sha256
@@ -31,7 +31,7 @@ class _Job:
     """One file to fetch."""
 
     archive: Archive
-    part: PartFile
+    part: PartialFile
     remote: Remote
 
     @property
@@ -181,14 +181,14 @@ def _report_present(
 def _ask_all(archives: list[Archive], out: Path, base_url: str, faults: list[str]) -> list[_Job]:
     """Ask for all files at once, so that no answer that hangs delays the others."""
 
-    def ask_one(part: PartFile) -> Remote | TransferError:
+    def ask_one(part: PartialFile) -> Remote | TransferError:
         try:
             return ask(part.url)
         except TransferError as error:
             return error
 
     base = base_url.rstrip('/')
-    parts = [PartFile(out / f'{a.name}.part', f'{base}/{a.year}/{a.name}') for a in archives]
+    parts = [PartialFile(out / f'{a.name}.part', f'{base}/{a.year}/{a.name}') for a in archives]
     jobs = []
     with ThreadPoolExecutor(max_workers=len(ARCHIVES)) as pool:
         answers = list(pool.map(ask_one, parts))

@@ -18,7 +18,7 @@ class Remote:
     validator: str | None = None
 
 
-class PartFile:
+class PartialFile:
     """`NAME.part` with the bytes, and `NAME.part.json` with address, size and validator.
 
     Args:

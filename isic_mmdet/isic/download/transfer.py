@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from isic_mmdet.isic.download.partial import PartFile, Remote
+from isic_mmdet.isic.download.partial import PartialFile, Remote
 
 TIMEOUT_S = 30.0  # for every operation on a socket
 # Waits after the first, second, ... attempt in a row that brought nothing new.
@@ -66,7 +66,9 @@ def ask(url: str) -> Remote:
             time.sleep(PAUSES_S[failures - 1])
 
 
-def fetch(part: PartFile, promised: Remote, progress: Progress, say: Callable[[str], None]) -> None:
+def fetch(
+    part: PartialFile, promised: Remote, progress: Progress, say: Callable[[str], None]
+) -> None:
     """Fetch the rest of `part`.
 
     Gives up when `len(PAUSES_S) + 1` attempts in a row brought less than a new block of bytes.
@@ -98,7 +100,7 @@ def fetch(part: PartFile, promised: Remote, progress: Progress, say: Callable[[s
             raise TransferError(f'cannot write {part.path}: {error.strerror}') from error
 
 
-def _attempt(part: PartFile, promised: Remote, progress: Progress) -> None:
+def _attempt(part: PartialFile, promised: Remote, progress: Progress) -> None:
     origin = part.origin
     held = part.on_disk if origin else 0
     if origin == promised and held == promised.size:
@@ -139,7 +141,7 @@ def _attempt(part: PartFile, promised: Remote, progress: Progress) -> None:
 
 
 def _size_continued(
-    response: http.client.HTTPResponse, part: PartFile, held: int, origin: Remote
+    response: http.client.HTTPResponse, part: PartialFile, held: int, origin: Remote
 ) -> int | None:
     """Check that a partial answer continues `part`, and return the size of the whole file."""
     validator = _remote(response.headers).validator
@@ -158,7 +160,7 @@ def _size_continued(
 
 
 def _check_nothing_follows(
-    error: urllib.error.HTTPError, part: PartFile, held: int, origin: Remote
+    error: urllib.error.HTTPError, part: PartialFile, held: int, origin: Remote
 ) -> None:
     """Judge the answer that no byte follows those held: complete, or a false promise."""
     match = re.fullmatch(r'bytes \*/(\d+)', error.headers.get('Content-Range', ''))
@@ -169,7 +171,7 @@ def _check_nothing_follows(
 
 def _receive(
     response: http.client.HTTPResponse,
-    part: PartFile,
+    part: PartialFile,
     held: int,
     size: int | None,
     progress: Progress,

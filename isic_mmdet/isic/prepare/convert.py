@@ -54,12 +54,12 @@ def prepare(
         split: `official`, `ratio`, or a folder with `train.txt`, `val.txt` and `test.txt`. 2016
             has no official validation part: 15 % of its training part are drawn for it.
         seed: of what is drawn.
-        resize: `none`, `seed` or `max-side=N`.
+        resize: `none`, `quarter` or `max-side=N`.
         classes: `lesion` or `diagnosis` (benign and melanoma); None takes `diagnosis` for 2017
             and `lesion` for the others.
         flip_copies: store each training and validation image also flipped vertically and
             horizontally, as further samples. They take no part in the search for near-duplicates.
-        foreground: grey value from which on a mask pixel is lesion, 1 to 255. With another one
+        foreground: gray value from which on a mask pixel is lesion, 1 to 255. With another one
             than the default, `original_masks` hold the thresholded masks instead of copies of
             the files, so that scores (> 128) are computed against the same truth.
         workers: processes; None takes all cores. With more than one, the calling script has to
@@ -172,7 +172,7 @@ def _check_arguments(year: int, classes: str, foreground: int, workers: int, dis
     if year == 2016 and classes == 'diagnosis':
         faults.append('classes diagnosis: 2016 is prepared with the one class lesion only')
     if not 1 <= foreground <= 255:
-        faults.append(f'foreground {foreground}: give a grey value from 1 to 255')
+        faults.append(f'foreground {foreground}: give a gray value from 1 to 255')
     if workers < 1:
         faults.append(f'workers {workers}: give at least 1')
     if not 0 <= distance <= HASH_BITS:
@@ -191,9 +191,9 @@ def _note_more(
 ) -> None:
     """Add to the plan what is known once everything is prepared."""
     plan.faults += [
-        Fault(i, 'grey mask', f'{record.greys} pixels are neither 0 nor 255', left_out=False)
+        Fault(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
         for i, record in records.items()
-        if record.greys
+        if record.grays
     ]
     plan.faults += [
         Fault(i, 'full mask', 'every pixel is lesion', left_out=False)

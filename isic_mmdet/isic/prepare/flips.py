@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 
 from isic_mmdet.images.decoding import (
     UnreadableError,
-    decode_greys,
+    decode_grays,
     decode_image,
     encode_jpeg,
     encode_png,
@@ -83,7 +83,7 @@ def flip_pair(record: Record, direction: str, out: Path) -> Record | Fault:
     mask_file = SourceFile(out / mask_path(record.isic_id), None, record.mask_bytes, 0)
     try:
         image = decode_image(image_file).pixels
-        mask = decode_greys(mask_file)
+        mask = decode_grays(mask_file)
     except UnreadableError as error:
         detail = f'{error}; delete {image_file} and {mask_file} and run again'
         return Fault(copy_id, 'damaged original', detail)

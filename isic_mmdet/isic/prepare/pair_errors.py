@@ -12,7 +12,7 @@ class Fault:
         isic_id: id of the image, such as `ISIC_0000000`.
         kind: short name under which faults are counted, such as `missing mask`.
         detail: the file concerned and what is wrong with it.
-        left_out: whether the pair was left out; a grey mask is thresholded and kept.
+        left_out: whether the pair was left out; a gray mask is thresholded and kept.
     """
 
     isic_id: str

@@ -46,7 +46,7 @@ class Record:
         counts: the lesion as COCO's compressed run lengths.
         share: lesion share of the official mask, 0 to 1.
         touches_border: whether the lesion reaches the edge of the official mask.
-        greys: pixels of the official mask that are neither 0 nor 255.
+        grays: pixels of the official mask that are neither 0 nor 255.
         hash: difference hash of the official image, as it was decoded.
         image_bytes, mask_bytes: sizes of the two prepared files.
         orientation: EXIF's number of how the official image is stored, 1 where it is upright.
@@ -64,7 +64,7 @@ class Record:
     counts: str
     share: float
     touches_border: bool
-    greys: int
+    grays: int
     hash: str
     image_bytes: int
     mask_bytes: int
@@ -133,7 +133,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     Args:
         pair: image and mask of the same id.
         rule: how large the prepared image becomes.
-        foreground: grey value from which on a mask pixel is lesion, 1 to 255.
+        foreground: gray value from which on a mask pixel is lesion, 1 to 255.
         out: folder of the prepared data set.
 
     Returns:
@@ -194,7 +194,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         counts=encode_lesion(lesion),
         share=round(lesion_pixels / mask.lesion.size, 6),
         touches_border=mask.lesion.touches_border(),
-        greys=mask.greys,
+        grays=mask.grays,
         hash=difference_hash(image.pixels),
         image_bytes=len(jpeg),
         mask_bytes=len(mask.data),
@@ -214,7 +214,7 @@ def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask
 
     Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
     decides. Where that cannot, the mask belongs to the image as it is stored: so do masks of
-    `tools/predict.py`, and of every tool that does not know EXIF. If the colours say clearly that
+    `tools/predict.py`, and of every tool that does not know EXIF. If the colors say clearly that
     it belongs to the upright image instead, the pair is a fault, because either may be wrong.
     """
     if image.orientation == 1 or mask.orientation != 1:
@@ -238,7 +238,7 @@ def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask
 
 
 def _contrast(image: DecodedImage, lesion: BitMask) -> float:
-    """Return the distance between the mean colours of lesion and skin, in grey levels."""
+    """Return the distance between the mean colors of lesion and skin, in gray levels."""
     mask = lesion.unpacked().view(np.uint8)
     inside, outside = (np.array(cv2.mean(image.pixels, each)[:3]) for each in (mask, 1 - mask))
     return float(np.linalg.norm(inside - outside))

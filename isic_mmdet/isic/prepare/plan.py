@@ -74,15 +74,15 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         if unlisted:
             notes.append(f'{unlisted} pairs are in none of the id lists')
     if classes == 'diagnosis':
-        labelled = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.by_id.get(i, {})}
-        if pairs and not labelled:
+        labeled = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.by_id.get(i, {})}
+        if pairs and not labeled:
             _refuse_without_labels(labels, faults)
         faults += [
             Fault(i, 'label missing', f'no table has its diagnosis; add it, or use {_ONE_CLASS}')
             for i in pairs
-            if i not in labelled
+            if i not in labeled
         ]
-        pairs = labelled
+        pairs = labeled
     if not any(split_of is None or split_of[isic_id] == 'train' for isic_id in pairs):
         raise InputError(
             'no pair remains for train; correct --src', [*notes, *map(str, sorted(faults))]

@@ -26,7 +26,7 @@ def split_summary(
         `images`, `flip_copies` (how many of these are copies), `classes`, `diagnoses` (where
         known), `official_size` and `prepared_size` (`[width, height]` of the smallest, the median
         and the largest image by area), `lesion_share` (the same three, of the official area),
-        `touching_border`, `grey_masks`.
+        `touching_border`, `gray_masks`.
     """
     names = CATEGORIES[classes]
     known = [labels.get(record.official_id, {}) for record in records]
@@ -43,7 +43,7 @@ def split_summary(
         'prepared_size': _spread_of_sizes([(r.width, r.height) for r in records]),
         'lesion_share': dict(zip(_SPREAD, _spread(shares), strict=True)),
         'touching_border': sum(record.touches_border for record in records),
-        'grey_masks': sum(record.greys > 0 for record in records),
+        'gray_masks': sum(record.grays > 0 for record in records),
     }
 
 
@@ -73,7 +73,7 @@ def format_report(report: dict[str, Any]) -> str:
     lines = [
         f'ISIC {report["year"]} prepared in {report["out"]}: split {options["split"]},'
         f' resize {options["resize"]}, classes {options["classes"]},'
-        f' lesion from grey {options["foreground"]}',
+        f' lesion from gray {options["foreground"]}',
         '',
         *_table(report['splits'], report['official_counts']),
         '',
@@ -125,7 +125,7 @@ def _table(splits: dict[str, dict[str, Any]], official: dict[str, int]) -> list[
         cells = [f'{100 * summary["lesion_share"][name]:.1f} %' for summary in summaries]
         add(f'lesion share, {name}', cells)
     add('touching the border', [str(summary['touching_border']) for summary in summaries])
-    add('grey masks', [str(summary['grey_masks']) for summary in summaries])
+    add('gray masks', [str(summary['gray_masks']) for summary in summaries])
 
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

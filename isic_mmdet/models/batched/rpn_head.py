@@ -12,12 +12,12 @@ from torch import Tensor
 
 from isic_mmdet.models.batched.nms import kept_boxes
 from isic_mmdet.models.batched.targets import assign, check_rules, draw, pad, pick
-from isic_mmdet.models.float32_heads import LesionRPNHead
+from isic_mmdet.models.float32_heads import Float32RPNHead
 
 
 @MODELS.register_module()
-class BatchedRPNHead(LesionRPNHead):
-    """`LesionRPNHead` whose number of operations does not grow with the batch.
+class BatchedRPNHead(Float32RPNHead):
+    """`Float32RPNHead` whose number of operations does not grow with the batch.
 
     Losses and proposals are those of mmdet's head, but for which anchors are drawn at random.
 
@@ -36,7 +36,7 @@ class BatchedRPNHead(LesionRPNHead):
         if self.reg_decoded_bbox or not self.bbox_coder.clip_border:
             raise ValueError(
                 'BatchedRPNHead needs reg_decoded_bbox=False and clip_border=True of its '
-                'bbox_coder: use LesionRPNHead'
+                'bbox_coder: use Float32RPNHead'
             )
         if self.train_cfg:
             check_rules(self.assigner, self.sampler)
@@ -124,7 +124,7 @@ class BatchedRPNHead(LesionRPNHead):
         if rescale or not with_nms or not plain or not self.use_sigmoid_cls:
             raise ValueError(
                 'BatchedRPNHead makes proposals for a second stage, by plain nms and a sigmoid: '
-                'use LesionRPNHead'
+                'use Float32RPNHead'
             )
         assert batch_img_metas is not None
         levels = self.prior_generator.grid_priors(

@@ -45,7 +45,7 @@ def check_rules(assigner: Any, sampler: Any) -> None:
     if not known:
         raise ValueError(
             'batched heads know MaxIoUAssigner (ignore_iof_thr=-1, one neg_iou_thr) and '
-            f'RandomSampler (neg_pos_ub=-1), not {assigner} with {sampler}; use LesionRPNHead '
+            f'RandomSampler (neg_pos_ub=-1), not {assigner} with {sampler}; use Float32RPNHead '
             'and StandardRoIHead'
         )
 

@@ -52,8 +52,8 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
                 torch.arange(columns, device=device) * (width // columns),
                 indexing='ij',
             )
-            centres = torch.stack((x, y, x, y), dim=-1).reshape(-1, 1, 4)
-            levels.append((centres + base.to(device)).reshape(-1, 4).to(dtype))
+            centers = torch.stack((x, y, x, y), dim=-1).reshape(-1, 1, 4)
+            levels.append((centers + base.to(device)).reshape(-1, 4).to(dtype))
         return levels
 
     def valid_flags(

@@ -76,7 +76,7 @@ def outline(mask: NDArray[np.bool_]) -> str:
             of the image.
 
     Returns:
-        Closed lines through the centres of the border's pixels, within half a unit where that
+        Closed lines through the centers of the border's pixels, within half a unit where that
         is possible with few points; '' for an empty mask.
     """
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

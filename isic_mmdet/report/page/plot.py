@@ -1,4 +1,4 @@
-"""A small plot as inline SVG. Its colours are classes of the style sheet, for light and dark."""
+"""A small plot as inline SVG. Its colors are classes of the style sheet, for light and dark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

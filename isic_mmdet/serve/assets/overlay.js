@@ -9,11 +9,11 @@ const SIDE = 2048; // pixels of the longer side, at most
 const QUALITY = 0.92;
 const STRIP = '#202020';
 
-// Colours of a line and of what sets it off from the skin, its width and dashes in widths of the outline.
+// Colors of a line and of what sets it off from the skin, its width and dashes in widths of the outline.
 const STYLES = {
-  found: { colour: '#e69f00', casing: '#000', width: 1, dashes: [] },
-  truth: { colour: '#009e73', casing: '#fff', width: 1, dashes: [5, 4] },
-  diameters: { colour: '#fff', casing: '#000', width: 0.5, dashes: [] },
+  found: { color: '#e69f00', casing: '#000', width: 1, dashes: [] },
+  truth: { color: '#009e73', casing: '#fff', width: 1, dashes: [5, 4] },
+  diameters: { color: '#fff', casing: '#000', width: 0.5, dashes: [] },
 };
 
 /** A JPEG of an image that is done, under a line of text. */
@@ -54,7 +54,7 @@ function caption(brush, item, { iou }, width, strip, text) {
 function lines(brush, { rings, truthRings, size }, thick) {
   const { shown, opacity } = state;
   const found = new Path2D(pathOf(rings));
-  brush.fillStyle = STYLES.found.colour;
+  brush.fillStyle = STYLES.found.color;
   brush.globalAlpha = opacity / 100;
   brush.fill(found, 'evenodd');
   brush.globalAlpha = 1;
@@ -63,8 +63,8 @@ function lines(brush, { rings, truthRings, size }, thick) {
   if (size && shown.diameters) stroke(brush, new Path2D(pathOf(size.lines)), STYLES.diameters, thick);
 }
 
-function stroke(brush, path, { colour, casing, width, dashes }, thick) {
-  for (const [style, line, gaps] of [[casing, 2, []], [colour, 1, dashes]]) {
+function stroke(brush, path, { color, casing, width, dashes }, thick) {
+  for (const [style, line, gaps] of [[casing, 2, []], [color, 1, dashes]]) {
     brush.strokeStyle = style;
     brush.lineWidth = line * width * thick;
     brush.setLineDash(gaps.map((length) => length * thick));

@@ -78,7 +78,7 @@ function drawSpoken(item, findings) {
     const { width, height } = item.result.lesion;
     const [x, y] = middle(findings.rings);
     const rows = ['upper', 'middle', 'lower'][Math.min(2, Math.floor(3 * y / height))];
-    const columns = ['left', 'centre', 'right'][Math.min(2, Math.floor(3 * x / width))];
+    const columns = ['left', 'center', 'right'][Math.min(2, Math.floor(3 * x / width))];
     text = `${item.name}: ${verdictOf(item.result)}. Its outline takes ${written(100 * findings.share)} % `
       + `of the image, around the ${rows} ${columns}.`;
   }

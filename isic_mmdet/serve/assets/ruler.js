@@ -1,4 +1,4 @@
-// From a ruler in the picture to millimetres.
+// From a ruler in the picture to millimeters.
 
 import { find } from './dom.js';
 import { on, state, tell } from './state.js';
@@ -7,7 +7,7 @@ import { imageSize, inImage } from './view.js';
 const view = find('view');
 const ruler = find('ruler');
 const [casing, line, ...handles] = ruler.querySelectorAll('path');
-const millimetres = find('millimetres');
+const millimeters = find('millimeters');
 const scale = find('scale');
 
 let marking = false; // the next drag draws a ruler
@@ -40,7 +40,7 @@ const length = ({ x1, y1, x2, y2 }) => Math.hypot(x2 - x1, y2 - y1);
 
 /** Take the scale of the image from its ruler, if both that and its length are known. */
 function measure(item) {
-  const known = Number(millimetres.value);
+  const known = Number(millimeters.value);
   if (item.ruler && known > 0 && length(item.ruler) > 0) item.scale = length(item.ruler) / known;
   tell('item', item);
 }
@@ -75,8 +75,8 @@ view.addEventListener('pointerup', () => {
   held = null;
   if (!marking) return;
   setMarking(false);
-  millimetres.focus();
-  millimetres.select();
+  millimeters.focus();
+  millimeters.select();
 });
 
 for (const [end, handle] of handles.entries()) {
@@ -85,7 +85,7 @@ for (const [end, handle] of handles.entries()) {
     const ways = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] };
     if (event.key === 'Enter') {
       setMarking(false);
-      millimetres.focus();
+      millimeters.focus();
     }
     if (!(event.key in ways)) return;
     event.preventDefault();
@@ -100,7 +100,7 @@ for (const [end, handle] of handles.entries()) {
 
 find('mark-ruler').addEventListener('click', markRuler);
 
-millimetres.addEventListener('input', () => measure(state.current));
+millimeters.addEventListener('input', () => measure(state.current));
 
 scale.addEventListener('input', () => {
   const item = state.current;
@@ -112,7 +112,7 @@ scale.addEventListener('input', () => {
 
 find('clear-scale').addEventListener('click', () => {
   Object.assign(state.current, { scale: null, ruler: null });
-  millimetres.value = '';
+  millimeters.value = '';
   setMarking(false);
   tell('item', state.current);
 });

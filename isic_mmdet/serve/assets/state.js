@@ -8,7 +8,7 @@
  * status ('queued', 'waiting', 'done', 'failed'), place (in the server's line, null before it is known),
  * note (why it waits or failed), result (what the server found), url (of the file, for the browser),
  * truth (null, or {file, note, result}), ruler (null, or {x1, y1, x2, y2}, in pixels of the image),
- * scale (null, or pixels a millimetre).
+ * scale (null, or pixels a millimeter).
  */
 export const state = {
   about: null,

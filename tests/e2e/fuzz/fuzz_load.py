@@ -9,7 +9,7 @@ import numpy as np
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
-from isic_mmdet.engine.train.batch_errors import loading_fault
+from isic_mmdet.engine.train.batch_errors import loading_error
 from isic_mmdet.evaluation.per_image import image_row
 from tests.e2e.fuzz import fuzz_reading as reading
 from tests.e2e.fuzz.fuzz_judge import HOSTILE, Put, Scene, Wrong, check, check_message, watched
@@ -52,8 +52,8 @@ def _load_items(dataset: LesionDataset, data: Path) -> str:
         try:
             item = watched(dataset.__getitem__, index)
         except Exception as error:
-            # Training says so, with the id of the image; `loading_fault` is how.
-            fault = loading_fault(error)
+            # Training says so, with the id of the image; `loading_error` is how.
+            fault = loading_error(error)
             check_message(f'{fault}. {fault.remedy}')
             outcome = 'refused'
             continue

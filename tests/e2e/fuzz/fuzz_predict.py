@@ -14,7 +14,7 @@ from isic_mmdet.deploy.predict.folder import FolderSettings
 from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 from tests.e2e.fuzz import fuzz_reading as reading
 from tests.e2e.fuzz.fuzz_judge import (
@@ -35,24 +35,24 @@ class HalfFinder:
 
     def __init__(self, step: int) -> None:
         self.step = step
-        self.shown: list[tuple[np.ndarray, Placement]] = []
+        self.shown: list[tuple[np.ndarray, Frame]] = []
 
     def reduction(self, height: int, width: int) -> int:
         return self.step
 
-    def prepare(self, image: np.ndarray, placement: Placement) -> Placement:
-        self.shown.append((image, placement))
-        return placement
+    def prepare(self, image: np.ndarray, frame: Frame) -> Frame:
+        self.shown.append((image, frame))
+        return frame
 
-    def predict(self, prepared: Sequence[Placement]) -> list[Segmentation]:
-        return [self._half(placement) for placement in prepared]
+    def predict(self, prepared: Sequence[Frame]) -> list[Segmentation]:
+        return [self._half(frame) for frame in prepared]
 
-    def _half(self, placement: Placement) -> Segmentation:
-        height, width = placement.shape
+    def _half(self, frame: Frame) -> Segmentation:
+        height, width = frame.shape
         # Cells fade at the border of their box, so only its right side lies in the image.
         view = BoxCells(np.ones((28, 28)), (-width, -9.0 * height, width / 2, 10.0 * height))
         box = (0.0, 0.0, width / 2, float(height))
-        return Segmentation(placement.shape, (view,), 1, 0.5, 0.9, 'lesion', box)
+        return Segmentation(frame.shape, (view,), 1, 0.5, 0.9, 'lesion', box)
 
     def load(self) -> 'HalfFinder':
         return self
@@ -119,13 +119,13 @@ def _check_predicted(out: Path, name: str, path: Path, finder: HalfFinder) -> No
     check(right, f'{path.name}: another mask, {found.shape} of {[s.shape for s in seen]}')
     offs = []
     for picture in seen:
-        for pixels, placement in finder.shown:
-            if placement.shape == picture.shape[:2]:
-                if placement.step > 1 and min(pixels.shape[:2]) > 8:
+        for pixels, frame in finder.shown:
+            if frame.shape == picture.shape[:2]:
+                if frame.step > 1 and min(pixels.shape[:2]) > 8:
                     size = pixels.shape[1::-1]
                     picture_small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
                     offs.append(reading.far(pixels, picture_small) - 16)
-                elif placement.step == 1:
+                elif frame.step == 1:
                     offs.append(reading.far(pixels, picture) - 3)
                 else:
                     offs.append(-1.0)

@@ -58,8 +58,8 @@ def pictures(data: bytes | None) -> list[np.ndarray]:
 
 def _rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith('I'):
-        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        gray = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
     return np.asarray(image.convert('RGB'))
 
 
@@ -152,7 +152,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def far(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the mean difference of two pictures in greys, infinite for other sizes."""
+    """Return the mean difference of two pictures in grays, infinite for other sizes."""
     if first.shape != second.shape:
         return float('inf')
     step = max(1, int((first.size / 10**7) ** 0.5))  # of large ones only some pixels

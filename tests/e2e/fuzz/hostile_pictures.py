@@ -67,8 +67,8 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', checksum)
 
 
-def png_of(width: int, height: int, depth: int, colour: int, stream: bytes) -> bytes:
-    header = struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)
+def png_of(width: int, height: int, depth: int, color: int, stream: bytes) -> bytes:
+    header = struct.pack('>IIBBBBB', width, height, depth, color, 0, 0, 0)
     return (
         b'\x89PNG\r\n\x1a\n'
         + png_chunk(b'IHDR', header)
@@ -79,9 +79,9 @@ def png_of(width: int, height: int, depth: int, colour: int, stream: bytes) -> b
 
 def claiming(width: int, height: int, rng: Random) -> bytes:
     """Return a small PNG that claims to be large, its data cut off or a stream of zeros."""
-    depth, colour = [(8, 0), (8, 2), (8, 6), (16, 6), (1, 0)][int(rng.integers(5))]
+    depth, color = [(8, 0), (8, 2), (8, 6), (16, 6), (1, 0)][int(rng.integers(5))]
     stream = zlib.compress(bytes(int(rng.integers(1, 1 << 22))), 9)
-    return png_of(width, height, depth, colour, stream)
+    return png_of(width, height, depth, color, stream)
 
 
 def jpeg_claiming(data: bytes, width: int, height: int) -> bytes:
@@ -179,15 +179,15 @@ def cmyk(rng: Random, pair: Pair) -> bytes:
 
 
 def deep(rng: Random, pair: Pair) -> bytes:
-    """16 bits: grey PNG, TIFF, colour PNG, or 32 bits and floats."""
-    grey = pair.image[..., 0].astype(np.uint16) * 257
-    colour = pair.image[..., ::-1].astype(np.uint16) * 257
+    """16 bits: gray PNG, TIFF, color PNG, or 32 bits and floats."""
+    gray = pair.image[..., 0].astype(np.uint16) * 257
+    color = pair.image[..., ::-1].astype(np.uint16) * 257
     choices: list[Callable[[], bytes]] = [
-        lambda: encode(grey, 'PNG'),
-        lambda: encode(grey, 'TIFF'),
-        lambda: cv2.imencode('.png', colour)[1].tobytes(),
-        lambda: encode(grey.astype(np.int32) * 1000, 'TIFF'),
-        lambda: encode(grey.astype(np.float32), 'TIFF'),
+        lambda: encode(gray, 'PNG'),
+        lambda: encode(gray, 'TIFF'),
+        lambda: cv2.imencode('.png', color)[1].tobytes(),
+        lambda: encode(gray.astype(np.int32) * 1000, 'TIFF'),
+        lambda: encode(gray.astype(np.float32), 'TIFF'),
     ]
     return choices[int(rng.integers(len(choices)))]()
 
@@ -244,7 +244,7 @@ def odd_profile(rng: Random, pair: Pair) -> bytes:
     return encode(pair.image, 'JPEG', icc_profile=with_flipped_bits(profile, rng))
 
 
-def grey_jpeg(rng: Random, pair: Pair) -> bytes:
+def gray_jpeg(rng: Random, pair: Pair) -> bytes:
     return encode(pair.image[..., 0], 'JPEG', progressive=bool(rng.integers(2)))
 
 
@@ -286,7 +286,7 @@ def components(rng: Random, pair: Pair) -> bytes:
     return encode(mask, 'PNG')
 
 
-def grey_mask(rng: Random, pair: Pair) -> bytes:
+def gray_mask(rng: Random, pair: Pair) -> bytes:
     choices: list[Callable[[], np.ndarray]] = [
         lambda: rng.integers(0, 256, pair.mask.shape, np.uint8),
         lambda: np.where(pair.mask > 0, 128, 0),
@@ -298,10 +298,10 @@ def grey_mask(rng: Random, pair: Pair) -> bytes:
     return encode(choices[int(rng.integers(len(choices)))]().astype(np.uint8), 'PNG')
 
 
-def coloured_mask(rng: Random, pair: Pair) -> bytes:
-    colour = np.zeros((*pair.mask.shape, 3), np.uint8)
-    colour[pair.mask > 0] = rng.integers(0, 256, 3)
-    image = Image.fromarray(colour)
+def colored_mask(rng: Random, pair: Pair) -> bytes:
+    color = np.zeros((*pair.mask.shape, 3), np.uint8)
+    color[pair.mask > 0] = rng.integers(0, 256, 3)
+    image = Image.fromarray(color)
     kind = int(rng.integers(4))
     if kind == 0:
         return encode(image, 'PNG')
@@ -395,8 +395,8 @@ IMAGES: dict[str, tuple[int, Make]] = {
     'animated': (6, animated),
     'EXIF-rotated': (14, rotated),
     'damaged EXIF': (10, damaged_exif),
-    'damaged colour profile': (3, odd_profile),
-    'grey image': (3, grey_jpeg),
+    'damaged color profile': (3, odd_profile),
+    'gray image': (3, gray_jpeg),
 }
 MASKS: dict[str, tuple[int, Make]] = {
     'truncated mask': (14, lambda rng, pair: truncated(pair.png, rng)),
@@ -407,8 +407,8 @@ MASKS: dict[str, tuple[int, Make]] = {
     'empty mask': (1, lambda rng, pair: encode(np.zeros_like(pair.mask), 'PNG')),
     'full mask': (1, lambda rng, pair: encode(np.full_like(pair.mask, 255), 'PNG')),
     'inverted mask': (2, lambda rng, pair: encode(255 - pair.mask, 'PNG')),
-    'grey mask': (10, grey_mask),
-    'coloured mask': (8, coloured_mask),
+    'gray mask': (10, gray_mask),
+    'colored mask': (8, colored_mask),
     'mask of another size': (10, resized_mask),
     'mask of 1 x 1 to 1 x 20000 pixels': (6, thin_mask),
     'mask of ten components': (4, components),

@@ -95,7 +95,7 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.pt'), 1, 'ends in .onnx'),
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx', '--batch', '0'), 2, 'less than 1'),
         ('export_onnx', ('no.py', 'no.pth'), 2, '--out'),
-        ('quantise_onnx', ('no.onnx', 'no.py', '--out', 'x.onnx'), 1, 'no such model'),
+        ('quantize_onnx', ('no.onnx', 'no.py', '--out', 'x.onnx'), 1, 'no such model'),
         ('predict', ('--onnx', 'no.onnx', 'tests', '--out', 'x'), 1, 'no image is there'),
         ('predict', ('no.py', 'no.pth', '--out', 'x'), 2, 'at least one INPUT'),
         ('predict', ('--onnx', 'm.onnx', 'a', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
@@ -109,7 +109,7 @@ def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, told
     assert 'Traceback' not in done.stderr
 
 
-@pytest.mark.parametrize('name', ['export_onnx', 'quantise_onnx'])
+@pytest.mark.parametrize('name', ['export_onnx', 'quantize_onnx'])
 def test_help_ends_with_an_example(tool, name):
     done = tool(name, '--help')
     assert done.returncode == 0

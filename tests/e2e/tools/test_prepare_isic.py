@@ -86,12 +86,12 @@ def test_flip_copies_and_foreground(tool: Tool, raw: Path, tmp_path: Path) -> No
     assert rows['images'] == ['12', '2']
     assert rows['of them flip copies'] == ['8', '0']
     assert '8/8' in done.stderr  # the progress bar of the copies
-    assert 'lesion from grey 255' in done.stdout
+    assert 'lesion from gray 255' in done.stdout
     report = json.loads((tmp_path / 'out/prepare_report.json').read_text())
     assert (report['options']['flip_copies'], report['options']['foreground']) == (True, 255)
     wrong = tool('2018', '--src', 'raw', '--out', 'out', '--foreground', '256')
     assert wrong.returncode == 1
-    assert 'foreground 256: give a grey value from 1 to 255' in wrong.stderr
+    assert 'foreground 256: give a gray value from 1 to 255' in wrong.stderr
     assert 'Traceback' not in wrong.stderr
 
 
@@ -141,7 +141,7 @@ def test_a_killed_run_continues(
     command: list[str], environment: dict[str, str], tool: Tool, tmp_path: Path
 ) -> None:
     write_pairs(tmp_path / 'raw', size=800, train=40, test=2)
-    arguments = ['2018', '--src', 'raw', '--workers', '2', '--resize', 'seed']
+    arguments = ['2018', '--src', 'raw', '--workers', '2', '--resize', 'quarter']
     process = subprocess.Popen(
         [*command, *arguments, '--out', 'out'],
         env=environment,

@@ -46,7 +46,7 @@ def model(root, tiny_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def images(tiny_data, tmp_path_factory) -> Path:
-    """A folder of pictures: small, lying on its side, with grey of 16 bits, and a large JPEG."""
+    """A folder of pictures: small, lying on its side, with gray of 16 bits, and a large JPEG."""
     folder = tmp_path_factory.mktemp('images')
     paths = sorted((tiny_data / 'images').iterdir())
     for path in paths[:2]:

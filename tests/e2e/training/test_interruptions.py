@@ -32,7 +32,7 @@ def test_kills_at_random_moments_change_nothing(reference, new_run, figure, seed
     assert_same(run, reference)
     figure(
         f'training of 9 steps, 4 times kill -9 at random moments (seed {seed}), then `--resume`',
-        'weights, optimiser, log and scores equal bit for bit',
+        'weights, optimizer, log and scores equal bit for bit',
     )
 
 

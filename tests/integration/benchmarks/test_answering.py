@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.worker import Answering, NoAnswerError
+from benchmarks.worker import Worker, WorkerError
 
 PROGRAM = """
 import json, sys, time
@@ -19,9 +19,9 @@ def program(tmp_path, monkeypatch):
     """Return a function that starts a program, given its text and arguments."""
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
 
-    def start(text: str, *arguments: object, limit: float = 20) -> Answering:
+    def start(text: str, *arguments: object, limit: float = 20) -> Worker:
         (tmp_path / 'spoken.py').write_text(text)
-        return Answering('spoken', arguments, limit)
+        return Worker('spoken', arguments, limit)
 
     return start
 
@@ -36,18 +36,18 @@ def test_each_question_gets_its_answer(program):
 
 def test_one_that_takes_too_long_is_ended_and_told(program):
     process = program(PROGRAM, limit=2)
-    with pytest.raises(NoAnswerError, match='not finished in 2 s'):
+    with pytest.raises(WorkerError, match='not finished in 2 s'):
         process.ask('sleep')
     process.close()
 
 
 def test_one_that_falls_is_told_with_its_last_words(program):
     process = program(PROGRAM)
-    with pytest.raises(NoAnswerError, match='ended with status 1: it fell'):
+    with pytest.raises(WorkerError, match='ended with status 1: it fell'):
         process.ask('fall')
     process.close()
 
 
 def test_one_that_never_begins_is_told(program):
-    with pytest.raises(NoAnswerError, match='status 3'):
+    with pytest.raises(WorkerError, match='status 3'):
         program('raise SystemExit(3)')

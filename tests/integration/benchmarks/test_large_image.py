@@ -14,8 +14,8 @@ from isic_mmdet.images.decoding import encode_jpeg
 def test_a_picture_has_the_shape_and_the_noise_that_files_of_its_size_have():
     image = large_image.picture((1000, 1500))
     assert image.shape == (1000, 1500, 3) and image.dtype == np.uint8
-    grey = image.mean(axis=2)
-    assert 1 < (grey[1:] - grey[:-1]).std() < 10
+    gray = image.mean(axis=2)
+    assert 1 < (gray[1:] - gray[:-1]).std() < 10
     data = encode_jpeg(image)
     assert Image.open(io.BytesIO(data)).size == (1500, 1000)
     # Photographs of quality 95 take a few bits a pixel.

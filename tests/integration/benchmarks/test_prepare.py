@@ -21,13 +21,13 @@ def source(tmp_path):
 def test_both_make_the_same_pictures(source, tmp_path):
     prepared = prepare._tool(source, 'max-side=200', 1, tmp_path)()
     looped = prepare._loop(source, 'max-side=200', tmp_path)()
-    grey = prepare._loop(source, 'max-side=200', tmp_path, 'grey')()
+    gray = prepare._loop(source, 'max-side=200', tmp_path, 'gray')()
     for number, size in enumerate([(160, 200), (150, 200), (160, 200)]):
         name = f'ISIC_{number:07d}.jpg'
         ours, plain = (cv2.imread(str(folder / name)) for folder in (prepared / 'images', looped))
         assert ours.shape == plain.shape == (*size, 3)
         assert np.abs(ours.astype(int) - plain).mean() < 3
-        for folder, channels in ((looped, (3,)), (grey, ())):
+        for folder, channels in ((looped, (3,)), (gray, ())):
             mask = cv2.imread(str(folder / f'{name[:-4]}_segmentation.png'), -1)
             assert mask.shape == (*size, *channels)
     annotations = json.loads((prepared / 'annotations/train.json').read_text())
@@ -57,7 +57,7 @@ def test_every_size_is_measured_once(tmp_path):
     files = draw_pairs(tmp_path / 'drawn', [(60, 80), (60, 80), (120, 160)])
     found = prepare._over_sizes(files, 'max-side=40', tmp_path, 1)
     assert [entry['megapixels'] for entry in found] == [0.0048, 0.0192]
-    assert all(entry['ours'] > 0 and entry[prepare._GREY_PEER] > 0 for entry in found)
+    assert all(entry['ours'] > 0 and entry[prepare._GRAY_PEER] > 0 for entry in found)
 
 
 @pytest.mark.slow

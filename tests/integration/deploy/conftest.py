@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.deploy.export.run import ExportSettings, export
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from tests.support.random_model import save_random_model
 
 
@@ -29,8 +29,8 @@ def exported(config, checkpoint, tiny_data, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def net(exported) -> LesionNet:
-    return LesionNet(exported, threads=1)
+def net(exported) -> OnnxSegmenter:
+    return OnnxSegmenter(exported, threads=1)
 
 
 @pytest.fixture(scope='session')

@@ -2,12 +2,12 @@ import dataclasses
 
 import pytest
 
-from isic_mmdet.deploy.metadata import ModelCard, NoCardError
+from isic_mmdet.deploy.metadata import ModelMetadata, NoMetadataError
 
 
 @pytest.fixture
-def card() -> ModelCard:
-    return ModelCard(
+def card() -> ModelMetadata:
+    return ModelMetadata(
         classes=('benign', 'melanoma'),
         scale=(1333, 800),
         divisor=32,
@@ -27,9 +27,9 @@ def card() -> ModelCard:
 def test_it_comes_back_from_the_metadata(card):
     metadata = card.metadata()
     assert all(isinstance(value, str) for value in metadata.values())
-    assert ModelCard.from_metadata(metadata) == card
+    assert ModelMetadata.from_metadata(metadata) == card
     one = dataclasses.replace(card, batch=1)
-    assert ModelCard.from_metadata(one.metadata()).batch == 1
+    assert ModelMetadata.from_metadata(one.metadata()).batch == 1
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_it_comes_back_from_the_metadata(card):
 def test_other_metadata_are_refused(card, changes, told):
     metadata = {**card.metadata(), **changes}
     kept = {key: value for key, value in metadata.items() if value is not None}
-    with pytest.raises(NoCardError, match=told):
-        ModelCard.from_metadata(kept)
+    with pytest.raises(NoMetadataError, match=told):
+        ModelMetadata.from_metadata(kept)

@@ -7,11 +7,11 @@ import pytest
 
 from isic_mmdet.deploy.export.onnx_file import with_metadata
 from isic_mmdet.deploy.export.run import ExportSettings, export
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +53,7 @@ def test_a_graph_for_three_takes_any_number(config, checkpoint, net, images, tin
     path = tmp_path / 'three.onnx'
     settings = ExportSettings(batch=3, check_images=str(tiny_data / 'images'))
     export(str(config), str(checkpoint), path, settings)
-    three = LesionNet(path, threads=1)
+    three = OnnxSegmenter(path, threads=1)
     assert three.card.batch == 3
     for many in (images[:1], [images[0]] * 3, [*images, images[0]] * 2):
         for image, lesion in zip(many, three.batch(many), strict=True):
@@ -63,9 +63,9 @@ def test_a_graph_for_three_takes_any_number(config, checkpoint, net, images, tin
 def test_a_large_image_may_be_reduced_first(net, segmenter, images):
     for shape in ((96, 96), (1152, 3000), (3000, 1152), (4499, 6748)):
         assert net.reduction(*shape) == segmenter.reduction(*shape)
-    placement = Placement((2 * images[2].shape[0], 2 * images[2].shape[1]), step=2)
-    (found,) = net.predict([net.prepare(images[2], placement)])
-    (expected,) = segmenter.predict([segmenter.prepare(images[2], placement)])
+    frame = Frame((2 * images[2].shape[0], 2 * images[2].shape[1]), step=2)
+    (found,) = net.predict([net.prepare(images[2], frame)])
+    (expected,) = segmenter.predict([segmenter.prepare(images[2], frame)])
     assert_alike(found, expected)
     assert found.shape == (340, 622)
 
@@ -75,7 +75,7 @@ def test_a_score_up_to_the_threshold_is_no_detection(net, images, exported, tmp_
     card = dataclasses.replace(net.card, score_threshold=score)
     path = tmp_path / 'strict.onnx'
     onnx.save(with_metadata(onnx.load(exported), card.metadata()), path)
-    lesion = LesionNet(path)(images[0])
+    lesion = OnnxSegmenter(path)(images[0])
     assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
     assert lesion.mask.shape == (96, 96) and not lesion.mask.any()
 
@@ -87,15 +87,15 @@ def test_other_arrays_are_refused(net):
 
 def test_other_files_are_refused(exported, tmp_path):
     with pytest.raises(InputError, match='no such model'):
-        LesionNet(tmp_path / 'none.onnx')
+        OnnxSegmenter(tmp_path / 'none.onnx')
     broken = tmp_path / 'broken.onnx'
     broken.write_bytes(exported.read_bytes()[:5000])
     with pytest.raises(InputError, match='not a model that can be run'):
-        LesionNet(broken)
+        OnnxSegmenter(broken)
     broken.write_bytes(b'')
     with pytest.raises(InputError, match='not a model that can be run'):
-        LesionNet(broken)
+        OnnxSegmenter(broken)
     other = tmp_path / 'other.onnx'
     onnx.save(with_metadata(onnx.load(exported), {}), other)
     with pytest.raises(InputError, match='was not written by'):
-        LesionNet(other)
+        OnnxSegmenter(other)

@@ -4,7 +4,7 @@ from mmcv.transforms import Compose
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.deploy.pixels import network_image
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -39,8 +39,8 @@ def test_what_was_found_lies_in_the_image_as_mmdet_puts_it():
 
 
 def test_a_reduced_image_lies_in_the_whole_one():
-    placement = Placement((622, 340), step=2, left=-1)
-    found = network_image(noise(311, 170), (256, 256), 32, placement)
+    frame = Frame((622, 340), step=2, left=-1)
+    found = network_image(noise(311, 170), (256, 256), 32, frame)
     view = found.in_whole(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
     np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)
 

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from mmengine.config import Config
 from torch.nn.parallel import DistributedDataParallel
 
-from isic_mmdet.engine.distributed import launched, leave_gloo
+from isic_mmdet.engine.distributed import launched, exit_after_gloo
 
 cfg = Config(
     dict(
@@ -46,7 +46,7 @@ assert not dist.is_initialized()
 if 'fail' in sys.argv:
     sys.exit('failed after the group')
 print('ended well')
-leave_gloo(cfg)
+exit_after_gloo(cfg)
 """
 
 

@@ -22,7 +22,7 @@ from isic_mmdet.isic.archives import ARCHIVES
 from isic_mmdet.isic.download import download as download_module
 from isic_mmdet.isic.download import transfer
 from isic_mmdet.isic.download.download import download
-from isic_mmdet.isic.download.partial import PartFile, Remote
+from isic_mmdet.isic.download.partial import PartialFile, Remote
 from isic_mmdet.isic.download.transfer import ask, fetch
 from isic_mmdet.utils.checksums import read_checksums
 from tests.support.lying_server import (
@@ -68,10 +68,10 @@ def ranges_asked(served: Served) -> list[str | None]:
     return [wanted for method, wanted in served.asked if method == 'GET']
 
 
-def leave_part(server: Server, out: Path, size: int, etag: str | None = '"v1"') -> PartFile:
+def leave_part(server: Server, out: Path, size: int, etag: str | None = '"v1"') -> PartialFile:
     """Leave behind what a killed run leaves: the first `size` bytes and what they belong to."""
     served = server.files[f'/2018/{IMAGES}']
-    part = PartFile(out / f'{IMAGES}.part', f'{server.url}/2018/{IMAGES}')
+    part = PartialFile(out / f'{IMAGES}.part', f'{server.url}/2018/{IMAGES}')
     out.mkdir(exist_ok=True)
     part.start(Remote(len(served.body), etag))
     part.path.write_bytes(served.body[:size])
@@ -232,7 +232,7 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
 
 def test_progress_counts_bytes_held(server: Server, tmp_path: Path) -> None:
     served = server.serve(IMAGES, ranges=False, drops=[2000])
-    part = PartFile(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
+    part = PartialFile(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
     size = len(served.body)
     seen: list[tuple[int, int | None]] = []
     fetch(part, ask(part.url), lambda *held_and_size: seen.append(held_and_size), print)
@@ -305,7 +305,7 @@ def test_a_part_of_an_unknown_origin_is_not_continued(server: Server, tmp_path: 
 
 def test_a_part_from_another_address_is_not_continued(server: Server, tmp_path: Path) -> None:
     served = server.serve(IMAGES)
-    part = PartFile(tmp_path / f'{IMAGES}.part', 'https://example.org/a.zip')
+    part = PartialFile(tmp_path / f'{IMAGES}.part', 'https://example.org/a.zip')
     part.start(Remote(len(served.body), served.etag))
     part.path.write_bytes(b'x' * 3000)
     assert get_images(server, tmp_path) == served.body

@@ -22,7 +22,7 @@ ALL = {
     'model.train_cfg.rcnn.sampler.num': 2000,
 }
 ONE_BY_ONE = {
-    'model.rpn_head.type': 'LesionRPNHead',
+    'model.rpn_head.type': 'Float32RPNHead',
     'model.roi_head.type': 'StandardRoIHead',
 }
 BATCHED = {
@@ -190,7 +190,7 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
     model = build(cfg, BATCHED, {'model.test_cfg.rpn.nms': setting}).eval()
     placed = model.data_preprocessor(batch(((64, 64), 1)))
     maps = model.extract_feat(placed['inputs'])
-    with pytest.raises(ValueError, match='use LesionRPNHead'):
+    with pytest.raises(ValueError, match='use Float32RPNHead'):
         model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
 
 

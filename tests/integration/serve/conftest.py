@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from isic_mmdet.serve import LesionServer
-from tests.support.fake_predictor import DarkNet, served
+from tests.support.fake_predictor import FakePredictor, served
 from tests.support.headless_browser import Browser, find_browser
 
 
 @pytest.fixture
-def net() -> DarkNet:
-    return DarkNet()
+def net() -> FakePredictor:
+    return FakePredictor()
 
 
 @pytest.fixture
-def server(net: DarkNet) -> Iterator[LesionServer]:
+def server(net: FakePredictor) -> Iterator[LesionServer]:
     with served(net, max_bytes=2**20, max_pixels=1_000_000, max_waiting=8) as running:
         yield running
 

@@ -82,7 +82,7 @@ def test_a_dropped_image_is_outlined(page, net, photos):
     assert number(page, 'Class') == 'benign'
     assert number(page, 'Score') == f'{answer["score"]:.3f}'
     assert number(page, 'Area') == f'{answer["areas"][50]:,} px'
-    # The outline lies over the lesion on the screen, in the colour it is said to have.
+    # The outline lies over the lesion on the screen, in the color it is said to have.
     (x, y, width, height), (left, top, side, _) = page.run(
         "['#found-lines .contour', '#picture'].map((name) => { "
         'const r = document.querySelector(name).getBoundingClientRect(); '
@@ -227,7 +227,7 @@ def test_a_truth_mask_is_compared(page, net, photos, tiny_data, tmp_path):
     assert number(page, 'Dice') is None
 
 
-def test_millimetres_from_a_marked_ruler(page, photos):
+def test_millimeters_from_a_marked_ruler(page, photos):
     drop_and_wait(page, photos[0], photos[1])
     pixels = float(number(page, 'Longest diameter').split()[0])
     area = int(number(page, 'Area').split()[0].replace(',', ''))
@@ -237,9 +237,9 @@ def test_millimetres_from_a_marked_ruler(page, photos):
     )
     page.press('r')
     page.wait("document.getElementById('mark-ruler').getAttribute('aria-pressed') === 'true'")
-    # From pixel 24 to 72 of 96, ten millimetres of a ruler.
+    # From pixel 24 to 72 of 96, ten millimeters of a ruler.
     page.drag((left + width / 4, top + 50), (left + 3 * width / 4, top + 50))
-    page.wait("document.activeElement.id === 'millimetres'")
+    page.wait("document.activeElement.id === 'millimeters'")
     page.call('Input.insertText', text='10')
     page.wait(f"{text('numbers')}.includes('mm²')")
     scale = float(page.run("document.getElementById('scale').value"))
@@ -258,7 +258,7 @@ def test_millimetres_from_a_marked_ruler(page, photos):
     page.wait(f"!{text('numbers')}.includes('mm²')")
 
 
-def test_millimetres_with_the_keyboard_alone(page, photos):
+def test_millimeters_with_the_keyboard_alone(page, photos):
     drop_and_wait(page, photos[0])
     page.run("document.getElementById('mark-ruler').focus()")
     page.press('Enter')
@@ -272,7 +272,7 @@ def test_millimetres_with_the_keyboard_alone(page, photos):
     page.press('Tab')
     assert page.run(label).startswith('End of the ruler')
     page.press('Enter')
-    page.wait("document.activeElement.id === 'millimetres'")
+    page.wait("document.activeElement.id === 'millimeters'")
     page.call('Input.insertText', text='5')
     page.wait(f"{text('numbers')}.includes('mm²')")
 
@@ -474,8 +474,8 @@ def test_text_stands_out_in_both_themes(page, photos, theme):
           };
           const back = (e) => {
             for (; e; e = e.parentElement) {
-              const colour = getComputedStyle(e).backgroundColor;
-              if (!colour.endsWith(', 0)')) return colour;
+              const color = getComputedStyle(e).backgroundColor;
+              if (!color.endsWith(', 0)')) return color;
             }
             return 'rgb(255, 255, 255)';
           };

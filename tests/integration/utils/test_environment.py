@@ -34,7 +34,7 @@ CALLS = {
     'browse_dataset.py': ['nowhere.py', '--out', 'nowhere'],
     'predict.py': ['nowhere.py', 'nowhere.pth', 'nowhere', '--out', 'nowhere'],
     'export_onnx.py': ['nowhere.py', 'nowhere.pth', '--out', 'nowhere.onnx'],
-    'quantise_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
+    'quantize_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
     'benchmark.py': [],
     'convert_torchvision_weights.py': ['nowhere.pth', 'nowhere'],
 }

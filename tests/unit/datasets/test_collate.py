@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset
 
-from isic_mmdet.datasets.collate import collate_lesions
+from isic_mmdet.datasets.collate import shared_memory_collate
 from isic_mmdet.engine.config.load import load_config
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
@@ -87,7 +87,7 @@ def assert_same_truth(ours, mmengines):
 
 @linux
 def test_images_of_one_size_arrive_in_one_piece(samples, connections):
-    batch = received(samples, collate_lesions)
+    batch = received(samples, shared_memory_collate)
     assert len(connections) == 1
     plain = pseudo_collate(samples)
     assert torch.equal(batch['inputs'], torch.stack(plain['inputs']))
@@ -103,21 +103,21 @@ def test_mmengines_own_batch_takes_a_connection_a_tensor(samples, connections):
 @linux
 def test_images_of_several_sizes_stay_a_list(samples, connections):
     mixed = [*samples[:3], {**samples[3], 'inputs': samples[3]['inputs'][:, :48]}]
-    batch = received(mixed, collate_lesions)
+    batch = received(mixed, shared_memory_collate)
     assert len(connections) == 4
     assert [tuple(i.shape) for i in batch['inputs']] == [tuple(s['inputs'].shape) for s in mixed]
     assert_same_truth(batch['data_samples'], pseudo_collate(mixed)['data_samples'])
 
 
 def test_boxes_that_arrived_can_be_written_to(samples):
-    boxes = received(samples, collate_lesions)['data_samples'][0].gt_instances.bboxes.tensor
+    boxes = received(samples, shared_memory_collate)['data_samples'][0].gt_instances.bboxes.tensor
     boxes += 1
     assert torch.equal(boxes, samples[0]['data_samples'].gt_instances.bboxes.tensor + 1)
 
 
 def test_the_model_gets_the_same_from_both(cfg, samples):
     preprocess = MODELS.build(cfg.model.data_preprocessor)
-    ours = preprocess(received(samples, collate_lesions), training=True)
+    ours = preprocess(received(samples, shared_memory_collate), training=True)
     mmengines = preprocess(received(samples, pseudo_collate), training=True)
     assert torch.equal(ours['inputs'], mmengines['inputs'])
     for one, other in zip(ours['data_samples'], mmengines['data_samples'], strict=True):
@@ -130,7 +130,7 @@ def test_what_cannot_be_sent_is_told(samples):
     samples[0]['data_samples'].set_metainfo({'hook': lambda: None})
     try:
         with pytest.raises(AttributeError, match='lambda'):
-            received(samples, collate_lesions)
+            received(samples, shared_memory_collate)
     finally:
         samples[0]['data_samples'].pop('hook')
 
@@ -143,7 +143,7 @@ def test_views_of_test_time_augmentation_are_left_alone(samples):
         }
         for each in samples
     ]
-    batch = collate_lesions(views)
+    batch = shared_memory_collate(views)
     assert [len(view) for view in batch['inputs']] == [4, 4]
     assert [len(view) for view in batch['data_samples']] == [4, 4]
 
@@ -152,7 +152,7 @@ def test_views_of_test_time_augmentation_are_left_alone(samples):
 def test_every_recipe_hands_batches_over_so(config, tiny_data):
     cfg = load_config(config, data_root=tiny_data)
     for split in ('train', 'val'):
-        assert cfg[f'{split}_dataloader'].collate_fn.type == 'collate_lesions'
+        assert cfg[f'{split}_dataloader'].collate_fn.type == 'shared_memory_collate'
 
 
 @pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)

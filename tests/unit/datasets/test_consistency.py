@@ -138,12 +138,12 @@ def test_a_lesion_of_two_parts_is_sound(data):
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        (lambda mask: mask // 255, 'no grey above 128'),
-        (lambda mask: mask // 2, 'no grey above 128'),
+        (lambda mask: mask // 255, 'no gray above 128'),
+        (lambda mask: mask // 2, 'no gray above 128'),
         (lambda mask: 255 - mask, 'turned, inverted'),
         (lambda mask: np.stack([mask] * 3, axis=-1), 'has 3'),
     ],
-    ids=['0 and 1', '0 and 127', 'inverted', 'colour'],
+    ids=['0 and 1', '0 and 127', 'inverted', 'color'],
 )
 def test_official_masks_that_are_stored_in_another_way_are_noticed(data, change, words):
     for path in (data / 'original_masks').iterdir():

@@ -73,7 +73,7 @@ def test_one_mask_among_many_is_compared(data, monkeypatch):
     cv2.imwrite(path, mask * 0)
     (fault,) = check(data).faults
     assert fault.startswith(f'train: {image["isic_id"]}: the official mask')
-    assert 'no grey above 128' in fault
+    assert 'no gray above 128' in fault
 
 
 def test_near_duplicates_in_two_splits_are_notes(data):

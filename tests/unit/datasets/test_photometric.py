@@ -110,7 +110,7 @@ def distorted(name, image, settings=None, seed=None):
 
 
 def skin(seed, size=96):
-    """Return a picture with the colours of skin and lesions and neither black nor white."""
+    """Return a picture with the colors of skin and lesions and neither black nor white."""
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(0, 60, (size, size, 3)), (0, 0), 4)
     return np.clip(np.array([110, 125, 160]) + 6 * noise, 0, 255).astype(np.uint8)

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from isic_mmdet.engine.config.load import draw_into, dump_into, load_config, set_work_dir, use_tta
+from isic_mmdet.engine.config.load import (
+    enable_drawing,
+    enable_result_dump,
+    load_config,
+    set_work_dir,
+    use_tta,
+)
 from isic_mmdet.engine.results_folder import check_results_folder, evaluation_settings
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
@@ -20,9 +26,9 @@ def make(root, tiny_data, tmp_path):
         cfg = load_config(path, options, tiny_data)
         set_work_dir(cfg, str(tmp_path / 'results'), str(path))
         cfg.load_from = str(tmp_path / checkpoint)
-        dump_into(cfg, str(out or tmp_path / 'results' / 'detections.json'))
+        enable_result_dump(cfg, str(out or tmp_path / 'results' / 'detections.json'))
         if show_dir:
-            draw_into(cfg, str(show_dir))
+            enable_drawing(cfg, str(show_dir))
         if tta:
             use_tta(cfg)
         return cfg

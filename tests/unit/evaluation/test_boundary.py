@@ -33,9 +33,9 @@ def by_hand(truth, prediction):
     return max(np.percentile(from_a, 95), np.percentile(from_b, 95)), mean
 
 
-def disc(shape, centre, radius):
+def disc(shape, center, radius):
     y, x = np.ogrid[: shape[0], : shape[1]]
-    return (y - centre[0]) ** 2 + (x - centre[1]) ** 2 <= radius**2
+    return (y - center[0]) ** 2 + (x - center[1]) ** 2 <= radius**2
 
 
 def cases():

@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from isic_mmdet.evaluation.coco_result_dump import PredictionDump
+from isic_mmdet.evaluation.coco_result_dump import CocoResultDump
 
 
 def sample(number: int, name: str) -> dict:
@@ -18,7 +18,7 @@ def sample(number: int, name: str) -> dict:
 
 
 def test_images_of_two_files_with_the_same_number_are_both_there(tmp_path):
-    dump = PredictionDump(out_file=str(tmp_path / 'detections.json'))
+    dump = CocoResultDump(out_file=str(tmp_path / 'detections.json'))
     dump.dataset_meta = {'classes': ('lesion',)}
     # The last one is what a sampler pads with.
     dump.process({}, [sample(2, 'B'), sample(1, 'A'), sample(1, 'C'), sample(2, 'B')])

@@ -2,7 +2,7 @@ import pytest
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.groups import by_group
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 
 
 def row(iou=0.5, height=512, width=512, **known):
@@ -20,9 +20,9 @@ def test_groups_have_the_metrics_of_their_images():
     rows = [row(0.1 * n, diagnosis='nevus' if n % 3 else 'melanoma') for n in range(10)]
     (melanoma, nevus) = by_group(rows, ['diagnosis'])['diagnosis']
     assert (melanoma['group'], melanoma['images']) == ('melanoma', 4)
-    assert melanoma['metrics'] == summarise([r for r in rows if r['diagnosis'] == 'melanoma'])
+    assert melanoma['metrics'] == summarize([r for r in rows if r['diagnosis'] == 'melanoma'])
     assert (nevus['group'], nevus['images']) == ('nevus', 6)
-    assert nevus['metrics'] == summarise([r for r in rows if r['diagnosis'] == 'nevus'])
+    assert nevus['metrics'] == summarize([r for r in rows if r['diagnosis'] == 'nevus'])
 
 
 @pytest.mark.parametrize(

@@ -413,8 +413,8 @@ def spoil(sample, fault):
         return 'ISIC_0000001.*rescale=True'
     if fault.startswith('soft'):
         found.pop('masks')
-        grey = torch.full((1, HEIGHT, WIDTH), 90, dtype=torch.uint8)
-        found.masks = grey if fault == 'soft grey masks' else grey / 255
+        gray = torch.full((1, HEIGHT, WIDTH), 90, dtype=torch.uint8)
+        found.masks = gray if fault == 'soft gray masks' else gray / 255
         return 'ISIC_0000001.*mask_thr_binary'
     if fault == 'no meta key':
         sample.pop('isic_id')
@@ -439,7 +439,7 @@ def spoil(sample, fault):
         'inf',
         'no masks',
         'masks at network size',
-        'soft grey masks',
+        'soft gray masks',
         'soft float masks',
         'no meta key',
         'no mask file',

@@ -17,7 +17,7 @@ from PIL import Image
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import UnreadableMaskError, pair_masks, read_mask
 from isic_mmdet.evaluation.mask_scores import score_masks
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.images.sources import SourceFile
 
 # A pandas deprecation inside the official scorer, which is pinned.
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
 NAME = 'ISIC_0000002_segmentation.png'
 
 
-def grey(seed, shape=(24, 32)):
+def gray(seed, shape=(24, 32)):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
@@ -45,7 +45,7 @@ def folders(tmp_path):
         folder.mkdir()
         for number in (1, 2, 3):
             path = folder / f'ISIC_{number:07d}_segmentation.png'
-            path.write_bytes(encode(grey(number + len(folder.name))))
+            path.write_bytes(encode(gray(number + len(folder.name))))
     return truth, predictions
 
 
@@ -72,7 +72,7 @@ def assert_same_verdict(truth, predictions):
         with pytest.raises(InputError) as error:
             score_masks(predictions, truth, show_progress=False)
         return error.value.faults
-    found = summarise(score_masks(predictions, truth, show_progress=False).rows)
+    found = summarize(score_masks(predictions, truth, show_progress=False).rows)
     for name, official_name in {
         'iou': 'jaccard',
         'iou_thr65': 'threshold_jaccard',
@@ -86,14 +86,14 @@ def assert_same_verdict(truth, predictions):
 
 
 def bad_png():
-    data = bytearray(encode(grey(9)))
+    data = bytearray(encode(gray(9)))
     start = data.index(b'IDAT') + 20
     data[start : start + 40] = bytes(40)
     return bytes(data)
 
 
 def black_and_white(shape=(24, 32)):
-    return np.where(grey(6, shape) > 128, 255, 0).astype(np.uint8)
+    return np.where(gray(6, shape) > 128, 255, 0).astype(np.uint8)
 
 
 def chunk(kind, content=b''):
@@ -134,28 +134,28 @@ def with_byte_changed(data, position):
 COLOUR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 # What a prediction may hold, and whether it is accepted.
 CONTENTS = {
-    '8 bit': (encode(grey(5)), True),
-    '1 bit': (encode(grey(5), mode='1'), True),
-    'grey JPEG': (encode(grey(5), 'JPEG'), True),
-    'grey TIFF': (encode(grey(5), 'TIFF'), True),
-    'grey with a transparent value': (encode(grey(5), transparency=0), True),
+    '8 bit': (encode(gray(5)), True),
+    '1 bit': (encode(gray(5), mode='1'), True),
+    'gray JPEG': (encode(gray(5), 'JPEG'), True),
+    'gray TIFF': (encode(gray(5), 'TIFF'), True),
+    'gray with a transparent value': (encode(gray(5), transparency=0), True),
     'all black': (encode(np.zeros((24, 32), np.uint8)), True),
-    'colour': (encode(COLOUR), False),
-    'colour JPEG': (encode(COLOUR, 'JPEG'), False),
-    'grey and alpha': (encode(grey(5), mode='LA'), False),
-    'palette': (encode(grey(5), mode='P'), False),
-    '16 bit': (encode(grey(5).astype(np.uint16) * 257), False),
-    'too wide': (encode(grey(5, (24, 33))), False),
-    'turned': (encode(grey(5, (32, 24))), False),
-    'cut off': (encode(grey(5))[:300], False),
-    'header only': (encode(grey(5))[:40], False),
+    'color': (encode(COLOUR), False),
+    'color JPEG': (encode(COLOUR, 'JPEG'), False),
+    'gray and alpha': (encode(gray(5), mode='LA'), False),
+    'palette': (encode(gray(5), mode='P'), False),
+    '16 bit': (encode(gray(5).astype(np.uint16) * 257), False),
+    'too wide': (encode(gray(5, (24, 33))), False),
+    'turned': (encode(gray(5, (32, 24))), False),
+    'cut off': (encode(gray(5))[:300], False),
+    'header only': (encode(gray(5))[:40], False),
     'damaged': (bad_png(), False),
     'black and white': (encode(black_and_white()), True),
     'black and white, 1 bit': (encode(black_and_white(), mode='1'), True),
     'black and white, 1 bit TIFF': (encode(black_and_white(), 'TIFF', mode='1'), True),
     'black and white, palette': (encode(black_and_white(), mode='P'), False),
     'black and white, 16 bit': (encode(black_and_white().astype(np.uint16) * 257), False),
-    'black and white, colour': (encode(black_and_white(), mode='RGB'), False),
+    'black and white, color': (encode(black_and_white(), mode='RGB'), False),
     'black and white, too wide': (encode(black_and_white((24, 33))), False),
     'black and white, turned': (encode(black_and_white((32, 24))), False),
     'put together': (png(), True),
@@ -179,7 +179,7 @@ CONTENTS = {
     'wrong checksum inside the data': (png(with_byte_changed(plain(black_and_white()), -1)), False),
     'no checksum inside the data': (png(plain(black_and_white())[:-4]), True),
     'a line too few': (png(plain(black_and_white()[:-1])), True),
-    'a line too many': (png(plain(np.vstack([black_and_white(), grey(6)[:1]]))), True),
+    'a line too many': (png(plain(np.vstack([black_and_white(), gray(6)[:1]]))), True),
     'something behind the stream': (png(plain(black_and_white()) + b'more'), True),
     'stream in an unknown way': (png(b'x' + plain(black_and_white())), False),
     'unknown filter': (png(zlib.compress(bytes([9] * (24 * 33)))), False),
@@ -297,7 +297,7 @@ def subfolder(truth, predictions):
     (predictions / NAME).rename(predictions / 'inner' / NAME)
 
 
-def licences_in_the_truth(truth, predictions):
+def licenses_in_the_truth(truth, predictions):
     (truth / 'LICENSE.txt').write_text('CC-0')
     (truth / 'ATTRIBUTION.txt').write_text('thanks')
 
@@ -324,7 +324,7 @@ LAYOUTS = {
     finder_leftover: 'ISIC_0000002: 2 predictions',
     folder_called_like_a_mask: 'unreadable .*directory',
     subfolder: 'ISIC_0000002: no prediction',
-    licences_in_the_truth: '',
+    licenses_in_the_truth: '',
     stray_file_in_the_truth: 'Thumbs.db: no ISIC id',
     lower_case_truth: 'isic_0000002_segmentation.png: no ISIC id',
     truth_of_2016: '',
@@ -356,7 +356,7 @@ def test_all_faults_are_listed_at_once(folders):
     (predictions / 'ISIC_0000001_segmentation.png').unlink()
     (predictions / NAME).write_bytes(encode(COLOUR))
     (truth / NAME).write_bytes(b'')
-    (predictions / 'ISIC_0000003_segmentation.png').write_bytes(encode(grey(1, (3, 4))))
+    (predictions / 'ISIC_0000003_segmentation.png').write_bytes(encode(gray(1, (3, 4))))
     (truth / 'notes.txt').write_text('')
     with pytest.raises(InputError) as error:
         score_masks(predictions, truth, show_progress=False)
@@ -366,7 +366,7 @@ def test_all_faults_are_listed_at_once(folders):
         'notes.txt: no ISIC id',
         'ISIC_0000001: no prediction',
         f'truth/{NAME}: not an image',
-        f'predictions/{NAME}: not grey with 8 bits, but of mode RGB',
+        f'predictions/{NAME}: not gray with 8 bits, but of mode RGB',
         'ISIC_0000003_segmentation.png: 4 x 3 pixels, but its truth has 32 x 24',
     ):
         assert words in faults

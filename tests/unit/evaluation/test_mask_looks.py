@@ -6,7 +6,7 @@ import pytest
 from isic_challenge_scoring.segmentation import SegmentationScore
 
 from isic_mmdet.evaluation.mask_scores import score_masks
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 
 Y, X = np.mgrid[:60, :80]
 DISC = ((Y - 30) ** 2 + (X - 40) ** 2 < 400).astype(np.uint8)
@@ -24,7 +24,7 @@ def scored(tmp_path, predictions, truth):
         write(tmp_path / 'p', *predictions), write(tmp_path / 't', *truth), show_progress=False
     )
     official = SegmentationScore.from_dir(tmp_path / 't', tmp_path / 'p').macro_average
-    assert summarise(scored.rows)['lesion/iou'] == pytest.approx(official['jaccard'])
+    assert summarize(scored.rows)['lesion/iou'] == pytest.approx(official['jaccard'])
     return scored
 
 
@@ -32,17 +32,17 @@ def test_masks_as_they_should_be_need_no_note(tmp_path):
     assert scored(tmp_path, [DISC * 255] * 3, [DISC * 255] * 3).notes == []
 
 
-@pytest.mark.parametrize('grey', [1, 127, 128])
+@pytest.mark.parametrize('gray', [1, 127, 128])
 @pytest.mark.parametrize('which', ['predictions', 'truth'])
-def test_masks_without_a_grey_above_the_threshold(tmp_path, which, grey):
-    other, dim = [DISC * 255] * 3, [DISC * grey] * 3
+def test_masks_without_a_gray_above_the_threshold(tmp_path, which, gray):
+    other, dim = [DISC * 255] * 3, [DISC * gray] * 3
     sets = (dim, other) if which == 'predictions' else (other, dim)
     found = scored(tmp_path, *sets)
     (note,) = found.notes
     assert f'all 3 masks of the {which} hold only' in note
-    assert ('0 and 1:' in note) == (grey == 1)
+    assert ('0 and 1:' in note) == (gray == 1)
     assert '0 and 255' in note
-    assert summarise(found.rows)['lesion/iou'] == 0
+    assert summarize(found.rows)['lesion/iou'] == 0
 
 
 def test_some_dim_masks_are_counted(tmp_path):

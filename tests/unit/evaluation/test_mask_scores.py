@@ -10,7 +10,7 @@ from isic_mmdet.evaluation.boundary import boundary_distances
 from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, score_masks
 from isic_mmdet.evaluation.outline_shift import outline_shift
 from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
-from isic_mmdet.evaluation.summary import summarise
+from isic_mmdet.evaluation.summary import summarize
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
@@ -27,7 +27,7 @@ SHAPES = [(40, 50), (61, 33), (8, 90), (50, 50), (47, 31), (33, 60), (70, 22), (
 
 
 def distort(mask, number, rng):
-    """Shift, grow, shrink, empty, fill or roughen a mask, in turn; greys and all."""
+    """Shift, grow, shrink, empty, fill or roughen a mask, in turn; grays and all."""
     by = max(2, min(mask.shape) // 12)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by, by))
     noise = cv2.GaussianBlur(rng.normal(0, 900, mask.shape), (0, 0), 5) + mask
@@ -60,8 +60,8 @@ def small(tmp_path_factory):
     for number in range(24):
         height, width = SHAPES[number % 8]
         mask = np.zeros((height, width), np.uint8)
-        centre = (width // 2 + number % 5, height // 2 - number % 3)
-        cv2.ellipse(mask, centre, (width // 3, height // (3 + number % 4)), number, 0, 360, 255, -1)
+        center = (width // 2 + number % 5, height // 2 - number % 3)
+        cv2.ellipse(mask, center, (width // 3, height // (3 + number % 4)), number, 0, 360, 255, -1)
         mask = {21: np.zeros_like(mask), 22: np.full_like(mask, 255)}.get(number, mask)
         cv2.imwrite(str(truth / f'ISIC_{number:07d}_segmentation.png'), mask)
     write_distorted(sorted(truth.iterdir()), root / 'predictions')
@@ -71,7 +71,7 @@ def small(tmp_path_factory):
 def assert_as_official(truth, predictions, tolerance):
     expected = SegmentationScore.from_dir(truth, predictions).macro_average
     rows = score_masks(predictions, truth, show_progress=False).rows
-    found = summarise(rows)
+    found = summarize(rows)
     for name, official_name in OFFICIAL_NAMES.items():
         assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=tolerance)
     return rows

@@ -10,9 +10,9 @@ from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.outline_shift import outline_shift
 
 
-def disc(shape, centre, radius):
+def disc(shape, center, radius):
     y, x = np.ogrid[: shape[0], : shape[1]]
-    return (y - centre[0]) ** 2 + (x - centre[1]) ** 2 <= radius**2
+    return (y - center[0]) ** 2 + (x - center[1]) ** 2 <= radius**2
 
 
 def moved(mask, shift):

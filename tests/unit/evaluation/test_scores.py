@@ -24,7 +24,7 @@ OFFICIAL_NAMES = {
 
 
 def official(truths, predictions):
-    """Score grey masks with isic-challenge-scoring, in memory."""
+    """Score gray masks with isic-challenge-scoring, in memory."""
     pairs = []
     for number, (truth, prediction) in enumerate(zip(truths, predictions, strict=True)):
         pair = ImagePair(truth_file=Path(f'ISIC_{number:07d}_segmentation.png'))
@@ -35,8 +35,8 @@ def official(truths, predictions):
 
 
 def ours(truth, prediction):
-    """Score a pair of grey masks with this package."""
-    pair = (core.pack(core.binarise(grey)) for grey in (truth, prediction))
+    """Score a pair of gray masks with this package."""
+    pair = (core.pack(core.binarize(gray)) for gray in (truth, prediction))
     scores = core.mask_scores(core.confusion(*pair))
     return scores | {'iou_thr65': core.threshold_jaccard(scores['iou'])}
 
@@ -68,9 +68,9 @@ def test_empty_truth_with_empty_prediction_scores_1():
     assert set(ours(EMPTY, EMPTY).values()) == {1.0}
 
 
-def test_grey_128_is_skin_and_129_is_lesion():
+def test_gray_128_is_skin_and_129_is_lesion():
     truth = np.array([[0, 127, 128, 129, 255]], np.uint8)
-    assert core.binarise(truth).tolist() == [[False, False, False, True, True]]
+    assert core.binarize(truth).tolist() == [[False, False, False, True, True]]
     assert_as_official(truth, np.array([[255, 129, 128, 128, 129]], np.uint8))
 
 
@@ -100,7 +100,7 @@ def test_means_equal_the_official_ones_over_images_of_different_size():
         ours(t, p) | {'iou_max': 1.0, 'detections': int(p.any())}
         for t, p in zip(truths, predictions, strict=True)
     ]
-    found, expected = core.summarise(rows), official(truths, predictions)
+    found, expected = core.summarize(rows), official(truths, predictions)
     for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
         assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
     assert found['lesion/missed'] == 0.25
@@ -150,7 +150,7 @@ def test_scores_equal_the_official_ones_on_real_masks(shared, tmp_path):
             ours(m, p) | {'iou_max': 0.0, 'detections': 1}
             for m, p in zip(masks, predictions, strict=True)
         ]
-        found = core.summarise(rows)
+        found = core.summarize(rows)
         for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
             assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
 
@@ -171,7 +171,7 @@ def test_a_packed_mask_takes_one_bit_a_pixel():
     assert core.confusion(packed, packed) == (801_000, 0, 0, 0)
 
 
-def test_pack_refuses_greys_and_images():
+def test_pack_refuses_grays_and_images():
     with pytest.raises(ValueError, match='uint8'):
         core.pack(np.full((4, 4), 255, np.uint8))
     with pytest.raises(ValueError, match='bool'):
@@ -228,11 +228,11 @@ def test_bootstrap_interval_of_equal_values_is_that_value():
     assert core.bootstrap_interval([0.25] * 9) == (0.25, 0.25)
 
 
-def test_nothing_to_summarise_is_an_error():
+def test_nothing_to_summarize_is_an_error():
     with pytest.raises(ValueError, match='no values'):
         core.bootstrap_interval([])
     with pytest.raises(ValueError, match='no images'):
-        core.summarise([])
+        core.summarize([])
 
 
 def test_the_scores_need_neither_torch_nor_mmdet():

@@ -6,7 +6,7 @@ import scipy.stats
 
 from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
-from isic_mmdet.evaluation.summary import SCORES, summarise, values_of
+from isic_mmdet.evaluation.summary import SCORES, summarize, values_of
 
 NAMES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
 
@@ -21,14 +21,14 @@ def make_rows(number, seed=0):
 
 def test_means_and_the_interval_equal_those_of_an_evaluation():
     rows = make_rows(40)
-    found, expected = summarise(rows), core.summarise(rows)
+    found, expected = summarize(rows), core.summarize(rows)
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
     assert found['lesion/missed'] == 0.25
 
 
 def test_every_metric_has_scipys_interval():
     rows = make_rows(30, seed=1)
-    found = summarise(rows)
+    found = summarize(rows)
     assert len(found) == 3 * len(SCORES) + 1
     for name in SCORES:
         values = [
@@ -50,7 +50,7 @@ def test_distances_are_means_over_the_images_that_have_them():
     rows = make_rows(5)
     for row, distance in zip(rows, (4.0, None, 8.0, None, 0.0), strict=True):
         row |= dict.fromkeys(BOUNDARY_COLUMNS, distance)
-    found = summarise(rows)
+    found = summarize(rows)
     for name in BOUNDARY_COLUMNS:
         assert found[f'boundary/{name}'] == 4
         assert 0 <= found[f'boundary/{name}_ci_low'] < 4 < found[f'boundary/{name}_ci_high'] <= 8
@@ -59,7 +59,7 @@ def test_distances_are_means_over_the_images_that_have_them():
 
 def test_nothing_is_made_up():
     rows = [row | dict.fromkeys(BOUNDARY_COLUMNS) for row in make_rows(1)]
-    found = summarise(rows)
+    found = summarize(rows)
     assert found['lesion/iou'] == rows[0]['iou']
     assert math.isnan(found['lesion/iou_ci_low'])
     assert math.isnan(found['lesion/iou_ci_high'])

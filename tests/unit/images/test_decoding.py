@@ -12,7 +12,7 @@ from PIL import Image
 from isic_mmdet.images import decoding as images
 from isic_mmdet.images.decoding import (
     UnreadableError,
-    decode_greys,
+    decode_grays,
     decode_image,
     decode_mask,
     decoding_step,
@@ -163,9 +163,9 @@ def test_exif_orientation_is_applied(source, orientation: int, size_of) -> None:
     assert np.abs(image.pixels.astype(int) - turned).mean() < 2
 
 
-def test_grey_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
-    grey = smooth()[..., 2]
-    image = decode_image(source(jpeg(grey)))
+def test_gray_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
+    gray = smooth()[..., 2]
+    image = decode_image(source(jpeg(gray)))
     assert not image.is_plain
     assert image.pixels.shape == (120, 160, 3)
     stream = io.BytesIO()
@@ -173,7 +173,7 @@ def test_grey_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
     assert not decode_image(source(stream.getvalue())).is_plain
     assert not decode_image(source(png(smooth()), 'a.png')).is_plain
     # They are written anew even where they stay as large as they are, so never reduced.
-    for data in (jpeg(grey), stream.getvalue(), png(smooth())):
+    for data in (jpeg(gray), stream.getvalue(), png(smooth())):
         assert decode_image(source(data), lambda h, w: (h // 4, w // 4)).step == 1
 
 
@@ -185,22 +185,22 @@ def test_sixteen_bits_are_refused(source) -> None:
         decode_image(source(data, 'image.png'))
 
 
-def test_mask_threshold_and_greys(source) -> None:
+def test_mask_threshold_and_grays(source) -> None:
     values = np.array([[0, 1, 127, 128], [129, 200, 254, 255]], np.uint8)
     mask = decode_mask(source(png(values), 'mask.png'))
     assert mask.lesion.unpacked().tolist() == [[False] * 4, [True] * 4]
-    assert (mask.greys, mask.brightest) == (6, 255)
-    assert np.array_equal(decode_greys(source(png(values), 'mask.png')), values)
+    assert (mask.grays, mask.brightest) == (6, 255)
+    assert np.array_equal(decode_grays(source(png(values), 'mask.png')), values)
 
 
 @pytest.mark.parametrize('foreground', [1, 129, 255])
-def test_masks_without_greys_are_kept_as_they_are(source, foreground: int) -> None:
+def test_masks_without_grays_are_kept_as_they_are(source, foreground: int) -> None:
     data = png(lesion(61, 83, hole=True))
     mask = decode_mask(source(data, 'mask.png'), foreground)
     assert np.array_equal(mask.lesion.unpacked(), lesion(61, 83, hole=True) > 0)
-    assert (mask.greys, mask.brightest, mask.data) == (0, 255, data)
+    assert (mask.grays, mask.brightest, mask.data) == (0, 255, data)
     empty = decode_mask(source(png(lesion() * 0), 'mask.png'), foreground)
-    assert (empty.lesion.area(), empty.greys, empty.brightest) == (0, 0, 0)
+    assert (empty.lesion.area(), empty.grays, empty.brightest) == (0, 0, 0)
 
 
 @pytest.mark.parametrize('foreground', [1, 128, 129, 130, 255])
@@ -209,7 +209,7 @@ def test_foreground_and_the_copy_to_score_against(source, tmp_path, foreground: 
     data = png(values)
     mask = decode_mask(source(data, 'mask.png'), foreground)
     assert np.array_equal(mask.lesion.unpacked(), values.astype(int) >= foreground)
-    assert mask.greys == 254
+    assert mask.grays == 254
     copy = tmp_path / 'copy.png'
     copy.write_bytes(mask.data)
     assert np.array_equal(read_mask(copy), mask.lesion.unpacked())  # as it is scored: > 128
@@ -227,13 +227,13 @@ def test_masks_of_one_bit_and_of_a_palette(source, tmp_path) -> None:
         Image.fromarray(lesion()).convert(mode).save(stream, 'PNG')
         mask = decode_mask(source(stream.getvalue(), 'mask.png'))
         assert np.array_equal(mask.lesion.unpacked(), expected)
-        assert mask.greys == 0
+        assert mask.grays == 0
         copy = tmp_path / 'copy.png'
         copy.write_bytes(mask.data)
         assert np.array_equal(read_mask(copy), expected)
 
 
-def test_a_coloured_mask_is_refused(source) -> None:
+def test_a_colored_mask_is_refused(source) -> None:
     with pytest.raises(UnreadableError, match='mode RGB'):
         decode_mask(source(png(smooth()), 'mask.png'))
 
@@ -261,7 +261,7 @@ def test_the_pixel_limit(source, monkeypatch: pytest.MonkeyPatch) -> None:
             decode(source(data))
 
 
-def test_encoded_jpeg_keeps_colours_at_full_resolution() -> None:
+def test_encoded_jpeg_keeps_colors_at_full_resolution() -> None:
     encoded = Image.open(io.BytesIO(encode_jpeg(smooth())))
     assert [layer[1:3] for layer in encoded.layer] == [(1, 1)] * 3  # 4:4:4
     reference = Image.open(io.BytesIO(jpeg(smooth())))  # Pillow's tables at quality 95

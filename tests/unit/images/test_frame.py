@@ -1,23 +1,23 @@
 import numpy as np
 
-from isic_mmdet.images.frame import Placement, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 from isic_mmdet.masks.paste import BoxCells
 
 
 def test_boxes_of_a_reduced_image_are_moved_to_the_whole_one():
     cells = np.ones((28, 28), np.float32)
     view = BoxCells(cells, (1.5, 0.0, 20.0, 31.25))
-    whole = Placement((250, 161), step=8, left=-7, top=-6).in_whole(view)
+    whole = Frame((250, 161), step=8, left=-7, top=-6).in_whole(view)
     assert whole.box == (5.0, -6.0, 153.0, 244.0)
     assert whole.cells is cells
-    assert Placement((250, 161)).in_whole(view).box == view.box
+    assert Frame((250, 161)).in_whole(view).box == view.box
 
 
 def test_a_box_is_cut_at_the_border():
-    placement = Placement((100, 200))
-    assert placement.inside((-5.0, -6.0, 20.0, 30.0)) == (0.0, 0.0, 20.0, 30.0)
-    assert placement.inside((150.0, 80.0, 230.0, 130.0)) == (150.0, 80.0, 50.0, 20.0)
-    assert placement.inside((1.0, 2.0, 3.0, 5.0)) == (1.0, 2.0, 2.0, 3.0)
+    frame = Frame((100, 200))
+    assert frame.inside((-5.0, -6.0, 20.0, 30.0)) == (0.0, 0.0, 20.0, 30.0)
+    assert frame.inside((150.0, 80.0, 230.0, 130.0)) == (150.0, 80.0, 50.0, 20.0)
+    assert frame.inside((1.0, 2.0, 3.0, 5.0)) == (1.0, 2.0, 2.0, 3.0)
 
 
 def test_an_image_is_reduced_to_four_times_what_the_model_sees():

@@ -21,9 +21,9 @@ def differing(first: str, second: str) -> int:
 
 def test_the_hash_is_what_the_docstring_says() -> None:
     image = picture(0, 160, 170)  # patches of exactly 10 x 10 pixels: averages are exact
-    grey = (image @ np.array([0.299, 0.587, 0.114])).round()[::10, ::10]
+    gray = (image @ np.array([0.299, 0.587, 0.114])).round()[::10, ::10]
     bits = ''.join(
-        '1' if grey[row, column + 1] > grey[row, column] else '0'
+        '1' if gray[row, column + 1] > gray[row, column] else '0'
         for row in range(16)
         for column in range(16)
     )
@@ -32,10 +32,10 @@ def test_the_hash_is_what_the_docstring_says() -> None:
 
 @pytest.mark.parametrize('size', [(16, 17), (37, 55), (200, 301), (767, 1022), (9, 8)])
 def test_averages_are_exact_where_borders_cut_pixels(size) -> None:
-    grey = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    fine = np.repeat(np.repeat(grey.astype(float), 16, axis=0), 17, axis=1)
+    gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    fine = np.repeat(np.repeat(gray.astype(float), 16, axis=0), 17, axis=1)
     expected = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3))
-    assert _cell_means(grey, 16, 17) == pytest.approx(expected, abs=1e-9)
+    assert _cell_means(gray, 16, 17) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_largest_images_do_not_overflow() -> None:
@@ -83,7 +83,7 @@ def test_few_hashes() -> None:
 
 @pytest.mark.shared_data
 def test_known_twins_of_isic_2018(shared: Path) -> None:
-    # looked at: the same lesions, published twice with other colours
+    # looked at: the same lesions, published twice with other colors
     folder = shared / 'isic2018/ISIC2018_Task1-2_Training_Input'
     for twins in (('0000222', '0014846'), ('0012887', '0012989'), ('0000183', '0015311')):
         hashes = [

@@ -50,9 +50,9 @@ def test_one_region_is_one_and_without_holes_for_everybody(seed, sigma):
     noise = np.random.default_rng(seed).random((70, 90))
     mask = (cv2.GaussianBlur(noise, (0, 0), sigma) if sigma else noise) > 0.5
     region = one_region(mask)
-    for neighbours in (None, CORNERS):
-        assert ndimage.label(region, neighbours)[1] == 1
-        np.testing.assert_array_equal(ndimage.binary_fill_holes(region, neighbours), region)
+    for neighbors in (None, CORNERS):
+        assert ndimage.label(region, neighbors)[1] == 1
+        np.testing.assert_array_equal(ndimage.binary_fill_holes(region, neighbors), region)
     # SciPy's largest region of pixels that share sides, and its holes.
     labels, _ = ndimage.label(mask)
     largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])

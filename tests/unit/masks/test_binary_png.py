@@ -27,11 +27,11 @@ def speckle(seed, height, width):
     return np.random.default_rng(seed).choice(np.array([0, 255], np.uint8), (height, width))
 
 
-def filtered(grey, filters):
+def filtered(gray, filters):
     """Filter row by row as the PNG specification defines it, and return the lines."""
     lines = []
-    above = [0] * grey.shape[1]
-    for row, kind in zip(grey.tolist(), filters, strict=True):
+    above = [0] * gray.shape[1]
+    for row, kind in zip(gray.tolist(), filters, strict=True):
         line = [kind]
         for i, value in enumerate(row):
             a, b, c = (row[i - 1], above[i], above[i - 1]) if i else (0, above[0], 0)
@@ -49,7 +49,7 @@ def chunk(kind, content=b'', checksum=None):
 
 
 def png(shape, lines, *, form=(8, 0, 0, 0, 0), before=b'', stream=None, after=b'', pieces=1):
-    """Put a file together, by default a right one of 8-bit greys."""
+    """Put a file together, by default a right one of 8-bit grays."""
     stream = zlib.compress(lines) if stream is None else stream
     step = max(1, -(-len(stream) // pieces))
     parts = [stream[i : i + step] for i in range(0, len(stream), step)]
@@ -68,44 +68,44 @@ def with_pillow(data):
 def test_every_filter_is_undone(kind, picture, size):
     rng = np.random.default_rng(0)
     for seed in range(6):
-        grey = picture(seed, *size)
+        gray = picture(seed, *size)
         drawn = rng.choice([NONE, SUB, UP, PAETH], size[0])
-        data = png(size, filtered(grey, drawn if kind == 'mixed' else [kind] * size[0]))
-        assert np.array_equal(with_pillow(data), grey)
+        data = png(size, filtered(gray, drawn if kind == 'mixed' else [kind] * size[0]))
+        assert np.array_equal(with_pillow(data), gray)
         mask = decode_binary_png(data)
         assert mask.dtype == bool and mask.shape == size
-        assert np.array_equal(mask, grey == 255)
+        assert np.array_equal(mask, gray == 255)
 
 
 @pytest.mark.parametrize('size', SIZES, ids=str)
 @pytest.mark.parametrize('kind', [NONE, SUB, UP, PAETH])
 def test_bits_are_those_of_the_pixels_with_nothing_behind(kind, size):
-    grey = speckle(2, *size)
-    bits, width = decode_bits(png(size, filtered(grey, [kind] * size[0])))
+    gray = speckle(2, *size)
+    bits, width = decode_bits(png(size, filtered(gray, [kind] * size[0])))
     assert width == size[1]
     assert bits.dtype == np.uint64 and bits.shape == (size[0], -(-width // 64))
     rows = [''.join(f'{word:064b}' for word in row) for row in bits.tolist()]
     behind = '0' * (-width % 64)
-    assert rows == [''.join('01'[value // 255] for value in row) + behind for row in grey.tolist()]
+    assert rows == [''.join('01'[value // 255] for value in row) + behind for row in gray.tolist()]
     assert decode_bits(b'') is None
 
 
 @pytest.mark.parametrize('size', SIZES, ids=str)
 def test_files_of_pillow_and_opencv(size):
     for seed in range(4):
-        grey = blob(seed, *size)
+        gray = blob(seed, *size)
         stream = io.BytesIO()
-        Image.fromarray(grey).save(stream, 'PNG')
-        for data in (stream.getvalue(), cv2.imencode('.png', grey)[1].tobytes()):
-            assert np.array_equal(decode_binary_png(data), grey == 255)
+        Image.fromarray(gray).save(stream, 'PNG')
+        for data in (stream.getvalue(), cv2.imencode('.png', gray)[1].tobytes()):
+            assert np.array_equal(decode_binary_png(data), gray == 255)
 
 
 @pytest.mark.parametrize('band', [1, 100, 1000])
 def test_bands_make_no_difference(monkeypatch, band):
-    grey = blob(3, 90, 120)
-    data = png(grey.shape, filtered(grey, np.arange(90) % 3 * 2), pieces=5)
+    gray = blob(3, 90, 120)
+    data = png(gray.shape, filtered(gray, np.arange(90) % 3 * 2), pieces=5)
     monkeypatch.setattr(binary_png, '_BAND', band)
-    assert np.array_equal(decode_binary_png(data), grey == 255)
+    assert np.array_equal(decode_binary_png(data), gray == 255)
 
 
 def test_a_file_is_read_as_it_is_whatever_the_differences_mean():
@@ -127,44 +127,44 @@ def test_a_file_is_read_as_it_is_whatever_the_differences_mean():
     assert decoded == 4 * 2 ** (2 * width)
 
 
-GREY = blob(1, 20, 30)
-LINES = filtered(GREY, [SUB] * 20)
+GRAY = blob(1, 20, 30)
+LINES = filtered(GRAY, [SUB] * 20)
 STREAM = zlib.compress(LINES)
 SPOILED = bytearray(STREAM)
 SPOILED[-1] ^= 1
 LEFT_TO_OTHERS = {
-    'no signature': b'x' + png(GREY.shape, LINES)[1:],
+    'no signature': b'x' + png(GRAY.shape, LINES)[1:],
     'empty': b'',
     'signature only': b'\x89PNG\r\n\x1a\n',
-    'other greys': png(GREY.shape, filtered(GREY // 2, [SUB] * 20)),
-    'one grey, light': png(GREY.shape, filtered(np.where(GREY, 200, 0), [NONE] * 20)),
-    'one grey, dark': png(GREY.shape, filtered(np.where(GREY, 2, 0), [NONE] * 20)),
-    'average filter': png(GREY.shape, filtered(GREY, [AVERAGE] * 20)),
-    'unknown filter': png(GREY.shape, bytes([7]) + LINES[1:]),
-    'colour': png(GREY.shape, LINES, form=(8, 2, 0, 0, 0)),
-    'palette': png(GREY.shape, LINES, form=(8, 3, 0, 0, 0)),
-    'grey and alpha': png(GREY.shape, LINES, form=(8, 4, 0, 0, 0)),
-    '1 bit': png(GREY.shape, LINES, form=(1, 0, 0, 0, 0)),
-    '16 bits': png(GREY.shape, LINES, form=(16, 0, 0, 0, 0)),
-    'unknown compression': png(GREY.shape, LINES, form=(8, 0, 1, 0, 0)),
-    'unknown filtering': png(GREY.shape, LINES, form=(8, 0, 0, 1, 0)),
-    'interlaced': png(GREY.shape, LINES, form=(8, 0, 0, 0, 1)),
-    'further chunk': png(GREY.shape, LINES, before=chunk(b'gAMA', struct.pack('>I', 45455))),
-    'trailing bytes': png(GREY.shape, LINES, after=b'\n'),
-    'trailing chunk': png(GREY.shape, LINES, after=chunk(b'tEXt', b'a\0b')),
-    'second end': png(GREY.shape, LINES, after=chunk(b'IEND')),
-    'end with content': png(GREY.shape, LINES)[:-12] + chunk(b'IEND', b'!'),
-    'no end': png(GREY.shape, LINES)[:-12],
-    'no data': png(GREY.shape, LINES, stream=b''),
-    'cut off': png(GREY.shape, LINES)[:-30],
-    'cut off in a chunk head': png(GREY.shape, LINES)[:-8],
-    'wrong checksum of a chunk': png(GREY.shape, LINES)[:-1] + b'\0',
-    'wrong checksum of the stream': png(GREY.shape, LINES, stream=bytes(SPOILED)),
-    'stream without its end': png(GREY.shape, LINES, stream=STREAM[:-5]),
-    'stream with something behind': png(GREY.shape, LINES, stream=STREAM + b'\0'),
-    'stream of noise': png(GREY.shape, LINES, stream=bytes(range(200))),
-    'a byte too many': png(GREY.shape, LINES + b'\0'),
-    'a byte too few': png(GREY.shape, LINES[:-1]),
+    'other grays': png(GRAY.shape, filtered(GRAY // 2, [SUB] * 20)),
+    'one gray, light': png(GRAY.shape, filtered(np.where(GRAY, 200, 0), [NONE] * 20)),
+    'one gray, dark': png(GRAY.shape, filtered(np.where(GRAY, 2, 0), [NONE] * 20)),
+    'average filter': png(GRAY.shape, filtered(GRAY, [AVERAGE] * 20)),
+    'unknown filter': png(GRAY.shape, bytes([7]) + LINES[1:]),
+    'color': png(GRAY.shape, LINES, form=(8, 2, 0, 0, 0)),
+    'palette': png(GRAY.shape, LINES, form=(8, 3, 0, 0, 0)),
+    'gray and alpha': png(GRAY.shape, LINES, form=(8, 4, 0, 0, 0)),
+    '1 bit': png(GRAY.shape, LINES, form=(1, 0, 0, 0, 0)),
+    '16 bits': png(GRAY.shape, LINES, form=(16, 0, 0, 0, 0)),
+    'unknown compression': png(GRAY.shape, LINES, form=(8, 0, 1, 0, 0)),
+    'unknown filtering': png(GRAY.shape, LINES, form=(8, 0, 0, 1, 0)),
+    'interlaced': png(GRAY.shape, LINES, form=(8, 0, 0, 0, 1)),
+    'further chunk': png(GRAY.shape, LINES, before=chunk(b'gAMA', struct.pack('>I', 45455))),
+    'trailing bytes': png(GRAY.shape, LINES, after=b'\n'),
+    'trailing chunk': png(GRAY.shape, LINES, after=chunk(b'tEXt', b'a\0b')),
+    'second end': png(GRAY.shape, LINES, after=chunk(b'IEND')),
+    'end with content': png(GRAY.shape, LINES)[:-12] + chunk(b'IEND', b'!'),
+    'no end': png(GRAY.shape, LINES)[:-12],
+    'no data': png(GRAY.shape, LINES, stream=b''),
+    'cut off': png(GRAY.shape, LINES)[:-30],
+    'cut off in a chunk head': png(GRAY.shape, LINES)[:-8],
+    'wrong checksum of a chunk': png(GRAY.shape, LINES)[:-1] + b'\0',
+    'wrong checksum of the stream': png(GRAY.shape, LINES, stream=bytes(SPOILED)),
+    'stream without its end': png(GRAY.shape, LINES, stream=STREAM[:-5]),
+    'stream with something behind': png(GRAY.shape, LINES, stream=STREAM + b'\0'),
+    'stream of noise': png(GRAY.shape, LINES, stream=bytes(range(200))),
+    'a byte too many': png(GRAY.shape, LINES + b'\0'),
+    'a byte too few': png(GRAY.shape, LINES[:-1]),
     'a line too few': png((21, 30), LINES),
     'a line too many': png((19, 30), LINES),
     'no columns': png((20, 0), bytes(20)),
@@ -175,12 +175,12 @@ LEFT_TO_OTHERS = {
 
 @pytest.mark.parametrize('data', LEFT_TO_OTHERS.values(), ids=LEFT_TO_OTHERS.keys())
 def test_anything_odd_is_left_to_a_general_decoder(data):
-    assert decode_binary_png(png(GREY.shape, LINES)) is not None
+    assert decode_binary_png(png(GRAY.shape, LINES)) is not None
     assert decode_binary_png(data) is None
 
 
 def test_a_file_of_any_damage_is_never_decoded_to_another_picture():
-    data = png(GREY.shape, LINES)
+    data = png(GRAY.shape, LINES)
     for position in range(len(data)):
         for flip in (1, 128, 255):
             broken = bytearray(data)
@@ -191,10 +191,10 @@ def test_a_file_of_any_damage_is_never_decoded_to_another_picture():
 
 
 def test_sizes_that_pillow_may_refuse_are_left_to_it(monkeypatch):
-    monkeypatch.setattr(binary_png, 'MAX_PIXELS', GREY.size)
-    assert decode_binary_png(png(GREY.shape, LINES)) is not None
-    monkeypatch.setattr(binary_png, 'MAX_PIXELS', GREY.size - 1)
-    assert decode_binary_png(png(GREY.shape, LINES)) is None
+    monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size)
+    assert decode_binary_png(png(GRAY.shape, LINES)) is not None
+    monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size - 1)
+    assert decode_binary_png(png(GRAY.shape, LINES)) is None
 
 
 def test_the_size_limit_is_below_the_one_of_pillow():

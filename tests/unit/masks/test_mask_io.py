@@ -19,7 +19,7 @@ def overlap(a, b):
     return core.jaccard(core.confusion(core.pack(a), core.pack(b)))
 
 
-def test_read_mask_takes_greys_above_128(tmp_path):
+def test_read_mask_takes_grays_above_128(tmp_path):
     path = tmp_path / 'mäsk.png'
     Image.fromarray(np.array([[0, 128, 129], [255, 1, 200]], np.uint8)).save(path)
     assert read_mask(path).tolist() == [[False, False, True], [True, False, True]]
@@ -38,7 +38,7 @@ def test_read_mask_takes_one_bit_files(tmp_path):
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'LA', 'I;16'])
-def test_read_mask_refuses_anything_but_8_bit_grey(tmp_path, mode):
+def test_read_mask_refuses_anything_but_8_bit_gray(tmp_path, mode):
     path = tmp_path / 'mask.png'
     Image.new(mode, (5, 4)).save(path)
     with pytest.raises(InputError, match=r'mask\.png.*one channel of 8 bits'):

@@ -13,9 +13,9 @@ from isic_mmdet.masks.resize import ResizeRule, parse_rule, resize_image, resize
     ('rule', 'size', 'expected'),
     [
         ('none', (3000, 4000), (3000, 4000)),
-        ('seed', (700, 700), (700, 700)),
-        ('seed', (700, 701), (175, 175)),
-        ('seed', (767, 1022), (192, 256)),
+        ('quarter', (700, 700), (700, 700)),
+        ('quarter', (700, 701), (175, 175)),
+        ('quarter', (767, 1022), (192, 256)),
         ('max-side=512', (2848, 4288), (340, 512)),
         ('max-side 512', (4288, 2848), (512, 340)),
         ('max-side=512', (300, 512), (300, 512)),
@@ -27,7 +27,7 @@ def test_sizes(rule: str, size: tuple[int, int], expected: tuple[int, int]) -> N
 
 
 def test_rules_are_read_back() -> None:
-    for text in ('none', 'seed', 'max-side=512'):
+    for text in ('none', 'quarter', 'max-side=512'):
         assert str(parse_rule(text)) == text
 
 
@@ -62,7 +62,7 @@ def test_images_of_more_than_half_a_side_leave_no_pixel_out() -> None:
 @pytest.mark.parametrize('size', [(60, 80), (59, 79), (56, 71), (31, 43), (24, 33), (7, 11)])
 @pytest.mark.parametrize('extent', [(60.0, 80.0), (59.125, 79.25), (59.5, 80.0)])
 def test_an_extent_is_brought_to_the_size(size, extent) -> None:
-    # Each channel is a ramp whose grey tells where in the extent a pixel comes from.
+    # Each channel is a ramp whose gray tells where in the extent a pixel comes from.
     rows, columns = np.mgrid[:60, :80]
     image = np.stack([4 * rows + 4, 3 * columns + 3, 0 * rows], axis=2).astype(np.uint8)
     small = resize_image(image, size, extent).astype(float)
@@ -110,15 +110,15 @@ def test_area_is_kept_without_bias() -> None:
     ratios = []
     for _ in range(200):
         mask = np.zeros((800, 1000), np.uint8)
-        centre, axes = rng.integers(300, 500, 2), rng.integers(40, 250, 2)
-        cv2.ellipse(mask, centre.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, 1, -1)
-        small = resize_mask(BitMask.of(mask > 0), ResizeRule('seed').size(800, 1000))
+        center, axes = rng.integers(300, 500, 2), rng.integers(40, 250, 2)
+        cv2.ellipse(mask, center.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, 1, -1)
+        small = resize_mask(BitMask.of(mask > 0), ResizeRule('quarter').size(800, 1000))
         ratios.append(small.mean() / mask.mean())
     assert abs(np.mean(ratios) - 1) < 3e-4
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize('rule', ['seed', 'max-side=512'])
+@pytest.mark.parametrize('rule', ['quarter', 'max-side=512'])
 def test_official_masks_survive_the_way_there_and_back(shared: Path, rule: str) -> None:
     # There: prepared size. Back: bilinear to the official size, lesion where at least half.
     scores: dict[str, list[float]] = {'ours': [], 'nearest': []}
@@ -137,7 +137,7 @@ def test_official_masks_survive_the_way_there_and_back(shared: Path, rule: str) 
         areas.append(resize_mask(BitMask.of(mask), size).mean() / mask.mean())
     ours, nearest_iou = np.mean(scores['ours']), np.mean(scores['nearest'])
     # The README quotes these: python -m pytest tests/unit/masks/test_resize.py -s -k official
-    print(f'\n{rule}, {len(paths)} masks: mean IoU {ours:.4f}, nearest neighbour {nearest_iou:.4f}')
+    print(f'\n{rule}, {len(paths)} masks: mean IoU {ours:.4f}, nearest neighbor {nearest_iou:.4f}')
     assert len(paths) >= 46
     assert ours >= 0.99
     assert ours > nearest_iou + 0.005

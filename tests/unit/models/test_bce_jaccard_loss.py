@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.models.bce_jaccard_loss import JaccardMaskLoss
+from isic_mmdet.models.bce_jaccard_loss import BCEJaccardLoss
 
 LABELS = torch.tensor([1, 0, 1])
 
@@ -38,7 +38,7 @@ def in_numpy(pred, target, label):
 
 
 def test_it_is_cross_entropy_plus_the_mean_jaccard_distance(pred, target):
-    loss = JaccardMaskLoss()(pred, target, LABELS)
+    loss = BCEJaccardLoss()(pred, target, LABELS)
     assert loss.shape == ()
     assert loss.item() == pytest.approx(in_numpy(pred, target, LABELS), abs=1e-6)
 
@@ -46,14 +46,14 @@ def test_it_is_cross_entropy_plus_the_mean_jaccard_distance(pred, target):
 def test_truth_may_cover_a_part_of_a_cell(pred):
     torch.manual_seed(2)
     share = torch.rand(3, 4, 5)
-    loss = JaccardMaskLoss()(pred, share, LABELS).item()
+    loss = BCEJaccardLoss()(pred, share, LABELS).item()
     assert loss == pytest.approx(in_numpy(pred, share, LABELS), abs=1e-6)
 
 
 def test_its_cross_entropy_is_that_of_mmdet(pred):
     nothing = torch.zeros(3, 4, 5)
     theirs = CrossEntropyLoss(use_mask=True)(pred, nothing, LABELS)
-    assert JaccardMaskLoss()(pred, nothing, LABELS).item() == pytest.approx(theirs.item())
+    assert BCEJaccardLoss()(pred, nothing, LABELS).item() == pytest.approx(theirs.item())
 
 
 def test_a_small_lesion_counts_as_much_as_a_large_one():
@@ -64,26 +64,26 @@ def test_a_small_lesion_counts_as_much_as_a_large_one():
     label = torch.zeros(1, dtype=torch.int64)
     cross_entropy = CrossEntropyLoss(use_mask=True)
     for truth in (small, large):
-        distance = JaccardMaskLoss()(missed, truth, label) - cross_entropy(missed, truth, label)
+        distance = BCEJaccardLoss()(missed, truth, label) - cross_entropy(missed, truth, label)
         assert distance.item() == pytest.approx(1, abs=1e-4)
 
 
 def test_the_truth_itself_costs_nothing(target):
     sure = (target * 2 - 1)[:, None] * 40
-    loss = JaccardMaskLoss()(sure, target, torch.zeros(3, dtype=torch.int64))
+    loss = BCEJaccardLoss()(sure, target, torch.zeros(3, dtype=torch.int64))
     assert loss.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_gradients(pred, target):
     logits = pred.double().requires_grad_()
-    loss = JaccardMaskLoss()
+    loss = BCEJaccardLoss()
     assert torch.autograd.gradcheck(lambda x: loss(x, target.double(), LABELS), logits)
 
 
 def test_certain_logits_keep_the_gradient_finite(target):
     for value in (-1e4, 1e4):
         logits = torch.full((3, 2, 4, 5), value, requires_grad=True)
-        JaccardMaskLoss()(logits, target, LABELS).backward()
+        BCEJaccardLoss()(logits, target, LABELS).backward()
         assert torch.isfinite(logits.grad).all()
 
 
@@ -91,4 +91,4 @@ def test_the_recipe_trains_its_masks_with_it(root):
     cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_cpu.py')
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
-    assert isinstance(MODELS.build(cfg.model).roi_head.mask_head.loss_mask, JaccardMaskLoss)
+    assert isinstance(MODELS.build(cfg.model).roi_head.mask_head.loss_mask, BCEJaccardLoss)

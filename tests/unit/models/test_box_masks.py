@@ -10,7 +10,7 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.paste import BoxCells, paste_probability
-from isic_mmdet.models.box_masks import leave_unpasted
+from isic_mmdet.models.box_masks import return_box_masks
 from tests.support.mmdet_models import tiny_model
 
 SHAPE = (150, 210)
@@ -48,7 +48,7 @@ def predicted(model):
 
 def test_only_the_pasting_is_left_out(model):
     pasted = predicted(model)
-    leave_unpasted(model)
+    return_box_masks(model)
     found = predicted(model)
     assert len(found) == len(pasted) == 3
     assert found.masks.shape == (3, 28, 28)
@@ -65,7 +65,7 @@ def test_only_the_pasting_is_left_out(model):
 
 
 def test_no_detection_gives_no_cells(model):
-    leave_unpasted(model)
+    return_box_masks(model)
     model.roi_head.test_cfg.score_thr = 2.0
     found = predicted(model)
     model.roi_head.test_cfg.score_thr = 0.0
@@ -74,7 +74,7 @@ def test_no_detection_gives_no_cells(model):
 
 def test_a_model_with_other_masks_is_refused():
     with pytest.raises(InputError, match='no mask head like that of Mask R-CNN'):
-        leave_unpasted(nn.Linear(2, 2))
+        return_box_masks(nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_stages_of_cascades_are_averaged_as_they_are(name, direction):
     model = MODELS.build(ConfigDict(cfg)).eval()
     for head in model.roi_head.mask_head:
         head.conv_logits.weight.data *= 30
-    leave_unpasted(model)
+    return_box_masks(model)
     shape = dict(img_shape=(96, 96), ori_shape=(96, 96), scale_factor=(1.0, 1.0))
     found = []
     for flip in ({}, dict(flip=True, flip_direction=direction)):

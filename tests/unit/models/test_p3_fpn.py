@@ -3,7 +3,7 @@ import torch
 from mmdet.registry import MODELS
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.models.p3_fpn import CoarseFPN
+from isic_mmdet.models.p3_fpn import P3FPN
 
 CHANNELS = [8, 16, 32, 64]
 FPN = MODELS.get('FPN')
@@ -25,8 +25,8 @@ def whole() -> torch.nn.Module:
 
 
 @pytest.fixture
-def coarse() -> CoarseFPN:
-    return CoarseFPN(in_channels=CHANNELS, out_channels=16, num_outs=4)
+def coarse() -> P3FPN:
+    return P3FPN(in_channels=CHANNELS, out_channels=16, num_outs=4)
 
 
 def test_with_the_weights_of_a_whole_pyramid_its_maps_are_the_same(whole, coarse, maps):
@@ -36,7 +36,7 @@ def test_with_the_weights_of_a_whole_pyramid_its_maps_are_the_same(whole, coarse
 
 
 def test_stages_of_the_backbone_are_handed_on(coarse, maps):
-    with_stages = CoarseFPN(in_channels=CHANNELS, out_channels=16, num_outs=4, stages=(1, 2))
+    with_stages = P3FPN(in_channels=CHANNELS, out_channels=16, num_outs=4, stages=(1, 2))
     with_stages.load_state_dict(coarse.state_dict())
     outputs = with_stages(maps)
     assert len(outputs) == 6 and outputs[4] is maps[1] and outputs[5] is maps[2]
@@ -45,7 +45,7 @@ def test_stages_of_the_backbone_are_handed_on(coarse, maps):
 
 
 def test_its_own_weights_come_back(coarse, maps):
-    again = CoarseFPN(in_channels=CHANNELS, out_channels=16, num_outs=4)
+    again = P3FPN(in_channels=CHANNELS, out_channels=16, num_outs=4)
     again.load_state_dict(coarse.state_dict())
     for expected, got in zip(coarse(maps), again(maps), strict=True):
         assert torch.equal(got, expected)

@@ -18,7 +18,7 @@ def disc(radius=30) -> np.ndarray:
 def test_contour_lies_on_the_border_of_the_mask():
     drawn = card(np.full((100, 100, 3), 90, np.uint8), disc(), 'ISIC_0000001', 'benign', HEIGHT)
     assert drawn.shape == (HEADER + HEIGHT, HEIGHT, 3)
-    found = np.argwhere((drawn[HEADER:] == TRUTH.colour).all(axis=2))
+    found = np.argwhere((drawn[HEADER:] == TRUTH.color).all(axis=2))
     assert len(found) > 200
     assert np.abs(np.hypot(*(found - HEIGHT / 2).T) - 60).max() < 4
 

@@ -42,56 +42,56 @@ def headers(drawn: np.ndarray) -> list[np.ndarray]:
     return [drawn[:HEADER, n * (SIZE + GAP) :][:, :SIZE] for n in range(4)]
 
 
-def extent(picture: np.ndarray, colour: tuple[int, int, int]) -> list[int]:
-    """Return x1, y1, x2, y2 of the pixels of exactly this colour."""
-    rows, columns = np.nonzero((picture == colour).all(axis=2))
+def extent(picture: np.ndarray, color: tuple[int, int, int]) -> list[int]:
+    """Return x1, y1, x2, y2 of the pixels of exactly this color."""
+    rows, columns = np.nonzero((picture == color).all(axis=2))
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def has(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool((picture == colour).all(axis=2).any())
+def has(picture: np.ndarray, color: tuple[int, int, int]) -> bool:
+    return bool((picture == color).all(axis=2).any())
 
 
 def test_boxes_lie_where_they_should():
     true_image, _, found_image, _ = pictures(panel())
-    assert extent(true_image, TRUTH.colour) == pytest.approx([40, 60, 120, 140], abs=2)
-    assert extent(found_image, PREDICTION.colour) == pytest.approx([58, 50, 150, 144], abs=2)
-    assert not has(true_image, PREDICTION.colour)
-    assert not has(found_image, TRUTH.colour)
+    assert extent(true_image, TRUTH.color) == pytest.approx([40, 60, 120, 140], abs=2)
+    assert extent(found_image, PREDICTION.color) == pytest.approx([58, 50, 150, 144], abs=2)
+    assert not has(true_image, PREDICTION.color)
+    assert not has(found_image, TRUTH.color)
 
 
 def test_masks_are_filled_and_the_true_border_is_repeated():
     _, true_mask, _, found_mask = pictures(panel())
-    assert extent(true_mask, TRUTH.colour) == [40, 60, 120, 140]
-    assert (true_mask == TRUTH.colour).all(axis=2).sum() == 80 * 80
-    assert not has(true_mask, PREDICTION.colour)
-    assert (found_mask[70:130, 130] == PREDICTION.colour).all()
-    assert extent(found_mask, TRUTH.colour) == pytest.approx([40, 60, 120, 140], abs=2)
+    assert extent(true_mask, TRUTH.color) == [40, 60, 120, 140]
+    assert (true_mask == TRUTH.color).all(axis=2).sum() == 80 * 80
+    assert not has(true_mask, PREDICTION.color)
+    assert (found_mask[70:130, 130] == PREDICTION.color).all()
+    assert extent(found_mask, TRUTH.color) == pytest.approx([40, 60, 120, 140], abs=2)
 
 
 def test_masks_and_boxes_follow_the_size_of_the_picture():
     double = panel(image=np.zeros((2 * SIZE, 2 * SIZE, 3), np.uint8))  # shown at half its size
     _, true_mask, found_image, found_mask = pictures(double)
-    assert extent(true_mask, TRUTH.colour) == [40, 60, 120, 140]
-    assert has(found_mask, PREDICTION.colour)
-    assert extent(found_image, PREDICTION.colour) == pytest.approx([29, 25, 75, 72], abs=2)
+    assert extent(true_mask, TRUTH.color) == [40, 60, 120, 140]
+    assert has(found_mask, PREDICTION.color)
+    assert extent(found_image, PREDICTION.color) == pytest.approx([29, 25, 75, 72], abs=2)
 
 
 def test_box_at_the_border_stays_in_sight():
     everything = panel(truth=block(0, 0, SIZE, SIZE), box=np.array([-3.0, 0.0, SIZE + 2, SIZE]))
     for picture, style in zip(pictures(everything)[::2], (TRUTH, PREDICTION), strict=True):
         for line in (picture[:5], picture[-5:], picture[:, :5], picture[:, -5:]):
-            assert (line == style.colour).all(axis=2).sum() > 0.9 * SIZE
+            assert (line == style.color).all(axis=2).sum() > 0.9 * SIZE
 
 
 def test_missed_lesion_shows_no_prediction():
     missed = panel(prediction=None, box=None, predicted_label=None, score=None, iou=0.0)
     assert missed.shape == panel().shape
     _, true_mask, found_image, found_mask = pictures(missed)
-    assert has(true_mask, TRUTH.colour)
-    assert has(found_mask, TRUTH.colour)
-    assert not has(found_image, PREDICTION.colour)
-    assert not has(found_mask, PREDICTION.colour)
+    assert has(true_mask, TRUTH.color)
+    assert has(found_mask, TRUTH.color)
+    assert not has(found_image, PREDICTION.color)
+    assert not has(found_mask, PREDICTION.color)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_every_fact_changes_its_header_and_no_other(changes, where):
 
 def test_empty_truth_has_no_box():
     true_image, true_mask, _, _ = pictures(panel(truth=block(0, 0, 0, 0)))
-    assert not has(true_image, TRUTH.colour)
+    assert not has(true_image, TRUTH.color)
     assert true_mask.max() == 0
 
 

@@ -1,4 +1,4 @@
-"""The pictures that people look at: what is drawn where, in which colour."""
+"""The pictures that people look at: what is drawn where, in which color."""
 
 import cv2
 import numpy as np
@@ -24,9 +24,9 @@ def skin(height: int = 100, width: int = 100) -> np.ndarray:
     return np.full((height, width, 3), (150, 170, 220), np.uint8)
 
 
-def pixels(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    """Return the rows and columns of the pixels of exactly this colour, (N, 2)."""
-    return np.argwhere((image == colour).all(axis=2))
+def pixels(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    """Return the rows and columns of the pixels of exactly this color, (N, 2)."""
+    return np.argwhere((image == color).all(axis=2))
 
 
 def halves(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def panel(**changes) -> np.ndarray:
 def test_contours_lie_on_the_borders_of_the_masks():
     left, right = halves(panel())
     for picture, style, radius in ((left, TRUTH, 60), (right, PREDICTION, 40)):
-        found = pixels(picture, style.colour)
+        found = pixels(picture, style.color)
         assert len(found) > radius * 4
         distance = np.hypot(*(found - HEIGHT / 2).T)
         assert np.abs(distance - radius).max() < 4
@@ -55,21 +55,21 @@ def test_contours_lie_on_the_borders_of_the_masks():
 
 def test_prediction_is_on_the_right_only_and_the_truth_on_both_sides():
     left, right = halves(panel())
-    assert len(pixels(left, PREDICTION.colour)) == 0
-    assert len(pixels(left, TRUTH.colour)) > len(pixels(right, TRUTH.colour)) > 50
+    assert len(pixels(left, PREDICTION.color)) == 0
+    assert len(pixels(left, TRUTH.color)) > len(pixels(right, TRUTH.color)) > 50
 
 
 def test_holes_are_drawn():
     ring = disc(radius=40) & ~disc(radius=15)
     _, right = halves(panel(prediction=ring))
-    distance = np.hypot(*(pixels(right, PREDICTION.colour) - HEIGHT / 2).T)
+    distance = np.hypot(*(pixels(right, PREDICTION.color) - HEIGHT / 2).T)
     assert (distance < 40).any()
     assert (distance > 70).any()
 
 
 def test_missed_lesion_shows_no_prediction_and_says_so():
     missed = panel(prediction=None, score=None, iou=0.0)
-    assert len(pixels(missed, PREDICTION.colour)) == 0, 'neither in the picture nor in the legend'
+    assert len(pixels(missed, PREDICTION.color)) == 0, 'neither in the picture nor in the legend'
     detected = panel(iou=0.0)
     assert missed.shape == detected.shape
     header = slice(0, 18)
@@ -98,7 +98,7 @@ def test_line_width_grows_with_the_picture():
     for height in (256, 1024):
         image = cv2.resize(skin(), (height, height))
         draw_contours(image, disc(), TRUTH, max(2, round(height / 170)))
-        share.append(len(pixels(image, TRUTH.colour)) / height**2)
+        share.append(len(pixels(image, TRUTH.color)) / height**2)
     assert share[1] == pytest.approx(share[0], rel=0.35)
 
 
@@ -112,8 +112,8 @@ def test_inputs_are_left_alone():
 
 def test_masks_of_uint8_and_bool_look_the_same():
     as_bool = panel()
-    as_grey = panel(truth=disc(radius=30) * np.uint8(255))
-    np.testing.assert_array_equal(as_bool, as_grey)
+    as_gray = panel(truth=disc(radius=30) * np.uint8(255))
+    np.testing.assert_array_equal(as_bool, as_gray)
 
 
 def test_contact_sheet_keeps_order_and_pixels():
@@ -147,7 +147,7 @@ def test_real_lesion(shared):
     # A lesion that leaves the image gets its contour along the edge.
     inside = cv2.erode(mask, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     border = mask != inside
-    drawn = (left == TRUTH.colour).all(axis=2)
+    drawn = (left == TRUTH.color).all(axis=2)
     assert drawn[border].mean() > 0.95
     far = cv2.dilate(border.astype(np.uint8), np.ones((9, 9))) == 0
     np.testing.assert_array_equal(left[far], image[far])

@@ -65,13 +65,13 @@ def test_box_plot_shows_both_rules_with_numpys_quartiles(per_image, tmp_path):
     assert 'Jaccard' in axes.get_ylabel()
 
 
-def test_box_plot_png_has_both_colours_and_is_the_same_every_time(per_image, tmp_path):
+def test_box_plot_png_has_both_colors_and_is_the_same_every_time(per_image, tmp_path):
     for name in 'ab':
         iou_box_plot(per_image, tmp_path / f'{name}.png')
     image = cv2.imread(str(tmp_path / 'a.png'))
     assert image.shape[1] >= 800
-    for colour in RULE_COLOURS.values():
-        blue_green_red = np.round(np.array(to_rgb(colour))[::-1] * 255)
+    for color in RULE_COLOURS.values():
+        blue_green_red = np.round(np.array(to_rgb(color))[::-1] * 255)
         assert (np.abs(image - blue_green_red).max(axis=2) < 3).sum() > 500
     np.testing.assert_array_equal(image, cv2.imread(str(tmp_path / 'b.png')))
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.png', 'b.png', 'per_image.csv']

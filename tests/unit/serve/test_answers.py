@@ -36,9 +36,9 @@ def png(values):
 
 def mask_of(lesion, threshold):
     """The pixels of the mask file."""
-    grey = cv2.imdecode(np.frombuffer(mask_file(lesion, threshold), np.uint8), -1)
-    assert grey.dtype == np.uint8 and set(np.unique(grey)) <= {0, 255}
-    return grey > 0
+    gray = cv2.imdecode(np.frombuffer(mask_file(lesion, threshold), np.uint8), -1)
+    assert gray.dtype == np.uint8 and set(np.unique(gray)) <= {0, 255}
+    return gray > 0
 
 
 def answered(net, orientation=1):

@@ -91,9 +91,9 @@ def test_refuses_many_pixels_before_it_decodes_any(pixels):
 
 
 def test_truth_is_one_channel():
-    grey = np.array([[0, 128, 129, 255]], np.uint8)
-    np.testing.assert_array_equal(decode_truth(encoded(grey, 'PNG'), 99), [[0, 0, 1, 1]])
+    gray = np.array([[0, 128, 129, 255]], np.uint8)
+    np.testing.assert_array_equal(decode_truth(encoded(gray, 'PNG'), 99), [[0, 0, 1, 1]])
     with pytest.raises(UnreadableError, match='mode RGB'):
         decode_truth(encoded(np.zeros((4, 4, 3), np.uint8), 'PNG'), 99)
     with pytest.raises(UnreadableError, match='more than'):
-        decode_truth(encoded(grey, 'PNG'), 3)
+        decode_truth(encoded(gray, 'PNG'), 3)

@@ -86,7 +86,7 @@ def test_pigment_reaches_half_its_strength_within_two_pixels_of_the_mask_edge() 
         assert abs(crossing) <= 2
 
 
-def test_lesion_adds_colours_of_melanoma_only_to_melanoma() -> None:
+def test_lesion_adds_colors_of_melanoma_only_to_melanoma() -> None:
     drawn = outline(0, 0.3)
     skin = make_skin(np.random.default_rng(0), (128, 128), 2)
     benign = [add_lesion(np.random.default_rng(i), skin, drawn, False) for i in range(10)]

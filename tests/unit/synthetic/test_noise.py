@@ -10,7 +10,7 @@ def test_smoothstep_is_zero_below_one_above_and_half_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize('cell', [0.5, 4, 300])
-def test_fractal_is_normalised_and_finite_for_any_cell_size(cell: float) -> None:
+def test_fractal_is_normalized_and_finite_for_any_cell_size(cell: float) -> None:
     field = fractal(np.random.default_rng(0), (70, 90), cell)
     assert field.shape == (70, 90)
     assert field.dtype == np.float32
@@ -30,7 +30,7 @@ def test_honeycomb_has_one_hole_per_cell() -> None:
     field = honeycomb(np.random.default_rng(2), (240, 240), spacing)
     inner = field[1:-1, 1:-1]
     around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
-    neighbours = [field[1 + dy : 239 + dy, 1 + dx : 239 + dx] for dy, dx in around]
-    holes = np.all([inner < other for other in neighbours], axis=0).sum()
+    neighbors = [field[1 + dy : 239 + dy, 1 + dx : 239 + dx] for dy, dx in around]
+    holes = np.all([inner < other for other in neighbors], axis=0).sum()
     expected = 240 * 240 / (spacing * spacing * 0.87)
     assert holes == pytest.approx(expected, rel=0.2)

@@ -79,7 +79,7 @@ def test_class_of_the_sample_is_the_class_of_its_index(samples: list[Sample]) ->
     assert [s.melanoma for s in samples] == [is_melanoma(11, i) for i in range(len(samples))]
 
 
-def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colours(
+def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colors(
     samples: list[Sample],
 ) -> None:
     whole = [s for s in samples if not (s.mask[[0, -1]].any() or s.mask[:, [0, -1]].any())]
@@ -93,8 +93,8 @@ def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colours(
         turned = box[::-1, ::-1]
         asymmetry = 1 - (box & turned).sum() / (box | turned).sum()
         lab = cv2.cvtColor(sample.image, cv2.COLOR_RGB2LAB).astype(float)
-        colours = lab[sample.mask > 0].std(axis=0).sum()
-        return roughness, asymmetry, colours
+        colors = lab[sample.mask > 0].std(axis=0).sum()
+        return roughness, asymmetry, colors
 
     melanoma = np.median([traits(s) for s in whole if s.melanoma], axis=0)
     benign = np.median([traits(s) for s in whole if not s.melanoma], axis=0)
@@ -102,7 +102,7 @@ def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colours(
 
 
 def test_lesions_can_be_seen(samples: list[Sample]) -> None:
-    """The colour changes across the rim, in CIE L*a*b* units, on skin of every type."""
+    """The color changes across the rim, in CIE L*a*b* units, on skin of every type."""
     kernel = np.ones((7, 7), np.uint8)
     differences = []
     for sample in samples:
@@ -114,11 +114,11 @@ def test_lesions_can_be_seen(samples: list[Sample]) -> None:
     assert np.median(differences) > 10
 
 
-def test_a_grey_threshold_does_not_solve_the_task(samples: list[Sample]) -> None:
+def test_a_gray_threshold_does_not_solve_the_task(samples: list[Sample]) -> None:
     scores = []
     for sample in samples:
-        grey = cv2.GaussianBlur(cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY), (5, 5), 0)
-        found = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1] > 0
+        gray = cv2.GaussianBlur(cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY), (5, 5), 0)
+        found = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1] > 0
         truth = sample.mask > 0
         scores.append((found & truth).sum() / (found | truth).sum())
     assert 0.5 < np.mean(scores) < 0.75

@@ -45,7 +45,7 @@ def test_skin_is_a_physical_tissue(skin_type: int) -> None:
         assert part.shape == (64, 80)
         assert part.dtype == np.float32
         assert part.min() >= 0
-    colour = skin.render()
-    assert colour.shape == (64, 80, 3)
-    assert colour.dtype == np.float32
-    assert 0 <= colour.min() <= colour.max() <= 1
+    color = skin.render()
+    assert color.shape == (64, 80, 3)
+    assert color.dtype == np.float32
+    assert 0 <= color.min() <= color.max() <= 1

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.utils.exit_with_parent import end_with_trainer
+from isic_mmdet.utils.exit_with_parent import exit_with_parent
 
 
 class Large(Dataset):
@@ -29,7 +29,7 @@ class Large(Dataset):
 
 def train(pids) -> None:
     torch.set_num_threads(1)
-    loader = DataLoader(Large(), num_workers=1, collate_fn=list, worker_init_fn=end_with_trainer)
+    loader = DataLoader(Large(), num_workers=1, collate_fn=list, worker_init_fn=exit_with_parent)
     batches = iter(loader)
     pids.send(next(batches)[0][0])
     time.sleep(60)

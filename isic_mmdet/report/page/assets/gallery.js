@@ -19,7 +19,7 @@ function makeSvg(name, attributes, ...children) {
   return element;
 }
 
-/** A line in its colour over a wider one that sets it off from the skin. */
+/** A line in its color over a wider one that sets it off from the skin. */
 function contour(kind, path) {
   return makeSvg('g', { class: kind },
     makeSvg('path', { class: 'casing', d: path }), makeSvg('path', { class: 'contour', d: path }));

@@ -13,7 +13,7 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.deploy.export.detector import LesionGraph
 from isic_mmdet.deploy.export.model import load_model
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.models.box_masks import leave_unpasted
+from isic_mmdet.models.box_masks import return_box_masks
 from tests.support.random_model import save_random_model
 
 CONFIGS = sorted((Path(__file__).resolve().parents[4] / 'configs').glob('*.py'))
@@ -44,7 +44,7 @@ def test_it_finds_what_mmdet_finds(path, tmp_path):
     cfg.model.backbone.init_cfg = None
     reference = MODELS.build(cfg.model).eval()
     reference.load_state_dict(torch.load(checkpoint, weights_only=True)['state_dict'])
-    leave_unpasted(reference)
+    return_box_masks(reference)
     classes = DATASETS.get(cfg.test_dataloader.dataset.type).METAINFO['classes']
     graph = LesionGraph(load_model(load_config(path), str(checkpoint), str(path), classes)).eval()
 

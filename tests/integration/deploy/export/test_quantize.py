@@ -9,9 +9,9 @@ from PIL import Image
 from isic_mmdet.deploy.export import quantize as module
 from isic_mmdet.deploy.export import run
 from isic_mmdet.deploy.export.images import split_records
-from isic_mmdet.deploy.export.quantize import quantise, validation_iou
+from isic_mmdet.deploy.export.quantize import quantize, validation_iou
 from isic_mmdet.deploy.export.run import ExportSettings, export
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
@@ -41,7 +41,7 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
 ):
     falls_by(0.0049)
     out = tmp_path / 'int8.onnx'
-    told = quantise(model, str(config), str(tiny_data), out)
+    told = quantize(model, str(config), str(tiny_data), out)
     assert 'IoU on 3 validation images 0.8000 before, 0.7951 after' in told
     assert out.stat().st_size < 0.35 * model.stat().st_size
     graph = onnx.load(out)
@@ -53,7 +53,7 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
         if kind == onnx.TensorProto.FLOAT and name.endswith('.weight')
     }
     assert in_float == {'rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits'}
-    before, after = LesionNet(model), LesionNet(out)
+    before, after = OnnxSegmenter(model), OnnxSegmenter(out)
     assert after.card.weights == 'int8'
     assert after.card.checkpoint_sha256 == before.card.checkpoint_sha256
     image = np.asarray(Image.open(next((tiny_data / 'images').iterdir())).convert('RGB'))
@@ -63,7 +63,7 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
 def test_a_model_that_loses_too_much_is_not_written(model, config, tiny_data, falls_by, tmp_path):
     falls_by(0.0051)
     with pytest.raises(InputError, match=r'was not written: IoU .* 0\.8000 before, 0\.7949 after'):
-        quantise(model, str(config), str(tiny_data), tmp_path / 'int8.onnx')
+        quantize(model, str(config), str(tiny_data), tmp_path / 'int8.onnx')
     assert list(tmp_path.iterdir()) == [model]
 
 
@@ -71,7 +71,7 @@ def test_the_iou_is_that_of_the_official_masks(model, config, tiny_data):
     cfg = load_config(config, data_root=tiny_data)
     init_default_scope(cfg.default_scope)
     records = split_records(cfg, 'train_dataloader')
-    net = LesionNet(model)
+    net = OnnxSegmenter(model)
     expected = []
     for image in json.loads((tiny_data / 'annotations/train.json').read_text())['images']:
         truth = np.asarray(Image.open(tiny_data / image['original_mask']).convert('L')) > 128
@@ -83,13 +83,13 @@ def test_the_iou_is_that_of_the_official_masks(model, config, tiny_data):
 
 
 def test_only_a_whole_file_is_brought_to_8_bits(model, config, tiny_data, graph, tmp_path):
-    net = LesionNet(model)
+    net = OnnxSegmenter(model)
     half = tmp_path / 'half.onnx'
     card = {**net.card.metadata(), 'weights': '"float16"'}
     onnx.save(run.with_metadata(graph, card), half)
     with pytest.raises(InputError, match='without --half'):
-        quantise(half, str(config), str(tiny_data), tmp_path / 'int8.onnx')
+        quantize(half, str(config), str(tiny_data), tmp_path / 'int8.onnx')
     with pytest.raises(InputError, match='ends in'):
-        quantise(model, str(config), str(tiny_data), tmp_path / 'int8.pt')
+        quantize(model, str(config), str(tiny_data), tmp_path / 'int8.pt')
     with pytest.raises(InputError, match='cannot be read'):
-        quantise(model, str(config), str(tmp_path / 'none'), tmp_path / 'int8.onnx')
+        quantize(model, str(config), str(tmp_path / 'none'), tmp_path / 'int8.onnx')

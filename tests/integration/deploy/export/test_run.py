@@ -10,7 +10,7 @@ from onnx import numpy_helper
 import isic_mmdet
 from isic_mmdet.deploy.export import run
 from isic_mmdet.deploy.export.run import ExportSettings, export
-from isic_mmdet.deploy.onnx_segmenter import LesionNet
+from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
@@ -43,7 +43,7 @@ def test_the_file_says_what_it_is(config, checkpoint, settings, graph, monkeypat
     told = export(str(config), str(checkpoint), out, settings)
     assert f'checked with 18 images of {settings.check_images}: mask IoU' in told
     assert list(out.parent.iterdir()) == [out]
-    card = LesionNet(out).card
+    card = OnnxSegmenter(out).card
     assert card.classes == ('lesion',)
     assert card.scale == (192, 192)
     assert (card.divisor, card.batch, card.weights) == (32, None, 'float32')
@@ -61,7 +61,7 @@ def test_another_size_and_bfloat16_are_checked_as_they_are_exported(
     out = tmp_path / 'model.onnx'
     config = changed("model = dict(precision='bfloat16')")
     export(config, str(checkpoint), out, ExportSettings(False, None, 128, settings.check_images))
-    assert LesionNet(out).card.scale == (128, 128)
+    assert OnnxSegmenter(out).card.scale == (128, 128)
 
 
 @pytest.mark.parametrize('part', ['mask_head.upsample', 'bbox_head.fc_cls'])

@@ -12,7 +12,7 @@ from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.overlay import HEIGHT
 from isic_mmdet.deploy.predict.table import join_parts
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.images.reading import read_image
 
@@ -114,7 +114,7 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
 
     file = find_images([str(tmp_path / 'large.jpg')], settings.out).files['large']
     reduced = read_image(file, segmenter.reduction)
-    place = reduced.placement
+    place = reduced.frame
     assert place.step == 4
     lesion = segmenter(reduced.pixels)
     # Each reduced pixel as what it stands for; some of them reach over the border.
@@ -191,10 +191,10 @@ class ShapeOnly:
     def reduction(self, height: int, width: int) -> int:
         return 1
 
-    def prepare(self, image: np.ndarray, placement: Placement) -> Placement:
-        return placement
+    def prepare(self, image: np.ndarray, frame: Frame) -> Frame:
+        return frame
 
-    def predict(self, prepared: list[Placement]) -> list[Segmentation]:
+    def predict(self, prepared: list[Frame]) -> list[Segmentation]:
         self.batches.append([image.shape for image in prepared])
         return [Segmentation(image.shape, (), 1, 0.5, 0.0, None, None) for image in prepared]
 

@@ -23,7 +23,7 @@ def test_the_outline_runs_along_the_mask():
     shown = np.full((1000, 667, 3), 128, np.uint8)
     picture = overlay(shown.copy(), lesion(), 'ISIC_1')
     body = picture[picture.shape[0] - 1000 :]
-    rows, columns = np.nonzero((body == PREDICTION.colour).all(axis=2))
+    rows, columns = np.nonzero((body == PREDICTION.color).all(axis=2))
     assert abs(rows.min() - 200) < 6 and abs(rows.max() - 500) < 6
     assert abs(columns.min() - 167) < 6 and abs(columns.max() - 500) < 6
     assert (body[250:450, 200:450] == 128).all()

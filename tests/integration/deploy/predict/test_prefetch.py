@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from isic_mmdet.utils.prefetch import batches, map_ahead
+from isic_mmdet.utils.prefetch import batches, prefetch
 
 
 def test_results_keep_the_order_of_the_items():
@@ -11,7 +11,7 @@ def test_results_keep_the_order_of_the_items():
         time.sleep(0.05 if number == 0 else 0)
         return number * number
 
-    assert list(map_ahead(slow_first, range(20), 4, 6)) == [n * n for n in range(20)]
+    assert list(prefetch(slow_first, range(20), 4, 6)) == [n * n for n in range(20)]
 
 
 def test_no_more_than_so_many_are_in_work_or_waiting():
@@ -22,7 +22,7 @@ def test_no_more_than_so_many_are_in_work_or_waiting():
             taken.append(number)
             yield number
 
-    for result in map_ahead(lambda number: number, items(), workers=3, ahead=5):
+    for result in prefetch(lambda number: number, items(), workers=3, ahead=5):
         given.append(result)
         assert len(taken) - len(given) <= 5
     assert len(given) == 30
@@ -30,7 +30,7 @@ def test_no_more_than_so_many_are_in_work_or_waiting():
 
 def test_threads_work_at_the_same_time():
     both = threading.Barrier(2, timeout=10)  # breaks unless two threads wait at it
-    assert len(list(map_ahead(lambda _: both.wait(), range(4), 2, 2))) == 4
+    assert len(list(prefetch(lambda _: both.wait(), range(4), 2, 2))) == 4
 
 
 def test_an_error_reaches_the_caller():
@@ -39,7 +39,7 @@ def test_an_error_reaches_the_caller():
             raise RuntimeError('three')
         return number
 
-    results = map_ahead(fail_on_three, range(10), 2, 4)
+    results = prefetch(fail_on_three, range(10), 2, 4)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(RuntimeError, match='three'):
         next(results)

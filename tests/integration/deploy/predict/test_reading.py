@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.images.decoding import UnreadableError
-from isic_mmdet.images.frame import Placement
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 
@@ -45,7 +45,7 @@ def read(tmp_path: Path):
         ('RGB', 'JPEG'),
     ],
 )
-def test_colour_images_keep_their_colours(read, mode, kind):
+def test_color_images_keep_their_colors(read, mode, kind):
     settings = {'lossless': True} if kind == 'WEBP' else {'quality': 98} if kind == 'JPEG' else {}
     image = read(Image.fromarray(picture()).convert(mode), kind, **settings)
     assert image.pixels.shape == (40, 60, 3) and image.pixels.dtype == np.uint8
@@ -61,10 +61,10 @@ def test_a_palette_is_looked_up(read):
 
 
 @pytest.mark.parametrize('mode', ['L', 'LA', '1'])
-def test_grey_images_become_grey_colours(read, mode):
-    grey = Image.fromarray(picture()).convert('L').convert(mode)
-    expected = np.asarray(grey.convert('L'))
-    np.testing.assert_array_equal(read(grey).pixels, np.stack([expected] * 3, axis=2))
+def test_gray_images_become_gray_colors(read, mode):
+    gray = Image.fromarray(picture()).convert('L').convert(mode)
+    expected = np.asarray(gray.convert('L'))
+    np.testing.assert_array_equal(read(gray).pixels, np.stack([expected] * 3, axis=2))
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'TIFF'])
@@ -75,7 +75,7 @@ def test_of_16_bits_the_upper_8_are_taken(read, kind):
 
 
 @pytest.mark.parametrize('ending', ['.png', '.tiff'])
-def test_of_16_bit_colours_too(tmp_path, ending):
+def test_of_16_bit_colors_too(tmp_path, ending):
     deep = (picture().astype(np.uint16) << 8) | 0xA5
     path = tmp_path / f'deep{ending}'
     cv2.imwrite(str(path), deep[..., ::-1])
@@ -83,7 +83,7 @@ def test_of_16_bit_colours_too(tmp_path, ending):
     np.testing.assert_array_equal(image.pixels, picture())
 
 
-def test_deeper_greys_are_refused(read):
+def test_deeper_grays_are_refused(read):
     with pytest.raises(UnreadableError, match='more than 16 bits'):
         read(Image.fromarray(np.full((4, 4), 70_000, np.int32)), 'TIFF')
     with pytest.raises(UnreadableError, match='mode F'):
@@ -131,9 +131,9 @@ def test_a_reduced_jpeg_holds_the_means_of_the_pixels_it_stands_for(read, step, 
     image = read(Image.fromarray(smooth), 'JPEG', reduction, **settings)
     whole = read(Image.fromarray(smooth), 'JPEG', **settings)
     assert asked == [(403, 603)]
-    place = image.placement
+    place = image.frame
     assert place.step == step
-    assert place.shape == whole.pixels.shape[:2] == whole.placement.shape
+    assert place.shape == whole.pixels.shape[:2] == whole.frame.shape
     height, width = image.pixels.shape[:2]
     assert (height, width) == tuple(-(-side // step) for side in place.shape)
     padded = np.pad(
@@ -155,11 +155,11 @@ def test_a_reduced_jpeg_holds_the_means_of_the_pixels_it_stands_for(read, step, 
 def test_other_files_are_never_reduced(read, kind):
     image = read(Image.fromarray(picture()), kind, lambda height, width: 8)
     assert image.pixels.shape == (40, 60, 3)
-    assert image.placement == Placement((40, 60))
+    assert image.frame == Frame((40, 60))
 
 
 @pytest.mark.parametrize('mode', ['L', 'CMYK'])
-def test_grey_and_printed_jpegs_are_reduced_too(read, mode):
+def test_gray_and_printed_jpegs_are_reduced_too(read, mode):
     image = read(Image.fromarray(picture()).convert(mode), 'JPEG', lambda height, width: 2)
     assert image.pixels.shape == (20, 30, 3)
 
@@ -204,5 +204,5 @@ def test_what_is_no_image_is_unreadable(tmp_path):
 @pytest.mark.parametrize('size', [(1, 1), (1, 900), (900, 1), (3, 20_000)])
 def test_a_thin_jpeg_is_reduced_no_further_than_to_a_pixel(read, size):
     image = read(Image.new('RGB', size, (200, 100, 50)), 'JPEG', lambda height, width: 26)
-    assert image.placement.shape == size[::-1]
+    assert image.frame.shape == size[::-1]
     assert np.abs(image.pixels.astype(int) - (200, 100, 50)).max() < 5

@@ -10,7 +10,7 @@ from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from tests.support.squares import ShiftedSquares
 
-REPORT = {'type': 'IoUReportHook'}
+REPORT = {'type': 'EvaluationReportHook'}
 AVERAGES = {
     'EMA': {'type': 'EMAHook', 'momentum': 0.3, 'update_buffers': True, 'strict_load': True},
     'EMA, late': {'type': 'EMAHook', 'momentum': 0.3, 'begin_epoch': 2},

@@ -11,10 +11,10 @@ HEIGHT, WIDTH = 512, 683  # at which an image of 60 x 80 is shown
 LEFT, RIGHT = slice(0, WIDTH), slice(-WIDTH, None)
 
 
-def drawn_columns(picture: np.ndarray, half: slice, colour: tuple[int, int, int]) -> np.ndarray:
-    """Return the columns of one half that have a contour colour, in pixels of the image."""
+def drawn_columns(picture: np.ndarray, half: slice, color: tuple[int, int, int]) -> np.ndarray:
+    """Return the columns of one half that have a contour color, in pixels of the image."""
     strip = picture[40:-40, half].astype(int)
-    near = np.abs(strip - colour).max(axis=2) < 40
+    near = np.abs(strip - color).max(axis=2) < 40
     return np.flatnonzero(near.any(axis=0)) * 80 / WIDTH
 
 
@@ -35,10 +35,10 @@ def test_every_image_gets_a_picture_of_truth_and_top_detection(tested):
     for path, shift in zip(paths, (0, 4, 8, 12, None), strict=True):
         picture = cv2.imread(str(path))
         assert picture.shape == (HEIGHT + 2 * 39, 2 * WIDTH + 8, 3)
-        truth = drawn_columns(picture, LEFT, TRUTH.colour)
+        truth = drawn_columns(picture, LEFT, TRUTH.color)
         assert (truth.min(), truth.max()) == pytest.approx((20, 40), abs=0.8)
-        assert drawn_columns(picture, LEFT, PREDICTION.colour).size == 0
-        prediction = drawn_columns(picture, RIGHT, PREDICTION.colour)
+        assert drawn_columns(picture, LEFT, PREDICTION.color).size == 0
+        prediction = drawn_columns(picture, RIGHT, PREDICTION.color)
         if shift is None:
             assert prediction.size == 0
         else:

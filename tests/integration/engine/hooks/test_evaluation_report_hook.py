@@ -12,7 +12,7 @@ import torch
 from isic_mmdet.engine import provenance
 from isic_mmdet.errors import InputError
 
-HOOKS = [{'type': 'IoUReportHook'}]
+HOOKS = [{'type': 'EvaluationReportHook'}]
 
 
 def expected_ious() -> dict[str, list[float]]:
@@ -187,7 +187,7 @@ def test_foreign_checkpoint_leaves_the_training_unknown(make_runner, tmp_path):
     assert report['seed'] is report['epoch'] is None
 
 
-@pytest.mark.parametrize('metrics', [('PredictionDump',), ('LesionMetric', 'LesionMetric')])
+@pytest.mark.parametrize('metrics', [('CocoResultDump',), ('LesionMetric', 'LesionMetric')])
 def test_evaluator_without_exactly_one_lesion_metric_is_refused(make_runner, tmp_path, metrics):
     evaluator = [
         {'type': name, **({'out_file': str(tmp_path / 'out.json')} if 'Dump' in name else {})}

@@ -69,7 +69,7 @@ def diverge(make_runner):
             settings['train_cfg'] = train_cfg
         hooks = settings.pop('default_hooks', {'checkpoint': BEST})
         runner = make_runner(
-            settings.pop('hooks', [{'type': 'IoUReportHook'}]),
+            settings.pop('hooks', [{'type': 'EvaluationReportHook'}]),
             epochs=settings.pop('epochs', 3),
             model=settings.pop('model', None) or Diverging(how),
             optim_wrapper={'optimizer': SGD, **(optim_wrapper or {})},
@@ -102,8 +102,8 @@ PLAIN = {'type': 'OptimWrapper'}
         *((how, PLAIN, ITERATIONS) for how in ('loss', 'gradient')),
         *((how, {**PLAIN, 'accumulative_counts': 2}, None) for how in ('loss', 'gradient')),
         ('gradient', {**PLAIN, 'clip_grad': {'max_norm': 1}}, None),
-        ('loss', {'type': 'FiniteOptimWrapper'}, ITERATIONS),
-        ('gradient', {'type': 'FiniteOptimWrapper'}, None),
+        ('loss', {'type': 'NonFiniteGuardOptimWrapper'}, ITERATIONS),
+        ('gradient', {'type': 'NonFiniteGuardOptimWrapper'}, None),
     ],
 )
 def test_a_step_that_is_no_number_changes_nothing(diverge, how, optim_wrapper, train_cfg):
@@ -118,7 +118,7 @@ def test_a_step_that_is_no_number_changes_nothing(diverge, how, optim_wrapper, t
 
 @pytest.mark.parametrize('hooks', [[], [{'type': 'EMAHook', 'update_buffers': True}]])
 def test_broken_statistics_are_neither_validated_nor_saved(diverge, hooks):
-    hooks = [{'type': 'IoUReportHook'}, *hooks]
+    hooks = [{'type': 'EvaluationReportHook'}, *hooks]
     runner, message = diverge('buffer', expected=InputError, hooks=hooks)
     assert 'neither validated nor saved' in message
     assert 'running_var' in message
@@ -161,7 +161,7 @@ def test_a_best_score_that_is_no_number_is_refused(diverge, name):
 def test_a_sound_training_is_not_disturbed(make_runner):
     weights = []
     for hooks in ([], [FiniteTrainingHook()]):
-        runner = make_runner([{'type': 'IoUReportHook'}], epochs=2)
+        runner = make_runner([{'type': 'EvaluationReportHook'}], epochs=2)
         for hook in hooks:
             runner.register_hook(hook)
         runner.train()

@@ -9,7 +9,7 @@ from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.errors import InputError
 from tests.support.squares import ShiftedSquares
 
-HOOKS = [{'type': 'IoUReportHook'}]
+HOOKS = [{'type': 'EvaluationReportHook'}]
 
 
 class TwoParts(ShiftedSquares):

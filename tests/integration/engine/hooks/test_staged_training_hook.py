@@ -193,7 +193,7 @@ def two_processes(rank: int, folder: str, naive: bool, find_unused: bool) -> Non
     except InputError as error:
         Path(folder, f'{rank}.txt').write_text(str(error))
     dist.barrier()
-    os._exit(0)  # see isic_mmdet.engine.distributed.leave_gloo
+    os._exit(0)  # see isic_mmdet.engine.distributed.exit_after_gloo
 
 
 def weights_of_both(folder: Path, naive: bool) -> list[dict]:

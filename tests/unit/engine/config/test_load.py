@@ -5,13 +5,13 @@ import torch
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import (
-    dump_into,
+    enable_result_dump,
     load_config,
+    select_split,
     set_checkpoint,
     set_resume,
     set_work_dir,
     tested_dataset,
-    use_split,
     use_tta,
 )
 from isic_mmdet.errors import InputError
@@ -79,9 +79,9 @@ def test_the_work_dir_of_the_command_line_wins(cfg):
 
 
 def test_the_validation_split_can_be_tested(cfg):
-    use_split(cfg, 'test')
+    select_split(cfg, 'test')
     assert cfg.test_dataloader.dataset.ann_file == 'annotations/test.json'
-    use_split(cfg, 'val')
+    select_split(cfg, 'val')
     assert cfg.test_dataloader.dataset.ann_file == 'annotations/val.json'
 
 
@@ -170,7 +170,7 @@ def test_a_missing_checkpoint_is_named(cfg):
 
 def test_detections_only_go_into_json(cfg):
     with pytest.raises(InputError, match='json'):
-        dump_into(cfg, 'found.pkl')
+        enable_result_dump(cfg, 'found.pkl')
 
 
 def test_augmentation_covers_all_flips_of_all_sizes(cfg):
@@ -239,7 +239,7 @@ def test_a_data_set_that_nothing_can_be_built_from_is_named(cfg, dataset, words)
 def test_a_validation_set_that_is_not_there_cannot_be_tested(cfg):
     cfg.val_dataloader = None
     with pytest.raises(InputError, match='no val_dataloader'):
-        use_split(cfg, 'val')
+        select_split(cfg, 'val')
 
 
 def test_a_path_that_is_no_text_is_refused(root, tmp_path):

@@ -27,7 +27,7 @@ def test_epochs_stay_epochs(cfg, by):
     cfg.train_dataloader.batch_sampler = {'type': 'AspectRatioBatchSampler', 'drop_last': True}
     settle_training_loop(cfg, 1, ['log_processor.window_size', 'model.neck.out_channels'])
     assert cfg.train_cfg == {
-        'type': 'LesionTrainLoop',
+        'type': 'ResumableEpochTrainLoop',
         'max_epochs': 3,
         'val_interval': 2,
         'dynamic_intervals': [(2, 1)],
@@ -50,7 +50,7 @@ def test_iterations_become_epochs_between_validations(cfg, sampler):
     cfg.train_dataloader.sampler.type = sampler
     settle_training_loop(cfg, processes=2)
     assert cfg.train_cfg == {
-        'type': 'LesionTrainLoop',
+        'type': 'ResumableEpochTrainLoop',
         'max_epochs': 3,
         'val_interval': 1,
         'val_begin': 2,  # mmengine validates after 8 and 12 iterations

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from isic_mmdet.engine.train.optim import FiniteOptimWrapper, NonFiniteError, wrapper_faults
+from isic_mmdet.engine.train.optim import NonFiniteError, NonFiniteGuardOptimWrapper, wrapper_errors
 
 
 @pytest.fixture
@@ -12,8 +12,8 @@ def weight() -> torch.nn.Parameter:
 
 
 @pytest.mark.parametrize('clip', [None, {'max_norm': 1.0}])
-def test_a_finite_step_is_that_of_the_optimiser(weight, clip):
-    wrapper = FiniteOptimWrapper(torch.optim.SGD([weight], lr=0.5), clip_grad=clip)
+def test_a_finite_step_is_that_of_the_optimizer(weight, clip):
+    wrapper = NonFiniteGuardOptimWrapper(torch.optim.SGD([weight], lr=0.5), clip_grad=clip)
     wrapper.update_params((weight**2).sum() / 20)
     scale = 1.0  # the norm of (0.1, 0.4) is below 1
     assert weight.tolist() == pytest.approx([1 - 0.05 * scale, 4 - 0.2 * scale])
@@ -21,14 +21,16 @@ def test_a_finite_step_is_that_of_the_optimiser(weight, clip):
 
 @pytest.mark.parametrize('factor', [float('nan'), float('inf')])
 def test_a_loss_that_is_no_number_changes_nothing(weight, factor):
-    wrapper = FiniteOptimWrapper(torch.optim.SGD([weight], lr=0.5))
+    wrapper = NonFiniteGuardOptimWrapper(torch.optim.SGD([weight], lr=0.5))
     with pytest.raises(NonFiniteError, match='the loss is'):
         wrapper.update_params(weight.sum() * factor)
     assert weight.tolist() == [1, 4]
 
 
 def test_a_gradient_that_is_no_number_changes_nothing(weight):
-    wrapper = FiniteOptimWrapper(torch.optim.SGD([weight], lr=0.5), clip_grad={'max_norm': 1.0})
+    wrapper = NonFiniteGuardOptimWrapper(
+        torch.optim.SGD([weight], lr=0.5), clip_grad={'max_norm': 1.0}
+    )
     # The square root of 0 is finite, its gradient is not.
     with pytest.raises(NonFiniteError, match='gradients'):
         wrapper.update_params(torch.sqrt(weight - weight.detach()).sum())
@@ -38,6 +40,6 @@ def test_a_gradient_that_is_no_number_changes_nothing(weight):
 @pytest.mark.parametrize(('gpu', 'faults'), [(False, 1), (True, 0)])
 def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, faults):
     monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
-    assert len(wrapper_faults({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == faults
-    assert wrapper_faults({'optim_wrapper': {'type': 'FiniteOptimWrapper'}}) == []
-    assert wrapper_faults({}) == []
+    assert len(wrapper_errors({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == faults
+    assert wrapper_errors({'optim_wrapper': {'type': 'NonFiniteGuardOptimWrapper'}}) == []
+    assert wrapper_errors({}) == []

@@ -204,18 +204,18 @@ def test_faults_are_collected_and_the_rest_is_prepared(official: Official, tmp_p
     assert fault_kinds(report) == {
         'empty mask': 1,
         'found twice': 1,
-        'grey mask': 1,
+        'gray mask': 1,
         'missing image': 1,
         'missing mask': 1,
         'size mismatch': 1,
         'unreadable image': 1,
     }
     assert ids_of(out)['train'] == [isic(6), isic(8)]
-    assert report['splits']['train']['grey_masks'] == 1
+    assert report['splits']['train']['gray_masks'] == 1
     assert [fault['left_out'] for fault in report['faults']['list']].count(False) == 1
 
     text = format_report(report)
-    for number, kind in ((1, 'missing mask'), (5, 'unreadable image'), (6, 'grey mask')):
+    for number, kind in ((1, 'missing mask'), (5, 'unreadable image'), (6, 'gray mask')):
         assert f'{isic(number)}: {kind}' in text
     assert 'faults: 7, 6 of them pairs left out' in text
 
@@ -343,8 +343,8 @@ def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path)
         assert np.array_equal(np.asarray(Image.open(stored)) > 128, expected)
         assert coco.dataset['info']['foreground'] == foreground
         assert report['options']['foreground'] == foreground
-        assert fault_kinds(report) == {'grey mask': 1}
-        assert f'lesion from grey {foreground}' in format_report(report)
+        assert fault_kinds(report) == {'gray mask': 1}
+        assert f'lesion from gray {foreground}' in format_report(report)
     assert areas[0] == areas[2] > areas[1]
     assert stored.read_bytes() == official.mask_path(1).read_bytes()
     assert any('13 pairs of an earlier run had another' in note for note in reports[1]['notes'])
@@ -353,8 +353,8 @@ def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path)
 
 
 @pytest.mark.parametrize('foreground', [-1, 0, 256])
-def test_a_foreground_that_is_no_grey_value(tmp_path: Path, foreground: int) -> None:
-    with pytest.raises(InputError, match=f'foreground {foreground}: give a grey value from 1'):
+def test_a_foreground_that_is_no_gray_value(tmp_path: Path, foreground: int) -> None:
+    with pytest.raises(InputError, match=f'foreground {foreground}: give a gray value from 1'):
         prepare(2018, [], tmp_path, foreground=foreground)
 
 
@@ -421,7 +421,7 @@ def test_unfitting_settings_come_all_at_once(tmp_path: Path) -> None:
 @pytest.mark.shared_data
 def test_real_full_size_pairs(shared: Path, tmp_path: Path) -> None:
     report = prepare(
-        2017, [shared / 'isic2017_fullsize'], tmp_path / 'out', resize='seed', workers=2
+        2017, [shared / 'isic2017_fullsize'], tmp_path / 'out', resize='quarter', workers=2
     )
     assert fault_kinds(report) == {}
     assert report['splits']['train']['classes'] == {'benign': 30, 'melanoma': 10}

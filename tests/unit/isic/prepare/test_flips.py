@@ -40,7 +40,7 @@ def smooth(height: int, width: int) -> np.ndarray:
 
 
 def one_sided(height: int, width: int) -> np.ndarray:
-    """A lesion with a hole and some greys, in the upper left quarter."""
+    """A lesion with a hole and some grays, in the upper left quarter."""
     mask = np.zeros((height, width), np.uint8)
     mask[: height // 2, : width // 2] = lesion(height // 2, width // 2, hole=True)
     mask[0, :3] = (7, 128, 129)
@@ -61,7 +61,7 @@ def test_a_copy_flipped_back_is_its_original(tmp_path: Path, size: tuple[int, in
     official = Official(tmp_path / 'raw', 2018)
     official.add(1, image=jpeg(smooth(*size)), mask=png(one_sided(*size)))
     out = tmp_path / 'out'
-    prepare(official, out, resize='seed', flip_copies=True)
+    prepare(official, out, resize='quarter', flip_copies=True)
     coco = COCO(out / 'annotations/train.json')
     images = {image['isic_id']: image for image in coco.imgs.values()}
     assert set(images) == {isic(1), f'{isic(1)}_vertical', f'{isic(1)}_horizontal'}

@@ -43,24 +43,24 @@ def test_a_plain_pair_is_copied_byte_for_byte(official: Official) -> None:
     assert record.files_are_there(out)
 
 
-@pytest.mark.parametrize('kind', ['grey', 'lying'])
+@pytest.mark.parametrize('kind', ['gray', 'lying'])
 def test_what_is_not_plain_is_written_anew_with_all_its_pixels(
     official: Official, kind: str
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3 if kind == 'lying' else 1
     pixels = picture(1, 480, 640)
-    stored = pixels[..., 0] if kind == 'grey' else pixels[::-1, ::-1].copy()
+    stored = pixels[..., 0] if kind == 'gray' else pixels[::-1, ::-1].copy()
     official.add(1, image=jpeg(stored, exif=exif, subsampling=0), mask=png(lesion(480, 640)))
     convert(official)
     prepared = np.asarray(Image.open(official.root / 'out/images/ISIC_0000001.jpg')).astype(int)
-    expected = pixels[..., :1] if kind == 'grey' else pixels
+    expected = pixels[..., :1] if kind == 'gray' else pixels
     assert np.abs(prepared - expected).mean() < 3
 
 
 def test_box_area_and_holes_come_from_the_mask(official: Official) -> None:
     mask = lesion(hole=True)
-    mask[5:8, 70:74] = 200  # a second part, grey but lesion
+    mask[5:8, 70:74] = 200  # a second part, gray but lesion
     official.add(1, mask=png(mask))
     record = convert(official)
     assert np.array_equal(decoded(record), mask > 128)
@@ -68,7 +68,7 @@ def test_box_area_and_holes_come_from_the_mask(official: Official) -> None:
     assert record.area == (mask > 128).sum()
     assert record.share == pytest.approx((mask > 128).mean(), abs=1e-6)
     assert record.bbox == list(cv2.boundingRect(mask))
-    assert record.greys == 12
+    assert record.grays == 12
     assert not record.touches_border
 
 
@@ -83,7 +83,7 @@ def test_touching_the_border(official: Official, edge: str) -> None:
 
 def test_resized_by_rule(official: Official) -> None:
     official.add(1, image=jpeg(picture(1, 800, 1000)), mask=png(lesion(800, 1000, hole=True)))
-    record = convert(official, 'seed')
+    record = convert(official, 'quarter')
     assert (record.height, record.width) == (200, 250)
     assert (record.original_height, record.original_width) == (800, 1000)
     prepared = Image.open(official.root / 'out/images/ISIC_0000001.jpg')
@@ -94,8 +94,8 @@ def test_resized_by_rule(official: Official) -> None:
     assert mask == official.mask_path(1).read_bytes()
 
 
-def centre(weights: np.ndarray) -> np.ndarray:
-    """Return the centre of mass as a share of height and width."""
+def center(weights: np.ndarray) -> np.ndarray:
+    """Return the center of mass as a share of height and width."""
     total = weights.sum()
     return np.array(
         [
@@ -106,12 +106,12 @@ def centre(weights: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize('subsampling', [0, 2])
-@pytest.mark.parametrize('rule', ['seed', 'max-side=700', 'max-side=512', 'max-side=188'])
+@pytest.mark.parametrize('rule', ['quarter', 'max-side=700', 'max-side=512', 'max-side=188'])
 @pytest.mark.parametrize('sides', [(1001, 1503), (1000, 1504), (1503, 1001), (1007, 1497)])
 def test_the_image_lies_over_its_mask(
     official: Official, sides: tuple[int, int], rule: str, subsampling: int
 ) -> None:
-    # Bright squares at the centre, near the corners and near the edges, where a reduced picture
+    # Bright squares at the center, near the corners and near the edges, where a reduced picture
     # that was stretched over the prepared one would be off most.
     height, width = sides
     image = np.full((*sides, 3), 40, np.uint8)
@@ -134,15 +134,15 @@ def test_the_image_lies_over_its_mask(
         left, end = (round(max(0, min(width, side)) * right) for side in (x - 90, x + 90))
         part = np.s_[top:bottom, left:end]
         shape = np.array([bottom - top, end - left])
-        found = centre(bright[part]) * shape + [top, left]
-        masked = centre(decoded(record)[part].astype(float)) * shape + [top, left]
+        found = center(bright[part]) * shape + [top, left]
+        masked = center(decoded(record)[part].astype(float)) * shape + [top, left]
         true = np.array([y * down, x * right])
         assert np.abs(found - true).max() < 0.1
         assert np.abs(found - masked).max() < 0.5
 
 
 def shift(moved: np.ndarray, still: np.ndarray) -> float:
-    """Return by how many pixels one grey image is off from another, by least squares."""
+    """Return by how many pixels one gray image is off from another, by least squares."""
     down, right = np.gradient(still)
     slopes = np.stack([down.ravel(), right.ravel(), np.ones(still.size)], axis=1)
     solution = np.linalg.lstsq(slopes, (moved - still).ravel(), rcond=None)[0]
@@ -150,7 +150,7 @@ def shift(moved: np.ndarray, still: np.ndarray) -> float:
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize('rule', ['seed', 'max-side=512', 'max-side=1024'])
+@pytest.mark.parametrize('rule', ['quarter', 'max-side=512', 'max-side=1024'])
 def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: str) -> None:
     # Against the area average of the whole image: all of it, and the lower right quarter alone,
     # where the prepared image would be off most. Scanned slides have lines along their borders of
@@ -167,17 +167,17 @@ def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: st
             interpolation=cv2.INTER_AREA,
         )
         errors.append(np.mean((prepared.astype(float) - average) ** 2))
-        greys = [
+        grays = [
             cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(float)[4:-4, 4:-4]
             for i in (prepared, average)
         ]
-        middle, centre = (side // 2 for side in greys[0].shape)
-        shifts['all'].append(shift(*greys))
-        shifts['corner'].append(shift(*(grey[middle:, centre:] for grey in greys)))
+        middle, center = (side // 2 for side in grays[0].shape)
+        shifts['all'].append(shift(*grays))
+        shifts['corner'].append(shift(*(gray[middle:, center:] for gray in grays)))
     off = ', '.join(f'{name} {max(found):.3f}' for name, found in shifts.items())
     print(f'\n{rule}: off by at most {off} px, mean squared error {np.mean(errors):.2f}')
     assert max(shifts['all'] + shifts['corner']) < 0.1
-    assert np.mean(errors) < 9  # 3 grey levels; JPEG compression alone makes half of it
+    assert np.mean(errors) < 9  # 3 gray levels; JPEG compression alone makes half of it
 
 
 def test_a_small_picture_is_hashed_at_a_larger_size(official: Official) -> None:
@@ -225,7 +225,7 @@ def test_each_fault(
     assert not (official.root / 'out').exists()
 
 
-def test_only_the_asked_greys_are_lesion(official: Official) -> None:
+def test_only_the_asked_grays_are_lesion(official: Official) -> None:
     mask = lesion(hole=True)
     mask[20:30] //= 2
     mask[5:8, 70:74] = 254
@@ -237,7 +237,7 @@ def test_only_the_asked_greys_are_lesion(official: Official) -> None:
         assert record.area == expected.sum()
         assert record.share == pytest.approx(expected.mean(), abs=1e-6)
         assert record.bbox == list(cv2.boundingRect(expected.astype(np.uint8)))
-        assert record.greys == ((mask > 0) & (mask < 255)).sum()
+        assert record.grays == ((mask > 0) & (mask < 255)).sum()
         copy = Image.open(official.root / 'out/original_masks/ISIC_0000001_segmentation.png')
         assert np.array_equal(np.asarray(copy) > 128, expected)
     official.add(1, mask=png(np.minimum(mask, 254)))
@@ -261,7 +261,7 @@ def test_the_key_changes_with_rule_and_files(official: Official) -> None:
             {
                 first,
                 key('none'),
-                key('seed'),
+                key('quarter'),
                 key('max-side=5'),
                 key('max-side=6'),
                 key('none', 255),
@@ -280,7 +280,7 @@ def test_a_cut_or_missing_file_is_noticed(official: Official) -> None:
     assert not record.files_are_there(out)
 
 
-def off_centre(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
+def off_center(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """A dark lesion near a corner of light skin, upright, and its mask; (size, 80)."""
     mask = np.zeros((size, 80), np.uint8)
     cv2.circle(mask, (22, 16), 12, 255, -1)
@@ -308,7 +308,7 @@ def turned_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
 def test_a_mask_of_the_stored_pixels_is_turned_with_its_image(
     official: Official, orientation: int, size: int
 ) -> None:
-    pixels, mask = off_centre(size)
+    pixels, mask = off_center(size)
     image = turned_jpeg(pixels, orientation)
     official.add(1, image=image, mask=png(stored_as(mask, orientation)))
     record = convert(official)
@@ -326,7 +326,7 @@ def test_a_mask_of_the_stored_pixels_is_turned_with_its_image(
 def test_a_mask_with_the_shape_of_the_upright_image_stays(
     official: Official, orientation: int
 ) -> None:
-    pixels, mask = off_centre()
+    pixels, mask = off_center()
     official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
     record = convert(official)
     assert isinstance(record, Record)
@@ -337,7 +337,7 @@ def test_a_mask_with_the_shape_of_the_upright_image_stays(
 def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
     official: Official, orientation: int
 ) -> None:
-    pixels, mask = off_centre()
+    pixels, mask = off_center()
     official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
     fault = convert(official)
     assert isinstance(fault, Fault)
@@ -349,7 +349,7 @@ def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
 def test_the_orientation_of_the_masks_own_file_comes_first(
     official: Official, image_orientation: int
 ) -> None:
-    pixels, mask = off_centre()
+    pixels, mask = off_center()
     exif = Image.Exif()
     exif[0x0112] = 6
     official.add(
@@ -365,11 +365,11 @@ def test_the_orientation_of_the_masks_own_file_comes_first(
 
 
 @pytest.mark.parametrize(
-    ('grey', 'words'), [(0, 'all are 0'), (1, 'holds only 0 and 1'), (127, 'brightest is 127')]
+    ('gray', 'words'), [(0, 'all are 0'), (1, 'holds only 0 and 1'), (127, 'brightest is 127')]
 )
-def test_an_empty_mask_says_what_to_do(official: Official, grey: int, words: str) -> None:
-    official.add(1, mask=png((lesion() > 0).astype(np.uint8) * grey))
+def test_an_empty_mask_says_what_to_do(official: Official, gray: int, words: str) -> None:
+    official.add(1, mask=png((lesion() > 0).astype(np.uint8) * gray))
     fault = convert(official)
     assert isinstance(fault, Fault)
     assert words in fault.detail
-    assert (f'--foreground {grey}' in fault.detail) == (grey > 0)
+    assert (f'--foreground {gray}' in fault.detail) == (gray > 0)

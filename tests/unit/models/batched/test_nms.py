@@ -26,7 +26,7 @@ def test_the_same_boxes_stay(threshold, spread):
 
 
 def test_a_long_chain_is_decided_to_its_end():
-    # Each overlaps the next by two thirds, and none but its neighbours by half: every other stays.
+    # Each overlaps the next by two thirds, and none but its neighbors by half: every other stays.
     left = 20.0 * torch.arange(101)
     boxes = torch.stack([left, 0 * left, left + 100, 0 * left + 10], 1)[None]
     found = kept_boxes(boxes, torch.ones(1, 101, dtype=torch.bool), 0.65)

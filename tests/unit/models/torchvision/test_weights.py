@@ -144,7 +144,7 @@ def prepare(theirs: nn.Module, ours: nn.Module, images: list[Tensor]) -> tuple:
 def test_every_part_agrees(theirs, ours, shapes):
     images, inputs, _ = prepare(theirs, ours, pictures(shapes))
     image_list, _ = theirs.transform(images)
-    assert_close(inputs, image_list.tensors, atol=1e-5, rtol=0)  # normalised in single precision
+    assert_close(inputs, image_list.tensors, atol=1e-5, rtol=0)  # normalized in single precision
     inputs = image_list.tensors
 
     their_maps = theirs.backbone(inputs)

@@ -55,7 +55,7 @@ def test_outline_of_a_rectangle_has_its_corners():
     mask = np.zeros((128, 256), bool)
     mask[32:64, 16:128] = True
     (ring,) = rings(outline(mask))
-    # Twice the pixel centres of the corners: 256 pixels are 512 units.
+    # Twice the pixel centers of the corners: 256 pixels are 512 units.
     expected = {(33.0, 65.0), (33.0, 127.0), (255.0, 127.0), (255.0, 65.0)}
     assert set(map(tuple, ring)) == expected
 

@@ -3,42 +3,42 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from isic_mmdet.synthetic import artefacts
+from isic_mmdet.synthetic import artifacts
 
 SHAPE = (96, 128)
 
 
-def grey() -> np.ndarray:
+def gray() -> np.ndarray:
     return np.full((*SHAPE, 3), 0.6, np.float32)
 
 
 @pytest.mark.parametrize(
     'add',
     [
-        lambda rng, colour: artefacts.add_hairs(rng, colour, skin_type=2),
-        artefacts.add_ruler,
-        artefacts.add_bubbles,
+        lambda rng, color: artifacts.add_hairs(rng, color, skin_type=2),
+        artifacts.add_ruler,
+        artifacts.add_bubbles,
     ],
 )
-def test_artefacts_touch_a_small_part_of_the_picture(
+def test_artifacts_touch_a_small_part_of_the_picture(
     add: Callable[[np.random.Generator, np.ndarray], None],
 ) -> None:
     touched = []
     for seed in range(12):
-        colour = grey()
-        add(np.random.default_rng(seed), colour)
-        assert np.isfinite(colour).all()
-        touched.append(float((np.abs(colour - 0.6).max(axis=2) > 0.04).mean()))
+        color = gray()
+        add(np.random.default_rng(seed), color)
+        assert np.isfinite(color).all()
+        touched.append(float((np.abs(color - 0.6).max(axis=2) > 0.04).mean()))
     assert 0.001 < np.mean(touched) < 0.25
 
 
 def test_some_pictures_have_no_hair_and_some_have_light_hair() -> None:
     darkest, lightest = [], []
     for seed in range(40):
-        colour = grey()
-        artefacts.add_hairs(np.random.default_rng(seed), colour, skin_type=1)
-        darkest.append(colour.min())
-        lightest.append(colour.max())
+        color = gray()
+        artifacts.add_hairs(np.random.default_rng(seed), color, skin_type=1)
+        darkest.append(color.min())
+        lightest.append(color.max())
     untouched = [low > 0.59 and high < 0.61 for low, high in zip(darkest, lightest, strict=True)]
     assert 5 < sum(untouched) < 30
     assert min(darkest) < 0.3
@@ -47,8 +47,8 @@ def test_some_pictures_have_no_hair_and_some_have_light_hair() -> None:
 
 def test_lens_gives_a_valid_picture_and_black_corners_on_request() -> None:
     for seed in range(6):
-        open_view = artefacts.through_lens(np.random.default_rng(seed), grey(), False)
-        tube = artefacts.through_lens(np.random.default_rng(seed), grey(), True)
+        open_view = artifacts.through_lens(np.random.default_rng(seed), gray(), False)
+        tube = artifacts.through_lens(np.random.default_rng(seed), gray(), True)
         for picture in (open_view, tube):
             assert picture.shape == (*SHAPE, 3)
             assert 0 <= picture.min() <= picture.max() <= 1

@@ -10,9 +10,9 @@ from isic_mmdet.synthetic.noise import Field, fractal, smoothstep
 OVERSAMPLING = 3
 
 
-def add_hairs(rng: np.random.Generator, colour: Field, skin_type: int) -> None:
-    """Draw thin, curved, tapering hairs on `colour` (H, W, 3), in place."""
-    height, width = colour.shape[:2]
+def add_hairs(rng: np.random.Generator, color: Field, skin_type: int) -> None:
+    """Draw thin, curved, tapering hairs on `color` (H, W, 3), in place."""
+    height, width = color.shape[:2]
     kind = rng.random()
     count = 0 if kind < 0.4 else int(rng.integers(1, 7) if kind < 0.8 else rng.integers(8, 22))
     if not count:
@@ -31,14 +31,14 @@ def add_hairs(rng: np.random.Generator, colour: Field, skin_type: int) -> None:
     # Hairs throw a soft shadow to one side.
     shift = np.array([[1, 0, 1.5 * unit], [0, 1, 1.5 * unit]], np.float32)
     shadow = cv2.warpAffine(cv2.GaussianBlur(cover, (0, 0), 1.5 * unit), shift, (width, height))
-    colour *= 1 - 0.22 * shadow[..., None]
-    colour += (cover * opacity)[..., None] * (tint - colour)
+    color *= 1 - 0.22 * shadow[..., None]
+    color += (cover * opacity)[..., None] * (tint - color)
 
 
 def _draw_hair(
     rng: np.random.Generator, canvas: NDArray[np.uint8], angle: float, thickness: float
 ) -> None:
-    """Draw one hair as a curve that gets thinner towards its tip."""
+    """Draw one hair as a curve that gets thinner toward its tip."""
     height, width = canvas.shape
     length = rng.uniform(0.3, 1.1) * min(height, width)
     way = np.array([np.cos(angle), np.sin(angle)])
@@ -55,9 +55,9 @@ def _draw_hair(
         cv2.polylines(canvas, [piece], False, 255, width_here, cv2.LINE_AA, 4)
 
 
-def add_ruler(rng: np.random.Generator, colour: Field) -> None:
-    """Draw a millimetre scale near one side of `colour` (H, W, 3), in place."""
-    height, width = colour.shape[:2]
+def add_ruler(rng: np.random.Generator, color: Field) -> None:
+    """Draw a millimeter scale near one side of `color` (H, W, 3), in place."""
+    height, width = color.shape[:2]
     unit = min(height, width) / 256 * OVERSAMPLING
     canvas = np.zeros((height * OVERSAMPLING, width * OVERSAMPLING), np.uint8)
     step = rng.uniform(7, 12) * unit
@@ -74,7 +74,7 @@ def add_ruler(rng: np.random.Generator, colour: Field) -> None:
         _line(line, ends, unit)
     _line(line, [(x, y), (x + ticks * step, y + ticks * step * slope)], unit)
     ink = _shrink(np.ascontiguousarray(line.T) if upright else line, (height, width))
-    colour += (ink * np.float32(rng.uniform(0.6, 0.9)))[..., None] * (np.float32(0.1) - colour)
+    color += (ink * np.float32(rng.uniform(0.6, 0.9)))[..., None] * (np.float32(0.1) - color)
 
 
 def _line(canvas: NDArray[np.uint8], ends: list[tuple[float, float]], unit: float) -> None:
@@ -82,9 +82,9 @@ def _line(canvas: NDArray[np.uint8], ends: list[tuple[float, float]], unit: floa
     cv2.polylines(canvas, [fixed], False, 255, max(1, round(0.8 * unit)), cv2.LINE_AA, 4)
 
 
-def add_bubbles(rng: np.random.Generator, colour: Field) -> None:
+def add_bubbles(rng: np.random.Generator, color: Field) -> None:
     """Draw air bubbles in the contact gel: rings, bright on the side of the light, in place."""
-    height, width = colour.shape[:2]
+    height, width = color.shape[:2]
     unit = min(height, width) / 256
     light = rng.uniform(0, 2 * np.pi)
     for _ in range(rng.integers(1, 9)):
@@ -92,7 +92,7 @@ def add_bubbles(rng: np.random.Generator, colour: Field) -> None:
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         reach = int(radius * 1.4) + 2
         top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
-        patch = colour[top : int(y) + reach, left : int(x) + reach]
+        patch = color[top : int(y) + reach, left : int(x) + reach]
         rows, columns = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
         dx, dy = columns + np.float32(left - x), rows + np.float32(top - y)
         distance = np.hypot(dx, dy) / np.float32(radius)
@@ -103,13 +103,13 @@ def add_bubbles(rng: np.random.Generator, colour: Field) -> None:
         patch += (ring * (0.05 + 0.2 * side) + 0.4 * glint)[..., None].astype(np.float32)
 
 
-def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) -> Field:
-    """Return the picture that the camera takes of `colour`, (H, W, 3) float32 in [0, 1].
+def through_lens(rng: np.random.Generator, color: Field, dark_corners: bool) -> Field:
+    """Return the picture that the camera takes of `color`, (H, W, 3) float32 in [0, 1].
 
-    Uneven light, a fall-off towards the corners (black outside the lens tube with
+    Uneven light, a fall-off toward the corners (black outside the lens tube with
     `dark_corners`), exposure and white balance, a slight blur and the noise of the sensor.
     """
-    shape = (colour.shape[0], colour.shape[1])
+    shape = (color.shape[0], color.shape[1])
     height, width = shape
     unit = min(shape) / 256
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
@@ -124,9 +124,9 @@ def through_lens(rng: np.random.Generator, colour: Field, dark_corners: bool) ->
         rim = rng.uniform(0.8, 0.97)
         light *= 1 - 0.97 * smoothstep(rim - rng.uniform(0.015, 0.1), rim, pixels)
     # The camera brightens dark scenes, but not all the way.
-    exposure = rng.uniform(0.85, 1.12) * (0.62 / float(colour.mean())) ** 0.3
+    exposure = rng.uniform(0.85, 1.12) * (0.62 / float(color.mean())) ** 0.3
     balance = (exposure * rng.normal(1, 0.035, 3)).astype(np.float32)
-    picture = colour * light[..., None] * balance
+    picture = color * light[..., None] * balance
     picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.35, 0.9) * unit)
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
     picture += noise * np.float32(rng.uniform(0.004, 0.016))

@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
         'size, about half of the time. The ranges are those of training images.\n\n'
         'Before the file gets its name both are scored on the validation split. If the IoU falls\n'
         'by 0.005 or more, nothing is written, and the exit status is 1.',
-        'python tools/quantise_onnx.py model.onnx configs/isic2018_maskrcnn.py \\\n'
+        'python tools/quantize_onnx.py model.onnx configs/isic2018_maskrcnn.py \\\n'
         '    --out model_int8.onnx',
     )
     parser.add_argument('model', type=Path, help='file of tools/export_onnx.py')
@@ -27,10 +27,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.deploy.export.quantize import quantise
+    from isic_mmdet.deploy.export.quantize import quantize
 
     require_writable(args.out)
-    print(quantise(args.model, args.config, args.data_root, args.out))
+    print(quantize(args.model, args.config, args.data_root, args.out))
 
 
 if __name__ == '__main__':
