@@ -55,7 +55,9 @@ def test_brightness_is_cut_at_white():
     assert np.all(white == 255)
 
 
-@pytest.mark.parametrize('name', ['student2018', 'student2018_cpu'])
+@pytest.mark.parametrize(
+    'name', ['student_projects/student2018', 'student_projects/student2018_cpu']
+)
 def test_the_recipe_changes_pixels_and_no_truth(root, name):
     config = load_config(root / 'configs' / f'{name}.py')
     (settings,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'SomeOf']

@@ -16,7 +16,9 @@ from tests.support.mmdet_models import tiny_model
 SHAPE = (150, 210)
 
 
-@pytest.fixture(scope='module', params=['isic2018_maskrcnn_r18_cpu', 'student2017_cpu'])
+@pytest.fixture(
+    scope='module', params=['isic2018_maskrcnn_r18_cpu', 'student_projects/student2017_cpu']
+)
 def model(root, request):
     cfg = load_config(root / f'configs/{request.param}.py')
     init_default_scope(cfg.default_scope)

@@ -36,7 +36,7 @@ def test_limit_median_and_counts_are_said(tmp_path):
     assert median == pytest.approx(np.median(np.prod(SIZES, axis=1)) / 1e6)
     assert limit == pytest.approx(0.49)
     words = ' '.join(text.get_text() for text in figure.legends[0].get_texts())
-    shrunk = sum(parse_rule('seed').size(*size) != size for size in SIZES)
+    shrunk = sum(parse_rule('quarter').size(*size) != size for size in SIZES)
     assert f'above it: {shrunk} images' in words
     assert shrunk == 3
     assert axes.get_title() == '8 images, 0.39 to 30.36 MP'
