@@ -59,7 +59,7 @@ def test_brightness_is_cut_at_white():
     'name', ['student_projects/student2018', 'student_projects/student2018_cpu']
 )
 def test_the_recipe_changes_pixels_and_no_truth(root, name):
-    config = load_config(root / 'configs' / f'{name}.py')
+    config = load_config(root / f'configs/student_projects/{name}.py')
     (settings,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'SomeOf']
     transform = TRANSFORMS.build(settings)
     assert len(transform.transforms) == 4
