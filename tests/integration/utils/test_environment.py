@@ -35,7 +35,6 @@ CALLS = {
     'predict.py': ['nowhere.py', 'nowhere.pth', 'nowhere', '--out', 'nowhere'],
     'export_onnx.py': ['nowhere.py', 'nowhere.pth', '--out', 'nowhere.onnx'],
     'quantize_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
-    'benchmark.py': [],
     'convert_torchvision_weights.py': ['nowhere.pth', 'nowhere'],
 }
 
