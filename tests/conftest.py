@@ -1,5 +1,7 @@
 """Fixtures and options that every test may use."""
 
+import ast
+import importlib.util
 import json
 import warnings
 from collections.abc import Callable
@@ -7,6 +9,15 @@ from pathlib import Path
 
 import pytest
 
+HAS_TORCH = importlib.util.find_spec('torch') is not None
+# What the environment of requirements-runtime.txt cannot run: it has neither torch nor pycocotools.
+NEEDS_TORCH = [
+    'e2e/*',
+    'integration/*',
+    'unit/isic/prepare/*',
+    *(f'unit/{package}/*' for package in ('compat', 'datasets', 'engine', 'models', 'report')),
+]
+collect_ignore_glob = [] if HAS_TORCH else NEEDS_TORCH
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
 MARKERS = ('<!-- figures:begin -->', '<!-- figures:end -->')
@@ -22,33 +33,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Ignore, in an environment without torch, test files that import what is not installed."""
+    if HAS_TORCH or collection_path.suffix != '.py':
+        return None
+    roots = set()
+    for node in ast.parse(collection_path.read_text()).body:
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add(str(node.module).split('.')[0])
+    return True if any(importlib.util.find_spec(root) is None for root in roots) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption('--figures') and config.getoption('numprocesses', None):
         raise pytest.UsageError('--figures writes what one process measured; add -n 0')
 
     import cv2
 
-    # Before any test imports mmdet, which needs operators of mmcv that this stands in for: every
-    # file can be run by itself.
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        import isic_mmdet.register  # noqa: F401
+    if HAS_TORCH:
+        # So every test file can run alone: mmcv's operators exist before it imports mmdet.
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            import isic_mmdet.register  # noqa: F401
 
-    # Tests fork. OpenCV's threads do not come along, and who asks for their number to change, as
-    # mmengine does, waits for them for ever.
+    # Tests fork, and OpenCV's threads do not exist in the child. mmengine sets their number, which
+    # would wait for them forever.
     cv2.setNumThreads(1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    import torch
-
     skip_slow = pytest.mark.skip(reason='slow; run with --all')
     skip_gpu = pytest.mark.skip(reason='needs a CUDA device')
     skip_shared = pytest.mark.skip(reason=f'needs the real images in {SHARED.name}/, absent here')
+    has_gpu = False
+    if HAS_TORCH:
+        import torch
+
+        has_gpu = torch.cuda.is_available()
     for item in items:
         if 'slow' in item.keywords and not config.getoption('--all'):
             item.add_marker(skip_slow)
-        if 'gpu' in item.keywords and not torch.cuda.is_available():
+        if 'gpu' in item.keywords and not has_gpu:
             item.add_marker(skip_gpu)
         if 'shared_data' in item.keywords and not (SHARED / 'isic2018').is_dir():
             item.add_marker(skip_shared)
@@ -56,10 +83,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def mmdets_scope() -> None:
-    """Begin in mmdet's scope: tests build runners of scopes of their own, and leave them behind."""
-    from mmengine.registry import init_default_scope
+    """Start in mmdet's scope, because a Runner of an earlier test leaves its own scope active."""
+    if HAS_TORCH:
+        from mmengine.registry import init_default_scope
 
-    init_default_scope('mmdet')
+        init_default_scope('mmdet')
 
 
 FIGURES = pytest.StashKey[dict[str, dict[str, str]]]()
@@ -104,13 +132,13 @@ def root() -> Path:
 
 @pytest.fixture(scope='session')
 def shared() -> Path:
-    """The folder of real images beside the checkout; use with `@pytest.mark.shared_data`."""
+    """The folder of real images next to the checkout; use with `@pytest.mark.shared_data`."""
     return SHARED
 
 
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared one-class data set of 18 synthetic pictures (12 / 3 / 3), 96 px; read only."""
+    """A prepared one-class data set of 18 synthetic images (12 / 3 / 3), 96 px; read only."""
     from isic_mmdet.isic.prepare.convert import prepare
     from isic_mmdet.synthetic import write_dataset
 
