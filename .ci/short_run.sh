@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The CPU recipe at a small size, from files to a checked score, in about two minutes: on a few
-# dozen real images where they lie beside the checkout, else on the embedded data set.
+# A short training with the CPU recipe, from files to a checked score, in about two minutes. It uses a
+# few dozen real images if they are next to the checkout, otherwise synthetic images.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"

@@ -139,6 +139,7 @@ def shared() -> Path:
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared one-class data set of 18 synthetic images (12 / 3 / 3), 96 px; read only."""
+    pytest.importorskip('pycocotools')
     from isic_mmdet.isic.prepare.convert import prepare
     from isic_mmdet.synthetic import write_dataset
 

@@ -11,7 +11,7 @@ set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -lt 3 ]; then sed -n '4s/^# *//p' "$0" >&2; exit 2; fi
 config=$1 checkpoint=$2 processes=$3; shift 3
-[[ $config = -* ]] && config=./$config # no option
+[[ $config = -* ]] && config=./$config # not an option
 
 if [ "${NNODES:-1}" = 1 ]; then
     meeting=(--standalone)

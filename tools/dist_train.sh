@@ -6,24 +6,24 @@
 # example:
 #   bash tools/dist_train.sh configs/isic2018_maskrcnn.py 4
 #
-# Several machines: run it on each with NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT set. Or, so that
-# machines may be lost and come back, with NNODES=MIN:MAX and RDZV_ENDPOINT=HOST[:PORT], the machine at
-# which they meet, which has to stay (RDZV_ID, default lesions, tells several trainings there apart).
+# Several machines: run it on each with NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT set. If machines
+# may leave and return, set NNODES=MIN:MAX and RDZV_ENDPOINT=HOST[:PORT] instead. HOST is the machine
+# where all meet; it has to stay. RDZV_ID (default lesions) separates several trainings on one HOST.
 #
-# MAX_RESTARTS (default 0): how often all processes are started again when one of them ends with a fault
-# or a machine comes or goes. With --resume they go on from the newest checkpoint:
+# MAX_RESTARTS (default 0): how often all processes restart when one of them fails or a machine joins
+# or leaves. With --resume they resume from the newest checkpoint:
 #   NNODES=1:4 RDZV_ENDPOINT=node1:29400 MAX_RESTARTS=3 bash tools/dist_train.sh CONFIG 8 --resume
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -lt 2 ]; then sed -n '4s/^# *//p' "$0" >&2; exit 2; fi
 config=$1 processes=$2; shift 2
-[[ $config = -* ]] && config=./$config # no option
+[[ $config = -* ]] && config=./$config # not an option
 
 if [ -n "${RDZV_ENDPOINT:-}" ]; then
     meeting=(--nnodes "${NNODES:?}" --rdzv-backend c10d --rdzv-endpoint "$RDZV_ENDPOINT"
         --rdzv-id "${RDZV_ID:-lesions}")
 elif [[ "${NNODES:-1}" = *:* ]]; then
-    echo "error: NNODES=$NNODES needs RDZV_ENDPOINT, the machine at which all meet" >&2
+    echo "error: NNODES=$NNODES needs RDZV_ENDPOINT, the machine where all meet" >&2
     exit 2
 elif [ "${NNODES:-1}" = 1 ]; then
     meeting=(--standalone)

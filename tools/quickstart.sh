@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a trained and tested lesion model with pictures: needs Python 3.10 to 3.12 with
-# venv, and nothing else. What an earlier run left is reused.
+# Install, draw a synthetic data set, train on it, test, and draw the results. Needs Python 3.10 to
+# 3.12 with venv and nothing else. A second call reuses the results of the first.
 #
 #   bash tools/quickstart.sh
 #
@@ -14,20 +14,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup_env.sh requirements.txt
 
 work=work_dirs/quickstart
-echo "== data: 240 synthetic pictures in the official layout, then prepared like real ones"
+echo "== data: 240 synthetic images in the official layout, prepared like real ones"
 python tools/make_synthetic.py --out data/official/synthetic --images 240 --seed 0
 python tools/prepare_isic.py 2017 --src data/official/synthetic --out data/synthetic \
     --split official --classes lesion
 
 if [ -e "$work/last_checkpoint" ]; then
-    echo "== training: going on from $work (nothing is left to do if it had finished)"
+    echo "== training: resuming from $work (nothing is left to do if it has finished)"
 else
     echo "== training: configs/quickstart.py"
 fi
 python tools/train.py configs/quickstart.py --work-dir "$work" --resume
 
-echo "== test: scores and pictures of the test split"
-# Only a run that was killed while it replaced the best checkpoint leaves two.
+echo "== test: scores and drawings of the test split"
+# There are two only if a run was killed while it replaced the best checkpoint.
 best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py configs/quickstart.py "$best" \
     --work-dir "$work/test" --show-dir "$work/test/pictures" --overwrite

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The number of the recommended recipe, from files to a row of the results table: prepares the data,
-# trains, scores the test split once, and prints the row. What an earlier call left is gone on with.
+# Reproduce the score of the recommended recipe: prepare the data, train, score the test split once,
+# and print the row of the results table. A second call resumes the first.
 #
 #   bash tools/reproduce.sh [--shared]
 #
 # example:
 #   bash tools/reproduce.sh
 #
-# Without --shared it takes the official files of ISIC 2018 from data/official/isic2018 (see
-# data/README.md), the recipe for a GPU and COCO weights. With --shared it makes the run of the README:
-# the images and partial ImageNet weights in ../shared; on a GPU its recipe for one, else that for two CPU
-# cores, a process each. In bfloat16 where the processor has it. WORK_DIR names the folder of the run.
+# Without --shared it uses the official files of ISIC 2018 in data/official/isic2018 (see
+# data/README.md), the recipe for a GPU, and COCO weights. With --shared it repeats the run of the
+# README: the images and partial ImageNet weights in ../shared, and the recipe for one GPU or, without
+# a GPU, for two CPU cores with one process each. It uses bfloat16 if the processor supports it.
+# WORK_DIR names the folder of the run.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -gt 1 ] || { [ $# = 1 ] && [ "$1" != --shared ]; }; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
@@ -46,7 +47,7 @@ work=${WORK_DIR:-work_dirs/$(basename "$config" .py)}
 python tools/prepare_isic.py 2018 "${source[@]}" --out "$data"
 "${train[@]}" --data-root "$data" --work-dir "$work" --resume \
     ${amp[@]+"${amp[@]}"} ${settings[@]+"${settings[@]}"}
-# Only a run that was killed while it replaced the best checkpoint leaves two.
+# There are two only if a run was killed while it replaced the best checkpoint.
 best=$(ls -t -- "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test" --overwrite
 python tools/results_table.py "$work/test/metrics.json"

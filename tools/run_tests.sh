@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Set up, lint, check types and test; further arguments go to pytest (--all adds the slow tests).
-# Two processes share the tests out; -n 0 runs them one after another.
+# Install, lint, check types and imports, then test. Further arguments go to pytest.
 #
-#   bash tools/run_tests.sh [--all] [pytest arguments]
+#   bash tools/run_tests.sh [--all] [pytest arguments]     # --all adds the slow tests
 #
-# example:
-#   bash tools/run_tests.sh tests/metrics -k jaccard
+# examples:
+#   bash tools/run_tests.sh tests/unit                     # one minute
+#   bash tools/run_tests.sh tests/unit/evaluation -k jaccard
+#   bash tools/run_tests.sh -n 0                           # without parallel processes
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,5 +16,6 @@ source tools/setup_env.sh requirements.txt requirements-dev.txt
 ruff check .
 ruff format --check .
 mypy
-# A thread each: more, and those of the two processes would wait for one another's cores.
+lint-imports
+# One thread per process: with more, the threads of the two processes would wait for each other's cores.
 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile "$@"

@@ -1,9 +1,9 @@
-# Sourced by quickstart.sh and run_tests.sh: one virtual environment, `.venv`, that holds what the
-# given requirement files pin. Installs only when one of them has changed since the last time.
+# Sourced by quickstart.sh and run_tests.sh: makes the virtual environment `.venv` with the packages of
+# the given requirement files. It installs only if one of the files changed since the last call.
 #
 #   source tools/setup_env.sh requirements.txt [more files]
 #
-# PYTHON names the interpreter to make it with; default: the first fitting one on the PATH.
+# PYTHON names the interpreter; default: the first suitable one on the PATH.
 
 fits() { "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
 
@@ -17,12 +17,12 @@ find_python() {
     return 1
 }
 
-# 5.6 GB were measured for both requirement files; pip would say so only after fetching half of it.
+# Both requirement files together take 5.6 GB; pip would fail only after downloading half of it.
 enough_room() {
     local free
     free=$(df -Pk . | awk 'NR == 2 {print $4}')
     if [ "$free" -lt 6000000 ]; then
-        echo "error: $PWD/.venv will take 6 GB, mostly PyTorch, and there are $((free / 1000000)) GB free" \
+        echo "error: $PWD/.venv needs 6 GB, mostly PyTorch, and there are $((free / 1000000)) GB free" \
             "on that disk; make room, or put the project on another one" >&2
         return 1
     fi
@@ -38,15 +38,15 @@ set_up_environment() {
             continue
         fi
         echo "== environment: installing $file into .venv (about 3 GB to fetch the first time)"
-        # Without pip it is what a creation that was stopped left behind.
+        # An environment without pip is incomplete: its creation was interrupted.
         if ! .venv/bin/python -m pip --version > /dev/null 2>&1; then
             enough_room || return 1
             python=$(find_python) || return 1
             "$python" -m venv --clear .venv || return 1
         fi
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || return 1
-        # yapf 0.43, which mmengine imports, renames its cache into place before all of it is written,
-        # so of processes that start side by side one could read half of it: one writes it now.
+        # yapf 0.43, which mmengine imports, publishes its cache before it is completely written, so
+        # processes that start at the same time could read half of it. Write the cache now.
         .venv/bin/python -c 'from importlib.util import find_spec; find_spec("yapf") and __import__("yapf.yapflib.yapf_api")' ||
             return 1
         mkdir -p .venv/installed

@@ -210,7 +210,7 @@ def test_a_batch_job_that_was_asked_to_end_is_started_again(slurm):
         'scontrol requeue 123456',
         'port 23456',
     ]
-    assert 'starts job 123456 again' in done.stderr
+    assert 'restarts job 123456' in done.stderr
 
 
 def test_a_job_that_was_started_again_goes_on(slurm):
@@ -271,7 +271,7 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
         f'PATH={programs}:$PATH; source {root}/tools/setup_env.sh r.txt',
     )  # fmt: skip
     assert done.returncode == 1
-    assert '.venv will take 6 GB, mostly PyTorch, and there are 3 GB free' in done.stderr
+    assert '.venv needs 6 GB, mostly PyTorch, and there are 3 GB free' in done.stderr
     assert not (tmp_path / '.venv').exists()
 
 
