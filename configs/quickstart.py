@@ -55,5 +55,9 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=8)
-# Several processes learn batch-norm statistics of their own; validation needs one model.
-custom_hooks = [dict(type='SyncBuffersHook')]
+default_hooks = dict(
+    # Each process updates its own batch-norm statistics; validation needs one model.
+    sync_buffers=dict(type='SyncBuffersHook'),
+    early_stopping=None,  # three validations are too few to stop early
+    validation_loss=None,  # measured without; it adds about a tenth to the time
+)

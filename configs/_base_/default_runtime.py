@@ -3,6 +3,8 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 
 custom_imports = dict(imports=['isic_mmdet.register'], allow_failed_imports=False)
 
+# Every hook has a name here, so that a config can set one of its keys, or switch it off with
+# NAME=None and the reason. A recipe may add: sync_buffers, staged_training, ema.
 default_hooks = dict(
     logger=dict(interval=20),
     checkpoint=dict(
@@ -14,24 +16,21 @@ default_hooks = dict(
         backend_args=dict(backend='atomic'),
     ),
     evaluation_report=dict(type='EvaluationReportHook'),
-    # A run that was stopped goes on as if it had not been.
+    # A resumed run ends as if it had not been interrupted.
     per_step_seed=dict(type='PerStepSeedHook'),
     run_state=dict(type='RunStateHook'),
     resume=dict(type='ResumeHook'),
     rate_ramp=dict(type='RateRampHook'),
-)
-
-custom_hooks = [
-    # Validation IoU of a small split moves by about 0.005 between epochs: that is no progress.
-    dict(
+    # The IoU of a small validation split moves by about 0.005 between epochs without any progress.
+    early_stopping=dict(
         type='ResumableEarlyStoppingHook',
         monitor='lesion/iou',
         rule='greater',
         min_delta=0.002,
         patience=6,
     ),
-    dict(type='ValidationLossHook'),
-]
+    validation_loss=dict(type='ValidationLossHook'),
+)
 
 # Every logged loss is the mean since the one before.
 log_processor = dict(window_size=20)

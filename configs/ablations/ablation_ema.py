@@ -12,7 +12,4 @@ Date:      2026-11-26
 
 _base_ = '../isic2018_maskrcnn_r18_cpu.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(type='EMAHook', momentum=0.005, update_buffers=True),
-]
+default_hooks = dict(ema=dict(type='EMAHook', momentum=0.005, update_buffers=True))

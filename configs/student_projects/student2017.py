@@ -20,7 +20,10 @@ _base_ = [
 model = dict(backbone=dict(init_cfg=None))
 load_from = 'checkpoints/maskrcnn_resnet50_fpn_coco_mmdet.pth'
 
-# The loss on a batch of the test split after every iteration, to be drawn and for nothing else.
-custom_hooks = [dict(type='ValidationLossHook', split='test', by_epoch=False)]
-default_hooks = dict(logger=dict(interval=1))
+default_hooks = dict(
+    logger=dict(interval=1),
+    # For the plot alone: the loss of one batch of the test split after every iteration.
+    validation_loss=dict(split='test', by_epoch=False),
+    early_stopping=None,  # the project trained all 20 epochs
+)
 log_processor = dict(window_size=1)

@@ -56,6 +56,10 @@ train_cfg = dict(val_interval=4)
 # Twice the rate, for the heads start from random weights.
 optim_wrapper = dict(optimizer=dict(lr=0.005), clip_grad=dict(max_norm=35))
 
-custom_hooks = [dict(type='ValidationLossHook', split='test', by_epoch=False)]
-default_hooks = dict(logger=dict(interval=1))
+default_hooks = dict(
+    logger=dict(interval=1),
+    # For the plot alone: the loss of one batch of the test split after every iteration.
+    validation_loss=dict(split='test', by_epoch=False),
+    early_stopping=None,  # the project trained all 20 epochs
+)
 log_processor = dict(window_size=1)

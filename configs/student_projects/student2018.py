@@ -26,11 +26,11 @@ load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn
 
 heads = ['neck', 'rpn_head', 'roi_head']
 stage3_up = ['backbone.layer2', 'backbone.layer3', 'backbone.layer4']  # matterport counts from 1
-custom_hooks = [
-    dict(
+default_hooks = dict(
+    staged_training=dict(
         type='StagedTrainingHook',
         stages=[dict(begin=0, train=heads), dict(begin=5, train=[*stage3_up, *heads])],
     ),
-    dict(type='ValidationLossHook'),
-]
+    early_stopping=None,  # the project trained all 30 epochs
+)
 find_unused_parameters = True  # what is frozen for a while has no gradient in the meantime

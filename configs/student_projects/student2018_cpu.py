@@ -49,11 +49,11 @@ auto_scale_lr = dict(base_batch_size=4)
 
 heads = ['neck', 'rpn_head', 'roi_head']
 stage3_up = ['backbone.layer2', 'backbone.layer3', 'backbone.layer4']
-custom_hooks = [
-    dict(
+default_hooks = dict(
+    staged_training=dict(
         type='StagedTrainingHook',
         stages=[dict(begin=0, train=heads), dict(begin=5, train=[*stage3_up, *heads])],
     ),
-    dict(type='ValidationLossHook'),
-]
+    early_stopping=None,  # the project trained all 30 epochs
+)
 find_unused_parameters = True

@@ -23,7 +23,7 @@ from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.checks.detectors import detector_faults
 from isic_mmdet.engine.checks.loaders import loader_faults, repeated_images
 from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_faults
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
 from isic_mmdet.engine.config.parts import argument_faults, built_with
 from isic_mmdet.engine.train.evaluation import packing_faults
 from isic_mmdet.engine.train.finite import non_finite
@@ -83,7 +83,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         image_bytes,
         together=any(
             hook.get('type') == 'ValidationLossHook' and not hook.get('by_epoch', True)
-            for hook in cfg.get('custom_hooks') or ()
+            for _, hook in configured_hooks(cfg)
         ),
     )
     if faults:

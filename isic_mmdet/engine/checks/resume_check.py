@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401 - the data set of a config is built from the registry
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
 from isic_mmdet.engine.config.recorded_config import recorded_changes
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, ITERATIONS, VALIDATED, open_checkpoint
 from isic_mmdet.errors import InputError
@@ -137,14 +137,14 @@ def _nothing_left(cfg: Config, checkpoint: Mapping[str, Any], path: str) -> str 
 
 def _is_to_go_on(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
     """Tell whether the end or the patience of a training that ended early was changed."""
-    keys = ('train_cfg.max_', 'custom_hooks')
+    keys = ('train_cfg.max_', 'custom_hooks', 'default_hooks.early_stopping')
     return any(change.key.startswith(keys) for change in recorded_changes(cfg, checkpoint))
 
 
 def _more_patience(cfg: Config) -> dict[str, Any]:
-    for index, hook in enumerate(cfg.get('custom_hooks') or []):
-        if 'EarlyStopping' in str(hook.type):
-            return {f'custom_hooks.{index}.patience': 2 * hook.get('patience', 5)}
+    for key, hook in configured_hooks(cfg):
+        if 'EarlyStopping' in str(hook.get('type')):
+            return {f'{key}.patience': 2 * hook.get('patience', 5)}
     return {}
 
 

@@ -22,6 +22,10 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # recipe 0.8475 instead of 0.8441, with a size of 0.8 beside 0.8450 (docs/ablations.md).
 TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
 TTA_SCALES = (1.0,)
+# The hooks that `Runner.register_default_hooks` adds itself, and omits where they are None.
+_RUNNER_HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+)
 
 
 def load_config(
@@ -59,6 +63,7 @@ def load_config(
         if data_root is not None:
             refused['*_dataloader.*data_root'] = '--data-root sets it; leave one of them out'
         apply_options(cfg, options, refused)
+    _drop_disabled_hooks(cfg)
     if data_root is not None:
         for dataset in leaf_datasets(cfg):
             dataset.data_root = str(data_root)
@@ -74,6 +79,24 @@ def _drop_settings_of_workers(loader: ConfigDict) -> None:
         loader.persistent_workers = False
         for setting in ('prefetch_factor', 'multiprocessing_context'):
             loader.pop(setting, None)
+
+
+def _drop_disabled_hooks(cfg: Config) -> None:
+    """Remove hooks that a config sets to None: the Runner accepts None only for its own hooks."""
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in _RUNNER_HOOKS:
+            del hooks[name]
+
+
+def configured_hooks(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the dotted key and the settings of every hook of a config."""
+    for name, hook in (cfg.get('default_hooks') or {}).items():
+        if isinstance(hook, Mapping):
+            yield f'default_hooks.{name}', hook
+    for index, hook in enumerate(cfg.get('custom_hooks') or ()):
+        if isinstance(hook, Mapping):
+            yield f'custom_hooks.{index}', hook
 
 
 def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from isic_mmdet.engine.config.load import configured_hooks
+
 _OF_EVERY_RUN = {
     'resume': 'use --resume',
     'launcher': 'use --launcher',
@@ -113,6 +115,6 @@ def reason_to_refuse(cfg: Config, key: str, value: Any, refused: Mapping[str, st
         return ''  # no weights to start from: the command has none in any case
     if reason is _NOT_IN_TRAINING and key.startswith('test_dataloader.'):
         # ValidationLossHook may take the test split.
-        hooks = cfg.get('custom_hooks') or ()
-        return '' if any(hook.get('split') == 'test' for hook in hooks) else reason
+        hooks = configured_hooks(cfg)
+        return '' if any(hook.get('split') == 'test' for _, hook in hooks) else reason
     return reason

@@ -65,8 +65,8 @@ class ValidationLossHook(Hook):
         name = f'{self.split}_dataloader'
         if not runner.cfg.get(name):
             raise InputError(
-                f'ValidationLossHook: the config has no {name}; add one, or take the hook out of '
-                'custom_hooks'
+                f'ValidationLossHook: the config has no {name}; add one, or set '
+                'default_hooks.validation_loss=None'
             )
         with _unchanged_randomness():
             self._loader = runner.build_dataloader(_with_truth(runner.cfg[name]), seed=runner.seed)
@@ -74,7 +74,7 @@ class ValidationLossHook(Hook):
         if len(images) < get_world_size():
             raise InputError(
                 f'ValidationLossHook: the {self.split} split has fewer images than there are '
-                'processes; start fewer, or take the hook out of custom_hooks'
+                'processes; start fewer, or set default_hooks.validation_loss=None'
             )
         self._number = len(self._loader)
 

@@ -21,6 +21,7 @@ from mmengine.logging import print_log
 
 import isic_mmdet.register  # noqa: F401 - the loop can be imported only after this
 from isic_mmdet.engine.checks.loaders import type_name
+from isic_mmdet.engine.config.load import configured_hooks
 from isic_mmdet.engine.train.loop import ResumableEpochTrainLoop
 from isic_mmdet.engine.train.small_data import schedules
 from isic_mmdet.errors import InputError
@@ -200,16 +201,14 @@ def _uncountable(cfg: Config, iterations: int, interval: int) -> Iterator[str]:
                 f'{where} ({type_name(schedule)}), which counts {", ".join(counted)} in epochs; '
                 'write by_epoch=False and iterations'
             )
-    for index, hook in enumerate(cfg.get('custom_hooks') or ()):
-        if not isinstance(hook, Mapping):
-            continue
+    for where, hook in configured_hooks(cfg):
         stages = [stage.get('begin') for stage in hook.get('stages', ()) if stage.get('begin')]
         counted = [
             key for key, value in hook.items() if 'epoch' in key and type(value) is int and value
         ]
         if stages or counted:
             yield (
-                f'custom_hooks.{index} ({type_name(hook)}), which counts epochs; train with '
+                f'{where} ({type_name(hook)}), which counts epochs; train with '
                 f'train_cfg=dict(type={_OURS!r}, max_epochs=...)'
             )
 

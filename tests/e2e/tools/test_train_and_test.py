@@ -252,7 +252,7 @@ def test_two_processes_train_in_stages(root, tiny_data, tmp_path):
         'train_cfg.max_epochs=2',
         'train_cfg.val_interval=2',
         'val_dataloader.dataset.subset=None',
-        'custom_hooks.0.stages.1.begin=1',
+        'default_hooks.staged_training.stages.1.begin=1',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'stage 2 of 2 from epoch 2 on' in done.stdout

@@ -166,10 +166,10 @@ def test_a_longer_run_that_is_interrupted_on_the_way_to_its_schedule_ends_the_sa
 @pytest.mark.slow
 def test_a_run_that_early_stopping_ended_is_at_its_end(new_run, argv):
     stopping = dict(type='ResumableEarlyStoppingHook', monitor='lesion/iou', rule='greater')
-    hooks = [{'type': 'SyncBuffersHook'}, {**stopping, 'min_delta': 10, 'patience': 1}]
-    run = new_run(custom_hooks=hooks, train_cfg__max_epochs=5)
+    stopping |= {'min_delta': 10, 'patience': 1}
+    run = new_run(default_hooks__early_stopping=stopping, train_cfg__max_epochs=5)
     assert run.finish() == (0, run.errors), run.errors
     message = checked(run, 'epoch_2.pth')
     assert 'epoch 2 of 5 is done, and early stopping ended the training there' in message
-    assert 'custom_hooks.1.patience=2' in message
-    assert checked(run, 'epoch_2.pth', custom_hooks__1__patience=2) is None
+    assert 'default_hooks.early_stopping.patience=2' in message
+    assert checked(run, 'epoch_2.pth', default_hooks__early_stopping__patience=2) is None

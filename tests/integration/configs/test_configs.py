@@ -1,19 +1,21 @@
 """Every config loads, fits its data set's classes, and makes a loss and a prediction."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import leaf_datasets, load_config
 
 ROOT = Path(__file__).resolve().parents[3]
-LEAVES = sorted((ROOT / 'configs').glob('*.py'))
-COMPARED = sorted((ROOT / 'benchmarks/configs').glob('*.py'))
+LEAVES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
+BASE_HOOKS = Config.fromfile(ROOT / 'configs/_base_/default_runtime.py').default_hooks
 
 
 @pytest.fixture(scope='session')
@@ -40,11 +42,17 @@ def test_header_says_what_the_experiment_is(path):
         assert entry in header, entry
 
 
-@pytest.mark.parametrize('path', COMPARED, ids=lambda path: path.stem)
-def test_what_is_compared_makes_a_model(path):
-    model = load_config(path).model
-    model.backbone.init_cfg = None
-    MODELS.build(model)
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_every_hook_of_the_base_is_kept_or_switched_off_with_a_reason(path):
+    cfg = Config.fromfile(path)
+    assert not cfg.get('custom_hooks'), 'a list is replaced as a whole: name hooks in default_hooks'
+    for name, hook in BASE_HOOKS.items():
+        kept = cfg.default_hooks[name]
+        assert kept is None or kept.type == hook.type, name
+        if kept is None:
+            sources = [path, *(ROOT / 'configs').glob('*.py')]
+            reason = re.compile(rf'^    {name}=None,  # \w', re.MULTILINE)
+            assert any(reason.search(source.read_text()) for source in sources), name
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
@@ -57,7 +65,7 @@ def test_a_decay_ends_with_the_training_whatever_its_length(path):
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_one_training_batch_and_one_prediction(path, data_by_classes):
     cfg = load_config(path)
-    classes = tuple(DATASETS.get(cfg.train_dataloader.dataset.type).METAINFO['classes'])
+    classes = tuple(DATASETS.get(next(leaf_datasets(cfg)).type).METAINFO['classes'])
     data = data_by_classes[classes]
     names = [
         c['name'] for c in json.loads((data / 'annotations/train.json').read_text())['categories']
@@ -68,8 +76,8 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
     for dataset in leaf_datasets(cfg):
         dataset.pop('subset', None)  # the tiny data are fewer
     preflight(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_dataloader.dataset.pipeline):
-        for transform in pipeline:
+    for dataset in leaf_datasets(cfg):
+        for transform in dataset.pipeline:
             if transform.type == 'Resize':
                 transform.scale = (96, 96)
     cfg.model.backbone.init_cfg = None

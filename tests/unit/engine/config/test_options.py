@@ -54,7 +54,7 @@ def fault(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
         ('train_dataloader.dataset.pipeline.3.probs=1', 'pipeline.3.prob'),
         ('model.rpn_head.anchor_generator.scalse=[4]', 'anchor_generator.scales'),
         ('modle.neck=1', 'closest: model'),
-        ("custom_hooks.0={'type':'EMAHook','momentm':0.1,'_delete_':True}", 'momentum'),
+        ("default_hooks.ema={'type':'EMAHook','momentm':0.1}", 'momentum'),
     ],
 )
 def test_the_closest_name_is_given(quickstart, word, hint):
@@ -122,7 +122,7 @@ def test_what_cannot_be_meant_is_refused(quickstart, word, hint):
         ('train_dataloader.dataset.pipeline.3.direction=horizontal',),
         ("visualizer.vis_backends=[dict(type='LocalVisBackend')]", 'find_unused_parameters=True'),
         ('model.train_cfg.rcnn.soft_mask_target=True', 'model.rpn_head.type=BatchedRPNHead'),
-        ("custom_hooks.0={'type':'EMAHook','momentum':0.1,'_delete_':True}",),
+        ("default_hooks.ema={'type':'EMAHook','momentum':0.1}",),
         ("optim_wrapper.paramwise_cfg={'norm_decay_mult':0}", 'custom_hooks=[]'),
         ("train_dataloader.dataset.metainfo={'classes':['lesion']}", 'work_dir=elsewhere'),
         ('load_from=pretrained.pth', 'default_hooks.checkpoint.by_epoch=True'),
