@@ -18,8 +18,7 @@ from tqdm import tqdm
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import LOADERS, leaf_datasets
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.cards import card, write_png
-from isic_mmdet.report.panels import contact_sheet
+from isic_mmdet.report.panels import card, contact_sheet, write_png
 from isic_mmdet.report.resolution import resolution_histogram
 
 DRAWS = 5  # of the training pipeline for an image

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.report.panels import PREDICTION, TEXT, caption, draw_contours, shown_at
+from isic_mmdet.masks.drawing import PREDICTION, caption, draw_contours, resize_to_height
 
 #: Rows of pixels that the image is shown at, if it has as many.
 HEIGHT = 1024
@@ -14,7 +14,7 @@ HEIGHT = 1024
 def shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an (H, W, 3) RGB image as BGR, at most `HEIGHT` pixels high."""
     height = min(HEIGHT, pixels.shape[0])
-    return np.asarray(cv2.cvtColor(shown_at(pixels, height), cv2.COLOR_RGB2BGR), np.uint8)
+    return np.asarray(cv2.cvtColor(resize_to_height(pixels, height), cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def overlay(shown: NDArray[np.uint8], lesion: Segmentation, name: str) -> NDArray[np.uint8]:
@@ -31,5 +31,5 @@ def overlay(shown: NDArray[np.uint8], lesion: Segmentation, name: str) -> NDArra
     height, width = shown.shape[:2]
     verdict = 'no detection' if lesion.label is None else f'{lesion.label} {lesion.score:.2f}'
     draw_contours(shown, lesion.mask, PREDICTION, max(2, height // 200))
-    line = caption(f'{name}  {verdict}', width, max(14, height // 28), TEXT)
+    line = caption(f'{name}  {verdict}', width, max(14, height // 28))
     return np.vstack([line, shown])

@@ -1,119 +1,173 @@
-"""The pictures that people look at: what is drawn where, in which color."""
+"""Image panels: what is drawn where, in which color."""
 
 import cv2
 import numpy as np
 import pytest
 
-from isic_mmdet.report.panels import (
-    BACKGROUND,
-    PREDICTION,
-    TRUTH,
-    contact_sheet,
-    draw_contours,
-    lesion_panel,
-)
+from isic_mmdet.masks.drawing import BACKGROUND, PREDICTION, TRUTH
+from isic_mmdet.report.panels import card, contact_sheet, diagnosis_panel, lesion_panel, write_png
 
-HEIGHT = 200
+SIZE = 200  # height of the shown images
+GAP = SIZE // 64
+LINE = 18  # a line of text of 12 pixels
+CARD_HEADER = 2 * 24
 
 
-def disc(size: int = 100, radius: int = 30) -> np.ndarray:
-    return cv2.circle(np.zeros((size, size), np.uint8), (size // 2, size // 2), radius, 1, -1) > 0
+def disc(radius: int) -> np.ndarray:
+    return cv2.circle(np.zeros((100, 100), np.uint8), (50, 50), radius, 1, -1) > 0
+
+
+def block(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[top:bottom, left:right] = 1
+    return mask
 
 
 def skin(height: int = 100, width: int = 100) -> np.ndarray:
     return np.full((height, width, 3), (150, 170, 220), np.uint8)
 
 
-def pixels(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    """Return the rows and columns of the pixels of exactly this color, (N, 2)."""
-    return np.argwhere((image == color).all(axis=2))
-
-
-def halves(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two pictures of a panel of square images, without header and legend."""
-    top = round(1.5 * max(12, HEIGHT // 19))
-    picture = panel[top : top + HEIGHT]
-    return picture[:, :HEIGHT], picture[:, -HEIGHT:]
-
-
-def panel(**changes) -> np.ndarray:
+def lesion(**changes) -> np.ndarray:
     arguments = dict(
-        image=skin(), truth=disc(radius=30), prediction=disc(radius=20), score=0.9, iou=0.44,
-        height=HEIGHT, name='ISIC_0000001',
+        image=skin(), truth=disc(30), prediction=disc(20), score=0.9, iou=0.44, height=SIZE,
+        name='ISIC_0000001',
     )  # fmt: skip
     return lesion_panel(**arguments | changes)
 
 
-def test_contours_lie_on_the_borders_of_the_masks():
-    left, right = halves(panel())
-    for picture, style, radius in ((left, TRUTH, 60), (right, PREDICTION, 40)):
-        found = pixels(picture, style.color)
-        assert len(found) > radius * 4
-        distance = np.hypot(*(found - HEIGHT / 2).T)
-        assert np.abs(distance - radius).max() < 4
+def diagnosis(**changes) -> np.ndarray:
+    arguments = dict(
+        image=skin(SIZE, SIZE), truth=block(40, 60, 120, 140), label='melanoma',
+        prediction=block(60, 60, 140, 140), box=np.array([58.0, 50.0, 150.0, 144.0]),
+        predicted_label='benign', score=0.9, iou=0.6, height=SIZE, name='ISIC_0000001',
+    )  # fmt: skip
+    return diagnosis_panel(**arguments | changes)
 
 
-def test_prediction_is_on_the_right_only_and_the_truth_on_both_sides():
-    left, right = halves(panel())
-    assert len(pixels(left, PREDICTION.color)) == 0
-    assert len(pixels(left, TRUTH.color)) > len(pixels(right, TRUTH.color)) > 50
+def parts(panel: np.ndarray, number: int, header: int) -> tuple[list, list]:
+    """Return headers and images of a panel of square images."""
+    columns = [panel[:, n * (SIZE + GAP) :][:, :SIZE] for n in range(number)]
+    return [c[:header] for c in columns], [c[header : header + SIZE] for c in columns]
 
 
-def test_holes_are_drawn():
-    ring = disc(radius=40) & ~disc(radius=15)
-    _, right = halves(panel(prediction=ring))
-    distance = np.hypot(*(pixels(right, PREDICTION.color) - HEIGHT / 2).T)
-    assert (distance < 40).any()
-    assert (distance > 70).any()
+def count(image: np.ndarray, color: tuple[int, int, int]) -> int:
+    return int((image == color).all(axis=2).sum())
 
 
-def test_missed_lesion_shows_no_prediction_and_says_so():
-    missed = panel(prediction=None, score=None, iou=0.0)
-    assert len(pixels(missed, PREDICTION.color)) == 0, 'neither in the picture nor in the legend'
-    detected = panel(iou=0.0)
+def extent(image: np.ndarray, color: tuple[int, int, int]) -> list[int]:
+    """Return x1, y1, x2, y2 of the pixels of exactly this color."""
+    rows, columns = np.nonzero((image == color).all(axis=2))
+    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def test_lesion_panel_has_the_truth_on_both_sides_and_the_prediction_right():
+    _, (left, right) = parts(lesion(), 2, LINE)
+    assert count(left, PREDICTION.color) == 0
+    assert count(left, TRUTH.color) > count(right, TRUTH.color) > 50
+    assert extent(left, TRUTH.color) == pytest.approx([40, 40, 160, 160], abs=4)
+    assert extent(right, PREDICTION.color) == pytest.approx([60, 60, 140, 140], abs=4)
+
+
+def test_lesion_panel_without_detection_shows_no_prediction():
+    missed, detected = lesion(prediction=None, score=None, iou=0.0), lesion(iou=0.0)
+    assert count(missed, PREDICTION.color) == 0, 'neither in the image nor in the legend'
     assert missed.shape == detected.shape
-    header = slice(0, 18)
-    assert (missed[header, HEIGHT:] != detected[header, HEIGHT:]).any()
+    assert (missed[:LINE, SIZE:] != detected[:LINE, SIZE:]).any()
 
 
-def test_header_and_legend_have_text():
-    picture = panel()
-    header, legend = picture[:18], picture[-18:]
-    for strip in (header[:, :HEIGHT], header[:, HEIGHT:], legend[:, :HEIGHT], legend[:, HEIGHT:]):
-        assert (strip.max(axis=2) > 150).sum() > 50
-    nameless = panel(name='')
-    assert (nameless[:18, :HEIGHT] == BACKGROUND).all()
+def test_lesion_panel_has_text_in_header_and_legend():
+    panel = lesion()
+    for strip in (panel[:LINE], panel[-LINE:]):
+        for half in (strip[:, :SIZE], strip[:, SIZE:]):
+            assert (half.max(axis=2) > 150).sum() > 50
+    assert (lesion(name='')[:LINE, :SIZE] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize('shape', [(50, 80), (400, 300), (1000, 1500)])
-def test_any_size_is_shown_at_the_height_asked_for(shape):
-    picture = panel(image=skin(*shape))
-    width = round(shape[1] * HEIGHT / shape[0])
-    assert picture.shape == (HEIGHT + 2 * 18, 2 * width + HEIGHT // 64, 3)
-    assert picture.dtype == np.uint8
+def test_lesion_panel_has_the_requested_height(shape):
+    panel = lesion(image=skin(*shape))
+    width = round(shape[1] * SIZE / shape[0])
+    assert panel.shape == (SIZE + 2 * LINE, 2 * width + GAP, 3)
+    assert panel.dtype == np.uint8
 
 
-def test_line_width_grows_with_the_picture():
-    share = []
-    for height in (256, 1024):
-        image = cv2.resize(skin(), (height, height))
-        draw_contours(image, disc(), TRUTH, max(2, round(height / 170)))
-        share.append(len(pixels(image, TRUTH.color)) / height**2)
-    assert share[1] == pytest.approx(share[0], rel=0.35)
+@pytest.mark.parametrize('draw', [lesion, diagnosis])
+def test_inputs_are_not_changed(draw):
+    given = dict(
+        image=skin(SIZE, SIZE), truth=block(40, 60, 120, 140), prediction=block(9, 9, 70, 70)
+    )
+    before = {name: array.copy() for name, array in given.items()}
+    draw(**given)
+    for name, array in given.items():
+        np.testing.assert_array_equal(array, before[name])
 
 
-def test_inputs_are_left_alone():
-    image, truth, prediction = skin(HEIGHT, HEIGHT), disc(), disc(radius=10)
-    before = [array.copy() for array in (image, truth, prediction)]
-    panel(image=image, truth=truth, prediction=prediction)
-    for array, copy in zip((image, truth, prediction), before, strict=True):
-        np.testing.assert_array_equal(array, copy)
+def test_boxes_and_masks_are_where_they_should_be():
+    _, (true_image, true_mask, found_image, found_mask) = parts(diagnosis(), 4, 2 * LINE)
+    assert extent(true_image, TRUTH.color) == pytest.approx([40, 60, 120, 140], abs=2)
+    assert count(true_image, PREDICTION.color) == count(found_image, TRUTH.color) == 0
+    assert extent(found_image, PREDICTION.color) == pytest.approx([58, 50, 150, 144], abs=2)
+    assert extent(true_mask, TRUTH.color) == [40, 60, 120, 140]
+    assert count(true_mask, TRUTH.color) == 80 * 80
+    assert (found_mask[70:130, 130] == PREDICTION.color).all()
+    assert extent(found_mask, TRUTH.color) == pytest.approx([40, 60, 120, 140], abs=2)
 
 
-def test_masks_of_uint8_and_bool_look_the_same():
-    as_bool = panel()
-    as_gray = panel(truth=disc(radius=30) * np.uint8(255))
-    np.testing.assert_array_equal(as_bool, as_gray)
+def test_masks_and_boxes_are_scaled_with_the_image():
+    panel = diagnosis(image=skin(2 * SIZE, 2 * SIZE))
+    _, (_, true_mask, found_image, found_mask) = parts(panel, 4, 2 * LINE)
+    assert extent(true_mask, TRUTH.color) == [40, 60, 120, 140]
+    assert count(found_mask, PREDICTION.color)
+    assert extent(found_image, PREDICTION.color) == pytest.approx([29, 25, 75, 72], abs=2)
+    wide = diagnosis(image=skin(150, 300))
+    assert wide.shape == (2 * LINE + SIZE, 4 * 2 * SIZE + 3 * GAP, 3)
+
+
+def test_diagnosis_panel_without_detection_or_lesion():
+    missed = diagnosis(prediction=None, box=None, predicted_label=None, score=None, iou=0.0)
+    _, (_, true_mask, found_image, found_mask) = parts(missed, 4, 2 * LINE)
+    assert count(true_mask, TRUTH.color) and count(found_mask, TRUTH.color)
+    assert count(found_image, PREDICTION.color) == count(found_mask, PREDICTION.color) == 0
+    _, (true_image, true_mask, *_) = parts(diagnosis(truth=block(0, 0, 0, 0)), 4, 2 * LINE)
+    assert count(true_image, TRUTH.color) == 0 and true_mask.max() == 0
+
+
+@pytest.mark.parametrize(
+    ('changes', 'where'),
+    [
+        ({'name': 'ISIC_0000002'}, 0),
+        ({'label': 'benign'}, 0),
+        ({'label': None}, 0),
+        ({'iou': 0.7}, 2),
+        ({'score': 0.4}, 2),
+        ({'predicted_label': 'melanoma'}, 2),
+    ],
+)
+def test_every_fact_changes_its_header_and_no_other(changes, where):
+    before, _ = parts(diagnosis(), 4, 2 * LINE)
+    after, _ = parts(diagnosis(**changes), 4, 2 * LINE)
+    changed = [bool((b != a).any()) for b, a in zip(before, after, strict=True)]
+    assert changed == [n == where for n in range(4)]
+
+
+def test_card_shows_the_contour_under_two_lines_of_text():
+    plain = card(skin(), disc(30), '', '', SIZE)
+    assert plain.shape == (CARD_HEADER + SIZE, SIZE, 3)
+    assert extent(plain[CARD_HEADER:], TRUTH.color) == pytest.approx([40, 40, 160, 160], abs=4)
+    for title, note, rows in (('ISIC_0000001', '', slice(0, 24)), ('', '6 x 4', slice(24, 48))):
+        changed = (card(skin(), disc(30), title, note, SIZE) != plain).any(axis=(1, 2))
+        assert changed[rows].any()
+        assert changed.sum() == changed[rows].sum()
+    assert card(skin(80, 100), disc(30), '', '', SIZE).shape[1] == SIZE * 100 // 80
+
+
+def test_card_rounds_and_clips_float_images():
+    image = np.full((SIZE, SIZE, 3), 100.6, np.float32)
+    image[:, :50], image[:, -50:] = -20, 300
+    drawn = card(image, np.zeros((100, 100)), '', '', SIZE)[CARD_HEADER:]
+    for column, value in ((20, 0), (100, 101), (180, 255)):
+        assert (drawn[:, column] == value).all()
+    assert image.max() == 300, 'the input is not changed'
 
 
 def test_contact_sheet_keeps_order_and_pixels():
@@ -123,31 +177,30 @@ def test_contact_sheet_keeps_order_and_pixels():
     assert sheet.shape == (3 * (height + margin) + margin, 2 * (width + margin) + margin, 3)
     for index, each in enumerate(panels):
         row, column = divmod(index, 2)
-        cell = sheet[margin + row * (height + margin) :, margin + column * (width + margin) :][
-            :height, :width
-        ]
+        top, left = margin + row * (height + margin), margin + column * (width + margin)
+        cell = sheet[top : top + height, left : left + width]
         assert (cell == each[0, 0]).all(axis=2).sum() == each[..., 0].size
+    assert contact_sheet([skin()], columns=4).shape[1] < 120, 'no wider than its panels'
 
 
-def test_contact_sheet_is_no_wider_than_its_panels():
-    assert contact_sheet([skin()], columns=4).shape[1] < 120
+def test_png_is_lossless(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    write_png(tmp_path / 'new' / 'sheet.png', image)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'new' / 'sheet.png')), image)
 
 
 @pytest.mark.shared_data
 def test_real_lesion(shared):
-    name = 'ISIC_0000000'
-    folder = shared / 'isic2018'
+    name, folder = 'ISIC_0000000', shared / 'isic2018'
     image = cv2.imread(str(folder / 'ISIC2018_Task1-2_Training_Input' / f'{name}.jpg'))
-    mask = cv2.imread(
-        str(folder / 'ISIC2018_Task1_Training_GroundTruth' / f'{name}_segmentation.png'), 0
-    )
-    picture = lesion_panel(image, mask, mask > 128, 0.98, 1.0, height=512, name=name)
+    path = folder / 'ISIC2018_Task1_Training_GroundTruth' / f'{name}_segmentation.png'
+    mask = cv2.imread(str(path), 0)
+    panel = lesion_panel(image, mask, mask > 128, 0.98, 1.0, height=512, name=name)
     text = round(1.5 * (512 // 19))
-    left = picture[text : text + 512, :512]
-    # A lesion that leaves the image gets its contour along the edge.
+    left = panel[text : text + 512, :512]
+    # A lesion that reaches the image border has its contour along the edge.
     inside = cv2.erode(mask, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     border = mask != inside
-    drawn = (left == TRUTH.color).all(axis=2)
-    assert drawn[border].mean() > 0.95
+    assert (left == TRUTH.color).all(axis=2)[border].mean() > 0.95
     far = cv2.dilate(border.astype(np.uint8), np.ones((9, 9))) == 0
     np.testing.assert_array_equal(left[far], image[far])

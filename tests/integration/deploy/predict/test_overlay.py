@@ -2,8 +2,8 @@ import numpy as np
 
 from isic_mmdet.deploy.predict.overlay import HEIGHT, overlay, shrunk
 from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.masks.drawing import PREDICTION
 from isic_mmdet.masks.paste import BoxCells
-from isic_mmdet.report.panels import PREDICTION
 
 
 def lesion(label: str | None = 'lesion') -> Segmentation:

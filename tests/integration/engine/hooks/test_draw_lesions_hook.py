@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.panels import PREDICTION, TRUTH
+from isic_mmdet.masks.drawing import PREDICTION, TRUTH
 
 HEIGHT, WIDTH = 512, 683  # at which an image of 60 x 80 is shown
 LEFT, RIGHT = slice(0, WIDTH), slice(-WIDTH, None)
