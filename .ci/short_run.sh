@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-config=configs/isic2018_maskrcnn_r18_cpu.py
+config=configs/isic2018_maskrcnn_r18_256px.py
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 real=../shared/isic2018

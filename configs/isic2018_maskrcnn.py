@@ -3,7 +3,7 @@
 Command:   python tools/train.py configs/isic2018_maskrcnn.py
 Data:      tools/prepare_isic.py 2018 --resize max-side 1024, data/isic2018, one class: lesion
 Number:    not measured yet with COCO weights (they could not be had where this was written);
-           the CPU recipe isic2018_maskrcnn_r18_cpu.py is measured, see the README
+           the CPU recipe isic2018_maskrcnn_r18_256px.py is measured, see the README
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22

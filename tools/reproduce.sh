@@ -21,10 +21,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 settings=()
 if [ "${1:-}" = --shared ]; then
     if python -c 'import torch; raise SystemExit(not torch.cuda.is_available())'; then
-        config=configs/isic2018_maskrcnn_r18.py
+        config=configs/isic2018_maskrcnn_r18_384px.py
         train=(python tools/train.py "$config")
     else
-        config=configs/isic2018_maskrcnn_r18_cpu.py
+        config=configs/isic2018_maskrcnn_r18_256px.py
         train=(bash tools/dist_train.sh "$config" 2)
     fi
     data=data/isic2018

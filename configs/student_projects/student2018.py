@@ -4,7 +4,7 @@ Command:   python tools/train.py configs/student_projects/student2018.py
 Data:      tools/prepare_isic.py 2018 --split ratio --resize quarter --flip-copies,
            data/student2018, one class: lesion
 Number:    not measured with COCO weights (they could not be had where this was written); the
-           same recipe on a CPU is student2018_cpu.py
+           same recipe on a CPU is student2018_r18_256px.py
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22

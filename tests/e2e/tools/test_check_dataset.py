@@ -8,7 +8,7 @@ import sys
 
 def check(root, data):
     command = [sys.executable, str(root / 'tools/check_dataset.py')]
-    command += [str(root / 'configs/isic2018_maskrcnn_r18_cpu.py'), '--data-root', str(data)]
+    command += [str(root / 'configs/isic2018_maskrcnn_r18_256px.py'), '--data-root', str(data)]
     return subprocess.run([*command, '--workers', '1'], capture_output=True, text=True, cwd=data)
 
 

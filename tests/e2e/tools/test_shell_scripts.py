@@ -279,11 +279,11 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
     ('arguments', 'has_gpu', 'config', 'script'),
     [
         ([], True, 'configs/isic2018_maskrcnn.py', 'tools/train.py'),
-        (['--shared'], True, 'configs/isic2018_maskrcnn_r18.py', 'tools/train.py'),
+        (['--shared'], True, 'configs/isic2018_maskrcnn_r18_384px.py', 'tools/train.py'),
         (
             ['--shared'],
             False,
-            'configs/isic2018_maskrcnn_r18_cpu.py',
+            'configs/isic2018_maskrcnn_r18_256px.py',
             '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 2 '
             'tools/train.py',
         ),

@@ -195,7 +195,7 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
 
 
 def test_a_diagnosis_is_learned_beside_them():
-    cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_cpu.py'))
+    cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_256px.py'))
     cfg.model.backbone.init_cfg = None
     data = batch(*BATCHES['several'])
     found = []

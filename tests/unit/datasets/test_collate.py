@@ -36,7 +36,7 @@ class Ready(Dataset):
 
 @pytest.fixture(scope='module')
 def cfg(tiny_data):
-    cfg = load_config(CONFIGS / 'isic2018_maskrcnn_r18_cpu.py', data_root=tiny_data)
+    cfg = load_config(CONFIGS / 'isic2018_maskrcnn_r18_256px.py', data_root=tiny_data)
     init_default_scope(cfg.default_scope)
     return cfg
 

@@ -56,7 +56,7 @@ def test_brightness_is_cut_at_white():
 
 
 @pytest.mark.parametrize(
-    'name', ['student_projects/student2018', 'student_projects/student2018_cpu']
+    'name', ['student_projects/student2018', 'student_projects/student2018_r18_256px']
 )
 def test_the_recipe_changes_pixels_and_no_truth(root, name):
     config = load_config(root / f'configs/student_projects/{name}.py')

@@ -88,7 +88,7 @@ def test_certain_logits_keep_the_gradient_finite(target):
 
 
 def test_the_recipe_trains_its_masks_with_it(root):
-    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_cpu.py')
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py')
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
     assert isinstance(MODELS.build(cfg.model).roi_head.mask_head.loss_mask, BCEJaccardLoss)

@@ -17,7 +17,7 @@ SHAPE = (150, 210)
 
 
 @pytest.fixture(
-    scope='module', params=['isic2018_maskrcnn_r18_cpu', 'student_projects/student2017_cpu']
+    scope='module', params=['isic2018_maskrcnn_r18_256px', 'student_projects/student2017_r18_256px']
 )
 def model(root, request):
     cfg = load_config(root / f'configs/{request.param}.py')

@@ -34,7 +34,7 @@ def maps():
 
 @pytest.fixture
 def detector(root):
-    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_cpu.py')
+    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
     cfg.model.roi_head.diagnosis_head.loss.update(class_weight=WEIGHTS, loss_weight=0.1)
@@ -174,7 +174,7 @@ def test_no_detection_has_no_diagnosis(detector):
 
 @pytest.mark.parametrize(('head', 'change'), [('bbox_head', 2), ('mask_head', False)])
 def test_heads_that_know_classes_beside_it_are_refused(root, head, change):
-    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_cpu.py')
+    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
     init_default_scope(cfg.default_scope)
     setting = 'num_classes' if head == 'bbox_head' else 'class_agnostic'
     cfg.model.roi_head[head][setting] = change

@@ -47,6 +47,6 @@ def test_another_neck_is_refused(config, checkpoint):
 
 
 def test_weights_of_another_model_are_refused(root, checkpoint):
-    path = root / 'configs/isic2018_maskrcnn_r18_cpu.py'
+    path = root / 'configs/isic2018_maskrcnn_r18_256px.py'
     with pytest.raises(InputError, match='does not hold the weights of'):
         load_model(load_config(path), str(checkpoint), str(path), ('lesion',))

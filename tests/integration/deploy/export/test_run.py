@@ -115,7 +115,7 @@ def test_wrong_arguments_are_told_before_any_work(config, checkpoint, settings, 
 
 
 def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path):
-    config = root / 'configs/isic2017_maskrcnn_r18_cpu.py'
+    config = root / 'configs/isic2017_maskrcnn_r18_256px.py'
     weights = tmp_path / 'any.pth'
     weights.write_bytes(b'')
     cfg = load_config(config)

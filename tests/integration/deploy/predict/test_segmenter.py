@@ -96,7 +96,7 @@ def test_a_symmetric_picture_gets_a_symmetric_mask_from_flips_and_sizes(
 
 
 def test_with_several_classes_every_view_has_a_say_on_each(root, tmp_path, images):
-    config = root / 'configs/student_projects/student2017_cpu.py'
+    config = root / 'configs/student_projects/student2017_r18_256px.py'
     checkpoint = save_random_model(config, tmp_path / 'random.pth')
     # As many detections as it takes for none to be left out by a hair.
     path = tmp_path / 'many.py'
@@ -167,7 +167,7 @@ def test_a_sliver_is_refused(segmenter):
 
 def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
     with pytest.raises(InputError, match='does not hold the weights of'):
-        LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_cpu.py', checkpoint, 'cpu')
+        LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_256px.py', checkpoint, 'cpu')
     saved = torch.load(checkpoint, weights_only=True)
     saved['meta']['dataset_meta']['classes'] = ('naevus',)
     torch.save(saved, tmp_path / 'other.pth')

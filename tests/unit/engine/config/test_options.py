@@ -75,7 +75,7 @@ def test_a_variable_that_was_copied_is_refused_with_its_places(quickstart, word,
 
 
 def test_a_variable_inside_a_model_is_found_there(root):
-    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_cpu.py')
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py')
     assert 'model.neck.norm_cfg.type' in fault(cfg, 'norm.type=GN')
 
 
@@ -135,7 +135,7 @@ def test_what_is_meant_passes(root, words):
 
 def test_a_value_stands_where_its_key_leads_and_keeps_its_spaces(root):
     cfg = load_config(
-        root / 'configs/student_projects/student2017_cpu.py',
+        root / 'configs/student_projects/student2017_r18_256px.py',
         options(
             'param_scheduler=[]',
             'train_dataloader.dataset.data_root=my data/2017',

@@ -4,7 +4,7 @@ from isic_mmdet.engine.config.recorded_config import changes, parse_config, sett
 
 
 def test_a_recorded_config_is_read_without_running_it(root):
-    cfg = Config.fromfile(root / 'configs/isic2018_maskrcnn_r18.py')
+    cfg = Config.fromfile(root / 'configs/isic2018_maskrcnn_r18_384px.py')
     cfg.merge_from_dict({'model.odd': {'3d': [(1, -2.5), {}, None], 'far': float('inf')}})
     recorded = parse_config(cfg.pretty_text)
     assert recorded == settings_of(cfg)

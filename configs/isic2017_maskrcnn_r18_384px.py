@@ -1,6 +1,6 @@
 """ISIC 2017 on one GPU from part of the ImageNet weights: ResNet-18, 384 px.
 
-Command:   python tools/train.py configs/isic2017_maskrcnn_r18.py --amp
+Command:   python tools/train.py configs/isic2017_maskrcnn_r18_384px.py --amp
 Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
 Number:    not measured yet; see docs/isic2017.md
 Hardware:  one GPU, batch 8
@@ -8,7 +8,7 @@ Time:      not measured yet
 Date:      2026-11-26
 """
 
-_base_ = './isic2017_maskrcnn_r18_cpu.py'
+_base_ = './isic2017_maskrcnn_r18_256px.py'
 
 model = dict(
     # As large for the image as those of 32 to 256 px are at 256 px.

@@ -1,6 +1,6 @@
 """The recipe of the 2017 seed project cut down to two CPU cores; see docs/recipes.md.
 
-Command:   python tools/train.py configs/student_projects/student2017_cpu.py
+Command:   python tools/train.py configs/student_projects/student2017_r18_256px.py
 Data:      as student2017.py, data/isic2017, two classes: benign, melanoma
 Number:    lesion/iou 0.696, melanoma AUC 0.578 on 109 validation images (seed 0, last epoch)
 Hardware:  1 CPU core, no GPU

@@ -9,7 +9,7 @@ Time:      7 minutes on an H200
 Date:      2026-11-26
 """
 
-_base_ = './isic2018_maskrcnn_r18_cpu.py'
+_base_ = './isic2018_maskrcnn_r18_256px.py'
 
 model = dict(
     # As large for the image as those of 32 to 256 px are at 256 px.

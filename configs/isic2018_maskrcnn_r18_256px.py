@@ -1,6 +1,6 @@
 """ISIC 2018 Task 1 on two CPU cores: ResNet-18, 128-channel FPN and heads, 256 px.
 
-Command:   bash tools/dist_train.sh configs/isic2018_maskrcnn_r18_cpu.py 2 --amp
+Command:   bash tools/dist_train.sh configs/isic2018_maskrcnn_r18_256px.py 2 --amp
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion; measured on 1,457 / 487 /
            325 images of 512 px, from ImageNet weights for stem to layer3 only (see the README)
 Number:    lesion/iou 0.846 on the validation split, 0.831 on the test split (seed 0)

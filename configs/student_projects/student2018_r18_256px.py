@@ -1,6 +1,6 @@
 """The recipe of the 2018 seed project cut down to two CPU cores; see docs/recipes.md.
 
-Command:   python tools/train.py configs/student_projects/student2018_cpu.py
+Command:   python tools/train.py configs/student_projects/student2018_r18_256px.py
 Data:      as student2018.py, data/student2018, one class: lesion
 Number:    lesion/iou_max 0.810, lesion/iou 0.773 on the 325 test images of the fixed split (seed 0)
 Hardware:  2 CPU cores, no GPU
@@ -43,7 +43,7 @@ val_dataloader = dict(
 test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(val_interval=5)
-# A fifteenth of the steps: the rate of isic2018_maskrcnn_r18_cpu.py for this batch size.
+# A fifteenth of the steps: the rate of isic2018_maskrcnn_r18_256px.py for this batch size.
 optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=35))
 auto_scale_lr = dict(base_batch_size=4)
 

@@ -1,6 +1,6 @@
 """ISIC 2017 on two CPU cores: outline the lesion and tell melanoma from benign.
 
-Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_cpu.py 2 --amp
+Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_256px.py 2 --amp
 Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma; measured on
            1,577 / 109 / 455 images of 512 px, from ImageNet weights for stem to layer3 only
 Number:    lesion/iou 0.789, melanoma AUC 0.798 on the validation split, 0.786 and 0.757 on the
@@ -10,7 +10,7 @@ Time:      67 minutes
 Date:      2026-11-26
 """
 
-_base_ = './isic2018_maskrcnn_r18_cpu.py'
+_base_ = './isic2018_maskrcnn_r18_256px.py'
 
 # Box and mask heads know one class, lesion; a head of its own looks at the stages of the backbone
 # that come with weights and tells the diagnosis. docs/isic2017.md has what that is worth.
