@@ -132,7 +132,7 @@ def _server(model: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     Raises:
         InputError: it ends before it serves; it has said why.
     """
-    command = [sys.executable, 'tools/serve.py', str(model.resolve()), '--port', '0']
+    command = [sys.executable, 'tools/serve.py', '--model', str(model.resolve()), '--port', '0']
     process = subprocess.Popen(
         [*command, '--no-browser'], stdout=subprocess.PIPE, text=True, cwd=_ROOT
     )
@@ -230,7 +230,7 @@ class _Load:
             *places, last = (json.loads(line) for line in answer.read().splitlines())
         finally:
             connection.close()
-        self.last_place = max(self.last_place, *(line['place'] for line in places))
+        self.last_place = max(self.last_place, *(line['position'] for line in places))
         if 'result' not in last:
             raise ValueError(last)
         return last['result']

@@ -4,87 +4,86 @@
 import argparse
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.utils.cores import available_cores
 from isic_mmdet.utils.environment import has_screen
 
+if TYPE_CHECKING:
+    from isic_mmdet.serve.answers import Predictor
+
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.serve.settings import Settings
+    from isic_mmdet.serve import Settings
 
     parser = make_parser(
         'Open a page in the browser that outlines the lesions of images dropped on it, measures\n'
-        'them, compares them with truth masks, and gives masks, pictures and a table to download.\n'
-        'Images are sent to this program alone, which keeps and writes none. Ctrl-C ends it.',
-        'python tools/serve.py model.onnx',
+        'them, compares them with truth masks, and offers masks, images and a table to download.\n'
+        'Images are sent to this program only, which stores none. Ctrl-C stops it.',
+        'python tools/serve.py --model model.onnx',
     )
-    parser.add_argument('model', type=Path, help='an .onnx file that tools/export_onnx.py wrote')
+    parser.add_argument(
+        '--model', type=Path, metavar='FILE', help='an .onnx file written by tools/export_onnx.py'
+    )
+    parser.add_argument('--config', type=Path, help='instead of --model: config of a training')
+    parser.add_argument('--checkpoint', type=Path, help='weights (.pth) that belong to --config')
     parser.add_argument(
         '--host',
         default=Settings.host,
-        help='name or address to listen on; 0.0.0.0 lets in the whole network, and there is no '
-        'password (default: %(default)s, this computer alone)',
+        help='name or address to listen on; 0.0.0.0 opens it to the network, without a password '
+        '(default: %(default)s, this computer only)',
     )
-    parser.add_argument(
-        '--port',
-        type=_port,
-        default=Settings.port,
-        help='to listen on; 0 takes a free one (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--threads',
-        type=_positive,
-        default=available_cores(),
-        metavar='N',
-        help='of the model (default: as many as cores, here %(default)s)',
-    )
-    parser.add_argument(
-        '--max-mb',
-        type=_positive,
-        default=Settings.max_bytes // 2**20,
-        metavar='N',
-        help='size of the largest file that is taken (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--max-megapixels',
-        type=_positive,
-        default=Settings.max_pixels // 10**6,
-        metavar='N',
-        help='size of the largest image that is taken (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--max-waiting',
-        type=_positive,
-        default=Settings.max_waiting,
-        metavar='N',
-        help='requests that may wait at the same time; further ones are asked to come again '
-        '(default: %(default)s)',
-    )
-    parser.add_argument(
-        '--no-browser', action='store_true', help='only say where the page is, open no browser'
-    )
-    return parser.parse_args()
+    for name, default, limits, text in (
+        ('--port', Settings.port, (0, 65535), 'port to listen on; 0 chooses a free one'),
+        ('--threads', available_cores(), (1, 1024), 'threads of the model'),
+        ('--max-mb', Settings.max_bytes // 2**20, (1, 4096), 'size of the largest file'),
+        ('--max-megapixels', Settings.max_pixels // 10**6, (1, 4000), 'size of the largest image'),
+        ('--max-waiting', Settings.max_waiting, (1, 4096), 'requests that may wait; others fail'),
+    ):
+        parser.add_argument(
+            name,
+            type=_integer(*limits),
+            default=default,
+            metavar='N',
+            help=f'{text} (default: %(default)s)',
+        )
+    parser.add_argument('--no-browser', action='store_true', help='do not open a browser')
+    args = parser.parse_args()
+    if (args.model is None) == (args.config is None and args.checkpoint is None):
+        parser.error('give either --model, or --config and --checkpoint')
+    if (args.config is None) != (args.checkpoint is None):
+        parser.error('give --config and --checkpoint together')
+    return args
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{number} is less than 1')
-    return number
+def _integer(least: int, most: int):
+    def parse(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f'{number} is not in {least} to {most}')
+        return number
+
+    return parse
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f'{number} is not in 0 to 65535')
-    return number
+def load(args: argparse.Namespace) -> 'Predictor':
+    if args.model is not None:
+        from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
+
+        return OnnxSegmenter(args.model, threads=args.threads)
+
+    import torch
+
+    from isic_mmdet.deploy.segmenter import LesionSegmenter
+
+    torch.set_num_threads(args.threads)
+    return LesionSegmenter(args.config, args.checkpoint)
 
 
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
     from isic_mmdet.serve import LesionServer, Settings
     from isic_mmdet.serve.hosts import is_loopback
 
@@ -94,17 +93,19 @@ def main() -> None:
         max_bytes=args.max_mb * 2**20,
         max_pixels=args.max_megapixels * 10**6,
         max_waiting=args.max_waiting,
-        model=args.model.name,
+        model=(args.model or args.checkpoint).name,
     )
-    net = OnnxSegmenter(args.model, threads=args.threads)
+
+    def announce(server: LesionServer) -> None:
+        if not is_loopback(server.address[0]):
+            print('every computer of the network can use the page; it has no password')
+        print(f'{settings.model} is served at {server.url} (Ctrl-C stops it)', flush=True)
+        if not args.no_browser and has_screen():
+            webbrowser.open(server.url)
+
+    server = LesionServer(load(args), settings, announce)
     try:
-        with LesionServer(net, settings) as server:
-            if not is_loopback(str(server.server_address[0])):
-                print("the whole network can reach it, by this computer's address; no password")
-            print(f'{args.model.name} is served at {server.url} (Ctrl-C ends it)', flush=True)
-            if not args.no_browser and has_screen():
-                webbrowser.open(server.url)
-            server.serve_forever()
+        server.run()
     except KeyboardInterrupt:
         print('stopped')
 

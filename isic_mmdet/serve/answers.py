@@ -1,6 +1,6 @@
 """What the page asks for, computed from bytes: lesions, mask files, comparisons, previews.
 
-A threshold is a whole number of percent, 1 to 99; the lesion is where the probability is above it.
+A threshold is an integer in percent, 1 to 99; the lesion is where the probability is above it.
 """
 
 import base64
@@ -20,18 +20,18 @@ from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
 from isic_mmdet.serve.uploads import decode_truth, decode_upload
 
-#: Longest side of the map that the page draws the outline of a truth mask from.
+#: Longest side of the map from which the page draws the outline of a truth mask.
 MAP_SIDE = 1024
-#: Longest side of a picture for a browser that cannot show the file itself.
+#: Longest side of an image for a browser that cannot show the file itself.
 PREVIEW_SIDE = 2048
 
 _PERCENT = 100
-# EXIF's orientations that undo each other; all others undo themselves.
-_UNDONE_BY = {6: 8, 8: 6}
+# EXIF orientations that undo each other; each of the others undoes itself.
+_INVERSE = {6: 8, 8: 6}
 
 
 class Predictor(Protocol):
-    """What finds lesions: `isic_mmdet.deploy.OnnxSegmenter`, or anything like it."""
+    """What finds lesions: `OnnxSegmenter` or `LesionSegmenter` of `isic_mmdet.deploy`."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -41,34 +41,29 @@ class Predictor(Protocol):
         """Return how many pixels along each side may be read as one without loss."""
 
     def prepare(self, image: NDArray[np.uint8], frame: Frame) -> Any:
-        """Return an image, (h, w, 3) uint8, RGB, as the model wants it."""
+        """Return an image, (h, w, 3) uint8, RGB, as the model needs it."""
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
         """Return the lesions of images from `prepare`."""
 
 
-def segment(net: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
-    """Find the lesion of an image.
-
-    Args:
-        net: that finds it.
-        data: of the image file.
-        max_pixels: that the image may have.
+def segment(predictor: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
+    """Find the lesion in an image file.
 
     Returns:
-        `label` (None where nothing was found), `score`, `box` (x, y, width, height in the stored
-        image, pixels), `threshold` (percent, of the model's own mask), `areas` (100 numbers: the
-        pixels above 0, 1, ... 99 percent), and `lesion`, see `Lesion`.
+        `label` (None if nothing was found), `score`, `box` (x, y, width, height in pixels of the
+        stored image), `threshold` (percent, of the model's own mask), `areas` (100 numbers: pixels
+        above 0, 1, ... 99 percent), and `lesion`, see `Lesion`.
 
     Raises:
         UnreadableError: see `decode_upload`, or the image is too narrow for the model.
     """
-    image = decode_upload(data, max_pixels, net.reduction)
+    image = decode_upload(data, max_pixels, predictor.reduction)
     try:
-        prepared = net.prepare(image.pixels, image.frame)
+        prepared = predictor.prepare(image.pixels, image.frame)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
-    (found,) = net.predict([prepared])
+    (found,) = predictor.predict([prepared])
     box = None
     if found.box is not None:
         box = [round(side, 2) for side in stored_box(found.box, found.shape, image.orientation)]
@@ -85,44 +80,34 @@ def segment(net: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
 def mask_file(lesion: Lesion, threshold: int) -> bytes:
     """Return the mask as `tools/predict.py` writes it: the PNG, as the image is stored."""
     mask = paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
-    stored = np.ascontiguousarray(stored_mask(mask, lesion.orientation)).view(np.uint8)
-    return encode_png(stored * np.uint8(255))
+    return encode_png(_gray(stored_mask(mask, lesion.orientation)))
 
 
 def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
-    """Count a lesion against a truth mask, for every threshold at once.
-
-    Args:
-        lesion: that was found.
-        truth: file of the official mask, as the image is stored.
-        max_pixels: see `segment`.
+    """Compare a lesion with the file of its official mask, for every threshold at once.
 
     Returns:
-        `area` (pixels of the truth), `common` (100 numbers: its pixels above 0, 1, ... 99
-        percent), `map` (it as a viewer shows the image, 0 and 255, see `_packed`).
+        `area` (pixels of the truth), `common` (100 numbers: of these, pixels above 0, 1, ... 99
+        percent), `map` (the upright truth, 0 and 255, see `_packed`).
 
     Raises:
-        UnreadableError: see `decode_truth`, or the truth is of another size than the image.
+        UnreadableError: see `decode_truth`, or truth and image differ in size.
     """
-    stored = decode_truth(truth, max_pixels)
-    turned = lesion.orientation in _UNDONE_BY
-    upright = stored_mask(stored, _UNDONE_BY[lesion.orientation] if turned else lesion.orientation)
+    inverse = _INVERSE.get(lesion.orientation, lesion.orientation)
+    upright = stored_mask(decode_truth(truth, max_pixels), inverse)
     if upright.shape != lesion.shape:
         (rows, columns), (height, width) = upright.shape, lesion.shape
         raise UnreadableError(
             f'the mask has {columns} x {rows} pixels, the image {width} x {height}; '
-            'take the mask of this image, at its full size'
+            'choose the mask of this image at full size'
         )
     common = count_above(lesion.views, lesion.number, lesion.shape, _PERCENT, upright)
-    return {
-        'area': int(np.count_nonzero(stored)),
-        'common': common.tolist(),
-        'map': _packed(np.ascontiguousarray(upright).view(np.uint8) * np.uint8(255)),
-    }
+    area = int(np.count_nonzero(upright))
+    return {'area': area, 'common': common.tolist(), 'map': _packed(_gray(upright))}
 
 
 def preview(data: bytes, max_pixels: int) -> bytes:
-    """Return an image, upright and at most `PREVIEW_SIDE` pixels long, as JPEG.
+    """Return an image file as JPEG, upright and at most `PREVIEW_SIDE` pixels long.
 
     Raises:
         UnreadableError: see `decode_upload`.
@@ -134,11 +119,15 @@ def preview(data: bytes, max_pixels: int) -> bytes:
     return encode_jpeg(_shrunk(decode_upload(data, max_pixels, reduction).pixels, PREVIEW_SIDE))
 
 
-def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return a map for the page: sides, and row by row its bytes, zlib, in base64.
+def _gray(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
 
-    Not a picture: browsers that guard against fingerprinting change the pixels of those a little
-    when a page reads them.
+
+def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a map for the page: its size, and its bytes row by row, zlib, in base64.
+
+    It is not an image file: browsers that guard against fingerprinting change pixels of images
+    slightly when a page reads them.
     """
     small = np.ascontiguousarray(_shrunk(values, MAP_SIDE))
     data = base64.b64encode(zlib.compress(small.data, 1)).decode()

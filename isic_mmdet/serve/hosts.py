@@ -1,46 +1,64 @@
-"""Who may ask: nobody whom a foreign page in the user's own browser sends.
+"""Refuse requests that a page of another site makes from the user's own browser.
 
-A page of another site can have its own name lead to 127.0.0.1 after it was loaded ("DNS
-rebinding"), and then counts as the same site. Its requests still carry that name in `Host`.
+Such a page can point its own name at 127.0.0.1 after it was loaded ("DNS rebinding"). The browser
+then takes this server for that site, but `Host` still carries the foreign name.
 """
 
 import socket
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class OwnSiteMiddleware:
+    """Answers 403 unless `Host` names this server and `Origin`, if sent, is its own page."""
+
+    def __init__(self, app: ASGIApp, listens_on: str) -> None:
+        self._app = app
+        self._listens_on = listens_on
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an HTTP request."""
+        headers = Headers(scope=scope)
+        host = headers.get('host', '')
+        answer = self._app
+        if not is_own_name(host, self._listens_on):
+            message = f'{host!r} is not a name of this server; use its address or localhost'
+            answer = JSONResponse({'error': message}, 403)
+        elif not is_same_site(headers.get('origin'), host):
+            answer = JSONResponse({'error': 'pages of other sites may not use this server'}, 403)
+        await answer(scope, receive, send)
+
 
 def is_own_name(host: str, listens_on: str) -> bool:
-    """Tell whether a `Host` header names this server and no foreign site.
+    """Return whether a `Host` header is an address, `localhost` or a name of this server.
 
-    Addresses are taken as they are: a name that was bent is no address. Other names have to be
-    `localhost`, the computer's own, or the one that the server was told to listen on.
-
-    Args:
-        host: the header, with or without port.
-        listens_on: name or address of the interface.
+    Any address is accepted, because nobody can point an address elsewhere.
     """
     try:
         name = urlsplit(f'//{host}').hostname or ''
     except ValueError:
         return False
-    try:
-        ip_address(name)
-    except ValueError:
-        own = {'localhost', socket.gethostname().lower(), listens_on.lower()}
-        return name in own
-    return True
+    own = {'localhost', socket.gethostname().lower(), listens_on.lower()}
+    return name in own or _is_address(name)
 
 
 def is_same_site(origin: str | None, host: str) -> bool:
-    """Tell whether a request comes from the server's own page, or from no page at all.
-
-    Args:
-        origin: the `Origin` header, which browsers put on every POST.
-        host: the `Host` header.
-    """
+    """Return whether a request comes from the server's own page, or from no page (no origin)."""
     return origin is None or origin.lower() == f'http://{host.lower()}'
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether an address is reachable from this computer alone."""
+    """Return whether only this computer can reach an address."""
     return ip_address(address).is_loopback
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""A lesion on its way to the page and back: as JSON, and checked when it returns."""
+"""A lesion as JSON, which the page keeps and sends back; checked when it returns."""
 
 import json
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ _MAX_VIEWS = 64
 
 @dataclass(frozen=True, eq=False)
 class Lesion:
-    """What a model predicted of an image, exactly; all masks are made of it.
+    """The exact prediction for an image; every mask is made from it.
 
     Attributes:
         views: see `isic_mmdet.masks.paste`.
-        number: of views, with those in which nothing was found.
-        shape: height and width of the image as a viewer shows it.
-        orientation: EXIF's number for how it is stored.
+        number: of views, including those in which nothing was found.
+        shape: height and width of the upright image.
+        orientation: EXIF number of how the image is stored.
     """
 
     views: Sequence[BoxCells]
@@ -33,58 +33,51 @@ class Lesion:
     orientation: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON's types; numbers keep all their digits."""
-        height, width = self.shape
+        """Return it as types of JSON; numbers keep all their digits."""
         return {
             'views': [{'box': list(v.box), 'cells': v.cells.tolist()} for v in self.views],
             'number': self.number,
-            'width': width,
-            'height': height,
+            'width': self.shape[1],
+            'height': self.shape[0],
             'orientation': self.orientation,
         }
 
     @classmethod
     def from_json(cls, text: bytes, max_pixels: int) -> 'Lesion':
-        """Return a lesion that came back.
-
-        Args:
-            text: what `to_json` gave, as text.
-            max_pixels: that the image may have.
+        """Return the lesion of a text made from `to_json`.
 
         Raises:
-            UnreadableError: it is nothing of the kind.
+            UnreadableError: the text is anything else, or its image has over `max_pixels`.
         """
         try:
-            told = json.loads(text)
-            lesion = cls(
-                tuple(_view(view) for view in told['views']),
-                _whole(told['number'], _MAX_VIEWS),
-                (_whole(told['height'], max_pixels), _whole(told['width'], max_pixels)),
-                _whole(told['orientation'], 0xFFFF, least=0),
-            )
+            values = json.loads(text)
+            views = tuple(_view(view) for view in values['views'])
+            number = _integer(values['number'], 1, _MAX_VIEWS)
+            height, width = (_integer(values[side], 1, max_pixels) for side in ('height', 'width'))
+            orientation = _integer(values['orientation'], 0, 0xFFFF)
+            if len(views) > _MAX_VIEWS or height * width > max_pixels:
+                raise ValueError('too large')
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-            raise UnreadableError('this is no result of the server') from error
-        if len(lesion.views) > _MAX_VIEWS or lesion.shape[0] * lesion.shape[1] > max_pixels:
-            raise UnreadableError('this is no result of the server: too large')
-        return lesion
+            raise UnreadableError('not a result of this server') from error
+        return cls(views, number, (height, width), orientation)
 
 
-def _view(told: Any) -> BoxCells:
-    cells = _numbers(told['cells'], 2)
+def _view(value: Any) -> BoxCells:
+    cells = _numbers(value['cells'], 2)
     if not 0 < cells.size <= _MAX_CELLS**2 or cells.min() < 0 or cells.max() > 1:
-        raise ValueError
-    x1, y1, x2, y2 = _numbers(told['box'], 1).tolist()
+        raise ValueError('not probabilities')
+    x1, y1, x2, y2 = _numbers(value['box'], 1).tolist()
     return BoxCells(cells, (x1, y1, x2, y2))
 
 
-def _numbers(told: Any, dimensions: int) -> NDArray[np.float64]:
-    values = np.array(told, np.float64)
-    if values.ndim != dimensions or not np.isfinite(values).all():
-        raise ValueError
-    return values
+def _numbers(value: Any, dimensions: int) -> NDArray[np.float64]:
+    numbers = np.array(value, np.float64)
+    if numbers.ndim != dimensions or not np.isfinite(numbers).all():
+        raise ValueError('not finite numbers of these dimensions')
+    return numbers
 
 
-def _whole(told: Any, most: int, least: int = 1) -> int:
-    if type(told) is not int or not least <= told <= most:
-        raise ValueError
-    return told
+def _integer(value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError('not an integer in its range')
+    return value

@@ -1,4 +1,4 @@
-"""From uploaded bytes to pixels, in memory alone."""
+"""From uploaded bytes to pixels, in memory."""
 
 import io
 import warnings
@@ -20,11 +20,7 @@ from isic_mmdet.images.sources import SourceFile
 
 @dataclass(frozen=True)
 class Upload(SourceFile):
-    """Bytes that came in, for the readers of files; there is no file and no name of one.
-
-    Attributes:
-        data: the whole content.
-    """
+    """Uploaded bytes, for the readers of files; no file and no file name exists."""
 
     data: bytes
 
@@ -34,32 +30,27 @@ class Upload(SourceFile):
         return cls(Path('upload'), None, len(data), 0, data)
 
     def read(self) -> bytes:
-        """Return the whole content."""
+        """Return the content."""
         return self.data
 
 
 def decode_upload(
     data: bytes, max_pixels: int, reduction: Callable[[int, int], int]
 ) -> UprightImage:
-    """Decode an image as `tools/predict.py` does.
-
-    Args:
-        data: of the file.
-        max_pixels: that the image may have.
-        reduction: see `read_image`.
+    """Decode an image as `tools/predict.py` does; see `read_image` for `reduction`.
 
     Raises:
-        UnreadableError: no image, damaged, or larger than `max_pixels`.
+        UnreadableError: not an image, damaged, or larger than `max_pixels`.
     """
     check_header(data, max_pixels)
     return read_image(Upload.of(data), reduction)
 
 
 def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
-    """Decode an official mask: (H, W) bool, lesion where the gray is above 128.
+    """Decode an official mask: (H, W) bool, lesion where gray is above 128.
 
     Raises:
-        UnreadableError: no image, damaged, not one channel of gray, or larger than `max_pixels`.
+        UnreadableError: not an image, damaged, not one gray channel, or larger than `max_pixels`.
     """
     check_header(data, max_pixels)
     _, image = load_whole(Upload.of(data), {'L', '1'})
@@ -67,22 +58,17 @@ def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
 
 
 def check_header(data: bytes, max_pixels: int) -> None:
-    """Refuse what is no image, or too large a one, before any of its pixels is decoded.
-
-    Raises:
-        UnreadableError: see above.
-    """
+    """Raise an `UnreadableError`, before a pixel is decoded, unless it is an image small enough."""
+    too_large = f'more than {max_pixels / 1e6:g} megapixels'
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
     except Image.DecompressionBombError as error:
-        raise UnreadableError(f'more than {max_pixels / 1e6:g} megapixels') from error
+        raise UnreadableError(too_large) from error
     except DECODE_ERRORS as error:
         unread = unread_format(data)
         hint = f' ({unread})' if unread else ''
         raise UnreadableError(f'not a {FORMAT_NAMES} image{hint}') from error
     if width * height > max_pixels:
-        raise UnreadableError(
-            f'{width} x {height} pixels are more than {max_pixels / 1e6:g} megapixels'
-        )
+        raise UnreadableError(f'{width} x {height} pixels are {too_large}')

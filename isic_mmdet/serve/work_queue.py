@@ -1,135 +1,127 @@
-"""Requests stand in a line: one is worked on, the others know how many are before them."""
+"""One worker thread runs all jobs in order; a waiting job knows how many are ahead of it.
 
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+One thread does all work with pixels, so the next job uses the memory that the last one freed.
+Everything else here runs in the event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any
 
-Result = TypeVar('Result')
+import anyio
 
 
 class FullError(Exception):
-    """As many requests as may wait do so."""
+    """All slots of the queue are taken."""
 
 
-class QueuedJob(Generic[Result]):
-    """One request's place in a line; `Line.ticket` gives it."""
+class QueuedJob:
+    """One slot of a queue, see `WorkQueue.reserve`."""
 
-    def __init__(self, line: 'Line') -> None:
-        self._line = line
-        self._work: Callable[[], Result] | None = None
-        self._result: Result | None = None
-        self._error: BaseException | None = None
-        self._done = False
+    def __init__(self, queue: 'WorkQueue') -> None:
+        self._queue = queue
+        self._work: Callable[[], Any] | None = None
+        self._future: Future[Any] | None = None
 
-    def queue(self, work: Callable[[], Result]) -> None:
-        """Take the last place; `work` runs in the line's own thread when its turn comes."""
+    def submit(self, work: Callable[[], Any]) -> None:
+        """Append `work` to the queue."""
         self._work = work
-        with self._line.changed:
-            self._line.waiting.append(self)
-            self._line.changed.notify_all()
+        self._future = self._queue.add(self)
 
-    def places(self, every: float = 2.0) -> Iterator[int]:
-        """Yield how many requests are before this one, 0 in work, until it is done.
+    async def positions(self, every: float = 2.0) -> AsyncIterator[int]:
+        """Yield how many jobs are ahead (0: this one runs) at each change, until it is done.
 
         Args:
-            every: seconds after which a number comes again though it is the same.
+            every: seconds after which an unchanged number is yielded again.
         """
-        told, at = None, 0.0
-        while True:
-            with self._line.changed:
-                while not self._done and (place := self._line.place(self)) == told:
-                    left = at + every - time.monotonic()
-                    if left <= 0:
-                        break
-                    self._line.changed.wait(left)
-                if self._done:
-                    return
-            yield place
-            told, at = place, time.monotonic()
+        reported = None
+        while (position := self._queue.position(self)) is not None:
+            if position != reported:
+                reported = position
+                yield position
+                continue  # it may have changed in the meantime
+            with anyio.move_on_after(every) as waiting:
+                await self._queue.changed()
+            if waiting.cancelled_caught:
+                reported = None
 
-    def result(self) -> Result:
-        """Wait until the work is done, and return or raise what it did."""
-        for _ in self.places():
-            pass
-        if self._error is not None:
-            raise self._error
-        return self._result  # type: ignore[return-value]  # set, as there is no error
-
-    def run(self) -> None:
-        """Do the work; for the line."""
-        assert self._work is not None
-        try:
-            self._result = self._work()
-        except BaseException as error:  # raised again in the thread that waits for it
-            self._error = error
-        self._work = None  # and with it the upload
-
-
-class Line:
-    """A line with one worker, who is a thread of its own.
-
-    One thread, and not those that wait, does all work with pixels: the memory that it frees is
-    used again by the next request instead of staying with as many threads as there were users.
-
-    Args:
-        places: tickets that may be out at the same time.
-    """
-
-    def __init__(self, places: int) -> None:
-        self.changed = threading.Condition()
-        self.waiting: deque[QueuedJob] = deque()
-        self._current: QueuedJob | None = None
-        self._free = threading.Semaphore(places)
-        self._closed = False
-        self._thread = threading.Thread(target=self._serve, name='line', daemon=True)
-        self._thread.start()
-
-    @contextmanager
-    def ticket(self) -> Iterator[QueuedJob]:
-        """Give a ticket; who leaves the block gives it back, and his place if he still waits.
+    async def result(self) -> Any:
+        """Wait until the job is done, and return or raise what its work did.
 
         Raises:
-            FullError: none is left.
+            concurrent.futures.CancelledError: the queue was closed before the job started.
         """
-        if not self._free.acquire(blocking=False):
+        async for _ in self.positions():
+            pass
+        assert self._future is not None
+        return self._future.result()
+
+    def run(self) -> Any:
+        """Do the work; called in the worker thread."""
+        work, self._work = self._work, None
+        assert work is not None
+        return work()
+
+    def cancel(self) -> None:
+        """Leave the queue and free the data of the work, unless the job has started."""
+        if self._future is not None and self._future.cancel():
+            self._work = None
+
+
+class WorkQueue:
+    """A first-in, first-out queue with one worker thread and a number of `slots`."""
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._jobs: list[QueuedJob] = []  # the one that runs, then those that wait
+        self._change = asyncio.Event()
+        self._executor = ThreadPoolExecutor(1, 'worker')
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @contextmanager
+    def reserve(self) -> Iterator[QueuedJob]:
+        """Reserve a slot; leaving the block frees it and cancels the job if it has not started.
+
+        Raises:
+            FullError: no slot is free.
+        """
+        if not self._free:
             raise FullError
-        ticket: QueuedJob = QueuedJob(self)
+        self._free -= 1
+        job = QueuedJob(self)
         try:
-            yield ticket
+            yield job
         finally:
-            with self.changed:
-                if ticket in self.waiting:
-                    self.waiting.remove(ticket)
-                    self.changed.notify_all()
-            self._free.release()
+            job.cancel()
+            self._free += 1
 
-    def place(self, ticket: QueuedJob) -> int:
-        """Return how many are before a ticket that is queued and not done; call with `changed`."""
-        if ticket is self._current:
-            return 0
-        return self.waiting.index(ticket) + (self._current is not None)
+    def add(self, job: QueuedJob) -> 'Future[Any]':
+        """Append a job of this queue."""
+        loop = asyncio.get_running_loop()
+        future = self._executor.submit(job.run)
+        self._jobs.append(job)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._remove, job))
+        return future
 
-    def close(self) -> None:
-        """Let the worker finish what it has in hand, and end."""
-        with self.changed:
-            self._closed = True
-            self.changed.notify_all()
-        self._thread.join()
+    def position(self, job: QueuedJob) -> int | None:
+        """Return how many jobs are ahead of a job, None if it is done."""
+        return self._jobs.index(job) if job in self._jobs else None
 
-    def _serve(self) -> None:
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.waiting or self._closed)
-                if self._closed:
-                    return
-                self._current = ticket = self.waiting.popleft()
-                self.changed.notify_all()
-            ticket.run()
-            with self.changed:
-                ticket._done = True
-                self._current = None
-                self.changed.notify_all()
-            del ticket
+    async def changed(self) -> None:
+        """Wait until a job is done or leaves."""
+        await self._change.wait()
+
+    async def close(self) -> None:
+        """Cancel the jobs that wait, and wait for the one that runs."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        while self._jobs:
+            await self.changed()
+
+    def _remove(self, job: QueuedJob) -> None:
+        self._jobs.remove(job)
+        self._change.set()
+        self._change = asyncio.Event()

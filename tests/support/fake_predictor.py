@@ -1,7 +1,6 @@
-"""A server on a free port, with a predictor that needs no model: dark is lesion."""
+"""A server on a free port, whose predictor needs no model: dark pixels are the lesion."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,19 +14,17 @@ from isic_mmdet.serve import LesionServer, Settings
 
 
 class FakePredictor:
-    """Takes what is dark for the lesion; has the interface of `OnnxSegmenter`.
+    """Returns dark pixels as the lesion; has the interface of `OnnxSegmenter`.
 
     Attributes:
-        classes: as of a model of melanoma.
-        seconds: how long it takes for an image.
-        gate: closed, it keeps every image waiting.
-        sizes: of the images that it saw, in their order.
+        classes: those of a model of melanoma.
+        gate: while it is cleared, every image waits.
+        sizes: of the images that it saw, in order.
     """
 
     classes = ('benign', 'melanoma')
 
     def __init__(self) -> None:
-        self.seconds = 0.0
         self.gate = threading.Event()
         self.gate.set()
         self.sizes: list[tuple[int, int]] = []
@@ -42,7 +39,6 @@ class FakePredictor:
 
     def predict(self, prepared: Sequence[np.ndarray]) -> list[Segmentation]:
         assert self.gate.wait(60)
-        time.sleep(self.seconds)
         return [self._lesion(image) for image in prepared]
 
     def _lesion(self, image: np.ndarray) -> Segmentation:
@@ -56,18 +52,18 @@ class FakePredictor:
         cells = cv2.resize(dark[y : y + h, x : x + w], (28, 28), interpolation=cv2.INTER_AREA)
         cells = np.clip((cells - 100) / 60, 0, 1)
         views = (BoxCells(cells, (float(x), float(y), float(x + w), float(y + h))),)
-        score = 0.5 + float(cells.mean()) / 2  # tells one image from another
+        score = 0.5 + float(cells.mean()) / 2  # differs between images
         return Segmentation(shape, views, 1, 0.5, score, 'benign', (x, y, w, h))
 
 
 @contextmanager
-def served(net: object, **settings: object) -> Iterator[LesionServer]:
+def served(predictor: object, **settings: object) -> Iterator[LesionServer]:
     """Serve on a free port, in threads of this process."""
-    with LesionServer(net, Settings(**{'port': 0, **settings})) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LesionServer(predictor, Settings(**{'port': 0, **settings}))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()

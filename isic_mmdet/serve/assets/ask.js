@@ -27,13 +27,13 @@ async function ask(path, body, signal) {
 
 export const about = async () => (await ask('/about')).json();
 
-/** The lesion of an image file; `onPlace` hears how many requests are before it. */
-export async function segment(file, onPlace, signal) {
+/** The lesion of an image file; `onPosition` gets the number of requests ahead of it. */
+export async function segment(file, onPosition, signal) {
   const answer = await ask('/segment', file, signal);
   try {
     for await (const line of lines(answer.body)) {
       const told = JSON.parse(line);
-      if ('place' in told) onPlace(told.place);
+      if ('position' in told) onPosition(told.position);
       else if ('error' in told) throw new Refusal(422, told.error);
       else return told.result;
     }

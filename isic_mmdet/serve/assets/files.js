@@ -77,7 +77,7 @@ function itemOf(file, stem) {
     name: file.name,
     stem,
     status: tooLarge ? 'failed' : 'queued',
-    place: null,
+    position: null,
     note: tooLarge || '',
     result: null,
     url: URL.createObjectURL(file),

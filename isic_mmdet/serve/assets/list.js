@@ -12,8 +12,8 @@ export function progressOf(item) {
   if (item.status === 'queued') return 'to be sent';
   if (item.status === 'failed') return 'failed';
   if (item.status === 'done') return verdictOf(item.result);
-  if (item.place === null) return item.note ? `${item.note}…` : 'being sent';
-  return item.place === 0 ? 'being outlined' : `place ${item.place + 1} in the line`;
+  if (item.position === null) return item.note ? `${item.note}…` : 'being sent';
+  return item.position === 0 ? 'being outlined' : `position ${item.position + 1} in the queue`;
 }
 
 const near = new IntersectionObserver((entries) => {

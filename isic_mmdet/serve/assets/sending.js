@@ -24,11 +24,12 @@ function pump() {
 }
 
 async function send(item) {
-  Object.assign(item, { status: 'waiting', place: null, note: '', stop: new AbortController() });
+  Object.assign(item, { status: 'waiting', position: null, note: '', stop: new AbortController() });
   tell('item', item);
   for (let silences = 0; ;) {
     try {
-      item.result = await segment(item.file, (place) => { item.place = place; tell('item', item); }, item.stop.signal);
+      const onPosition = (position) => { item.position = position; tell('item', item); };
+      item.result = await segment(item.file, onPosition, item.stop.signal);
       item.status = 'done';
       state.threshold ??= item.result.threshold;
       compareTruth(item);
@@ -37,7 +38,7 @@ async function send(item) {
       if (error.name === 'AbortError') return;
       const again = error.status === 503 || (error.status === 0 && ++silences < PATIENCE);
       item.note = error.message;
-      item.place = null;
+      item.position = null;
       if (!again) {
         item.status = 'failed';
         if (!(error instanceof Refusal)) throw error;

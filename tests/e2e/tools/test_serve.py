@@ -46,7 +46,7 @@ def model(root, tiny_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def images(tiny_data, tmp_path_factory) -> Path:
-    """A folder of pictures: small, lying on its side, with gray of 16 bits, and a large JPEG."""
+    """A folder of images: small ones, a rotated one, 16-bit gray, and a large JPEG."""
     folder = tmp_path_factory.mktemp('images')
     paths = sorted((tiny_data / 'images').iterdir())
     for path in paths[:2]:
@@ -63,7 +63,7 @@ def images(tiny_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def predicted(root, model, images, tmp_path_factory) -> Path:
-    """What `tools/predict.py` makes of the pictures, one by one."""
+    """The output of `tools/predict.py` for the images, one by one."""
     out = tmp_path_factory.mktemp('predicted') / 'out'
     command = ('tools/predict.py', '--onnx', model, images, '--out', out, '--batch-size', '1')
     done = start(root, *command, stdout=subprocess.PIPE).wait()
@@ -90,7 +90,7 @@ def serve(root, *arguments) -> subprocess.Popen:
 
 @pytest.fixture(scope='module')
 def port(root, model) -> int:
-    process = serve(root, model, '--port', '0', '--threads', '1')
+    process = serve(root, '--model', model, '--port', '0', '--threads', '1')
     try:
         line = process.stdout.readline()
         assert line.startswith('model.onnx is served at http://127.0.0.1:'), process.stderr.read()
@@ -144,21 +144,25 @@ def test_what_the_page_saves_is_what_predict_writes(port, images, predicted, tmp
         with zipfile.ZipFile(tmp_path / 'masks.zip') as archive:
             saved = {name: archive.read(name) for name in archive.namelist()}
         assert saved == masks_of(predicted)
-        # The large picture is shown as it is, the outline over its lesion.
+        # The outline of the first image is drawn.
         page.wait("document.querySelector('#found-lines .contour').getAttribute('d') !== ''")
         assert page.faults() == []
 
 
-def test_control_c_ends_it(root, model):
-    process = serve(root, model, '--port', '0')
+@pytest.mark.parametrize(
+    ('sent', 'status', 'printed'),
+    [(signal.SIGINT, 0, 'stopped\n'), (signal.SIGTERM, -signal.SIGTERM, '')],
+)
+def test_a_signal_stops_it(root, model, sent, status, printed):
+    process = serve(root, '--model', model, '--port', '0')
     assert 'is served at' in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, 'stopped\n', '')
+    assert (process.returncode, out, err) == (status, printed, '')
 
 
-def test_the_whole_network_is_let_in_only_when_asked_to_and_warned_of(root, model):
-    process = serve(root, model, '--port', '0', '--host', '0.0.0.0')
+def test_a_server_open_to_the_network_warns(root, model):
+    process = serve(root, '--model', model, '--port', '0', '--host', '0.0.0.0')
     assert 'no password' in process.stdout.readline()
     assert 'http://localhost:' in process.stdout.readline()
     process.terminate()
@@ -166,7 +170,7 @@ def test_the_whole_network_is_let_in_only_when_asked_to_and_warned_of(root, mode
 
 
 def test_limits_are_those_of_the_command(root, model):
-    process = serve(root, model, '--port', '0', '--max-mb', '2', '--max-megapixels', '3')
+    process = serve(root, '--model', model, '--port', '0', '--max-mb', '2', '--max-megapixels', '3')
     port = int(re.search(r':(\d+)/', process.stdout.readline())[1])
     try:
         connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
@@ -176,36 +180,56 @@ def test_limits_are_those_of_the_command(root, model):
         assert (about['model'], about['classes']) == ('model.onnx', ['lesion'])
         stream = io.BytesIO()
         Image.new('L', (2000, 1501)).save(stream, 'PNG')
-        told = json.loads(ask(port, '/segment', stream.getvalue()).splitlines()[-1])
-        assert told['error'] == '2000 x 1501 pixels are more than 3 megapixels'
+        found = json.loads(ask(port, '/segment', stream.getvalue()).splitlines()[-1])
+        assert found['error'] == '2000 x 1501 pixels are more than 3 megapixels'
     finally:
         process.terminate()
         process.wait()
 
 
-def test_a_fault_gets_one_message(root, model, tmp_path):
+def test_a_checkpoint_is_served(root, model, images, predicted):
+    config = root / 'configs/quickstart.py'
+    arguments = ('--config', config, '--checkpoint', model.with_name('random.pth'))
+    process = start(
+        root, 'tools/serve.py', *arguments, '--port', '0', '--no-browser', stdout=subprocess.PIPE
+    )
+    try:
+        served = (line for line in process.stdout if 'random.pth is served at' in line)
+        port = int(re.search(r':(\d+)/', next(served))[1])
+        photo = next(images.glob('ISIC*')).read_bytes()
+        result = json.loads(ask(port, '/segment', photo).splitlines()[-1])['result']
+        assert result['label'] == 'lesion'
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_each_error_gets_one_message(root, model, tmp_path):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = str(taken.getsockname()[1])
+        named = ('--model', model)
         cases = [
-            ((tmp_path / 'none.onnx',), 1, 'no such model'),
-            ((model, '--port', port), 1, f'cannot listen on 127.0.0.1, port {port}'),
-            ((model, '--host', 'nowhere.invalid'), 1, 'cannot listen on nowhere.invalid'),
-            ((model, '--port', '70000'), 2, 'not in 0 to 65535'),
-            ((model, '--max-mb', '0'), 2, 'less than 1'),
-            ((), 2, 'model'),
+            (('--model', tmp_path / 'none.onnx'), 1, 'no such model'),
+            ((*named, '--port', port), 1, f'cannot listen on 127.0.0.1, port {port}'),
+            ((*named, '--host', 'nowhere.invalid'), 1, 'cannot listen on nowhere.invalid'),
+            ((*named, '--port', '70000'), 2, 'not in 0 to 65535'),
+            ((*named, '--max-mb', '0'), 2, '--max-mb: 0 is not in 1'),
+            ((*named, '--config', 'c.py', '--checkpoint', 'k.pth'), 2, '--model'),
+            (('--config', 'c.py'), 2, '--checkpoint'),
+            ((), 2, '--model'),
         ]
-        for arguments, status, told in cases:
+        for arguments, status, message in cases:
             process = serve(root, *arguments)
             _, err = process.communicate(timeout=60)
             assert process.returncode == status, err
-            assert told in err and err.count('error: ') == 1 and 'Traceback' not in err
+            assert message in err and err.count('error: ') == 1 and 'Traceback' not in err
 
 
 def test_help_ends_with_an_example(root):
     process = start(root, 'tools/serve.py', '--help', stdout=subprocess.PIPE)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert out.split('example:')[1].split() == ['python', 'tools/serve.py', 'model.onnx']
+    assert out.split('example:')[1].split() == ['python', 'tools/serve.py', '--model', 'model.onnx']
 
 
 def test_the_load_benchmark_runs(root, model, tmp_path):

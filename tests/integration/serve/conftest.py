@@ -1,4 +1,4 @@
-"""A server whose predictor needs no model, pictures for it, and a browser to look at it."""
+"""A server whose predictor needs no model, images for it, and a browser to look at it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +11,19 @@ from tests.support.headless_browser import Browser, find_browser
 
 
 @pytest.fixture
-def net() -> FakePredictor:
+def predictor() -> FakePredictor:
     return FakePredictor()
 
 
 @pytest.fixture
-def server(net: FakePredictor) -> Iterator[LesionServer]:
-    with served(net, max_bytes=2**20, max_pixels=1_000_000, max_waiting=8) as running:
+def server(predictor: FakePredictor) -> Iterator[LesionServer]:
+    with served(predictor, max_bytes=2**20, max_pixels=1_000_000, max_waiting=8) as running:
         yield running
 
 
 @pytest.fixture(scope='session')
 def photos(tiny_data: Path) -> list[Path]:
-    """Six synthetic pictures of 96 x 96 pixels."""
+    """Six synthetic images of 96 x 96 pixels."""
     return sorted((tiny_data / 'images').iterdir())[:6]
 
 

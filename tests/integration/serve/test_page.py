@@ -67,16 +67,16 @@ def saved(page, folder, button, name):
     return (folder / name).read_bytes()
 
 
-def expected(net, photo):
+def expected(predictor, photo):
     """The answer about a photo, and its lesion."""
-    answer = segment(net, photo.read_bytes(), 10**6)
+    answer = segment(predictor, photo.read_bytes(), 10**6)
     return answer, Lesion.from_json(json.dumps(answer['lesion']).encode(), 10**6)
 
 
-def test_a_dropped_image_is_outlined(page, net, photos):
+def test_a_dropped_image_is_outlined(page, predictor, photos):
     assert page.run('document.body.innerText.match(/not a medical device/g).length') == 1
     drop_and_wait(page, photos[0])
-    answer, _ = expected(net, photos[0])
+    answer, _ = expected(predictor, photos[0])
     page.wait(f'{course("found-lines")}.length > 100')
     assert page.run("document.getElementById('welcome').hidden")
     assert number(page, 'Class') == 'benign'
@@ -107,10 +107,10 @@ def test_the_outline_is_visible(page, photos, tmp_path):
     assert orange() < 20
 
 
-def test_the_threshold_moves_the_outline_without_asking_the_model(page, net, photos):
+def test_the_threshold_moves_the_outline_without_asking_the_model(page, predictor, photos):
     drop_and_wait(page, photos[0])
-    answer, _ = expected(net, photos[0])
-    seen = len(net.sizes)
+    answer, _ = expected(predictor, photos[0])
+    seen = len(predictor.sizes)
     asked = len(page.requests())
     courses = set()
     for threshold in (5, 30, 50, 80, 95):
@@ -121,7 +121,7 @@ def test_the_threshold_moves_the_outline_without_asking_the_model(page, net, pho
     assert len(courses) == 5
     page.press(']')
     page.wait("document.getElementById('threshold').value === '96'")
-    assert (len(net.sizes), len(page.requests())) == (seen, asked)
+    assert (len(predictor.sizes), len(page.requests())) == (seen, asked)
 
 
 def test_the_opacity_is_that_of_the_fill(page, photos):
@@ -133,10 +133,12 @@ def test_the_opacity_is_that_of_the_fill(page, photos):
 
 
 @pytest.mark.parametrize('threshold', [50, 23])
-def test_the_mask_is_that_of_the_server_at_this_threshold(page, net, photos, tmp_path, threshold):
+def test_the_mask_is_that_of_the_server_at_this_threshold(
+    page, predictor, photos, tmp_path, threshold
+):
     drop_and_wait(page, photos[1])
     set_to(page, 'threshold', threshold)
-    _, lesion = expected(net, photos[1])
+    _, lesion = expected(predictor, photos[1])
     mask = saved(page, tmp_path, 'get-mask', f'{photos[1].stem}_segmentation.png')
     assert mask == mask_file(lesion, threshold)
 
@@ -199,7 +201,7 @@ def test_a_folder_is_stepped_through_with_the_keyboard(page, photos, tmp_path):
     assert page.run(NAMES) == ['1.jpg', '3.jpg', '10.jpg']
 
 
-def test_a_truth_mask_is_compared(page, net, photos, tiny_data, tmp_path):
+def test_a_truth_mask_is_compared(page, predictor, photos, tiny_data, tmp_path):
     truths = [tiny_data / f'original_masks/{photo.stem}_segmentation.png' for photo in photos[:2]]
     drop_and_wait(page, photos[0])
     page.drop([truths[1], truths[0]], 650, 450)
@@ -207,7 +209,10 @@ def test_a_truth_mask_is_compared(page, net, photos, tiny_data, tmp_path):
     drop_and_wait(page, photos[1])
     for photo, truth in zip(photos[:2], truths, strict=True):
         page.wait("document.querySelectorAll('#numbers dt').length === 8")
-        mask = cv2.imdecode(np.frombuffer(mask_file(expected(net, photo)[1], 50), np.uint8), 0) > 0
+        mask = (
+            cv2.imdecode(np.frombuffer(mask_file(expected(predictor, photo)[1], 50), np.uint8), 0)
+            > 0
+        )
         official = cv2.imread(str(truth), 0) > 128
         iou = (mask & official).sum() / (mask | official).sum()
         dice = 2 * (mask & official).sum() / (mask.sum() + official.sum())
@@ -278,23 +283,23 @@ def test_millimeters_with_the_keyboard_alone(page, photos):
 
 
 def test_two_users_at_once_wait_their_turn_and_get_their_own(
-    page, server, net, photos, tmp_path_factory
+    page, server, predictor, photos, tmp_path_factory
 ):
     with Browser(find_browser(), tmp_path_factory.mktemp('other')) as other:
         other.open(server.url)
-        net.gate.clear()
+        predictor.gate.clear()
         page.drop(photos[:3], 650, 450)
         # Two are sent at once, and either may be the first to arrive.
         page.wait(f"{STATES}.includes('being outlined')")
         other.drop(photos[3:6], 400, 300)
-        other.wait(f'/^place [234] in the line$/.test({STATES}[0])')
+        other.wait(f'/^position [234] in the queue$/.test({STATES}[0])')
         # The picture is drawn after the list, so what is over it may come a moment later.
-        other.wait(f"{text('over')}.includes('in the line')")
-        net.gate.set()
+        other.wait(f"{text('over')}.includes('in the queue')")
+        predictor.gate.set()
         for user, own in ((page, photos[:3]), (other, photos[3:6])):
             user.wait(f'{DONE} === 3')
             for photo in own:
-                answer, _ = expected(net, photo)
+                answer, _ = expected(predictor, photo)
                 user.wait(f"{text('name')} === '{photo.name}'")
                 user.wait("document.getElementById('numbers').childElementCount > 0")
                 assert number(user, 'Score') == f'{answer["score"]:.3f}'
@@ -302,31 +307,31 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
         assert other.faults() == []
 
 
-def test_a_full_line_is_waited_for(chromium, net, photos):
-    with served(net, max_waiting=1) as server:
+def test_a_full_line_is_waited_for(chromium, predictor, photos):
+    with served(predictor, max_waiting=1) as server:
         chromium.events.clear()
         chromium.open(server.url)
-        net.gate.clear()
+        predictor.gate.clear()
         chromium.drop(photos[:3], 650, 450)
         chromium.wait(f"{STATES}.some(s => s.startsWith('1 requests are waiting already'))")
-        net.gate.set()
+        predictor.gate.set()
         chromium.wait(f'{DONE} === 3', seconds=30)
 
 
-def test_a_server_that_ended_is_told_and_asked_again(chromium, net, photos):
-    with served(net) as server:
+def test_a_server_that_ended_is_told_and_asked_again(chromium, predictor, photos):
+    with served(predictor) as server:
         chromium.events.clear()
         chromium.open(server.url)
-        port = server.server_address[1]
+        port = server.address[1]
         chromium.wait("document.getElementById('model').textContent !== ''")
     chromium.drop(photos[:1], 650, 450)
     chromium.wait("document.querySelector('#trouble p').textContent.includes('no answer')", 30)
-    with served(net, port=port):
+    with served(predictor, port=port):
         chromium.click('#again')
         chromium.wait(f'{DONE} === 1')
 
 
-def test_all_files_to_keep(page, net, photos, tmp_path, tiny_data):
+def test_all_files_to_keep(page, predictor, photos, tmp_path, tiny_data):
     drop_and_wait(page, *photos[:3])
     page.drop([tiny_data / f'original_masks/{photos[0].stem}_segmentation.png'], 650, 450)
     page.wait("document.querySelectorAll('#numbers dt').length === 8")
@@ -345,7 +350,9 @@ def test_all_files_to_keep(page, net, photos, tmp_path, tiny_data):
         stems = [*(p.stem for p in photos[:3]), 'empty, _none_', f'{photos[0].stem} (2)']
         assert archive.namelist() == [f'{stem}_segmentation.png' for stem in stems]
         for path, stem in zip([*photos[:3], empty, photos[3]], stems, strict=True):
-            assert archive.read(f'{stem}_segmentation.png') == mask_file(expected(net, path)[1], 35)
+            assert archive.read(f'{stem}_segmentation.png') == mask_file(
+                expected(predictor, path)[1], 35
+            )
     with zipfile.ZipFile(
         io.BytesIO(saved(page, tmp_path, 'get-overlays', 'overlays.zip'))
     ) as archive:
@@ -364,7 +371,7 @@ def test_all_files_to_keep(page, net, photos, tmp_path, tiny_data):
         photos[0].stem,
     ]
     for row, photo in zip(rows, photos[:3], strict=False):
-        answer, _ = expected(net, photo)
+        answer, _ = expected(predictor, photo)
         assert int(row['area_px']) == answer['areas'][35]
         assert float(row['area_share']) == pytest.approx(answer['areas'][35] / 96**2, abs=1e-6)
         assert [float(row[n]) for n in ('x', 'y', 'width', 'height')] == answer['box']
@@ -395,7 +402,7 @@ def test_a_picture_that_cannot_be_had_leaves_the_numbers(page, photos, tmp_path,
     def refuse(data, max_pixels):
         raise UnreadableError('no picture')
 
-    monkeypatch.setattr('isic_mmdet.serve.handler.preview', refuse)
+    monkeypatch.setattr('isic_mmdet.serve.answers.preview', refuse)
     with Image.open(photos[0]) as image:
         image.save(tmp_path / 'deep.tif')
     drop_and_wait(page, tmp_path / 'deep.tif')

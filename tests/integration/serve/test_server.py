@@ -1,4 +1,4 @@
-"""The server as any client meets it, friendly or not."""
+"""The server over HTTP: correct answers, refusals, bad clients, limits."""
 
 import http.client
 import io
@@ -7,25 +7,37 @@ import socket
 import struct
 import sys
 import threading
-import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from isic_mmdet.serve.answers import segment
+from isic_mmdet.serve.server import Connection
 from tests.support.fake_predictor import served
+from tests.support.waiting import wait_until
+
+HEAD = b'POST /segment HTTP/1.1\r\nHost: localhost\r\n'
+
+
+@contextmanager
+def asking(server, method, path, body=None, **headers):
+    """Send a request, and yield its answer to be read."""
+    connection = http.client.HTTPConnection('127.0.0.1', server.address[1], timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        yield connection.getresponse()
+    finally:
+        connection.close()
 
 
 def ask(server, method, path, body=None, **headers):
-    """Return status, headers and body of one answer."""
-    connection = http.client.HTTPConnection('127.0.0.1', server.server_address[1], timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-    finally:
-        connection.close()
+    """Return status, headers and body of an answer."""
+    with asking(server, method, path, body, **headers) as answer:
+        return answer.status, answer.headers, answer.read()
 
 
 def lines(body):
@@ -38,13 +50,23 @@ def outlined(server, photo):
     return lines(body)[-1]['result']
 
 
+def connected(server, sent=b''):
+    client = socket.create_connection(server.address, 30)
+    client.sendall(sent)
+    return client
+
+
+def encoded(pixels, kind='PNG'):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
 def gradient(width):
-    """A picture whose width tells it from others."""
+    """An image that its width tells apart from others."""
     pixels = np.full((60, width, 3), 230, np.uint8)
     pixels[15:45, 10 : width // 2] = 40
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, 'PNG')
-    return stream.getvalue()
+    return encoded(pixels)
 
 
 def test_the_page_and_its_files(server):
@@ -54,7 +76,7 @@ def test_the_page_and_its_files(server):
     policy = headers['Content-Security-Policy']
     assert "default-src 'none'" in policy and 'unsafe' not in policy
     assert headers['X-Content-Type-Options'] == 'nosniff'
-    assert 'Python' not in headers['Server']
+    assert headers['Server'] == 'isic_mmdet'
     for name, kind in (('main.js', 'text/javascript'), ('page.css', 'text/css')):
         status, headers, _ = ask(server, 'GET', f'/{name}?v=1')
         assert status == 200 and headers['Content-Type'].startswith(kind)
@@ -66,44 +88,36 @@ def test_the_page_and_its_files(server):
     'path',
     [
         '/../../../../../../etc/passwd',
-        '/..%2f..%2fsettings.py',
-        '/%2e%2e/settings.py',
+        '/..%2f..%2fserver.py',
+        '/%2e%2e/server.py',
         '/assets/main.js',
         '//etc/passwd',
-        '/index.html/',
+        '/index.html',
+        '/main.js/',
         '/main.js%00.css',
         '/favicon.ico',
     ],
 )
-def test_no_other_file_can_be_had(server, path):
-    status, _, body = ask(server, 'GET', path)
-    assert status == 404
-    assert json.loads(body) == {'error': 'there is no such page'}
+def test_no_other_file_is_served(server, path):
+    status, headers, body = ask(server, 'GET', path)
+    assert (status, json.loads(body)) == (404, {'error': 'there is no such page'})
+    assert "default-src 'none'" in headers['Content-Security-Policy']
 
 
-def test_an_image_is_outlined(server, net, photos):
+def test_an_image_is_outlined(server, predictor, photos):
     photo = photos[0].read_bytes()
-    connection = http.client.HTTPConnection('127.0.0.1', server.server_address[1], timeout=30)
-    net.gate.clear()  # or the result may be there before anyone asks for the place
-    try:
-        connection.request('POST', '/segment', photo)
-        answer = connection.getresponse()
+    predictor.gate.clear()  # otherwise the result may come before the first position
+    with asking(server, 'POST', '/segment', photo) as answer:
         assert answer.status == 200
         assert answer.getheader('Content-Type') == 'application/x-ndjson'
-        places = [json.loads(answer.readline())]
-        if places != [{'place': 0}]:  # asked for before the line had begun with it
-            places.append(json.loads(answer.readline()))
-        net.gate.set()
-        *more, last = lines(answer.read())
-    finally:
-        net.gate.set()
-        connection.close()
-    assert places[-1] == {'place': 0}
-    assert all(line == {'place': 0} for line in more)
-    assert last == {'result': segment(net, photo, 10**6)}
+        assert json.loads(answer.readline()) == {'position': 0}
+        predictor.gate.set()
+        *positions, last = lines(answer.read())
+    assert all(line == {'position': 0} for line in positions)
+    assert last == {'result': segment(predictor, photo, 10**6)}
 
 
-def test_a_mask_and_a_comparison(server, photos, tiny_data):
+def test_a_mask_a_comparison_and_a_preview(server, photos, tiny_data):
     lesion = json.dumps(outlined(server, photos[0].read_bytes())['lesion']).encode()
     status, headers, mask = ask(server, 'POST', '/mask?threshold=40', lesion)
     assert (status, headers['Content-Type']) == (200, 'image/png')
@@ -114,196 +128,240 @@ def test_a_mask_and_a_comparison(server, photos, tiny_data):
     assert status == 200 and json.loads(answer)['result']['area'] > 0
     status, _, answer = ask(server, 'POST', f'/compare?lesion={len(lesion)}', lesion + b'none')
     assert (status, list(json.loads(answer))) == (200, ['error'])
-    status, headers, picture = ask(server, 'POST', '/preview', photos[0].read_bytes())
-    assert status == 200 and Image.open(io.BytesIO(picture)).size == (96, 96)
+    status, headers, image = ask(server, 'POST', '/preview', photos[0].read_bytes())
+    assert status == 200 and Image.open(io.BytesIO(image)).size == (96, 96)
 
 
 @pytest.mark.parametrize(
-    ('path', 'body', 'status', 'told'),
+    ('path', 'body', 'status', 'message'),
     [
         ('/segment', bytes(2**20 + 1), 413, 'the file has 1.0 MB, more than 1 MB'),
-        ('/preview', bytes(3 * 2**20), 413, 'the file has 3.0 MB, more than 1 MB'),
-        # More than the buffers of the connection hold: it has to be taken, or the answer is lost.
+        # More than the buffers of the connection hold: the client has to get the answer anyway.
         ('/preview', bytes(48 * 2**20), 413, 'the file has 48.0 MB, more than 1 MB'),
         ('/segment', b'', 400, 'the file is empty'),
         ('/preview', b'no image', 422, 'not a JPEG, PNG, TIFF, BMP or WebP image'),
-        ('/mask?threshold=50', b'{}', 422, 'this is no result of the server'),
-        ('/mask?threshold=0', b'{}', 400, 'threshold has to be a whole number from 1 to 99'),
-        ('/mask', b'{}', 400, 'threshold has to be a whole number from 1 to 99'),
-        ('/mask?threshold=%D9%A3', b'{}', 400, 'threshold has to be a whole number from 1 to 99'),
-        ('/compare?lesion=2', b'{}...', 422, 'this is no result of the server'),
-        ('/other', b'x', 404, 'there is no such question'),
+        ('/mask?threshold=50', b'{}', 422, 'not a result of this server'),
+        ('/mask?threshold=0', b'{}', 400, 'threshold must be a whole number from 1 to 99'),
+        ('/mask', b'{}', 400, 'threshold must be a whole number from 1 to 99'),
+        ('/mask?threshold=%D9%A3', b'{}', 400, 'threshold must be a whole number from 1 to 99'),
+        ('/compare?lesion=2', b'{}...', 422, 'not a result of this server'),
+        ('/other', b'x', 404, 'there is no such page'),
     ],
 )
-def test_refusals_say_why(server, path, body, status, told):
-    found, headers, answer = ask(server, 'POST', path, body)
-    assert (found, json.loads(answer)['error']) == (status, told)
-    assert headers['Connection'] == 'close'
+def test_refusals_have_a_reason(server, path, body, status, message):
+    found, _, answer = ask(server, 'POST', path, body)
+    assert (found, json.loads(answer)['error']) == (status, message)
 
 
-def test_what_is_no_image_is_refused_after_its_turn(server):
-    status, _, body = ask(server, 'POST', '/segment', b'no image')
-    assert status == 200
+def test_an_upload_over_the_limit_is_refused_before_it_is_sent(server):
+    with connected(server, HEAD + b'Content-Length: 99999999999\r\n\r\n') as client:
+        assert client.recv(100).startswith(b'HTTP/1.1 413 ')
+
+
+@pytest.mark.parametrize(
+    ('header', 'status'),
+    [
+        (b'', 411),
+        (b'Transfer-Encoding: chunked\r\n', 411),
+        (b'Content-Length: 9\r\nTransfer-Encoding: chunked\r\n', 411),
+        (b'Content-Length: -1\r\n', 400),
+        (b'Content-Length: 1e3\r\n', 400),
+    ],
+)
+def test_the_length_is_required(server, header, status):
+    with connected(server, HEAD + header + b'\r\n') as client:
+        assert client.recv(100).startswith(b'HTTP/1.1 %d ' % status)
+
+
+def test_a_file_that_is_no_image_gets_an_error_as_last_line(server):
+    _, _, body = ask(server, 'POST', '/segment', b'no image')
     assert lines(body)[-1] == {'error': 'not a JPEG, PNG, TIFF, BMP or WebP image'}
-    stream = io.BytesIO()
-    Image.new('L', (1001, 1000)).save(stream, 'PNG')
-    _, _, body = ask(server, 'POST', '/segment', stream.getvalue())
+    _, _, body = ask(server, 'POST', '/segment', encoded(np.zeros((1000, 1001), np.uint8)))
     assert lines(body)[-1] == {'error': '1001 x 1000 pixels are more than 1 megapixels'}
 
 
-def test_the_length_has_to_be_told(server):
-    for told in ('', 'Content-Length: -1\r\n', 'Content-Length: 1e3\r\n'):
-        with socket.create_connection(server.server_address[:2], 30) as client:
-            client.sendall(f'POST /segment HTTP/1.1\r\nHost: localhost\r\n{told}\r\n'.encode())
-            assert client.recv(100).startswith(b'HTTP/1.1 411 ')
-
-
-def test_names_that_are_bent_to_this_address_are_refused(server):
-    port = server.server_address[1]
+def test_foreign_names_of_this_address_are_refused(server):
     for path, method in (('/', 'GET'), ('/about', 'GET'), ('/segment', 'POST')):
-        status, _, body = ask(server, method, path, b'x', Host=f'evil.example:{port}')
+        host = f'evil.example:{server.address[1]}'
+        status, headers, body = ask(server, method, path, b'x', Host=host)
         assert status == 403 and 'evil.example' in json.loads(body)['error']
+        assert headers['Cross-Origin-Resource-Policy'] == 'same-origin'
 
 
 def test_pages_of_other_sites_are_refused(server):
-    port = server.server_address[1]
+    port = server.address[1]
     for origin in ('https://evil.example', 'null', f'http://localhost:{port}'):
-        status, _, _ = ask(server, 'POST', '/segment', b'x', Origin=origin)
-        assert status == 403
-    status, _, _ = ask(server, 'POST', '/segment', b'x', Origin=f'http://127.0.0.1:{port}')
-    assert status == 200
+        assert ask(server, 'POST', '/segment', b'x', Origin=origin)[0] == 403
+    assert ask(server, 'POST', '/segment', b'x', Origin=f'http://127.0.0.1:{port}')[0] == 200
 
 
-def test_an_upload_that_stops_early_takes_no_place(server, photos):
-    for _ in range(20):  # more than may wait
-        with socket.create_connection(server.server_address[:2], 30) as client:
-            client.sendall(
-                b'POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc'
-            )
-    until(lambda: outlined_or_none(server, photos[0].read_bytes()))
+def test_an_upload_that_ends_early_frees_its_slot(server, photos):
+    for _ in range(20):  # more than there are slots
+        connected(server, HEAD + b'Content-Length: 9\r\n\r\nabc').close()
+    wait_until(lambda: ask(server, 'POST', '/segment', photos[0].read_bytes())[0] == 200)
 
 
-def test_who_hangs_up_in_the_middle_of_a_word_is_not_talked_about(server, capsys):
-    for sent in (
-        b'',
-        b'GET',
-        b'POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na',
-    ):
-        client = socket.create_connection(server.server_address[:2], 30)
-        client.sendall(sent)
-        time.sleep(0.05)
-        # With no time to linger the connection is reset, not closed.
+def test_a_client_that_hangs_up_is_not_an_error(server, capfd):
+    for sent in (b'', b'GET', HEAD + b'Content-Length: 9\r\n\r\na'):
+        client = connected(server, sent)
+        # Without time to linger the connection is reset instead of closed.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         client.close()
     assert ask(server, 'GET', '/about')[0] == 200
-    assert capsys.readouterr().err == ''
+    wait_until(lambda: not server.server_state.connections)
+    assert capfd.readouterr().err == ''
 
 
-@pytest.mark.parametrize('seed', range(3))
-def test_noise_ends_no_server(server, seed, photos, capsys):
-    random = np.random.default_rng(seed)
-    for _ in range(30):
-        with socket.create_connection(server.server_address[:2], 30) as client:
-            head = random.choice([b'', b'POST /segment HTTP/1.1\r\n', b'GET / HTTP/9.9\r\n'])
-            client.sendall(bytes(head) + random.bytes(300) + b'\r\n\r\n')
+def test_random_bytes_do_not_stop_the_server(server, photos, capfd):
+    random = np.random.default_rng(0)
+    for _ in range(90):
+        head = bytes(random.choice([b'', b'POST /segment HTTP/1.1\r\n', b'GET / HTTP/9.9\r\n']))
+        with connected(server, head + random.bytes(300) + b'\r\n\r\n') as client:
             client.shutdown(socket.SHUT_WR)
             while client.recv(1000):
                 pass
     assert outlined(server, photos[0].read_bytes())['label'] == 'benign'
-    assert 'Traceback' not in capsys.readouterr().err
+    assert 'Traceback' not in capfd.readouterr().err
 
 
-def outlined_or_none(server, photo):
-    status, _, body = ask(server, 'POST', '/segment', photo)
-    return lines(body)[-1].get('result') if status == 200 else None
-
-
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def test_who_waits_hears_his_place_and_who_does_not_fit_is_sent_away(server, net, photos):
-    net.gate.clear()
+def test_a_slow_upload_does_not_delay_others(server, photos):
     photo = photos[0].read_bytes()
-    first, answers = [], []
+    head = HEAD + b'Content-Length: %d\r\n\r\n' % len(photo)
+    with connected(server, head + photo[:100]) as slow:
+        assert outlined(server, photo)['label'] == 'benign'
+        slow.sendall(photo[100:])
+        assert slow.recv(100).startswith(b'HTTP/1.1 200 ')
 
-    def user():
-        connection = http.client.HTTPConnection('127.0.0.1', server.server_address[1], timeout=30)
-        connection.request('POST', '/segment', photo)
-        answer = connection.getresponse()
-        line = answer.readline()
-        first.append(line)
-        answers.append(line + answer.read())
-        connection.close()
 
-    users = [threading.Thread(target=user) for _ in range(8)]
-    for thread in users:
-        thread.start()
-    until(lambda: len(first) == 8)
-    status, _, body = ask(server, 'POST', '/segment', photo)
-    assert status == 503
-    assert json.loads(body)['error'].startswith('8 requests are waiting already')
-    net.gate.set()
-    for thread in users:
-        thread.join()
-    assert max(json.loads(line)['place'] for line in first) == 7
-    for body in answers:
-        *places, last = lines(body)
-        heard = [line['place'] for line in places]
-        # Nearer every time; who is served quickly may not hear of every step.
-        assert heard == sorted(heard, reverse=True)
+@pytest.mark.parametrize('sent', [b'', b'GET /', HEAD + b'Content-Length: 9\r\n\r\nabc'])
+def test_a_silent_client_is_disconnected(predictor, sent, monkeypatch):
+    monkeypatch.setattr(Connection, 'silence_seconds', 0.05)
+    with (
+        served(predictor) as server,
+        connected(server, sent) as client,
+        suppress(ConnectionResetError),
+    ):
+        assert client.recv(100) == b''
+
+
+def test_silence_of_a_client_that_waits_is_no_reason_to_disconnect(predictor, photos, monkeypatch):
+    monkeypatch.setattr(Connection, 'silence_seconds', 0.05)
+    predictor.gate.clear()
+    with (
+        served(predictor) as server,
+        asking(server, 'POST', '/segment', photos[0].read_bytes()) as answer,
+    ):
+        # The position comes again after two seconds, much later than the limit.
+        assert [json.loads(answer.readline()) for _ in range(2)] == 2 * [{'position': 0}]
+        predictor.gate.set()
+        assert 'result' in lines(answer.read())[-1]
+
+
+def test_a_client_that_does_not_read_is_disconnected(predictor, monkeypatch):
+    monkeypatch.setattr(Connection, 'silence_seconds', 0.05)
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)
+    image = encoded(noise, 'BMP')
+    with served(predictor) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(server.address)
+        client.sendall(
+            HEAD.replace(b'segment', b'preview') + b'Content-Length: %d\r\n\r\n' % len(image)
+        )
+        client.sendall(image)
+        wait_until(lambda: server.server_state.total_requests == 1)
+        wait_until(lambda: not server.server_state.connections)
+
+
+def test_positions_are_reported_and_a_full_queue_refuses(server, predictor, photos):
+    predictor.gate.clear()
+    photo = photos[0].read_bytes()
+    waiting = threading.Semaphore(0)
+
+    def client(_):
+        with asking(server, 'POST', '/segment', photo) as answer:
+            first = answer.readline()
+            waiting.release()
+            return lines(first + answer.read())
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = clients.map(client, range(8))
+        for _ in range(8):
+            assert waiting.acquire(timeout=20)
+        status, _, body = ask(server, 'POST', '/segment', photo)
+        assert status == 503 and '8 requests are waiting' in json.loads(body)['error']
+        predictor.gate.set()
+        answers = list(answers)
+    assert sorted(first['position'] for first, *_ in answers) == list(range(8))
+    for *positions, last in answers:
+        reported = [line['position'] for line in positions]
+        assert reported == sorted(reported, reverse=True)
         assert last['result']['label'] == 'benign'
 
 
-def test_who_goes_away_gives_his_place_up(server, net):
-    net.gate.clear()
-    first = threading.Thread(target=ask, args=(server, 'POST', '/segment', gradient(100)))
-    first.start()
-    until(lambda: server.line._current)
-    photo = gradient(222)
-    client = socket.create_connection(server.server_address[:2], 30)
-    head = f'POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n\r\n'
-    client.sendall(head.encode() + photo)
-    until(lambda: len(server.line.waiting) == 1)
-    client.close()
-    until(lambda: not server.line.waiting)  # his place is told every two seconds: the second fails
-    net.gate.set()
-    first.join()
+def test_a_client_that_disconnects_leaves_the_queue(server, predictor):
+    predictor.gate.clear()
+    with asking(server, 'POST', '/segment', gradient(100)) as first:
+        assert json.loads(first.readline()) == {'position': 0}
+        with asking(server, 'POST', '/segment', gradient(222)) as leaving:
+            assert json.loads(leaving.readline()) == {'position': 1}
+        wait_until(lambda: len(server.queue) == 1)
+        predictor.gate.set()
+        first.read()
     assert outlined(server, gradient(102))['lesion']['width'] == 102
-    assert net.sizes == [(100, 60), (102, 60)]
+    assert predictor.sizes == [(100, 60), (102, 60)]
 
 
-def test_eight_users_at_once_each_get_their_own(server, net):
-    net.seconds = 0.002
-    faults = []
+def test_eight_clients_at_once_each_get_their_own_result(server, predictor):
+    def differing(number):
+        widths = range(64 + 12 * number, 64 + 12 * number + 12)
+        return [
+            width
+            for width in widths
+            if outlined(server, gradient(width)) != segment(predictor, gradient(width), 10**6)
+        ]
 
-    def user(number):
-        for turn in range(12):
-            width = 64 + 12 * number + turn
-            if outlined(server, gradient(width)) != segment(net, gradient(width), 10**6):
-                faults.append(width)
-
-    users = [threading.Thread(target=user, args=(number,)) for number in range(8)]
-    for thread in users:
-        thread.start()
-    for thread in users:
-        thread.join()
-    assert faults == []
-    assert len(net.sizes) == 2 * 8 * 12  # in the server, and here
+    with ThreadPoolExecutor(8) as clients:
+        assert list(clients.map(differing, range(8))) == 8 * [[]]
+    assert len(predictor.sizes) == 2 * 8 * 12  # in the server, and here
 
 
-def test_a_fault_of_the_model_is_told_and_the_next_image_is_served(server, net, photos, capsys):
-    net.classes = ()
-    real = net.predict
-    net.predict = lambda prepared: 1 / 0
-    _, _, body = ask(server, 'POST', '/segment', photos[0].read_bytes())
+def test_many_large_uploads_at_once_do_not_add_up(predictor):
+    size = 16 * 2**20
+    image = encoded(np.full((60, 90, 3), 230, np.uint8), 'BMP').ljust(size, b'\0')
+    uploads = 16
+    predictor.gate.clear()
+    with (
+        served(predictor, max_bytes=size, max_waiting=uploads) as server,
+        ThreadPoolExecutor(uploads) as clients,
+    ):
+        tracemalloc.start()
+        answers = [clients.submit(outlined, server, image) for _ in range(uploads)]
+        wait_until(lambda: len(server.queue) == 4)  # as many as fit; the others are not read
+        predictor.gate.set()
+        for answer in answers:
+            answer.result()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert len(predictor.sizes) == uploads
+    assert peak < 5 * size
+
+
+def test_an_error_of_the_model_is_reported_and_the_next_image_is_served(
+    server, predictor, photos, monkeypatch, caplog
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor, 'predict', lambda prepared: 1 / 0)
+        _, _, body = ask(server, 'POST', '/segment', photos[0].read_bytes())
     assert 'the server failed on this file' in lines(body)[-1]['error']
-    assert 'ZeroDivisionError' in capsys.readouterr().err
-    net.predict = real
+    assert 'ZeroDivisionError' in caplog.text
     assert outlined(server, photos[0].read_bytes())['label'] == 'benign'
+
+
+def test_an_error_of_another_request_is_reported(server, photos, monkeypatch):
+    monkeypatch.setattr('isic_mmdet.serve.answers.preview', lambda data, max_pixels: 1 / 0)
+    status, headers, body = ask(server, 'POST', '/preview', photos[0].read_bytes())
+    assert status == 500 and 'the server failed on this file' in json.loads(body)['error']
+    assert headers['X-Content-Type-Options'] == 'nosniff'
 
 
 def test_nothing_is_written_to_disk(server, photos, tmp_path, monkeypatch):
@@ -329,7 +387,24 @@ def test_nothing_is_written_to_disk(server, photos, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_listens_where_it_is_told_to(net):
-    with served(net, host='localhost') as server:
-        assert server.url == f'http://127.0.0.1:{server.server_address[1]}/'
+def test_listens_on_the_given_host(predictor):
+    with served(predictor, host='localhost') as server:
+        assert server.url == f'http://127.0.0.1:{server.address[1]}/'
         assert ask(server, 'GET', '/about')[0] == 200
+
+
+def test_stopping_ends_waiting_requests_and_answers_the_one_that_runs(predictor, photos):
+    predictor.gate.clear()
+    photo = photos[0].read_bytes()
+    with (
+        served(predictor) as server,
+        asking(server, 'POST', '/segment', photo) as running,
+        asking(server, 'POST', '/segment', photo) as waiting,
+        connected(server, HEAD + b'Content-Length: 9\r\n\r\nabc'),
+    ):
+        running.readline()
+        waiting.readline()
+        server.should_exit = True
+        assert waiting.read() == b''
+        predictor.gate.set()
+        assert 'result' in lines(running.read())[-1]

@@ -6,7 +6,7 @@ from tests.support.fake_predictor import FakePredictor
 
 
 @pytest.fixture
-def net() -> FakePredictor:
+def predictor() -> FakePredictor:
     return FakePredictor()
 
 

@@ -20,7 +20,7 @@ LIMIT = 10_000_000
 
 
 def photo(orientation=1, size=(200, 140)):
-    """A JPEG of an ellipse, lying askew and off the middle."""
+    """A JPEG of a slanted ellipse that is not in the center."""
     pixels = np.full((size[1], size[0], 3), 220, np.uint8)
     cv2.ellipse(pixels, (80, 60), (50, 25), 30, 0, 360, (60, 40, 90), -1)
     stream = io.BytesIO()
@@ -41,15 +41,15 @@ def mask_of(lesion, threshold):
     return gray > 0
 
 
-def answered(net, orientation=1):
-    """What the page has of a photo: the answer, and the lesion that it sends back."""
-    answer = segment(net, photo(orientation), LIMIT)
+def answered(predictor, orientation=1):
+    """What the page gets for a photo, and the lesion that it sends back."""
+    answer = segment(predictor, photo(orientation), LIMIT)
     text = json.dumps(answer['lesion']).encode()
     return answer, Lesion.from_json(text, LIMIT)
 
 
-def test_areas_are_those_of_the_mask_files(net):
-    answer, lesion = answered(net)
+def test_areas_are_those_of_the_mask_files(predictor):
+    answer, lesion = answered(predictor)
     assert answer['label'] == 'benign' and answer['threshold'] == 50
     for threshold in (1, 20, 50, 83, 99):
         mask = mask_of(lesion, threshold)
@@ -59,8 +59,8 @@ def test_areas_are_those_of_the_mask_files(net):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_mask_and_box_lie_as_the_image_is_stored(net, orientation):
-    answer, lesion = answered(net, orientation)
+def test_mask_and_box_lie_as_the_image_is_stored(predictor, orientation):
+    answer, lesion = answered(predictor, orientation)
     sides = (140, 200) if orientation < 5 else (200, 140)
     assert (answer['lesion']['height'], answer['lesion']['width']) == sides
     mask = mask_of(lesion, 50)
@@ -73,54 +73,57 @@ def test_mask_and_box_lie_as_the_image_is_stored(net, orientation):
 
 
 @pytest.mark.parametrize('orientation', [1, 3, 6, 8])
-def test_comparison_is_that_of_the_metrics(net, orientation):
-    answer, lesion = answered(net, orientation)
+def test_comparison_is_that_of_the_metrics(predictor, orientation):
+    answer, lesion = answered(predictor, orientation)
     truth = np.zeros((140, 200), np.uint8)
     cv2.ellipse(truth, (85, 64), (45, 30), 20, 0, 360, 255, -1)
-    told = compare(lesion, png(truth), LIMIT)
+    compared = compare(lesion, png(truth), LIMIT)
     for threshold in (10, 50, 90):
         mask = mask_of(lesion, threshold)
         counts = confusion(pack(truth > 128), pack(mask))
-        found, both = answer['areas'][threshold], told['common'][threshold]
-        assert both / (found + told['area'] - both) == jaccard(counts)
-        assert 2 * both / (found + told['area']) == dice(counts)
-    # The map lies as a viewer shows the image.
-    values = np.frombuffer(zlib.decompress(base64.b64decode(told['map']['data'])), np.uint8)
-    upright = values.reshape(told['map']['height'], told['map']['width'])
+        found, both = answer['areas'][threshold], compared['common'][threshold]
+        assert both / (found + compared['area'] - both) == jaccard(counts)
+        assert 2 * both / (found + compared['area']) == dice(counts)
+    # The map is upright, as a viewer shows the image.
+    values = np.frombuffer(zlib.decompress(base64.b64decode(compared['map']['data'])), np.uint8)
+    upright = values.reshape(compared['map']['height'], compared['map']['width'])
     np.testing.assert_array_equal(stored_mask(upright, orientation), truth)
 
 
-def test_a_large_truth_is_sent_small(net):
-    _, lesion = answered(net)
+def test_a_large_truth_is_sent_small(predictor):
+    _, lesion = answered(predictor)
     large = Lesion(lesion.views, 1, (1400, 2000), 1)
-    told = compare(large, png(np.full((1400, 2000), 255, np.uint8)), LIMIT)
-    assert (told['map']['width'], told['map']['height']) == (MAP_SIDE, round(MAP_SIDE * 0.7))
-    assert told['area'] == 1400 * 2000
+    compared = compare(large, png(np.full((1400, 2000), 255, np.uint8)), LIMIT)
+    assert (compared['map']['width'], compared['map']['height']) == (
+        MAP_SIDE,
+        round(MAP_SIDE * 0.7),
+    )
+    assert compared['area'] == 1400 * 2000
 
 
-def test_a_truth_of_another_size_is_refused(net):
-    _, lesion = answered(net, 6)
+def test_a_truth_of_another_size_is_refused(predictor):
+    _, lesion = answered(predictor, 6)
     with pytest.raises(UnreadableError, match=r'mask has 200 x 140 pixels, the image 140 x 200'):
         compare(lesion, png(np.zeros((200, 140), np.uint8)), LIMIT)
 
 
-def test_nothing_found(net):
+def test_nothing_found(predictor):
     empty = png(np.full((30, 40, 3), 255, np.uint8))
-    answer = segment(net, empty, LIMIT)
+    answer = segment(predictor, empty, LIMIT)
     assert (answer['label'], answer['score'], answer['box']) == (None, 0.0, None)
     assert answer['areas'] == [0] * 100
     lesion = Lesion.from_json(json.dumps(answer['lesion']).encode(), LIMIT)
     assert not mask_of(lesion, 50).any()
 
 
-def test_too_narrow_for_the_model(net):
+def test_too_narrow_for_the_model(predictor):
     with pytest.raises(UnreadableError, match='too narrow'):
-        segment(net, png(np.zeros((2, 40, 3), np.uint8)), LIMIT)
+        segment(predictor, png(np.zeros((2, 40, 3), np.uint8)), LIMIT)
 
 
 def test_preview_is_upright_and_not_too_large():
     shown = Image.open(io.BytesIO(preview(photo(6, size=(4200, 3000)), 20_000_000)))
     assert shown.format == 'JPEG' and shown.size == (1463, 2048)
-    # Turned by a quarter, the ellipse around (80, 60) lies around (2940, 80).
+    # After a rotation by a quarter the ellipse around (80, 60) lies around (2940, 80).
     red, _, _ = shown.getpixel((round(2940 * 2048 / 4200), round(80 * 2048 / 4200)))
     assert red < 120

@@ -59,12 +59,12 @@ def test_nothing_found_comes_back():
     ],
 )
 def test_anything_else_is_refused(change):
-    told = {**random_lesion().to_json(), **change}
-    with pytest.raises(UnreadableError, match='no result of the server'):
-        Lesion.from_json(json.dumps(told).encode(), 10_000)
+    changed = {**random_lesion().to_json(), **change}
+    with pytest.raises(UnreadableError, match='not a result of this server'):
+        Lesion.from_json(json.dumps(changed).encode(), 10_000)
 
 
 @pytest.mark.parametrize('text', [b'', b'{', b'[]', b'3', b'{}', b'\xff\xfe', b'[' * 100_000])
 def test_no_json_is_refused(text):
-    with pytest.raises(UnreadableError, match='no result of the server'):
+    with pytest.raises(UnreadableError, match='not a result of this server'):
         Lesion.from_json(text, 10_000)

@@ -1,119 +1,157 @@
-"""The line: order, places, those who leave, and those who do not fit."""
+"""Order, positions, slots, cancelling and closing of the work queue."""
 
+import asyncio
+import gc
 import threading
-import time
+import weakref
+from concurrent.futures import CancelledError
 
 import pytest
 
-from isic_mmdet.serve.work_queue import FullError, Line
+from isic_mmdet.serve.work_queue import FullError, WorkQueue
 
 
-@pytest.fixture
-def line():
-    made = Line(4)
-    yield made
-    made.close()
+class Blocked:
+    """Work that starts when it is called and ends when its gate opens."""
 
-
-class Held:
-    """Work that waits for its gate."""
-
-    def __init__(self, result):
+    def __init__(self, result=None):
         self.result = result
-        self.begun = threading.Event()
+        self.started = threading.Event()
         self.gate = threading.Event()
 
     def __call__(self):
-        self.begun.set()
+        self.started.set()
         assert self.gate.wait(20)
         return self.result
 
 
-def test_places_count_down_and_results_come_in_order(line):
-    held = [Held(number) for number in range(3)]
-    heard = [[] for _ in held]
-    results = {}
+def run(test, slots=4):
+    """Run a coroutine function with a queue, and close the queue."""
 
-    def wait(number, is_queued):
-        with line.ticket() as ticket:
-            ticket.queue(held[number])
-            is_queued.set()
-            for place in ticket.places():
-                heard[number].append(place)
-            results[number] = ticket.result()
+    async def main():
+        queue = WorkQueue(slots)
+        try:
+            await asyncio.wait_for(test(queue), 20)
+        finally:
+            await queue.close()
 
-    threads = []
-    for number in range(3):
-        is_queued = threading.Event()
-        threads.append(threading.Thread(target=wait, args=(number, is_queued)))
-        threads[-1].start()
-        assert is_queued.wait(20)
-    # Who is told first that it is done is for the threads to settle: that one begins while those
-    # behind it have not, and what each gets, is what counts.
-    for number, work in enumerate(held):
-        assert work.begun.wait(20)
-        assert not any(later.begun.is_set() for later in held[number + 1 :])
-        while not all(
-            places and places[-1] == max(0, i - number) for i, places in enumerate(heard)
-        ):
-            time.sleep(0.01)
-        work.gate.set()
-    for thread in threads:
-        thread.join()
-    # The first may have heard that it was first before it was in work: both are 0.
-    assert [list(dict.fromkeys(places)) for places in heard] == [[0], [1, 0], [2, 1, 0]]
-    assert results == {0: 0, 1: 1, 2: 2}
+    asyncio.run(main())
 
 
-def test_a_place_is_told_again_after_a_while(line):
-    held = Held('done')
-    with line.ticket() as ticket:
-        ticket.queue(held)
-        places = ticket.places(every=0.01)
-        assert held.begun.wait(20)
-        assert [next(places) for _ in range(3)] == [0, 0, 0]
-        held.gate.set()
-        assert ticket.result() == 'done'
+async def started(work):
+    assert await asyncio.to_thread(work.started.wait, 20)
 
 
-def test_who_leaves_is_not_served_and_lets_the_others_up(line):
-    first, left = Held('first'), Held('left')
-    with line.ticket() as one, line.ticket() as other:
-        one.queue(first)
-        assert first.begun.wait(20)
-        with line.ticket() as leaving:
-            leaving.queue(left)
-            other.queue(lambda: 'other')
-            places = other.places()
-            assert next(places) == 2
-        assert next(places) == 1
-        first.gate.set()
-        assert other.result() == 'other'
-    assert not left.begun.is_set()
+def test_positions_count_down_and_results_come_in_order():
+    works = [Blocked(number) for number in range(3)]
+    results = []
+
+    async def client(queue, work):
+        with queue.reserve() as job:
+            job.submit(work)
+            positions = [position async for position in job.positions()]
+            results.append(await job.result())
+            return positions
+
+    async def test(queue):
+        clients = [asyncio.create_task(client(queue, work)) for work in works]
+        for number, work in enumerate(works):
+            await started(work)
+            assert not any(later.started.is_set() for later in works[number + 1 :])
+            work.gate.set()
+        assert await asyncio.gather(*clients) == [[0], [1, 0], [2, 1, 0]]
+
+    run(test)
+    assert results == [0, 1, 2]
 
 
-def test_no_more_tickets_than_places(line):
-    tickets = [line.ticket() for _ in range(4)]
-    for ticket in tickets:
-        ticket.__enter__()
-    with pytest.raises(FullError), line.ticket():
-        pass
-    tickets[0].__exit__(None, None, None)
-    with line.ticket() as ticket:
-        ticket.queue(lambda: 1)
-        assert ticket.result() == 1
-    for ticket in tickets[1:]:
-        ticket.__exit__(None, None, None)
+def test_an_unchanged_position_is_reported_again():
+    async def test(queue):
+        work = Blocked('done')
+        with queue.reserve() as job:
+            job.submit(work)
+            positions = job.positions(every=0.01)
+            assert [await anext(positions) for _ in range(3)] == [0, 0, 0]
+            work.gate.set()
+            assert await job.result() == 'done'
+
+    run(test)
 
 
-def test_a_failure_is_raised_where_it_is_waited_for_and_work_goes_on(line):
-    def fail():
-        raise ValueError('no')
+def test_a_cancelled_job_does_not_run_and_the_next_moves_up():
+    async def test(queue):
+        first, cancelled = Blocked('first'), Blocked()
+        with queue.reserve() as one, queue.reserve() as other:
+            one.submit(first)
+            await started(first)
+            with queue.reserve() as leaving:
+                leaving.submit(cancelled)
+                other.submit(lambda: 'other')
+                positions = other.positions()
+                assert await anext(positions) == 2
+            assert await anext(positions) == 1
+            first.gate.set()
+            assert await other.result() == 'other'
+        assert not cancelled.started.is_set()
 
-    with line.ticket() as ticket:
-        ticket.queue(fail)
-        with pytest.raises(ValueError, match='no'):
-            ticket.result()
-    with line.ticket() as ticket:
-        ticket.queue(lambda: 2)
-        assert ticket.result() == 2
+    run(test)
+
+
+def test_a_cancelled_job_frees_its_data_at_once():
+    async def test(queue):
+        first, cancelled = Blocked(), Blocked()
+        with queue.reserve() as one:
+            one.submit(first)
+            await started(first)
+            with queue.reserve() as leaving:
+                leaving.submit(cancelled)
+            data = weakref.ref(cancelled)
+            del cancelled
+            gc.collect()
+            assert data() is None
+            first.gate.set()
+
+    run(test)
+
+
+def test_slots_are_limited_and_free_again():
+    async def test(queue):
+        with queue.reserve():
+            with queue.reserve(), pytest.raises(FullError), queue.reserve():
+                pass
+            with queue.reserve() as job:
+                job.submit(lambda: 1)
+                assert await job.result() == 1
+
+    run(test, slots=2)
+
+
+def test_an_error_is_raised_by_result_and_the_worker_goes_on():
+    async def test(queue):
+        with queue.reserve() as job:
+            job.submit(lambda: int('no number'))
+            with pytest.raises(ValueError, match='no number'):
+                await job.result()
+        with queue.reserve() as job:
+            job.submit(lambda: 2)
+            assert await job.result() == 2
+
+    run(test)
+
+
+def test_closing_cancels_what_waits_and_finishes_what_runs():
+    async def test(queue):
+        running, waiting = Blocked('done'), Blocked()
+        with queue.reserve() as one, queue.reserve() as other:
+            one.submit(running)
+            other.submit(waiting)
+            await started(running)
+            closing = asyncio.create_task(queue.close())
+            with pytest.raises(CancelledError):
+                await other.result()
+            running.gate.set()
+            assert await one.result() == 'done'
+            await closing
+        assert not waiting.started.is_set()
+
+    run(test)
