@@ -103,14 +103,11 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.uncollected import uncollected
+    from isic_mmdet.deploy.predict.folder import FolderSettings
+    from isic_mmdet.deploy.predict.run import ModelChoice, OnnxChoice, predict
 
-    with uncollected():
-        from isic_mmdet.deploy.predict.folder import FolderSettings
-        from isic_mmdet.deploy.predict.run import ModelChoice, OnnxChoice, predict
-
-        if args.onnx is None:
-            from isic_mmdet.deploy.predict.processes import process_group
+    if args.onnx is None:
+        from isic_mmdet.deploy.predict.processes import process_group
 
     require_writable(args.submission)
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)

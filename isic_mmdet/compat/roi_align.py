@@ -1,17 +1,18 @@
 """RoIAlign in average mode, with the signatures of mmcv's operators.
 
 N images, C channels, R regions (image index, x1, y1, x2, y2), P x Q output bins. torchvision's
-kernels know no bfloat16, and float16 not everywhere, so half precision is computed in float32
-and cast back.
+kernels do not support bfloat16, nor float16 on every device. Therefore half precision is computed
+in float32 and cast back.
 """
 
 import torch
+import torchvision  # noqa: F401 - registers its kernels
 from torch import Tensor
 
 from isic_mmdet.compat.missing import MissingOperatorError
-from isic_mmdet.compat.torchvision_kernels import kernels
 
 _MAX = 0
+_kernels = torch.ops.torchvision
 
 
 def roi_align_forward(
@@ -31,7 +32,7 @@ def roi_align_forward(
     if pool_mode == _MAX:
         raise MissingOperatorError('roi_align_forward in max mode')
     features = at_least_float32(input)
-    pooled = kernels.roi_align(
+    pooled = _kernels.roi_align(
         features,
         rois.to(features.dtype),
         spatial_scale,
@@ -56,11 +57,11 @@ def roi_align_backward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Spread (R, C, P, Q) `grad_output` into (N, C, H, W) `grad_input`."""
+    """Distribute (R, C, P, Q) `grad_output` to (N, C, H, W) `grad_input`."""
     if pool_mode == _MAX:
         raise MissingOperatorError('roi_align_backward in max mode')
     gradient = at_least_float32(grad_output)
-    spread = kernels._roi_align_backward(
+    gradients = _kernels._roi_align_backward(
         gradient,
         rois.to(gradient.dtype),
         spatial_scale,
@@ -70,9 +71,9 @@ def roi_align_backward(
         sampling_ratio,
         aligned,
     )
-    grad_input.copy_(spread)
+    grad_input.copy_(gradients)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """Return `tensor`, in float32 if it is of half precision."""
+    """Return `tensor`, converted to float32 if it has half precision."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

@@ -9,38 +9,33 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from mmcv.transforms import Compose
+from mmdet.registry import DATASETS, MODELS
+from mmengine.config import ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
 from numpy.typing import NDArray
 
-from isic_mmdet.compat.light import light_imports
+import isic_mmdet.register  # noqa: F401 - the config names what this registers
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape, padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.engine.checks.detectors import mask_threshold
+from isic_mmdet.engine.checks.preflight import load_strictly
+from isic_mmdet.engine.config.explained import explained
+from isic_mmdet.engine.config.load import (
+    load_config,
+    set_checkpoint,
+    tested_dataset,
+    use_amp,
+    use_tta,
+)
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk_into
+from isic_mmdet.models.best_detection import best_finding
+from isic_mmdet.models.box_masks import return_box_masks
+from isic_mmdet.models.folding import fold
 from isic_mmdet.models.tta import Finding, verdict
-
-with light_imports():
-    from mmcv.transforms import Compose
-    from mmdet.registry import DATASETS, MODELS
-    from mmengine.config import ConfigDict
-    from mmengine.dataset import pseudo_collate
-    from mmengine.registry import init_default_scope
-    from mmengine.runner import load_checkpoint
-
-    import isic_mmdet.register  # noqa: F401 - the config names what this registers
-    from isic_mmdet.engine.checks.detectors import mask_threshold
-    from isic_mmdet.engine.checks.preflight import load_strictly
-    from isic_mmdet.engine.config.explained import explained
-    from isic_mmdet.engine.config.load import (
-        load_config,
-        set_checkpoint,
-        tested_dataset,
-        use_amp,
-        use_tta,
-    )
-    from isic_mmdet.models.best_detection import best_finding
-    from isic_mmdet.models.box_masks import return_box_masks
-    from isic_mmdet.models.folding import fold
-    from isic_mmdet.models.unfilled import Unfilled
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +87,6 @@ class LesionSegmenter:
         InputError: no such config, checkpoint or device, or they do not fit together.
     """
 
-    @light_imports()
     def __init__(
         self,
         config: str | Path,
@@ -117,7 +111,7 @@ class LesionSegmenter:
         dataset = tested_dataset(cfg)
         # Not loaded: no file of the data set is looked at.
         steps = array_pipeline(dataset.pipeline, str(config))
-        with explained(cfg, 'model', 'test_dataloader'), Unfilled():
+        with explained(cfg, 'model', 'test_dataloader'):
             built = DATASETS.build({**dataset, 'lazy_init': True})
             pipeline = Compose(steps)
             model = MODELS.build(model_cfg)

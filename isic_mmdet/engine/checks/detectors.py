@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
@@ -27,9 +28,6 @@ def mask_threshold(model: Mapping[str, Any]) -> float:
     name = type_name(model)
     if not predicts_masks(model):
         raise InputError(f'{name} finds boxes and no masks; choose a config with a mask head')
-    # Imported here: the light imports of a prediction have begun by then.
-    from mmdet.models.roi_heads.mask_heads import FCNMaskHead
-
     heads = [MODELS.get(type_name(head)) for head in _mask_heads(model)]
     settings = (model.get('test_cfg') or {}).get('rcnn') or {}
     fits = all(head is not None and issubclass(head, FCNMaskHead) for head in heads)

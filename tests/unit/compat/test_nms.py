@@ -1,9 +1,9 @@
-"""NMS, soft-NMS and nms_match through mmcv's own functions, against plain NumPy loops."""
+"""NMS through mmcv's own functions, compared with a plain NumPy loop."""
 
 import numpy as np
 import pytest
 import torch
-from mmcv.ops import batched_nms, nms, nms_match, soft_nms
+from mmcv.ops import batched_nms, nms
 
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
@@ -35,32 +35,6 @@ def reference_nms(boxes, scores, threshold, offset=0):
         if not any(overlap(boxes[k], boxes[index], offset) > np.float32(threshold) for k in kept):
             kept.append(int(index))
     return kept
-
-
-def reference_soft_nms(boxes, scores, threshold, sigma, min_score, method, offset=0):
-    """Return kept indices and their scores, moving boxes about as mmcv does."""
-    left = [[index, score] for index, score in enumerate(scores)]
-    taken = []
-    while left:
-        best = max(range(len(left)), key=lambda place: left[place][1])
-        left[0], left[best] = left[best], left[0]
-        taken.append(left.pop(0))
-        place = 0
-        while place < len(left):
-            shared = overlap(boxes[taken[-1][0]], boxes[left[place][0]], offset)
-            if method == 'gaussian':
-                weight = np.exp(-(shared**2) / np.float32(sigma))
-            elif shared >= np.float32(threshold):
-                weight = 1 - shared if method == 'linear' else np.float32(0)
-            else:
-                weight = np.float32(1)
-            left[place][1] = left[place][1] * weight
-            if left[place][1] < np.float32(min_score):
-                left[place] = left[-1]
-                left.pop()
-            else:
-                place += 1
-    return [index for index, _ in taken], [score for _, score in taken]
 
 
 @pytest.mark.parametrize('device', DEVICES)
@@ -133,59 +107,3 @@ def test_batched_nms_keeps_classes_apart(split):
     expected.sort(key=lambda index: -scores[index])
     assert kept.tolist() == expected
     np.testing.assert_array_equal(dets.numpy(), np.column_stack([boxes, scores])[expected])
-
-
-@pytest.mark.parametrize('device', DEVICES)
-@pytest.mark.parametrize('whole', [False, True])
-@pytest.mark.parametrize('offset', [0, 1])
-@pytest.mark.parametrize('method', ['naive', 'linear', 'gaussian'])
-def test_soft_nms_lowers_and_orders_as_the_reference(device, whole, offset, method):
-    for seed, count in enumerate([1, 2, 9, 60]):
-        boxes, scores = random_boxes(seed, count, whole)
-        settings = {'iou_threshold': 0.5, 'sigma': 0.5, 'min_score': 0.05, 'method': method}
-        dets, kept = soft_nms(
-            torch.tensor(boxes, device=device),
-            torch.tensor(scores, device=device),
-            offset=offset,
-            **settings,
-        )
-        expected, lowered = reference_soft_nms(boxes, scores, 0.5, 0.5, 0.05, method, offset)
-        assert kept.tolist() == expected
-        assert dets.device.type == device
-        np.testing.assert_array_equal(dets[:, :4].cpu(), boxes[expected])
-        np.testing.assert_allclose(dets[:, 4].cpu(), lowered, rtol=1e-5)
-
-
-@pytest.mark.parametrize('method', ['naive', 'linear', 'gaussian'])
-def test_soft_nms_of_nothing_is_nothing(method):
-    dets, kept = soft_nms(torch.empty(0, 4), torch.empty(0), method=method)
-    assert dets.shape == (0, 5)
-    assert kept.shape == (0,)
-
-
-def test_soft_nms_leaves_its_input_alone():
-    boxes, scores = random_boxes(6, 20)
-    before = boxes.copy(), scores.copy()
-    soft_nms(boxes, scores)
-    np.testing.assert_array_equal(boxes, before[0])
-    np.testing.assert_array_equal(scores, before[1])
-
-
-@pytest.mark.parametrize('whole', [False, True])
-@pytest.mark.parametrize('threshold', [0.2, 0.6])
-def test_nms_match_groups_each_kept_box_with_those_it_suppresses(whole, threshold):
-    for seed, count in enumerate([1, 2, 60]):
-        boxes, scores = random_boxes(seed, count, whole)
-        left = np.argsort(-scores, kind='stable').tolist()
-        expected = []
-        while left:
-            best = left.pop(0)
-            joined = [i for i in left if overlap(boxes[best], boxes[i], 0) >= np.float32(threshold)]
-            expected.append([best, *joined])
-            left = [i for i in left if i not in joined]
-        groups = nms_match(torch.tensor(np.column_stack([boxes, scores])), threshold)
-        assert [group.tolist() for group in groups] == expected
-
-
-def test_nms_match_of_nothing_is_nothing():
-    assert nms_match(np.empty((0, 5), np.float32), 0.5) == []

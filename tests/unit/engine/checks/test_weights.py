@@ -22,7 +22,6 @@ from isic_mmdet.engine.checks.weights import (
     tensors_of,
 )
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.models.unfilled import Unfilled
 
 STEM = ('conv1.', 'bn1.')
 
@@ -30,8 +29,7 @@ STEM = ('conv1.', 'bn1.')
 def built(cfg: Config):
     init_default_scope('mmdet')
     cfg.model.backbone.init_cfg = None
-    with Unfilled():
-        return MODELS.build(cfg.model)
+    return MODELS.build(cfg.model)
 
 
 @pytest.fixture
