@@ -3,7 +3,7 @@
 Command:   python tools/train.py configs/isic2016_maskrcnn.py
 Data:      tools/prepare_isic.py 2016 --resize max-side 1024, data/isic2016, one class: lesion;
            official test part, validation drawn from the official training part
-Number:    not measured (the images of 2016 could not be had where this was written)
+Number:    not measured (the images of 2016 were not available)
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22
@@ -16,6 +16,6 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+# The COCO weights include the backbone, so no ImageNet weights are downloaded.
 model = dict(backbone=dict(init_cfg=None))
 load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'

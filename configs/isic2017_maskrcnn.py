@@ -1,9 +1,9 @@
-"""The recommended recipe for ISIC 2017: outline the lesion and tell melanoma from benign.
+"""The recommended recipe for ISIC 2017: outline the lesion and predict melanoma or benign.
 
 Command:   python tools/train.py configs/isic2017_maskrcnn.py
 Data:      tools/prepare_isic.py 2017 --resize max-side 1024, data/isic2017, two classes:
            benign, melanoma
-Number:    not measured yet with COCO weights (they could not be had where this was written)
+Number:    not measured with COCO weights (they were not available)
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22
@@ -16,7 +16,7 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+# The COCO weights include the backbone, so no ImageNet weights are downloaded.
 model = dict(
     backbone=dict(init_cfg=None),
     roi_head=dict(bbox_head=dict(num_classes=2), mask_head=dict(num_classes=2)),

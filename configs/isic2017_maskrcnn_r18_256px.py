@@ -1,24 +1,24 @@
-"""ISIC 2017 on two CPU cores: outline the lesion and tell melanoma from benign.
+"""ISIC 2017 on two CPU cores: outline the lesion and predict melanoma or benign.
 
 Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_256px.py 2 --amp
 Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma; measured on
            1,577 / 109 / 455 images of 512 px, from ImageNet weights for stem to layer3 only
 Number:    lesion/iou 0.789, melanoma AUC 0.798 on the validation split, 0.786 and 0.757 on the
            test split (seed 0)
-Hardware:  two CPU cores that know bfloat16, no GPU
+Hardware:  two CPU cores with bfloat16, no GPU
 Time:      67 minutes
 Date:      2026-11-26
 """
 
 _base_ = './isic2018_maskrcnn_r18_256px.py'
 
-# Box and mask heads know one class, lesion; a head of its own looks at the stages of the backbone
-# that come with weights and tells the diagnosis. docs/isic2017.md has what that is worth.
+# Box and mask heads know one class, lesion. A separate head reads the stages of the backbone that
+# have weights, and predicts the diagnosis. docs/isic2017.md says what that brings.
 model = dict(
-    neck=dict(stages=(0, 1, 2)),
+    neck=dict(passthrough_levels=(0, 1, 2)),
     roi_head=dict(
         type='LesionDiagnosisRoIHead',
-        # Cross-entropy alone: the Jaccard index in the loss brings nothing here, see there.
+        # Cross-entropy alone: the Jaccard index in the loss brings nothing here.
         mask_head=dict(
             class_agnostic=True,
             loss_mask=dict(_delete_=True, type='CrossEntropyLoss', use_mask=True),
@@ -29,8 +29,8 @@ model = dict(
             strides=(4, 8, 16),
             num_classes=2,
             # 304 of 1,577 training images show a melanoma; 1577 / (2 * 1273) and 1577 / (2 * 304)
-            # let both classes weigh the same. AdamW learns as fast from a small loss, and the
-            # clipped gradient is left to the others.
+            # give both classes the same weight. AdamW learns as fast from a small loss, and most
+            # of the clipped gradient is left for the other losses.
             loss=dict(type='CrossEntropyLoss', class_weight=[0.62, 2.59], loss_weight=0.1),
         ),
     ),
@@ -39,15 +39,14 @@ model = dict(
 dataset_type = 'LesionDiagnosisDataset'
 data_root = '{{ fileDirname }}/../data/isic2017/'
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='RandomLesionCrop'),
-    dict(type='Resize', scale=(256, 256), keep_ratio=False),
-    dict(type='RandomTranspose'),
-    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    # Colors tell melanomas, so they stay near what they are.
-    dict(type='BytePhotoMetricDistortion', hue_delta=10, swap_channels=False),
-    dict(type='PackLesionInputs'),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.crop}},
+    {{_base_.stretch}},
+    {{_base_.transpose}},
+    {{_base_.flip}},
+    {{_base_.mild_colors}},
+    {{_base_.pack}},
 ]
 train_dataloader = dict(
     dataset=dict(type=dataset_type, data_root=data_root, pipeline=train_pipeline)

@@ -11,7 +11,7 @@ Date:      2026-11-26
 _base_ = './isic2017_maskrcnn_r18_256px.py'
 
 model = dict(
-    # As large for the image as those of 32 to 256 px are at 256 px.
+    # The anchors are as large for the image as those of 32 to 256 px are at 256 px.
     rpn_head=dict(type='BatchedRPNHead', anchor_generator=dict(scales=[6])),
     roi_head=dict(
         type='BatchedDiagnosisRoIHead',
@@ -20,22 +20,19 @@ model = dict(
     train_cfg=dict(rcnn=dict(mask_size=56)),
 )
 
+stretch = dict(type='Resize', scale=(384, 384), keep_ratio=False)
+resize = dict(type='Resize', scale=(384, 384), keep_ratio=True)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='RandomLesionCrop'),
-    dict(type='Resize', scale=(384, 384), keep_ratio=False),
-    dict(type='RandomTranspose'),
-    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    # Colors tell melanomas, so they stay near what they are.
-    dict(type='BytePhotoMetricDistortion', hue_delta=10, swap_channels=False),
-    dict(type='PackLesionInputs'),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.crop}},
+    stretch,
+    {{_base_.transpose}},
+    {{_base_.flip}},
+    {{_base_.mild_colors}},
+    {{_base_.pack}},
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(384, 384), keep_ratio=True),
-    dict(type='PackLesionInputs'),
-]
+test_pipeline = [{{_base_.load_image}}, resize, {{_base_.pack}}]
 train_dataloader = dict(batch_size=8, num_workers=8, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=16, num_workers=4, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(batch_size=16, num_workers=4, dataset=dict(pipeline=test_pipeline))

@@ -2,7 +2,7 @@
 
 Command:   python tools/train.py configs/isic2018_maskrcnn.py
 Data:      tools/prepare_isic.py 2018 --resize max-side 1024, data/isic2018, one class: lesion
-Number:    not measured yet with COCO weights (they could not be had where this was written);
+Number:    not measured with COCO weights (they were not available);
            the CPU recipe isic2018_maskrcnn_r18_256px.py is measured, see the README
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
@@ -16,6 +16,6 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-# The COCO weights hold the backbone too, so ImageNet weights need not be fetched.
+# The COCO weights include the backbone, so no ImageNet weights are downloaded.
 model = dict(backbone=dict(init_cfg=None))
 load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'

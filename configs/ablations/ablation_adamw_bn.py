@@ -1,6 +1,6 @@
-"""What the ablations start from: the CPU recipe before the choices that they compare.
+"""The start of the ablations: the recipe without the choices that they compare.
 
-Masks are pooled by box size and learned by cross-entropy alone, and images are flipped alone.
+Masks are pooled by box size, their loss is cross-entropy, and images are only flipped.
 
 Command:   python tools/train.py configs/ablations/ablation_adamw_bn.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
@@ -22,11 +22,11 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
-    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    dict(type='BytePhotoMetricDistortion'),
-    dict(type='PackLesionInputs'),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.resize}},
+    {{_base_.flip}},
+    {{_base_.colors}},
+    {{_base_.pack}},
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -12,26 +12,26 @@ Date:      2026-11-26
 
 _base_ = '../isic2018_maskrcnn_r18_256px.py'
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='RandomLesionCrop'),
-    dict(type='Resize', scale=(256, 256), keep_ratio=False),
-    dict(type='RandomTranspose'),
-    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    dict(type='BytePhotoMetricDistortion'),
-]
+images = dict(
+    type='LesionDataset',
+    data_root={{_base_.data_root}},
+    ann_file='annotations/train.json',
+    data_prefix=dict(img='images/'),
+    pipeline=[
+        {{_base_.load_image}},
+        {{_base_.load_truth}},
+        {{_base_.crop}},
+        {{_base_.stretch}},
+        {{_base_.transpose}},
+        {{_base_.flip}},
+        {{_base_.colors}},
+    ],
+)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='MultiImageMixDataset',
-        dataset=dict(
-            type='LesionDataset',
-            data_root='{{ fileDirname }}/../../data/isic2018/',
-            ann_file='annotations/train.json',
-            data_prefix=dict(img='images/'),
-            pipeline=train_pipeline,
-        ),
-        pipeline=[dict(type='CopyPaste', max_num_pasted=2), dict(type='PackLesionInputs')],
+        dataset=images,
+        pipeline=[dict(type='CopyPaste', max_num_pasted=2), {{_base_.pack}}],
     )
 )

@@ -1,4 +1,4 @@
-"""The CPU recipe with masks learned by cross-entropy alone.
+"""The recipe with cross-entropy as the only loss of masks.
 
 Command:   python tools/train.py configs/ablations/ablation_crops.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2

@@ -1,4 +1,4 @@
-"""A head that foretells the IoU of each mask and weighs its score with it (Mask Scoring R-CNN).
+"""A head that predicts the IoU of each mask and weights its score with it (Mask Scoring R-CNN).
 
 Command:   python tools/train.py configs/ablations/ablation_mask_iou.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2

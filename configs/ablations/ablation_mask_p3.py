@@ -1,4 +1,4 @@
-"""Masks pooled from P3, however large their boxes.
+"""Masks pooled from P3, however large their boxes are.
 
 Command:   python tools/train.py configs/ablations/ablation_mask_p3.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2

@@ -10,9 +10,9 @@ Time:      see there
 Date:      2026-11-25
 """
 
-_base_ = './ablation_mask_p3.py'
+_base_ = './ablation_adamw_bn.py'
 
 model = dict(
-    roi_head=dict(mask_roi_extractor=dict(roi_layer=dict(output_size=28))),
+    roi_head=dict(mask_roi_extractor=dict(finest_scale=256, roi_layer=dict(output_size=28))),
     train_cfg=dict(rcnn=dict(mask_size=56)),
 )

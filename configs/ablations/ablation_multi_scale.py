@@ -1,4 +1,4 @@
-"""Images of 192 to 320 px, drawn anew for each.
+"""Image sizes of 192 to 320 px, drawn for each image.
 
 Command:   python tools/train.py configs/ablations/ablation_multi_scale.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
@@ -12,18 +12,19 @@ Date:      2026-11-26
 
 _base_ = '../isic2018_maskrcnn_r18_256px.py'
 
+resize = dict(
+    type='RandomChoiceResize',
+    scales=[(side, side) for side in range(192, 321, 32)],
+    keep_ratio=False,
+)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='RandomLesionCrop'),
-    dict(
-        type='RandomChoiceResize',
-        scales=[(side, side) for side in range(192, 321, 32)],
-        keep_ratio=False,
-    ),
-    dict(type='RandomTranspose'),
-    dict(type='ContiguousRandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal']),
-    dict(type='BytePhotoMetricDistortion'),
-    dict(type='PackLesionInputs'),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.crop}},
+    resize,
+    {{_base_.transpose}},
+    {{_base_.flip}},
+    {{_base_.colors}},
+    {{_base_.pack}},
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

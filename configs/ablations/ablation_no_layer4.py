@@ -1,4 +1,4 @@
-"""Without the last stage of the backbone, which comes without weights.
+"""Without the last stage of the backbone, which has no weights.
 
 Command:   python tools/train.py configs/ablations/ablation_no_layer4.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2

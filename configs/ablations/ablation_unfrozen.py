@@ -1,4 +1,4 @@
-"""The whole backbone learns, its stem and first stage too.
+"""All of the backbone is trained, also its stem and first stage.
 
 Command:   python tools/train.py configs/ablations/ablation_unfrozen.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2

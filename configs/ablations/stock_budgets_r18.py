@@ -1,4 +1,4 @@
-"""The CPU recipe with stock mmdet's pyramid and budgets, to compare what they reach.
+"""The recipe with stock mmdet's pyramid and budgets, to compare the scores.
 
 Command:   python tools/train.py configs/ablations/stock_budgets_r18.py --cfg-options
            train_cfg.max_epochs=2 model.backbone.init_cfg.checkpoint=WEIGHTS

@@ -1,9 +1,9 @@
-"""The recipe of the 2017 seed project: torchvision's Mask R-CNN on 100 images; see docs/recipes.md.
+"""The recipe of the student project of 2017: torchvision's Mask R-CNN on 100 images.
 
 Command:   python tools/train.py configs/student_projects/student2017.py
 Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma; 100 of the
            2,000 training images; weights: tools/convert_torchvision_weights.py
-Number:    not measured with COCO weights (they could not be had where this was written); the
+Number:    not measured with COCO weights (they were not available); the
            same recipe on a CPU is student2017_r18_256px.py
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured

@@ -1,4 +1,4 @@
-"""The recipe of the 2017 seed project with as many melanomas as benign lesions in every epoch.
+"""The recipe of the student project of 2017, with balanced classes.
 
 Command:   python tools/train.py configs/student_projects/student2017_balanced.py
 Data:      as student2017.py

@@ -1,4 +1,4 @@
-"""The recipe of the 2017 seed project cut down to two CPU cores; see docs/recipes.md.
+"""The recipe of the student project of 2017 cut down to two CPU cores; see docs/recipes.md.
 
 Command:   python tools/train.py configs/student_projects/student2017_r18_256px.py
 Data:      as student2017.py, data/isic2017, two classes: benign, melanoma
@@ -15,7 +15,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# torchvision's architecture with the sizes of mask-rcnn_r18_fpn128_lesion.py.
+# torchvision's architecture with the sizes of mask-rcnn_r18_fpn128-p3_lesion.py.
 model = dict(
     backbone=dict(
         depth=18,
@@ -38,22 +38,14 @@ model = dict(
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=30), rcnn=dict(max_per_img=3)),
 )
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
-    dict(type='PackLesionInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
-    dict(type='PackLesionInputs'),
-]
+resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
+train_pipeline = [{{_base_.load_image}}, {{_base_.load_truth}}, resize, {{_base_.pack}}]
+test_pipeline = [{{_base_.load_image}}, resize, {{_base_.pack}}]
 train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
 train_cfg = dict(val_interval=4)
-# Twice the rate, for the heads start from random weights.
+# Twice the rate, because the heads start from random weights.
 optim_wrapper = dict(optimizer=dict(lr=0.005), clip_grad=dict(max_norm=35))
 
 default_hooks = dict(

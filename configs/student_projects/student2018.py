@@ -1,9 +1,9 @@
-"""The recipe of the 2018 seed project: heads first, then ResNet stages 3 to 5; see docs/recipes.md.
+"""The recipe of the student project of 2018: heads first, then ResNet stages 3 to 5.
 
 Command:   python tools/train.py configs/student_projects/student2018.py
 Data:      tools/prepare_isic.py 2018 --split ratio --resize quarter --flip-copies,
            data/student2018, one class: lesion
-Number:    not measured with COCO weights (they could not be had where this was written); the
+Number:    not measured with COCO weights (they were not available); the
            same recipe on a CPU is student2018_r18_256px.py
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
@@ -33,4 +33,4 @@ default_hooks = dict(
     ),
     early_stopping=None,  # the project trained all 30 epochs
 )
-find_unused_parameters = True  # what is frozen for a while has no gradient in the meantime
+find_unused_parameters = True  # frozen parameters have no gradient

@@ -1,4 +1,4 @@
-"""The recipe of the 2018 seed project cut down to two CPU cores; see docs/recipes.md.
+"""The recipe of the student project of 2018 cut down to two CPU cores; see docs/recipes.md.
 
 Command:   python tools/train.py configs/student_projects/student2018_r18_256px.py
 Data:      as student2018.py, data/student2018, one class: lesion
@@ -9,26 +9,35 @@ Date:      2026-11-22
 """
 
 _base_ = [
-    '../_base_/models/mask-rcnn_r18_fpn128_lesion.py',
+    '../_base_/models/mask-rcnn_r18_fpn128-p3_lesion.py',
     '../_base_/datasets/student2018.py',
     '../_base_/schedules/student2018.py',
     '../_base_/default_runtime.py',
 ]
 
-model = dict(data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]))
+levels = [4, 8, 16, 32]
+model = dict(
+    data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
+    # The levels, anchors and proposals of mmdet, from P2 up.
+    neck=dict(type='FPN', num_outs=5),
+    rpn_head=dict(anchor_generator=dict(scales=[8], strides=[*levels, 64])),
+    roi_head=dict(
+        bbox_roi_extractor=dict(featmap_strides=levels),
+        mask_roi_extractor=dict(featmap_strides=levels),
+    ),
+    train_cfg=dict(rpn=dict(assigner=dict(min_pos_iou=0.3)), rpn_proposal=dict(nms_pre=1000)),
+    test_cfg=dict(rpn=dict(nms_pre=500)),
+)
 
+resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    resize,
     {{_base_.photometric}},
-    dict(type='PackLesionInputs'),
+    {{_base_.pack}},
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
-    dict(type='PackLesionInputs'),
-]
+test_pipeline = [{{_base_.load_image}}, resize, {{_base_.pack}}]
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,

@@ -93,7 +93,7 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
     """Finds the lesion as one class, and gives every detection the diagnoses of the image.
 
     The last maps that the neck hands on have to be those of the backbone that `diagnosis_head`
-    looks at (`P3FPN(stages=...)`), and box and mask head know a single class.
+    looks at (`P3FPN(passthrough_levels=...)`), and box and mask head know a single class.
 
     The diagnosis is learned from true boxes, and the backbone learns nothing from it. In prediction
     it is that of the box with the highest score, and each of n detections becomes K, one per

@@ -1,5 +1,5 @@
-# ISIC 2018 as the 2018 seed had it: every training and validation image also upside down and
-# mirrored, as samples of their own (tools/prepare_isic.py --flip-copies), and photometric
+# ISIC 2018 as the student project of 2018 had it: each training and validation image also upside
+# down and mirrored, as samples of their own (tools/prepare_isic.py --flip-copies), and photometric
 # augmentation in random number and order. The copies take the place of RandomFlip.
 _base_ = './lesion.py'
 
@@ -17,15 +17,15 @@ photometric = dict(
     ],
 )
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(512, 512), keep_ratio=True),
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.resize}},
     photometric,
-    dict(type='PackLesionInputs'),
+    {{_base_.pack}},
 ]
 
 train_dataloader = dict(
-    # 1,500 steps of two images an epoch, of the 4,374.
+    # 1,500 steps of two images an epoch, from 4,374 images.
     sampler=dict(_delete_=True, type='FixedLengthSampler', num_samples=3000),
     dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )

@@ -1,4 +1,4 @@
-"""Every config loads, fits its data set's classes, and makes a loss and a prediction."""
+"""Every config loads, fits the classes of its data, and computes a loss and a prediction."""
 
 import json
 import re
@@ -13,9 +13,23 @@ from mmengine.dataset import pseudo_collate
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import leaf_datasets, load_config
 
-ROOT = Path(__file__).resolve().parents[3]
-LEAVES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
-BASE_HOOKS = Config.fromfile(ROOT / 'configs/_base_/default_runtime.py').default_hooks
+CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
+LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+BASE_HOOKS = Config.fromfile(CONFIGS / '_base_/default_runtime.py').default_hooks
+
+every_config = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+
+
+def base_files(path: Path) -> list[Path]:
+    """Return the base files of a config inside the repository."""
+    text = re.search(r"^_base_ = (\[.*?\]|'.*?')", path.read_text(), re.MULTILINE | re.DOTALL)
+    names = re.findall(r"'(.+?)'", text.group(1)) if text else []
+    return [(path.parent / name).resolve() for name in names if '::' not in name]
+
+
+def levels(path: Path) -> int:
+    """Return how many times `_base_` is followed from a config, at most."""
+    return max((1 + levels(base) for base in base_files(path)), default=0)
 
 
 @pytest.fixture(scope='session')
@@ -31,46 +45,53 @@ def data_by_classes(tiny_data, tmp_path_factory) -> dict[tuple, Path]:
     return {('lesion',): tiny_data, ('benign', 'melanoma'): out}
 
 
-def test_there_are_configs():
-    assert LEAVES
-
-
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
-def test_header_says_what_the_experiment_is(path):
+@every_config
+def test_header_describes_the_experiment(path):
     header = path.read_text().split('"""')[1]
-    for entry in ('Command:', 'Data:', 'Number:', 'Hardware:', 'Time:', 'Date:'):
-        assert entry in header, entry
+    entries = re.findall(r'^(\w+): ', header, re.MULTILINE)
+    assert entries == ['Command', 'Data', 'Number', 'Hardware', 'Time', 'Date']
+    named = re.search(r'configs/\S+\.py', header)
+    assert named is None or named.group() == str(path.relative_to(CONFIGS.parent))
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
-def test_every_hook_of_the_base_is_kept_or_switched_off_with_a_reason(path):
+@every_config
+def test_at_most_three_levels_of_base_files(path):
+    assert levels(path) <= 3
+
+
+@every_config
+def test_parts_of_pipelines_are_named_and_not_copied(path):
+    assert not re.search(r'LoadImageFromFile|LoadAnnotations|PackLesionInputs', path.read_text())
+
+
+@every_config
+def test_hooks_of_the_base_are_kept_or_switched_off_with_a_reason(path):
     cfg = Config.fromfile(path)
     assert not cfg.get('custom_hooks'), 'a list is replaced as a whole: name hooks in default_hooks'
+    sources = [path, *base_files(path)]
+    for base in sources[1:]:
+        sources += [each for each in base_files(base) if each not in sources]
+    text = '\n'.join(source.read_text() for source in sources)
     for name, hook in BASE_HOOKS.items():
         kept = cfg.default_hooks[name]
         assert kept is None or kept.type == hook.type, name
-        if kept is None:
-            sources = [path, *(ROOT / 'configs').glob('*.py')]
-            reason = re.compile(rf'^    {name}=None,  # \w', re.MULTILINE)
-            assert any(reason.search(source.read_text()) for source in sources), name
+        assert kept or re.search(rf'^    {name}=None,  # \w', text, re.MULTILINE), name
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
-def test_a_decay_ends_with_the_training_whatever_its_length(path):
+@every_config
+def test_a_decay_ends_with_the_training(path):
     for scheduler in load_config(path).param_scheduler:
         if scheduler.type == 'CosineAnnealingLR':
             assert 'T_max' not in scheduler and 'end' not in scheduler
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+@every_config
 def test_one_training_batch_and_one_prediction(path, data_by_classes):
     cfg = load_config(path)
     classes = tuple(DATASETS.get(next(leaf_datasets(cfg)).type).METAINFO['classes'])
     data = data_by_classes[classes]
-    names = [
-        c['name'] for c in json.loads((data / 'annotations/train.json').read_text())['categories']
-    ]
-    assert tuple(names) == classes
+    categories = json.loads((data / 'annotations/train.json').read_text())['categories']
+    assert tuple(category['name'] for category in categories) == classes
 
     cfg = load_config(path, data_root=data)
     for dataset in leaf_datasets(cfg):
@@ -87,8 +108,7 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
 
     train = DATASETS.build(cfg.train_dataloader.dataset)
     batch = model.data_preprocessor(pseudo_collate([train[0], train[1]]), training=True)
-    losses = model(**batch, mode='loss')
-    total, parts = model.parse_losses(losses)
+    total, parts = model.parse_losses(model(**batch, mode='loss'))
     total.backward()
     assert torch.isfinite(total)
     assert {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'loss_mask'} <= set(parts)
@@ -105,4 +125,4 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
     assert 1 <= count <= cfg.model.test_cfg.rcnn.max_per_img * diagnoses
     assert found.pred_instances.masks.shape == (count, height, width)
     assert found.isic_id.startswith('ISIC_')
-    assert cfg.model.type == 'LesionMaskRCNN'  # else --amp has nothing to set
+    assert cfg.model.type == 'LesionMaskRCNN'  # --amp sets its precision

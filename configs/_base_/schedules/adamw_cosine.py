@@ -1,0 +1,16 @@
+# AdamW with linear warm-up and cosine decay, for models of which only a part has weights. The
+# learning rate belongs to base_batch_size, and is scaled linearly to the batch size in use.
+train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=40, val_interval=4)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='NonFiniteGuardOptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.05),
+    clip_grad=dict(max_norm=1, norm_type=2),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=200),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, convert_to_iter_based=True),
+]
+auto_scale_lr = dict(enable=True, base_batch_size=4)
