@@ -19,13 +19,11 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     wrapped,
 )
 from isic_mmdet.engine.hooks import (  # noqa: E402, F401
-    per_step_seed_hook,
-    rate_ramp_hook,
     resumption_hooks,
     staged_training_hook,
     validation_loss_hook,
 )
-from isic_mmdet.engine.train import checkpoint_backend, loop, optim  # noqa: E402, F401
+from isic_mmdet.engine.train import checkpoints, finite, loop  # noqa: E402, F401
 from isic_mmdet.evaluation import coco_result_dump, lesion_metric  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
     bce_jaccard_loss,

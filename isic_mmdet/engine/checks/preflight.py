@@ -26,8 +26,7 @@ from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_mem
 from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
 from isic_mmdet.engine.config.parts import argument_faults, built_with
 from isic_mmdet.engine.train.evaluation import packing_faults
-from isic_mmdet.engine.train.finite import non_finite
-from isic_mmdet.engine.train.optim import wrapper_errors
+from isic_mmdet.engine.train.finite import non_finite, wrapper_errors
 from isic_mmdet.errors import InputError
 
 

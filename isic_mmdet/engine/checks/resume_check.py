@@ -111,7 +111,7 @@ def _nothing_left(cfg: Config, checkpoint: Mapping[str, Any], path: str) -> str 
     unit, key = 'epoch', 'max_epochs'
     is_validated = not cfg.get('val_cfg') or info.get(VALIDATED) == done
     if not cfg.get('log_processor', {}).get('by_epoch', True):
-        # A config that counts iterations, see `isic_mmdet.engine.train.mmengine_loops`.
+        # A config that counts iterations, see `isic_mmdet.engine.train.runner`.
         length = meta.get(ITERATIONS, 1)
         unit, key, done, wanted = 'iteration', 'max_iters', done * length, wanted * length
     if done > wanted:

@@ -13,10 +13,10 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from isic_mmdet.engine.train.finite import non_finite
-from isic_mmdet.engine.train.optim import (
+from isic_mmdet.engine.train.finite import (
     NonFiniteError,
     NonFiniteGuardOptimWrapper,
+    non_finite,
     require_finite_gradients,
     require_finite_losses,
 )

@@ -1,9 +1,12 @@
 """What a run that was stopped needs to end as one that was not."""
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
@@ -12,8 +15,7 @@ from mmengine.runner import Runner
 from isic_mmdet.engine.config.recorded_config import recorded_changes
 from isic_mmdet.engine.own_folder import holds, make_last_relative, make_own, make_relative
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, INTERRUPTED, VALIDATED
-from isic_mmdet.engine.train.epoch_length import EpochLength
-from isic_mmdet.engine.train.schedule import rebuild_schedule
+from isic_mmdet.engine.train.schedule import EpochLength, ramp_of, rebuild_schedule
 
 _SCALARS = 'scalars.json'
 _LENGTH = 'scalars_bytes'
@@ -184,3 +186,65 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
         super().after_val_epoch(runner, metrics)
         state = {'best_score': float(self.best_score), 'wait_count': self.wait_count}
         runner.message_hub.update_info(_STOPPING, state)
+
+
+@HOOKS.register_module()
+class PerStepSeedHook(Hook):
+    """Seeds all generators before every step.
+
+    The heads draw the proposals that they learn from. With what this hook does, a run that goes on
+    from a checkpoint draws what it would have drawn, and no generator has to be saved. Every
+    process draws its own. See `isic_mmdet.datasets.seeded` for the images.
+    """
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed the generators of torch, NumPy and `random`."""
+        entropy = (runner.seed, runner.iter, runner.rank)
+        state = np.random.SeedSequence(entropy).generate_state(3)
+        torch.manual_seed(int(state[0]))
+        np.random.seed(state[1])
+        random.seed(int(state[2]))
+
+
+@HOOKS.register_module()
+class RateRampHook(Hook):
+    """Adds to the learning rates of the schedule what `engine.train.schedule` has left to add.
+
+    The schedulers compute each rate from the one before. So the rates of the schedule are put back
+    after every step, before the schedulers and a checkpoint see them.
+    """
+
+    priority = 'HIGHEST'  # before the rate is logged, and before the schedulers step
+
+    def __init__(self) -> None:
+        self._scheduled: list[float] = []
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Set the rates of this step."""
+        self._put_back(runner)  # a batch that failed has no end
+        ramp = ramp_of(runner.message_hub.runtime_info)
+        if ramp is None or runner.iter >= ramp.start + ramp.steps:
+            return
+        groups = runner.optim_wrapper.param_groups
+        self._scheduled = [group['lr'] for group in groups]
+        for group, offset in zip(groups, ramp.at(runner.iter), strict=True):
+            group['lr'] += offset
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Put the rates of the schedule back."""
+        self._put_back(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save the rates of the schedule, also after a step that failed."""
+        if self._scheduled and 'optimizer' in checkpoint:
+            state = checkpoint['optimizer']
+            groups = [*state['param_groups'], *filter(None, [state.get('base_param_settings')])]
+            for group, rate in zip(groups, self._scheduled, strict=True):
+                group['lr'] = rate
+
+    def _put_back(self, runner: Runner) -> None:
+        for group, rate in zip(runner.optim_wrapper.param_groups, self._scheduled, strict=False):
+            group['lr'] = rate
+        self._scheduled = []

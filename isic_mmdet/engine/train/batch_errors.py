@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from isic_mmdet.engine.distributed import is_lost_process
-from isic_mmdet.engine.train.optim import REMEDY, NonFiniteError
+from isic_mmdet.engine.train.finite import REMEDY, NonFiniteError
 from isic_mmdet.utils.loader_errors import known_loader_error, reason, worker_died
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.fileio import LocalBackend, register_backend
 
 from isic_mmdet.compat.checkpoint import load_from_local
 from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import write_atomically
 
 INTERRUPTED = 'interrupted.pth'
 # Of a checkpoint's `meta`: iterations of an epoch.
@@ -88,3 +90,21 @@ def _epochs(path: Path) -> float | None:
             f'{path} is not a checkpoint of tools/train.py; take it out of the work dir, or name '
             'the one to go on from: --resume CKPT'
         ) from error
+
+
+class AtomicBackend(LocalBackend):
+    """mmengine's local storage, with files that a killed run never leaves torn.
+
+    Configs name it as `backend_args=dict(backend='atomic')`.
+    """
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a file under another name, onto the disk, and move it to its place.
+
+        Raises:
+            InputError: it cannot be written; what was there before still is.
+        """
+        write_atomically(filepath, obj, durable=True)
+
+
+register_backend('atomic', AtomicBackend, force=True)

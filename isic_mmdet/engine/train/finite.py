@@ -1,10 +1,35 @@
-"""Weights that are numbers."""
+"""Updates that happen only where loss and gradients are numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from mmdet.registry import OPTIM_WRAPPERS
+from mmengine.dist import all_reduce
+from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+from isic_mmdet.errors import InputError
+
+REMEDY = (
+    'Lower the learning rate (optim_wrapper.optimizer.lr), or look at these images with '
+    'tools/browse_dataset.py'
+)
+
+
+class NonFiniteError(InputError):
+    """A loss or a gradient is infinite or no number; the weights are what they were before.
+
+    Args:
+        reason: what is not finite.
+
+    Attributes:
+        reason: the same, with what became of the weights.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = f'{reason}; the weights are those from before it'
+        super().__init__(f'{self.reason}. {REMEDY}')
 
 
 def non_finite(state: Mapping[str, Any]) -> list[str]:
@@ -16,3 +41,68 @@ def non_finite(state: Mapping[str, Any]) -> list[str]:
         and value.is_floating_point()
         and not bool(torch.isfinite(value).all())
     ]
+
+
+def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
+    """Return why this machine cannot train with the `optim_wrapper` of a config, one line each."""
+    kind = str((cfg.get('optim_wrapper') or {}).get('type', '')).rpartition('.')[2]
+    if kind != 'AmpOptimWrapper' or torch.cuda.is_available():
+        return []
+    return [
+        'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
+        "optim_wrapper.type='NonFiniteGuardOptimWrapper' and train with --amp for bfloat16"
+    ]
+
+
+def require_finite_losses(losses: Mapping[str, Tensor]) -> None:
+    """Raise a `NonFiniteError` in all processes if a loss of one is not finite.
+
+    Its gradients are part of those of all.
+
+    Args:
+        losses: of any shape, by the names that a message has for them.
+    """
+    faults = [
+        f'{name} is {float(loss.detach().mean())}'
+        for name, loss in losses.items()
+        if not bool(torch.isfinite(loss.detach()).all())
+    ]
+    device = next((loss.device for loss in losses.values()), None)
+    faulty = torch.tensor(float(bool(faults)), device=device)
+    all_reduce(faulty)
+    if faulty:
+        raise NonFiniteError(', '.join(faults) or 'the loss of another process is not finite')
+
+
+def require_finite_gradients(parameters: Iterable[Tensor]) -> None:
+    """Raise a `NonFiniteError` if a gradient is not finite."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    # Finite only if every term of the sum of squares is.
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not torch.isfinite(norm):
+        raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
+
+
+@OPTIM_WRAPPERS.register_module()
+class NonFiniteGuardOptimWrapper(OptimWrapper):
+    """mmengine's wrapper that raises before an infinity or a NaN gets into the weights."""
+
+    def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Go back from the loss and update the parameters.
+
+        Raises:
+            NonFiniteError: the loss or a gradient is not finite.
+        """
+        require_finite_losses({'the loss': loss})
+        super().update_params(loss, *args, **kwargs)
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip the gradients if that is set, and update the parameters.
+
+        Raises:
+            NonFiniteError: a gradient is not finite.
+        """
+        require_finite_gradients(
+            parameter for group in self.param_groups for parameter in group['params']
+        )
+        super().step(**kwargs)

@@ -24,11 +24,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mmengine.dist import get_world_size
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.runner import Runner
 
 from isic_mmdet.engine.config.recorded_config import Change
-from isic_mmdet.engine.train.epoch_length import EpochLength, count_anew
+from isic_mmdet.engine.train.checkpoints import ITERATIONS
 from isic_mmdet.errors import InputError
 
 # Of the messages that the runner keeps with its checkpoints: a `RateRamp` as a dict, and the end,
@@ -37,8 +38,51 @@ RAMP = 'rate_ramp'
 WRITTEN_FOR = 'schedule_written_for'
 
 _SCHEDULE = ('optim_wrapper.optimizer', 'param_scheduler', 'auto_scale_lr', 'train_cfg.max_')
+# Of a checkpoint's `meta`.
+_BATCH = 'global_batch_size'
 _ENDLESS = int(1e9)  # of mmengine's schedulers
 _NEGLIGIBLE = 1e-6  # share of the full rate
+
+
+@dataclass(frozen=True)
+class EpochLength:
+    """How long an epoch is.
+
+    Attributes:
+        iterations: of one process.
+        batch: images that all processes take at a step.
+    """
+
+    iterations: int
+    batch: int
+
+    @classmethod
+    def of(cls, runner: Runner) -> 'EpochLength':
+        """Return that of a run."""
+        loader = runner.train_dataloader
+        return cls(len(loader), loader.batch_sampler.batch_size * get_world_size())
+
+    @classmethod
+    def recorded(cls, meta: Mapping[str, Any], default: 'EpochLength') -> 'EpochLength':
+        """Return that of the run that wrote a checkpoint; `default` where it is not recorded."""
+        return cls(meta.get(ITERATIONS, default.iterations), meta.get(_BATCH, default.batch))
+
+    def note(self, meta: dict[str, Any]) -> None:
+        """Write it into what a checkpoint tells of itself."""
+        meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
+
+
+def count_anew(meta: dict[str, Any], now: EpochLength) -> None:
+    """Bring the position in a checkpoint to another length of an epoch.
+
+    Args:
+        meta: of the checkpoint; `iter` is changed in place, the share of the epoch stays.
+        now: how long an epoch is from here on.
+    """
+    before = EpochLength.recorded(meta, now)
+    inside = meta['iter'] - meta['epoch'] * before.iterations
+    share = now.iterations / before.iterations
+    meta['iter'] = meta['epoch'] * now.iterations + int(inside * share)
 
 
 @dataclass(frozen=True)

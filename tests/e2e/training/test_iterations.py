@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from isic_mmdet.engine.checks.preflight import preflight
-from isic_mmdet.engine.train.mmengine_loops import settle_training_loop
+from isic_mmdet.engine.train.runner import settle_training_loop
 from tests.support.training_runs import Run, assert_same
 
 

@@ -8,7 +8,7 @@ from mmdet.registry import OPTIM_WRAPPERS
 from mmengine.optim import OptimWrapper
 
 from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
-from isic_mmdet.engine.train.optim import NonFiniteError
+from isic_mmdet.engine.train.finite import NonFiniteError
 from isic_mmdet.errors import InputError
 from tests.support.squares import ShiftedSquares
 

@@ -3,7 +3,7 @@
 import pytest
 
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.engine.train.mmengine_loops import settle_training_loop
+from isic_mmdet.engine.train.runner import settle_training_loop
 from isic_mmdet.errors import InputError
 
 ITERATIONS = {'by_epoch': False, 'max_iters': 12, 'val_interval': 4}

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from isic_mmdet.engine.train.optim import NonFiniteError, NonFiniteGuardOptimWrapper, wrapper_errors
+from isic_mmdet.engine.train.finite import (
+    NonFiniteError,
+    NonFiniteGuardOptimWrapper,
+    wrapper_errors,
+)
 
 
 @pytest.fixture
