@@ -21,11 +21,11 @@ from benchmarks.plain_loop import shrink
 from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import FOREGROUND
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.layouts import Pair
 from isic_mmdet.isic.prepare.pair_errors import Fault
 from isic_mmdet.isic.prepare.pairs import convert_pair
+from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
 
 #: Images of a data set. The smallest challenge, ISIC 2016, has 900 for training, and larger ones.

@@ -25,7 +25,7 @@ from benchmarks.rows import row, unjudged
 from benchmarks.timing import interleaved, medians
 from isic_mmdet import cli
 from isic_mmdet.errors import InputError
-from isic_mmdet.masks.mask_io import read_mask
+from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.utils.files import write_json
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -9,8 +9,8 @@ from isic_mmdet.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.images.decoding import FOREGROUND
     from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
+    from isic_mmdet.masks.mask_files import FOREGROUND
     from isic_mmdet.masks.resize import parse_rule
 
     parser = make_parser(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.masks.mask_io import read_mask, resize_mask
+from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.masks.resize import resize_mask
 
 #: Pixels by which an edge of a box may miss the mask: tools differ in whether the last one counts.
 BOX_TOLERANCE = 1.0

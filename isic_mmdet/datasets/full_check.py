@@ -11,10 +11,11 @@ from tqdm import tqdm
 from isic_mmdet.datasets.checks import annotation_faults
 from isic_mmdet.datasets.consistency import annotated_mask, official_mask_fault, shared_images
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import UnreadableError, decode_image, decode_mask
+from isic_mmdet.images.decoding import UnreadableError, decode_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
 from isic_mmdet.isic.prepare.pool import Job, run_jobs
+from isic_mmdet.masks.mask_files import decode_mask
 from isic_mmdet.utils.json_file import read_json
 
 

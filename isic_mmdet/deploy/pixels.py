@@ -44,7 +44,7 @@ class NetworkImage:
         )
         x1, y1, x2, y2 = box.tolist()
         ends = (x1 * horizontal, y1 * vertical, x2 * horizontal, y2 * vertical)
-        return self.frame.in_whole(BoxCells(cells, ends))
+        return BoxCells(cells, self.frame.to_full(ends))
 
 
 def network_image(

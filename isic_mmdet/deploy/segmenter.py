@@ -17,7 +17,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from numpy.typing import NDArray
 
-import isic_mmdet.register  # noqa: F401 - the config names what this registers
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape, padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.engine.checks.detectors import mask_threshold
@@ -32,6 +31,7 @@ from isic_mmdet.engine.config.load import (
 )
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk_into
+from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.models.best_detection import best_finding
 from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.folding import fold
@@ -221,7 +221,7 @@ class LesionSegmenter:
 
     def _segmentation(self, found: Sequence[Finding | None], frame: Frame) -> Segmentation:
         findings = [
-            replace(finding, view=frame.in_whole(finding.view))
+            replace(finding, view=BoxCells(finding.view.cells, frame.to_full(finding.view.box)))
             for finding in found
             if finding is not None
         ]

@@ -4,36 +4,21 @@ What is accepted and what is a fault are those of the official scorer (isic-chal
 5.6.0). It stops at its first fault; here they are collected.
 """
 
-import io
 import re
-import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
-
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.scores import binarize
-from isic_mmdet.images.decode_errors import DECODE_ERRORS
-from isic_mmdet.images.formats import FORMATS, unread_format
 from isic_mmdet.images.sources import SourceFile, zip_members
-from isic_mmdet.masks.binary_png import decode_binary_png
 
 ISIC_ID = re.compile('ISIC_[0-9]{7}')
 
 # Every seven digits in a row, overlapping ones too: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
 _NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
-_ZIP_LOCK = threading.Lock()
-
-
-class UnreadableMaskError(Exception):
-    """A file that is no mask; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -100,49 +85,6 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
         elif len(files) == 1:
             pairs.append(MaskPair(image_id, files[0], found[0]))
     return Pairing(pairs, faults, len(predicted) - len(used))
-
-
-def read_mask(file: SourceFile) -> NDArray[np.bool_]:
-    """Return a mask as (H, W) bool, lesion where the gray value is above 128.
-
-    Raises:
-        UnreadableMaskError: as for `read_mask_and_gray`.
-    """
-    return read_mask_and_gray(file)[0]
-
-
-def read_mask_and_gray(file: SourceFile) -> tuple[NDArray[np.bool_], int]:
-    """Return a mask as (H, W) bool, lesion where the gray is above 128, and its highest gray.
-
-    Of all but flawless black-and-white PNG files Pillow has to decide, as in the official scorer,
-    so that both accept the same; only GIF and the like are refused, as everywhere else.
-
-    Raises:
-        UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
-    """
-    try:
-        data = _read(file)
-        if (mask := decode_binary_png(data)) is not None:
-            return mask, 255 * int(mask.any())
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        image.load()
-    except UnidentifiedImageError:
-        raise UnreadableMaskError(unread_format(data) or 'not an image') from None
-    except DECODE_ERRORS as error:
-        raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
-    if image.mode not in {'L', '1'}:
-        raise UnreadableMaskError(
-            f'not gray with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
-        )
-    grays = np.asarray(image if image.mode == 'L' else image.convert('L'))
-    return binarize(grays), int(grays.max())
-
-
-def _read(file: SourceFile) -> bytes:
-    if file.member is None:
-        return file.read()
-    with _ZIP_LOCK:  # threads share the handle of a zip, which moves from member to member
-        return file.read()
 
 
 def _list_files(source: Path) -> Iterator[SourceFile]:

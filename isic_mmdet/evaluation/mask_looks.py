@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.evaluation.scores import GRAY_THRESHOLD
+from isic_mmdet.masks.mask_files import GRAY_THRESHOLD
 
 
 class MaskLook(NamedTuple):

@@ -14,15 +14,11 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.mask_folders import (
-    MaskPair,
-    UnreadableMaskError,
-    pair_masks,
-    read_mask_and_gray,
-)
+from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
 from isic_mmdet.evaluation.mask_looks import MaskLook, look_at, notes_on
 from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
 from isic_mmdet.images.sources import close_zips
+from isic_mmdet.masks.mask_files import UnreadableMaskError, read_gray_mask
 from isic_mmdet.utils.cores import available_cores
 
 DISTANCE_COLUMNS = (
@@ -125,7 +121,7 @@ def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
     faults = []
     for file in (pair.truth, pair.prediction):
         try:
-            mask, brightest = read_mask_and_gray(file)
+            mask, brightest = read_gray_mask(file)
             masks.append(mask)
             looks.append(look_at(mask, brightest))
         except UnreadableMaskError as error:

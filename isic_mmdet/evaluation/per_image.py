@@ -11,7 +11,8 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.result_files import class_columns
-from isic_mmdet.masks.mask_io import read_mask, resize_mask
+from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.masks.resize import resize_mask
 
 _META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
 

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-GRAY_THRESHOLD = 128
 JACCARD_THRESHOLD = 0.65
 
 # Index arrays of the bootstrap are drawn in blocks of about this many numbers, 1.6 MB: what is
@@ -44,11 +43,6 @@ class Confusion(NamedTuple):
     fp: int
     fn: int
     tn: int
-
-
-def binarize(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where an 8-bit mask is lesion: strictly above 128, as the official scorer does."""
-    return gray > GRAY_THRESHOLD
 
 
 def pack(mask: NDArray[np.bool_]) -> PackedMask:

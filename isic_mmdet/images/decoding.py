@@ -1,13 +1,13 @@
-"""Decoding images and masks whole, with every check, and encoding what is prepared from them.
+"""Decodes images strictly, and encodes JPEG files.
 
-Pillow decodes because it raises on a truncated file; OpenCV returns a picture filled up with
-gray and says nothing.
+Pillow decodes because it raises on a truncated file; OpenCV silently fills the missing part with
+gray.
 """
 
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import cv2
@@ -18,14 +18,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.formats import FORMATS, unread_format
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.masks.binary_png import decode_bits
-from isic_mmdet.masks.bit_mask import BitMask
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
-#: A mask pixel of this gray value or more is lesion: the challenge's own scoring asks for > 128.
-FOREGROUND = 129
 JPEG_QUALITY = 95
 
 ORIENTATION_TAG = 0x0112
@@ -42,7 +38,6 @@ TURNS = {
     8: (1, False),
 }
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
-_MASK_MODES = {'L', '1', 'P'}
 _HOLE = bytes(4096)
 _NO_IMAGE = 'not an image, or one that is damaged'
 # TIFF's NewSubfileType; its lowest bit marks a smaller copy of another page.
@@ -84,36 +79,6 @@ class DecodedImage:
         return self.shape[0] / self.step, self.shape[1] / self.step
 
 
-@dataclass(frozen=True)
-class DecodedMask:
-    """A lesion mask.
-
-    Attributes:
-        lesion: H x W pixels.
-        data: what to store: the file as it was, but without its palette if it has one, and with
-            another foreground than the challenge's, 255 for lesion and 0 elsewhere.
-        grays: number of pixels that are neither 0 nor 255.
-        brightest: highest gray.
-        orientation: EXIF's number in the mask's own file, 1 where it has none. The pixels are
-            upright by it.
-    """
-
-    lesion: BitMask
-    data: bytes
-    grays: int
-    brightest: int
-    orientation: int = 1
-
-    def turned(self, orientation: int) -> 'DecodedMask':
-        """Return the mask turned or mirrored as EXIF's number says, 2 to 8.
-
-        A mask with grays keeps its lesion only.
-        """
-        lesion = turn(self.lesion.unpacked(), orientation)
-        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
-        return replace(self, lesion=BitMask.of(lesion), data=data)
-
-
 def decode_image(
     file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
 ) -> DecodedImage:
@@ -144,7 +109,7 @@ def decode_image(
 
     data, image = load_whole(file, _IMAGE_MODES, draft)
     is_plain = _is_plain(image)
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if orientation != 1:
         try:
             image = ImageOps.exif_transpose(image)
@@ -186,48 +151,22 @@ def _is_upright(image: Image.Image) -> bool:
     exif = image.info.get('exif', b'')
     if not exif:
         return True
-    if _orientation(image) != 1:
+    if orientation_of(image) != 1:
         return False
     is_told = ORIENTATION_TAG in image.getexif()
     return is_told or not any(tag in exif for tag in (b'\x01\x12', b'\x12\x01'))
 
 
-def _orientation(image: Image.Image) -> Any:
-    """Return EXIF's number for how the stored pixels are to be turned, or what stands there."""
+def orientation_of(image: Image.Image) -> Any:
+    """Return the EXIF orientation of an image, or what its EXIF data have instead of a number.
+
+    Raises:
+        UnreadableError: the EXIF data are damaged.
+    """
     try:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
-
-
-def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
-    """Decode a mask of one 8-bit channel (or one bit, or a palette of grays).
-
-    Args:
-        file: the mask.
-        foreground: gray value from which on a pixel is lesion, 1 to 255.
-
-    Raises:
-        UnreadableError: as for images.
-    """
-    data = _read(file)
-    found = decode_bits(data)
-    if found is not None:
-        binary = BitMask(*found)
-        return DecodedMask(binary, data, grays=0, brightest=255 * int(binary.bits.any()))
-    image = _decode_whole(data, _MASK_MODES)
-    orientation = _orientation(image)
-    orientation = orientation if orientation in TURNS else 1
-    values = turn(np.asarray(image.convert('L')), orientation)
-    grays = int(np.count_nonzero((values != 0) & (values != 255)))
-    lesion = values >= foreground
-    if foreground != FOREGROUND:
-        # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
-        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
-    elif image.mode == 'P' or orientation != 1:
-        # Of a palette OpenCV, which reads the copy to score against, would see three channels.
-        data = encode_png(values)
-    return DecodedMask(BitMask.of(lesion), data, grays, int(values.max()), orientation)
 
 
 def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
@@ -240,15 +179,6 @@ def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
     quarter_turns, is_mirrored = TURNS[orientation]
     turned = np.rot90(values, quarter_turns)
     return np.ascontiguousarray(np.fliplr(turned) if is_mirrored else turned)
-
-
-def decode_grays(file: SourceFile) -> npt.NDArray[np.uint8]:
-    """Decode a mask of the same kinds to its grays, (H, W) uint8.
-
-    Raises:
-        UnreadableError: as for images.
-    """
-    return np.asarray(load_whole(file, _MASK_MODES)[1].convert('L'))
 
 
 def stored_size(file: SourceFile) -> tuple[int, int]:
@@ -293,11 +223,6 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     return encoded.tobytes()
 
 
-def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
-    """Encode an (H, W) uint8 mask without loss."""
-    return cv2.imencode('.png', values)[1].tobytes()
-
-
 def load_whole(
     file: SourceFile, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
 ) -> tuple[bytes, Image.Image]:
@@ -315,20 +240,26 @@ def load_whole(
     Raises:
         UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.
     """
-    data = _read(file)
-    return data, _decode_whole(data, modes, prepare)
+    data = read_bytes(file)
+    return data, decode_whole(data, modes, prepare)
 
 
-def _read(file: SourceFile) -> bytes:
+def read_bytes(file: SourceFile) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
     try:
         return file.read()
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
 
 
-def _decode_whole(
+def decode_whole(
     data: bytes, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
 ) -> Image.Image:
+    """Decode the bytes of a file strictly; see `load_whole`."""
     stream = io.BytesIO(data)
     try:
         with warnings.catch_warnings():

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isic_mmdet.masks.paste import BoxCells
-
 # A reduced image stays at least so many times as large as the model's input on both sides. The test
 # pipeline then samples it much as it samples the whole one, and an image that was prepared for
 # training (at most about twice that size) is never reduced.
@@ -29,11 +27,10 @@ class Frame:
     left: int = 0
     top: int = 0
 
-    def in_whole(self, view: BoxCells) -> BoxCells:
-        """Return what was found in the reduced image as it lies in the whole one."""
-        x1, y1, x2, y2 = (side * self.step for side in view.box)
-        left, top = self.left, self.top
-        return BoxCells(view.cells, (x1 + left, y1 + top, x2 + left, y2 + top))
+    def to_full(self, box: Sequence[float]) -> tuple[float, float, float, float]:
+        """Return a box of the reduced image, x1, y1, x2, y2, in pixels of the full image."""
+        x1, y1, x2, y2 = (side * self.step for side in box)
+        return x1 + self.left, y1 + self.top, x2 + self.left, y2 + self.top
 
     def inside(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         """Return x, y, width, height of what a box covers of the whole image.

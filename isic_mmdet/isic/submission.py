@@ -16,8 +16,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import UnreadableError, decode_mask, encode_png, stored_size
+from isic_mmdet.images.decoding import UnreadableError, stored_size
 from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.masks.mask_files import decode_mask, encode_png
 from isic_mmdet.utils.files import writing
 
 _ISIC_ID = re.compile(r'ISIC_\d{7}')

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from isic_mmdet.masks.mask_io import resize_mask
+from isic_mmdet.masks.resize import resize_mask
 
 Color = tuple[int, int, int]
 

@@ -17,7 +17,7 @@ from isic_mmdet.masks.bit_mask import BitMask
 
 #: The `quarter` rule: images of more than this many pixels shrink to a quarter of each side.
 QUARTER_AREA = 700 * 700
-SEED_SCALE = 0.25
+QUARTER_SCALE = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ResizeRule:
         """Return the prepared (height, width) of an official image, in pixels."""
         scale = 1.0
         if self.name == 'quarter' and height * width > QUARTER_AREA:
-            scale = SEED_SCALE
+            scale = QUARTER_SCALE
         elif self.name == 'max-side':
             scale = min(1.0, self.max_side / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
@@ -99,7 +99,7 @@ def resize_image(
     return np.asarray(resized[:height, :width], np.uint8)
 
 
-def resize_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def reduce_bit_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Bring a mask to `size` = (height, width), bool: lesion where it covers more than half.
 
     Nearest neighbor would look at one source pixel in sixteen under the `quarter` rule and shift
@@ -116,6 +116,30 @@ def resize_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     rows, columns = np.divmod(np.flatnonzero(covered == mask.size / 2), part.shape[1])
     part[rows, columns] = (rows + top + columns + left) % 2 == 0
     return lesion
+
+
+def resize_mask(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
+    """Bring a binary mask to another size without shifting or biasing its border.
+
+    Sides that shrink are averaged over area, sides that grow are interpolated linearly, both with
+    pixel centers at half-integers; a pixel is lesion where at least half of it is.
+
+    Args:
+        mask: (h, w) bool.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
+
+    Returns:
+        (height, width) bool; `mask` itself if it has that size already.
+    """
+    if mask.shape == (height, width):
+        return mask
+    h, w = mask.shape
+    # 0 and 255 rather than 0.0 and 1.0: a quarter of the memory, and half still rounds to 128.
+    gray = np.where(mask, np.uint8(255), np.uint8(0))
+    gray = cv2.resize(gray, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
+    gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR)
+    return gray >= 128
 
 
 def _covered(

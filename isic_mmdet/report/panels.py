@@ -19,7 +19,7 @@ from isic_mmdet.masks.drawing import (
     put_text,
     resize_to_height,
 )
-from isic_mmdet.masks.mask_io import resize_mask
+from isic_mmdet.masks.resize import resize_mask
 from isic_mmdet.utils.files import write_atomically
 
 

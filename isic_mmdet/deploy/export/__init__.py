@@ -5,5 +5,3 @@
 graph in ONNX), `images` and `check` (does it find the same?). `quantize` brings a file to 8 bits.
 `isic_mmdet.deploy` reads the files.
 """
-
-import isic_mmdet.register  # noqa: F401 - mmdet's models can be imported only after this

@@ -16,7 +16,6 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.checks import class_count_faults
 from isic_mmdet.datasets.consistency import shared_images
 from isic_mmdet.datasets.lesion_dataset import LesionDataset

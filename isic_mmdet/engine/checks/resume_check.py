@@ -11,7 +11,6 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import isic_mmdet.register  # noqa: F401 - the data set of a config is built from the registry
 from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
 from isic_mmdet.engine.config.recorded_config import recorded_changes
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, ITERATIONS, VALIDATED, open_checkpoint

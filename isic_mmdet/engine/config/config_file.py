@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
 from isic_mmdet.engine.config.copied_variables import inherited_without_effect
 from isic_mmdet.errors import InputError
@@ -27,6 +28,8 @@ def read_config(path: str | Path) -> Config:
         InputError: it is missing or no config, a base file is missing, or an exception was raised
             while it was executed. The message names the user's file and the line.
     """
+    # A config of somebody else does not import this module, and no package below it can.
+    import_modules_from_strings('isic_mmdet.register')
     path = Path(path)
     _check_name(path)
     faults = list(dict.fromkeys(_faults(path.absolute(), ())))

@@ -31,7 +31,6 @@ from torch.distributed import init_process_group
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-import isic_mmdet.register  # noqa: F401 - mmcv's operators can be imported only after this
 from isic_mmdet.engine.config.signatures import Arguments, arguments_of, named
 from isic_mmdet.engine.config.vocabulary import names_read_by, texts_of
 

@@ -7,7 +7,6 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import isic_mmdet.register  # noqa: F401 - mmdet's data sets can be imported only after this
 from isic_mmdet.datasets.full_check import Split
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.config.load import leaf_datasets

@@ -20,7 +20,6 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-import isic_mmdet.register  # noqa: F401 - the loop can be imported only after this
 from isic_mmdet.engine.checks.loaders import type_name
 from isic_mmdet.engine.config.load import configured_hooks
 from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook

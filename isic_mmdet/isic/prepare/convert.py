@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import FOREGROUND
 from isic_mmdet.isic.coco import CATEGORIES, coco_split
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
 from isic_mmdet.isic.layouts import SPLITS, YEARS, official_counts
@@ -20,6 +19,7 @@ from isic_mmdet.isic.prepare.pool import Job
 from isic_mmdet.isic.prepare.progress import Progress, remove_results
 from isic_mmdet.isic.prepare.report import faults_summary, split_summary
 from isic_mmdet.isic.splits import draw_validation, group_ids, part_near_duplicates, split_by_ratio
+from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
 from isic_mmdet.utils.cores import available_cores
 from isic_mmdet.utils.files import write_json

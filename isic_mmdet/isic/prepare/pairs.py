@@ -11,19 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.images.decoding import (
-    DecodedImage,
-    DecodedMask,
-    UnreadableError,
-    decode_image,
-    decode_mask,
-    encode_jpeg,
-)
+from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image, encode_jpeg
 from isic_mmdet.isic.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.isic.layouts import Pair
 from isic_mmdet.isic.prepare.pair_errors import Fault
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.masks.resize import ResizeRule, resize_image, resize_mask
+from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
+from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
 from isic_mmdet.masks.run_lengths import run_lengths_fault
 from isic_mmdet.utils.files import write_atomically
 
@@ -168,7 +162,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         )
         return Fault(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
-    lesion = resize_mask(mask.lesion, size)
+    lesion = reduce_bit_mask(mask.lesion, size)
     if not lesion.any():
         detail = (
             f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}; use a larger '

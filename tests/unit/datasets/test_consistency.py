@@ -141,7 +141,7 @@ def test_a_lesion_of_two_parts_is_sound(data):
         (lambda mask: mask // 255, 'no gray above 128'),
         (lambda mask: mask // 2, 'no gray above 128'),
         (lambda mask: 255 - mask, 'turned, inverted'),
-        (lambda mask: np.stack([mask] * 3, axis=-1), 'has 3'),
+        (lambda mask: np.stack([mask] * 3, axis=-1), 'of mode RGB'),
     ],
     ids=['0 and 1', '0 and 127', 'inverted', 'color'],
 )

@@ -15,10 +15,11 @@ from isic_challenge_scoring.segmentation import SegmentationScore
 from PIL import Image
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.mask_folders import UnreadableMaskError, pair_masks, read_mask
+from isic_mmdet.evaluation.mask_folders import pair_masks
 from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.masks.mask_files import UnreadableMaskError, read_gray_mask
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
@@ -214,9 +215,8 @@ def test_official_masks_are_not_left_to_pillow(tmp_path, monkeypatch):
     """Pillow says the same, but takes several times as long."""
     (tmp_path / NAME).write_bytes(png())
     monkeypatch.setattr(Image, 'open', None)
-    assert np.array_equal(
-        read_mask(SourceFile(tmp_path / NAME, None, 1, 0)), black_and_white() == 255
-    )
+    mask, _ = read_gray_mask(SourceFile(tmp_path / NAME, None, 1, 0))
+    assert np.array_equal(mask, black_and_white() == 255)
 
 
 def damaged(data, rng):
@@ -248,7 +248,7 @@ def test_damage_of_any_kind_gets_the_official_verdict(tmp_path):
         except Exception:
             expected = None
         try:
-            found = read_mask(SourceFile(path, None, 1, 0))
+            found, _ = read_gray_mask(SourceFile(path, None, 1, 0))
         except UnreadableMaskError:
             found = None
         assert (found is None) == (expected is None)
@@ -434,7 +434,7 @@ def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
 
 def test_a_vanished_file_is_unreadable(tmp_path):
     with pytest.raises(UnreadableMaskError, match='No such file'):
-        read_mask(SourceFile(tmp_path / 'gone.png', None, 1, 0))
+        read_gray_mask(SourceFile(tmp_path / 'gone.png', None, 1, 0))
 
 
 @pytest.mark.parametrize('name', ['../ISIC_0000002_segmentation.png', '/ISIC_0000002.png'])
@@ -449,4 +449,4 @@ def test_a_zip_with_names_that_lead_out_of_it_is_refused(folders, tmp_path, name
 def test_a_pipe_is_no_mask_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'pipe.png')
     with pytest.raises(UnreadableMaskError, match='not a file, but a pipe'):
-        read_mask(SourceFile(tmp_path / 'pipe.png', None, 0, 0))
+        read_gray_mask(SourceFile(tmp_path / 'pipe.png', None, 0, 0))

@@ -10,6 +10,7 @@ from isic_challenge_scoring.load_image import ImagePair
 from isic_challenge_scoring.segmentation import SegmentationScore
 
 from isic_mmdet.evaluation import scores as core
+from isic_mmdet.masks.mask_files import binarize
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
@@ -36,7 +37,7 @@ def official(truths, predictions):
 
 def ours(truth, prediction):
     """Score a pair of gray masks with this package."""
-    pair = (core.pack(core.binarize(gray)) for gray in (truth, prediction))
+    pair = (core.pack(binarize(gray)) for gray in (truth, prediction))
     scores = core.mask_scores(core.confusion(*pair))
     return scores | {'iou_thr65': core.threshold_jaccard(scores['iou'])}
 
@@ -70,7 +71,7 @@ def test_empty_truth_with_empty_prediction_scores_1():
 
 def test_gray_128_is_skin_and_129_is_lesion():
     truth = np.array([[0, 127, 128, 129, 255]], np.uint8)
-    assert core.binarize(truth).tolist() == [[False, False, False, True, True]]
+    assert binarize(truth).tolist() == [[False, False, False, True, True]]
     assert_as_official(truth, np.array([[255, 129, 128, 128, 129]], np.uint8))
 
 
@@ -238,7 +239,7 @@ def test_nothing_to_summarize_is_an_error():
 def test_the_scores_need_neither_torch_nor_mmdet():
     code = (
         'import sys; import isic_mmdet.evaluation.scores, isic_mmdet.evaluation.classification, '
-        'isic_mmdet.masks.mask_io, isic_mmdet.evaluation.result_files; '
+        'isic_mmdet.masks.mask_files, isic_mmdet.evaluation.result_files; '
         'print(sorted({"torch", "mmdet", "mmengine", "mmcv"} & set(sys.modules)))'
     )
     root = Path(core.__file__).parents[3]

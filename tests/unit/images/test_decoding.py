@@ -12,15 +12,13 @@ from PIL import Image
 from isic_mmdet.images import decoding as images
 from isic_mmdet.images.decoding import (
     UnreadableError,
-    decode_grays,
     decode_image,
-    decode_mask,
     decoding_step,
     encode_jpeg,
     stored_layout,
 )
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.masks.mask_io import read_mask
+from isic_mmdet.masks.mask_files import decode_grays, decode_mask, read_mask
 from tests.support.official_files import jpeg, lesion, picture, png
 
 

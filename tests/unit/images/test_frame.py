@@ -1,16 +1,11 @@
-import numpy as np
-
 from isic_mmdet.images.frame import Frame, reduction, shrunk_into
-from isic_mmdet.masks.paste import BoxCells
 
 
 def test_boxes_of_a_reduced_image_are_moved_to_the_whole_one():
-    cells = np.ones((28, 28), np.float32)
-    view = BoxCells(cells, (1.5, 0.0, 20.0, 31.25))
-    whole = Frame((250, 161), step=8, left=-7, top=-6).in_whole(view)
-    assert whole.box == (5.0, -6.0, 153.0, 244.0)
-    assert whole.cells is cells
-    assert Frame((250, 161)).in_whole(view).box == view.box
+    box = (1.5, 0.0, 20.0, 31.25)
+    reduced = Frame((250, 161), step=8, left=-7, top=-6)
+    assert reduced.to_full(box) == (5.0, -6.0, 153.0, 244.0)
+    assert Frame((250, 161)).to_full(box) == box
 
 
 def test_a_box_is_cut_at_the_border():

@@ -6,7 +6,7 @@ import pytest
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.masks.resize import ResizeRule, parse_rule, resize_image, resize_mask
+from isic_mmdet.masks.resize import ResizeRule, parse_rule, reduce_bit_mask, resize_image
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,17 @@ def test_masks_of_any_ratio_are_exact() -> None:
         rows, columns = np.ogrid[: size[0], : size[1]]
         tie = (2 * parts == mask.size) & ((rows + columns) % 2 == 0)
         expected = (2 * parts > mask.size) | tie
-        assert np.array_equal(resize_mask(BitMask.of(mask), size), expected)
+        assert np.array_equal(reduce_bit_mask(BitMask.of(mask), size), expected)
 
 
 def test_masks_are_the_majority_of_each_block() -> None:
     mask = np.random.default_rng(0).random((400, 600)) < 0.5
     counts = mask.reshape(100, 4, 150, 4).sum(axis=(1, 3))
-    small = resize_mask(BitMask.of(mask), (100, 150))
+    small = reduce_bit_mask(BitMask.of(mask), (100, 150))
     assert small[counts > 8].all()
     assert not small[counts < 8].any()
     assert 0.4 < small[counts == 8].mean() < 0.6  # ties go either way
-    assert np.array_equal(resize_mask(BitMask.of(mask), mask.shape), mask)
+    assert np.array_equal(reduce_bit_mask(BitMask.of(mask), mask.shape), mask)
 
 
 def test_area_is_kept_without_bias() -> None:
@@ -112,7 +112,7 @@ def test_area_is_kept_without_bias() -> None:
         mask = np.zeros((800, 1000), np.uint8)
         center, axes = rng.integers(300, 500, 2), rng.integers(40, 250, 2)
         cv2.ellipse(mask, center.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, 1, -1)
-        small = resize_mask(BitMask.of(mask > 0), ResizeRule('quarter').size(800, 1000))
+        small = reduce_bit_mask(BitMask.of(mask > 0), ResizeRule('quarter').size(800, 1000))
         ratios.append(small.mean() / mask.mean())
     assert abs(np.mean(ratios) - 1) < 3e-4
 
@@ -129,12 +129,12 @@ def test_official_masks_survive_the_way_there_and_back(shared: Path, rule: str) 
         size = parse_rule(rule).size(*mask.shape)
         nearest = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
         for name, small in (
-            ('ours', resize_mask(BitMask.of(mask), size)),
+            ('ours', reduce_bit_mask(BitMask.of(mask), size)),
             ('nearest', nearest > 0),
         ):
             back = cv2.resize(small.astype(np.float32), mask.shape[::-1]) >= 0.5
             scores[name].append((back & mask).sum() / (back | mask).sum())
-        areas.append(resize_mask(BitMask.of(mask), size).mean() / mask.mean())
+        areas.append(reduce_bit_mask(BitMask.of(mask), size).mean() / mask.mean())
     ours, nearest_iou = np.mean(scores['ours']), np.mean(scores['nearest'])
     # The README quotes these: python -m pytest tests/unit/masks/test_resize.py -s -k official
     print(f'\n{rule}, {len(paths)} masks: mean IoU {ours:.4f}, nearest neighbor {nearest_iou:.4f}')

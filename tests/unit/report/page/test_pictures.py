@@ -8,7 +8,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.masks.mask_io import read_mask
+from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.report.page.dataset import Mask, Record
 from isic_mmdet.report.page.pictures import JPEG_BYTES, SIDE, draw_pictures, outline, thumbnail
 

@@ -5,7 +5,8 @@ from PIL import Image
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation import scores as core
-from isic_mmdet.masks.mask_io import read_mask, resize_mask
+from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.masks.resize import resize_mask
 
 
 def disc(height, width):
@@ -50,13 +51,13 @@ def test_read_mask_refuses_missing_empty_and_damaged_files(tmp_path):
     with pytest.raises(InputError, match=r'mask\.png.*No such file'):
         read_mask(path)
     path.write_bytes(b'')
-    with pytest.raises(InputError, match=r'mask\.png.*damaged'):
+    with pytest.raises(InputError, match=r'mask\.png.*cannot be read'):
         read_mask(path)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     whole = cv2.imencode('.png', noise)[1].tobytes()
     for fault in (b'not an image', whole[: len(whole) // 2]):
         path.write_bytes(fault)
-        with pytest.raises(InputError, match=r'mask\.png.*damaged'):
+        with pytest.raises(InputError, match=r'mask\.png.*cannot be read'):
             read_mask(path)
 
 
@@ -113,5 +114,5 @@ def test_read_mask_refuses_a_file_that_claims_to_be_vast(tmp_path):
     data = bytearray((tmp_path / 'vast.bmp').read_bytes())
     data[18:26] = (60_000).to_bytes(4, 'little') * 2
     (tmp_path / 'vast.bmp').write_bytes(data)
-    with pytest.raises(InputError, match=r'vast\.bmp: not an image or damaged'):
+    with pytest.raises(InputError, match=r'vast\.bmp: the mask cannot be read'):
         read_mask(tmp_path / 'vast.bmp')

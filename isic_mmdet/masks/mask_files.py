@@ -1,0 +1,168 @@
+"""The one reader and writer of mask files.
+
+Preparation decodes strictly (`decode_mask`); scoring accepts what the official scorer accepts
+(`read_gray_mask`). Both try the fast decoder of black-and-white PNG files first.
+"""
+
+import io
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.images.decode_errors import DECODE_ERRORS
+from isic_mmdet.images.decoding import (
+    TURNS,
+    decode_whole,
+    load_whole,
+    orientation_of,
+    read_bytes,
+    turn,
+)
+from isic_mmdet.images.formats import FORMATS, unread_format
+from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.masks.binary_png import decode_binary_png, decode_bits
+from isic_mmdet.masks.bit_mask import BitMask
+
+#: The challenge counts a pixel as lesion if its gray value is above this.
+GRAY_THRESHOLD = 128
+#: The same threshold as the lowest gray value of a lesion.
+FOREGROUND = GRAY_THRESHOLD + 1
+
+_MODES = {'L', '1', 'P'}
+_ZIP_LOCK = threading.Lock()
+
+
+class UnreadableMaskError(Exception):
+    """A file that is not a mask; the message says why."""
+
+
+def binarize(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Return where an 8-bit mask is lesion: strictly above 128, as the official scorer does."""
+    return gray > GRAY_THRESHOLD
+
+
+@dataclass(frozen=True)
+class DecodedMask:
+    """A lesion mask.
+
+    Attributes:
+        lesion: H x W pixels.
+        data: what to store: the file as it was, but without its palette if it has one, and with
+            another foreground than the challenge's, 255 for lesion and 0 elsewhere.
+        grays: number of pixels that are neither 0 nor 255.
+        brightest: highest gray.
+        orientation: EXIF's number in the mask's own file, 1 where it has none. The pixels are
+            upright by it.
+    """
+
+    lesion: BitMask
+    data: bytes
+    grays: int
+    brightest: int
+    orientation: int = 1
+
+    def turned(self, orientation: int) -> 'DecodedMask':
+        """Return the mask turned or mirrored as EXIF's number says, 2 to 8.
+
+        A mask with grays keeps its lesion only.
+        """
+        lesion = turn(self.lesion.unpacked(), orientation)
+        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
+        return replace(self, lesion=BitMask.of(lesion), data=data)
+
+
+def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
+    """Decode a mask of one 8-bit channel (or one bit, or a palette of grays).
+
+    Args:
+        file: the mask.
+        foreground: gray value from which on a pixel is lesion, 1 to 255.
+
+    Raises:
+        UnreadableError: as for images.
+    """
+    data = read_bytes(file)
+    found = decode_bits(data)
+    if found is not None:
+        binary = BitMask(*found)
+        return DecodedMask(binary, data, grays=0, brightest=255 * int(binary.bits.any()))
+    image = decode_whole(data, _MODES)
+    orientation = orientation_of(image)
+    orientation = orientation if orientation in TURNS else 1
+    values = turn(np.asarray(image.convert('L')), orientation)
+    grays = int(np.count_nonzero((values != 0) & (values != 255)))
+    lesion = values >= foreground
+    if foreground != FOREGROUND:
+        # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
+        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
+    elif image.mode == 'P' or orientation != 1:
+        # Of a palette OpenCV, which reads the copy to score against, would see three channels.
+        data = encode_png(values)
+    return DecodedMask(BitMask.of(lesion), data, grays, int(values.max()), orientation)
+
+
+def decode_grays(file: SourceFile) -> npt.NDArray[np.uint8]:
+    """Decode a mask of the same kinds to its grays, (H, W) uint8.
+
+    Raises:
+        UnreadableError: as for images.
+    """
+    return np.asarray(load_whole(file, _MODES)[1].convert('L'))
+
+
+def read_gray_mask(file: SourceFile) -> tuple[npt.NDArray[np.bool_], int]:
+    """Return a mask as (H, W) bool, lesion where the gray value is above 128, and its highest gray.
+
+    Pillow decides on all files except flawless black-and-white PNGs, as in the official scorer, so
+    both accept the same files. Formats such as GIF are refused, as everywhere in the project.
+
+    Raises:
+        UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
+    """
+    try:
+        data = _read(file)
+        if (mask := decode_binary_png(data)) is not None:
+            return mask, 255 * int(mask.any())
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image.load()
+    except UnidentifiedImageError:
+        raise UnreadableMaskError(unread_format(data) or 'not an image') from None
+    except DECODE_ERRORS as error:
+        raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
+    if image.mode not in {'L', '1'}:
+        raise UnreadableMaskError(
+            f'not gray with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
+        )
+    grays = np.asarray(image if image.mode == 'L' else image.convert('L'))
+    return binarize(grays), int(grays.max())
+
+
+def read_mask(path: str | Path) -> npt.NDArray[np.bool_]:
+    """Return a mask file of a prepared data set as (H, W) bool.
+
+    Raises:
+        InputError: the file is missing, damaged, or does not have one channel of 8 bits.
+    """
+    try:
+        return read_gray_mask(SourceFile(Path(path), None, 0, 0))[0]
+    except UnreadableMaskError as error:
+        hint = 'use the official mask or prepare the data again'
+        raise InputError(f'{path}: the mask cannot be read: {error}; {hint}') from error
+
+
+def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
+    """Encode an (H, W) uint8 mask as PNG."""
+    return cv2.imencode('.png', values)[1].tobytes()
+
+
+def _read(file: SourceFile) -> bytes:
+    if file.member is None:
+        return file.read()
+    with _ZIP_LOCK:  # threads share the handle of a zip, whose position moves
+        return file.read()
