@@ -37,3 +37,6 @@ from isic_mmdet.models.batched import roi_head, rpn_head  # noqa: E402, F401
 from isic_mmdet.models.torchvision import anchors  # noqa: E402, F401
 from isic_mmdet.report import draw_lesions_hook, evaluation_report_hook  # noqa: E402, F401
 from isic_mmdet.utils import exit_with_parent  # noqa: E402, F401
+from isic_mmdet.utils.renamed import register_old_names  # noqa: E402
+
+register_old_names()

@@ -16,6 +16,7 @@ from isic_mmdet.engine.train.checkpoints import newest_checkpoint, progress
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.bfloat16 import check_bfloat16
 from isic_mmdet.utils.files import require_text
+from isic_mmdet.utils.renamed import translate
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages. On 487 validation images flips gave the CPU
@@ -49,6 +50,7 @@ def load_config(
     """
     require_text(path, data_root)
     cfg = read_config(path)
+    translate(cfg)
     for name in ('model', 'default_scope'):
         if not cfg.get(name):
             raise InputError(

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from isic_mmdet.utils.renamed import translate
+
 # The parts of a config that decide what is trained, and how.
 _SECTIONS = (
     'model',
@@ -63,6 +65,7 @@ def recorded_changes(cfg: Config, checkpoint: Mapping[str, Any]) -> list[Change]
             logging.WARNING,
         )
         return []
+    translate(recorded, warn=False)
     now = settings_of(cfg)
     sections = [name for name in _SECTIONS if name in recorded or name in now]
     found = changes(_parts(recorded, sections), _parts(now, sections))

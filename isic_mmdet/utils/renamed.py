@@ -1,0 +1,106 @@
+"""Names of the previous release, which keep working for one release, with a warning.
+
+`translate` replaces them in a config. `register_old_names` covers what builds a config without
+`load_config`, such as `mmdet.apis.init_detector`.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+# Registered names, old to new.
+NAMES = {
+    'CoarseFPN': 'P3FPN',
+    'LesionRPNHead': 'Float32RPNHead',
+    'LesionBBoxHead': 'Float32BBoxHead',
+    'LesionMaskHead': 'StripPasteMaskHead',
+    'JaccardMaskLoss': 'BCEJaccardLoss',
+    'RepeatableStepsHook': 'PerStepSeedHook',
+    'IoUReportHook': 'EvaluationReportHook',
+    'FiniteOptimWrapper': 'NonFiniteGuardOptimWrapper',
+    'LesionTrainLoop': 'ResumableEpochTrainLoop',
+    'PredictionDump': 'CocoResultDump',
+    'collate_lesions': 'shared_memory_collate',
+    'end_with_trainer': 'exit_with_parent',
+}
+# Arguments, old to new, by the new name of their class.
+ARGUMENTS = {'P3FPN': {'stages': 'passthrough_levels'}}
+# Keys of default_hooks, old to new.
+HOOKS = {'iou_report': 'evaluation_report', 'repeatable_steps': 'per_step_seed'}
+
+
+def translate(config: Mapping[str, Any], warn: bool = True) -> None:
+    """Replace the old names in a config by the new ones.
+
+    Args:
+        config: a config, or the dict of its settings; its dicts are changed in place.
+        warn: warn once for each old name that was found.
+    """
+    hooks = config.get('default_hooks') or {}
+    found = dict(_translate_keys(hooks, HOOKS))
+    for value in config.values():
+        found |= _translate_types(value)
+    if warn:
+        for old, new in found.items():
+            _warn(old, new)
+
+
+def _translate_types(node: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if isinstance(node, MutableMapping):
+        name = node.get('type')
+        if isinstance(name, str) and name in NAMES:
+            node['type'] = found[name] = NAMES[name]
+        if isinstance(node.get('type'), str):
+            found |= _translate_keys(node, ARGUMENTS.get(node['type'], {}))
+    values: Any = ()
+    if isinstance(node, Mapping):
+        values = node.values()
+    elif isinstance(node, (list, tuple)):
+        values = node
+    for value in values:
+        found |= _translate_types(value)
+    return found
+
+
+def _translate_keys(node: MutableMapping[str, Any], keys: Mapping[str, str]) -> dict[str, str]:
+    found = {old: new for old, new in keys.items() if old in node}
+    for old, new in found.items():
+        value, base = node.pop(old), node.get(new)
+        # A base file may have the new key already: the settings of both are merged.
+        both = isinstance(value, Mapping) and isinstance(base, Mapping)
+        node[new] = {**base, **value} if both else value
+    return found
+
+
+def register_old_names() -> None:
+    """Register a function under each old name that warns and builds the new class."""
+    from mmdet import registry
+    from mmengine.registry import FUNCTIONS
+
+    registries = [
+        registry.HOOKS,
+        registry.LOOPS,
+        registry.METRICS,
+        registry.MODELS,
+        registry.OPTIM_WRAPPERS,
+        FUNCTIONS,
+    ]
+    for old, new in NAMES.items():
+        for each in registries:
+            if new in each.module_dict:
+                each.register_module(name=old, module=_alias(old, new, each.module_dict[new]))
+
+
+def _alias(old: str, new: str, target: Callable[..., Any]) -> Callable[..., Any]:
+    def build(*args: Any, **kwargs: Any) -> Any:
+        _warn(old, new)
+        names = ARGUMENTS.get(new, {})
+        return target(*args, **{names.get(name, name): value for name, value in kwargs.items()})
+
+    return build
+
+
+def _warn(old: str, new: str) -> None:
+    message = f'{old} has been renamed to {new}; the old name stops working with the next release'
+    warnings.warn(message, FutureWarning, stacklevel=2)
