@@ -68,8 +68,8 @@ def _translate_keys(node: MutableMapping[str, Any], keys: Mapping[str, str]) -> 
     for old, new in found.items():
         value, base = node.pop(old), node.get(new)
         # A base file may have the new key already: the settings of both are merged.
-        both = isinstance(value, Mapping) and isinstance(base, Mapping)
-        node[new] = {**base, **value} if both else value
+        is_merged = isinstance(value, Mapping) and isinstance(base, Mapping)
+        node[new] = {**dict(base or {}), **value} if is_merged else value
     return found
 
 
