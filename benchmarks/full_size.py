@@ -7,8 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from isic_mmdet.images.decoding import encode_jpeg
-from isic_mmdet.masks.mask_files import encode_png
+from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.synthetic import make_sample
 
 #: Height and width of the images that are drawn where no real ones are.

@@ -23,7 +23,7 @@ from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
 from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files
 from isic_mmdet.deploy.segmenter import LesionSegmenter
-from isic_mmdet.images.decoding import encode_jpeg
+from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.images.sources import SourceFile
 
 # After networks, which installs what mmcv lacks.

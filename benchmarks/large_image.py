@@ -24,7 +24,7 @@ from benchmarks.missing import without_bfloat16
 from benchmarks.rows import row
 from benchmarks.worker import Worker, WorkerError
 from isic_mmdet import cli
-from isic_mmdet.images.decoding import encode_jpeg
+from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.synthetic import make_sample
 
 #: Height and width of the images: 0.25 to 30 megapixels.

@@ -19,7 +19,7 @@ from benchmarks import benchmark_cli as alone
 from benchmarks.images import pictures
 from isic_mmdet import cli
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import encode_jpeg
+from isic_mmdet.images.encoding import encode_jpeg
 
 _ROOT = Path(__file__).resolve().parents[1]
 _IMAGES = 10_000

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from benchmarks.images import pictures
 from isic_mmdet import cli
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import encode_jpeg
+from isic_mmdet.images.encoding import encode_jpeg
 
 USERS = 8
 _ROOT = Path(__file__).resolve().parents[1]

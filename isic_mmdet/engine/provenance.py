@@ -24,6 +24,7 @@ from mmengine.runner import Runner
 
 import isic_mmdet
 from isic_mmdet.datasets.wrapped import leaves
+from isic_mmdet.engine.config.recorded_config import training_digest
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.engine.results_folder import evaluation_settings
 from isic_mmdet.engine.train.checkpoints import TRAINING, TRAINING_IMAGES
@@ -98,6 +99,7 @@ class TrainingRecord:
             **_training_data(dataset),
             'averaged_weights': any(isinstance(hook, EMAHook) for hook in runner.hooks),
             'seed': runner.seed,
+            'settings_digest': training_digest(runner.cfg),
             'hardware': hardware(runner),
             'command': command(),
             'seconds': 0.0,

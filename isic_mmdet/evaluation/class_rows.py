@@ -10,7 +10,7 @@ from isic_mmdet.evaluation.classification import (
     class_metrics,
     positive_metrics,
 )
-from isic_mmdet.evaluation.result_files import class_columns, classes_of
+from isic_mmdet.evaluation.per_image import class_columns, classes_of
 
 Row = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ def rows_class_metrics(rows: Sequence[Row], positive: str | None) -> dict[str, f
 
     Args:
         rows: at least one, with `label`, `predicted_label` and the score of each of two or more
-            classes (`result_files.class_columns`); every label is one of these classes.
+            classes (`per_image.class_columns`); every label is one of these classes.
         positive: one of the classes, or None.
     """
     classes = classes_of(rows[0])

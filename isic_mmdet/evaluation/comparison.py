@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.mask_scores import DISTANCE_COLUMNS
+from isic_mmdet.evaluation.per_image import DISTANCE_COLUMNS
+from isic_mmdet.evaluation.scores import bootstrap_means
 from isic_mmdet.evaluation.summary import SCORES, full_name, has_boundary, values_of
 
 Rows = Sequence[Mapping[str, Any]]
@@ -44,7 +44,7 @@ def _difference(a: Rows, b: Rows, name: str) -> dict[str, Any]:
     if not len(first):
         return {'images': 0}
     # The difference of two means over the same draw is the mean of the differences.
-    means = core.bootstrap_means(first - second)
+    means = bootstrap_means(first - second)
     low, high = np.quantile(means, (0.025, 0.975))
     lower_is_better = name in DISTANCE_COLUMNS
     gains = -means if lower_is_better else means

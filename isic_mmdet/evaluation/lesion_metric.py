@@ -10,21 +10,21 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.class_rows import (
     have_classes,
     positive_class,
     rows_class_metrics,
     rows_confusion,
 )
-from isic_mmdet.evaluation.per_image import image_row
-from isic_mmdet.evaluation.result_files import (
+from isic_mmdet.evaluation.image_row import image_row
+from isic_mmdet.evaluation.metrics_file import write_metrics
+from isic_mmdet.evaluation.per_image import (
     PER_IMAGE_COLUMNS,
     class_columns,
     classes_of,
-    write_metrics,
     write_per_image,
 )
+from isic_mmdet.evaluation.summary import summarize
 
 # Columns of `per_image.csv` that are averaged.
 _SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
@@ -51,7 +51,7 @@ class LesionMetric(BaseMetric):
     `lesion/iou_max` the one that overlaps the truth most (the rule of the 2018 seed). Only one
     row of numbers an image is kept, so memory does not grow with image size.
 
-    An image without detection is scored as an empty mask (see `core.summarize`); its `score` and
+    An image without detection is scored as an empty mask (see `summary.summarize`); its `score` and
     `predicted_label` are empty and its score for every class is 0.
 
     Of data with several classes whose images carry their true class (`gt_label`), the `classes/`
@@ -84,8 +84,8 @@ class LesionMetric(BaseMetric):
           ...                                 the entries of `provenance`
         }
 
-    `per_image.csv` has the columns `result_files.PER_IMAGE_COLUMNS`, of several classes
-    `result_files.class_columns`, and of several data sets `data_set`, sorted by `image_id`. Height
+    `per_image.csv` has the columns `per_image.PER_IMAGE_COLUMNS`, of several classes
+    `per_image.class_columns`, and of several data sets `data_set`, sorted by `image_id`. Height
     and width are those of the official mask.
 
     Where several data sets are evaluated together, every metric is returned over all images and,
@@ -186,7 +186,7 @@ class LesionMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Return all metrics from one row an image."""
-        metrics = core.summarize(results)
+        metrics = summarize(results, intervals=('iou',))
         if have_classes(results):
             metrics |= rows_class_metrics(results, self.positive)
         return metrics

@@ -18,21 +18,20 @@ from isic_mmdet.evaluation.class_rows import (
 )
 from isic_mmdet.evaluation.comparison import compare
 from isic_mmdet.evaluation.groups import by_group
-from isic_mmdet.evaluation.mask_scores import (
+from isic_mmdet.evaluation.mask_scores import ScoredMasks, score_masks
+from isic_mmdet.evaluation.metrics_file import write_metrics
+from isic_mmdet.evaluation.per_image import (
     BOUNDARY_COLUMNS,
+    LABEL_COLUMNS,
+    PER_IMAGE_COLUMNS,
     TRUTH_COLUMNS,
     Row,
-    ScoredMasks,
-    score_masks,
-)
-from isic_mmdet.evaluation.result_files import (
-    PER_IMAGE_COLUMNS,
     classes_of,
-    write_metrics,
+    read_per_image,
     write_per_image,
 )
 from isic_mmdet.evaluation.summary import summarize
-from isic_mmdet.evaluation.tables import LABEL_COLUMNS, read_labels, read_per_image, read_scores
+from isic_mmdet.evaluation.tables import read_labels, read_scores
 from isic_mmdet.utils.csv_file import parse_header
 from isic_mmdet.utils.files import require_not_read
 

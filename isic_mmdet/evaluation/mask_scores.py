@@ -6,32 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
 from isic_mmdet.evaluation.mask_looks import MaskLook, look_at, notes_on
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.per_image import (
+    BOUNDARY_COLUMNS,
+    PER_IMAGE_COLUMNS,
+    Row,
+)
+from isic_mmdet.evaluation.scores import confusion, mask_scores, pack
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.masks.mask_files import UnreadableMaskError, read_gray_mask
 from isic_mmdet.utils.cores import available_cores
-
-DISTANCE_COLUMNS = (
-    'hausdorff95_px',
-    'hausdorff95_diagonal',
-    'surface_distance_px',
-    'surface_distance_diagonal',
-)
-SHIFT_COLUMNS = ('outline_shift_px', 'outline_shift_diagonal', 'iou_shifted')
-BOUNDARY_COLUMNS = DISTANCE_COLUMNS + SHIFT_COLUMNS
-TRUTH_COLUMNS = ('lesion_share', 'touches_border')
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -132,8 +124,8 @@ def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
     if truth.shape != prediction.shape:
         size, wanted = (f'{width} x {height}' for height, width in (prediction.shape, truth.shape))
         return [f'{pair.prediction}: {size} pixels, but its truth has {wanted} (width x height)']
-    counts = core.confusion(core.pack(truth), core.pack(prediction))
-    scores = core.mask_scores(counts)
+    counts = confusion(pack(truth), pack(prediction))
+    scores = mask_scores(counts)
     row: Row = dict.fromkeys(PER_IMAGE_COLUMNS)
     row |= {
         'image_id': pair.image_id,

@@ -1,133 +1,151 @@
-"""What one image contributes to an evaluation: one row of numbers."""
+"""`per_image.csv`: one row of scores per image, its writer and its reader."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
-
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.result_files import class_columns
-from isic_mmdet.masks.mask_files import read_mask
-from isic_mmdet.masks.resize import resize_mask
+from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
+from isic_mmdet.utils.files import write_atomically
 
-_META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
+#: One image: `PER_IMAGE_COLUMNS`, and further columns where they are known.
+Row = dict[str, Any]
+
+PER_IMAGE_COLUMNS = (
+    'image_id',
+    'iou',
+    'iou_max',
+    'dice',
+    'pixel_accuracy',
+    'sensitivity',
+    'specificity',
+    'score',
+    'label',
+    'predicted_label',
+    'detections',
+    'height',
+    'width',
+)
+DISTANCE_COLUMNS = (
+    'hausdorff95_px',
+    'hausdorff95_diagonal',
+    'surface_distance_px',
+    'surface_distance_diagonal',
+)
+SHIFT_COLUMNS = ('outline_shift_px', 'outline_shift_diagonal', 'iou_shifted')
+BOUNDARY_COLUMNS = DISTANCE_COLUMNS + SHIFT_COLUMNS
+TRUTH_COLUMNS = ('lesion_share', 'touches_border')
+LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
+
+_CLASS_SCORE = '_score'
+_SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
+_IN_UNIT = _SHARES | {'iou_shifted'}
+_COUNTS = {'detections', 'height', 'width'}
+_NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
+_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
+_KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_COLUMNS, 'image'}
 
 
-def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """Score the detections of one image against its official mask.
-
-    Args:
-        sample: a data sample as `LesionMetric` describes it.
-        classes: names of the data set's classes.
+def class_columns(classes: Sequence[str]) -> dict[str, str]:
+    """Return the columns of `per_image.csv` that hold the score of each of several classes.
 
     Returns:
-        The columns `result_files.PER_IMAGE_COLUMNS`, and of several classes
-        `result_files.class_columns`: the highest score among the detections of each, 0 without.
-        `score` and `predicted_label` are None without a detection, `label` without a true class.
+        Class name to column name, in the order of the classes; empty for a single class.
+    """
+    return {name: f'{name}{_CLASS_SCORE}' for name in classes} if len(classes) > 1 else {}
+
+
+def classes_of(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes whose scores a `per_image.csv` holds, in the order of its columns."""
+    return tuple(name.removesuffix(_CLASS_SCORE) for name in columns if name.endswith(_CLASS_SCORE))
+
+
+def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write one line an image atomically, floats in full precision, None as an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction='raise', lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def read_per_image(path: Path) -> list[Row]:
+    """Read a `per_image.csv` of `tools/test.py` or of `tools/score.py`, sorted by image id.
+
+    Returns:
+        One row an image: numbers, `touches_border` as bool, else text; None where empty.
 
     Raises:
-        InputError: as `LesionMetric.process`.
+        InputError: the file is missing, no such table, or holds an image twice or a value that
+            makes no sense; lists all faults.
     """
-    missing = [key for key in _META_KEYS if key not in sample]
-    if missing:
+    rows, faults = {}, []
+    for number, cells in read_rows(path, {*PER_IMAGE_COLUMNS}):
+        row, wrong = parse_cells(cells)
+        wrong += _label_faults(row)
+        if row['image_id'] is None:
+            wrong.append('image_id is empty')
+        if row['image_id'] in rows:
+            wrong.append(f'{row["image_id"]} is there twice')
+        faults += [f'line {number}: {fault}' for fault in wrong]
+        rows[row['image_id']] = row
+    if faults:
+        raise InputError(f'{path}: some values cannot be right; write it again', faults)
+    if not rows:
+        raise InputError(f'{path}: has no rows; write it again')
+    return [rows[image_id] for image_id in sorted(rows)]
+
+
+def read_rows(path: Path, columns: Collection[str]) -> tuple[tuple[int, dict[str, str]], ...]:
+    """Return line number and cells of each row of a table with some columns."""
+    table = read_csv(path, _KNOWN_COLUMNS, 'run tools/test.py or tools/score.py first')
+    if not set(BOUNDARY_COLUMNS).isdisjoint(table.header.columns):
+        # All of them or none: those of a part would be left out of the means unsaid.
+        columns = {*columns, *BOUNDARY_COLUMNS}
+    absent = sorted({*columns} - {*table.header.columns})
+    if absent:
         raise InputError(
-            f'LesionMetric needs the meta keys {", ".join(missing)}; add them to `meta_keys` of '
-            'PackDetInputs in the test pipeline'
+            f'{path}: lacks the columns {", ".join(absent)}; it has {table.header}; write it again'
         )
-    name = sample['isic_id']
-    detections = sample['pred_instances']
-    scores = _scores(detections['scores'], name)
-    labels = [_class_name(classes, int(label), name) for label in detections['labels']]
-    truth = _official_mask(sample)
-    against = core.pack(truth)
-    found = [
-        core.confusion(against, core.pack(resize_mask(mask, *truth.shape)))
-        for mask in _masks(detections, len(scores), sample)
+    return table.rows
+
+
+def parse_cells(cells: Mapping[str, str]) -> tuple[Row, list[str]]:
+    """Return the values of a row, and an error for each value that makes no sense."""
+    row: Row = {}
+    errors = []
+    for name, text in cells.items():
+        if name == 'touches_border':
+            row[name] = to_flag(text)
+            is_wrong = bool(text) and row[name] is None
+        elif name in _NUMBERS or classes_of([name]):
+            row[name], is_valid = _number(name, to_number(text))
+            is_wrong = not is_valid and (bool(text) or name not in _MAY_BE_EMPTY)
+        else:
+            row[name], is_wrong = text or None, False
+        if is_wrong:
+            errors.append(f'{name} is {text!r}')
+    return row, errors
+
+
+def _number(name: str, value: float | None) -> tuple[float | None, bool]:
+    """Return the value of a numeric column, and whether it is valid."""
+    if value is None:
+        return None, False
+    if name in _COUNTS:
+        least = 0 if name == 'detections' else 1
+        is_count = value.is_integer() and least <= value < 2**31
+        return (int(value) if is_count else value), is_count
+    return value, 0 <= value <= 1 or not (name in _IN_UNIT or classes_of([name]))
+
+
+def _label_faults(row: Row) -> list[str]:
+    """Return which labels are none of the classes whose scores the row holds."""
+    classes = classes_of(row)
+    return [
+        f'{name} is {row[name]!r}, none of the classes {list(classes)}'
+        for name in ('label', 'predicted_label')
+        if len(classes) > 1 and row[name] is not None and row[name] not in classes
     ]
-    top = int(scores.argmax()) if found else None
-    gt_label = sample.get('gt_label')
-    row = {
-        'image_id': name,
-        **core.mask_scores(_empty(truth) if top is None else found[top]),
-        'iou_max': max(core.jaccard(c) for c in found or [_empty(truth)]),
-        'score': None if top is None else float(scores[top]),
-        'label': None if gt_label is None else _class_name(classes, int(gt_label), name),
-        'predicted_label': None if top is None else labels[top],
-        'detections': len(found),
-        'height': truth.shape[0],
-        'width': truth.shape[1],
-    }
-    for class_name, column in class_columns(classes).items():
-        its_scores = [s for s, label in zip(scores, labels, strict=True) if label == class_name]
-        row[column] = float(max(its_scores, default=0.0))
-    return row
-
-
-def _scores(values: Any, name: str) -> NDArray[np.float64]:
-    """Return scores as (n,) float64, on the CPU and finite."""
-    scores = torch.as_tensor(values).detach().double().cpu().numpy()
-    if not np.isfinite(scores).all():
-        raise InputError(
-            f'{name}: a detection score is NaN or infinite, so the model has diverged; train '
-            'with a lower learning rate or clip the gradients'
-        )
-    return scores
-
-
-def _class_name(classes: Sequence[str], label: int, name: str) -> str:
-    if not 0 <= label < len(classes):
-        raise InputError(
-            f'{name}: class index {label} in data with {len(classes)} classes '
-            f'({", ".join(classes)}); make `num_classes` of the heads fit the data set'
-        )
-    return classes[label]
-
-
-def _official_mask(sample: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Read the official mask and check that it shows the frame of the image."""
-    truth = read_mask(sample['original_mask'])
-    (h, w), (height, width) = sample['ori_shape'][:2], truth.shape
-    # Resizing rounds each side by less than a pixel, so h / height and w / width differ little.
-    if abs(h * width - w * height) > height + width:
-        raise InputError(
-            f'{sample["original_mask"]}: the mask of {height} x {width} does not have the shape '
-            f'of the image of {h} x {w} (height x width); prepare the data again'
-        )
-    return truth
-
-
-def _masks(
-    detections: Mapping[str, Any], number: int, sample: Mapping[str, Any]
-) -> Iterator[NDArray[np.bool_]]:
-    """Yield the predicted masks one by one as (H, W) bool at `ori_shape`."""
-    if number == 0:
-        return
-    if 'masks' not in detections:
-        raise InputError('LesionMetric needs masks, but the model predicts boxes only')
-    for mask in detections['masks']:
-        if isinstance(mask, Mapping):
-            mask = coco_mask.decode(mask)
-        elif isinstance(mask, torch.Tensor):
-            mask = mask.cpu().numpy()
-        if mask.shape != tuple(sample['ori_shape'][:2]):
-            raise InputError(
-                f'{sample["isic_id"]}: a predicted mask of {mask.shape} for an image of '
-                f'{sample["ori_shape"][:2]}; the model must predict with rescale=True'
-            )
-        # uint8 of 0 and 1 comes from run-length codes; 0 to 255 from a negative `mask_thr_binary`.
-        if mask.dtype != np.bool_ and (mask.dtype != np.uint8 or mask.max() > 1):
-            raise InputError(
-                f'{sample["isic_id"]}: a predicted mask of {mask.dtype} that is not binary; set '
-                '`mask_thr_binary` of the model to 0.5'
-            )
-        yield mask.astype(bool, copy=False)
-
-
-def _empty(truth: NDArray[np.bool_]) -> core.Confusion:
-    """Return the counts of an all-background prediction."""
-    lesion = int(np.count_nonzero(truth))
-    return core.Confusion(0, 0, lesion, truth.size - lesion)

@@ -9,9 +9,8 @@ Shorthand: H and W are the height and width of the official mask; tp, fp, fn and
 lesion being the positive class.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,41 +168,9 @@ def bootstrap_means(
     return means.T.reshape(resamples, *data.shape[1:])
 
 
-def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the `lesion/` metrics: plain means over images, each in [0, 1].
-
-    An image without detection takes part with the scores of an empty mask, as it would in an
-    official submission: 0 for the overlaps and the sensitivity (1 in the odd case that the truth
-    is empty too), the share of skin for the pixel accuracy, 1 for the specificity.
-
-    Args:
-        rows: one mapping an image with the keys `iou`, `iou_max`, `dice`, `pixel_accuracy`,
-            `sensitivity`, `specificity` (float) and `detections` (int).
-
-    Raises:
-        ValueError: if there are no rows.
-    """
-    if not rows:
-        raise ValueError('no images to summarize')
-    names = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
-    metrics = {f'lesion/{name}': _mean([row[name] for row in rows]) for name in names}
-    ious = [row['iou'] for row in rows]
-    low, high = bootstrap_interval(ious)
-    return metrics | {
-        'lesion/iou_thr65': _mean([threshold_jaccard(iou) for iou in ious]),
-        'lesion/missed': _mean([row['detections'] == 0 for row in rows]),
-        'lesion/iou_ci_low': low,
-        'lesion/iou_ci_high': high,
-    }
-
-
 def _count(bits: NDArray[np.uint8]) -> int:
     return int(np.bitwise_count(bits).sum())
 
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))

@@ -1,14 +1,14 @@
 """Means over images with their intervals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.scores import bootstrap_means, threshold_jaccard
 
 #: Means over images, in the order in which they are told. Of mask files, one an image, the best
 #: detection is the only one, and `iou_max` is `iou`.
@@ -36,44 +36,62 @@ def full_name(name: str) -> str:
 def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
     """Return one metric of every image, (N,), NaN where it is undefined."""
     if name == 'iou_thr65':
-        return np.array([core.threshold_jaccard(row['iou']) for row in rows])
+        return np.array([threshold_jaccard(row['iou']) for row in rows])
     return np.array([row[name] for row in rows], dtype=np.float64)
 
 
-def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the mean of each metric and its 95 % bootstrap interval, as `..._ci_low` and `_high`.
+def summarize(
+    rows: Sequence[Mapping[str, Any]], intervals: Collection[str] = SCORES + BOUNDARY_COLUMNS
+) -> dict[str, float]:
+    """Return the mean of each metric over images, with 95 % bootstrap intervals.
 
-    Scores are in [0, 1]; `lesion/missed` is the share of images with an empty prediction.
-    Distances and shifts of the outline are means over the `boundary/images` images where they are
-    defined, in pixels or as a share of the image diagonal, and so is `boundary/iou_shifted`. A mean
-    over no image is NaN, and so is the interval of fewer than two.
+    An image without a detection counts with the scores of an empty mask, as in an official
+    submission: 0 for overlaps and sensitivity (1 if the truth is empty, too), the share of skin for
+    the pixel accuracy, and 1 for the specificity.
 
     Args:
-        rows: at least one row, see `mask_scores.score_pair`.
+        rows: at least one, see `per_image`; with the columns of borders if they were compared.
+        intervals: metrics whose interval is added as `..._ci_low` and `..._ci_high`.
+
+    Returns:
+        Scores are in [0, 1]; `lesion/missed` is the share of images without a detection. Distances
+        and shifts of the outline are means over the `boundary/images` images where they are
+        defined, in pixels or as a share of the image diagonal. A mean over no image is NaN, and so
+        is the interval of fewer than two.
+
+    Raises:
+        ValueError: there are no rows.
     """
-    metrics = _means(rows, SCORES)[0]
+    if not rows:
+        raise ValueError('no images to summarize')
+    metrics = _means(rows, SCORES, intervals)[0]
     metrics['lesion/missed'] = float(np.mean([row['detections'] == 0 for row in rows]))
     if has_boundary(rows):
-        distances, images = _means(rows, BOUNDARY_COLUMNS)
+        distances, images = _means(rows, BOUNDARY_COLUMNS, intervals)
         metrics |= distances | {'boundary/images': images}
     return metrics
 
 
-def _means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[dict[str, float], int]:
-    """Return means and intervals over the images where the metrics are defined, and their number.
+def _means(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], intervals: Collection[str]
+) -> tuple[dict[str, float], int]:
+    """Return means and intervals over the images that define the metrics, and their number.
 
-    Of metrics that are taken together an image has all or none.
+    An image defines all of the metrics or none.
     """
     values = np.stack([values_of(rows, name) for name in names], axis=1)
     values = values[~np.isnan(values).any(axis=1)]
-    nothing = np.full(len(names), math.nan)
-    means = values.mean(axis=0) if len(values) else nothing
-    low = high = nothing
-    if len(values) > 1:
-        low, high = np.quantile(core.bootstrap_means(values), (0.025, 0.975), axis=0)
     metrics = {}
-    for index, key in enumerate(map(full_name, names)):
-        metrics[key] = float(means[index])
-        metrics[f'{key}_ci_low'] = float(low[index])
-        metrics[f'{key}_ci_high'] = float(high[index])
+    for name, column in zip(names, values.T, strict=True):
+        # NumPy sums a row of memory in pairs, which is more exact than down a column.
+        metrics[full_name(name)] = float(np.mean(column.copy())) if len(column) else math.nan
+    bounded = [index for index, name in enumerate(names) if name in intervals]
+    low, high = np.full((2, len(names)), math.nan)
+    if bounded and len(values) > 1:
+        low[bounded], high[bounded] = np.quantile(
+            bootstrap_means(values[:, bounded]), (0.025, 0.975), axis=0
+        )
+    for index in bounded:
+        key = full_name(names[index])
+        metrics[f'{key}_ci_low'], metrics[f'{key}_ci_high'] = float(low[index]), float(high[index])
     return metrics, len(values)

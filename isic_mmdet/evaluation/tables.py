@@ -1,52 +1,12 @@
-"""Reading the tables that belong to a set of predictions."""
+"""Reads the tables that belong to a set of predictions: scores of detections, and labels."""
 
 from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import ISIC_ID
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS, classes_of
-from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
+from isic_mmdet.evaluation.per_image import LABEL_COLUMNS, Row, parse_cells, read_rows
 from isic_mmdet.utils.json_file import read_json
-
-LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
-
-Row = dict[str, Any]
-
-_SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
-_IN_UNIT = _SHARES | {'iou_shifted'}
-_COUNTS = {'detections', 'height', 'width'}
-_NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
-_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
-_KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_COLUMNS, 'image'}
-
-
-def read_per_image(path: Path) -> list[Row]:
-    """Read a `per_image.csv` of `tools/test.py` or of `tools/score.py`, sorted by image id.
-
-    Returns:
-        One row an image: numbers, `touches_border` as bool, else text; None where empty.
-
-    Raises:
-        InputError: the file is missing, no such table, or holds an image twice or a value that
-            makes no sense; lists all faults.
-    """
-    rows, faults = {}, []
-    for number, cells in _read_rows(path, {*PER_IMAGE_COLUMNS}):
-        row, wrong = _parse(cells)
-        wrong += _label_faults(row)
-        if row['image_id'] is None:
-            wrong.append('image_id is empty')
-        if row['image_id'] in rows:
-            wrong.append(f'{row["image_id"]} is there twice')
-        faults += [f'line {number}: {fault}' for fault in wrong]
-        rows[row['image_id']] = row
-    if faults:
-        raise InputError(f'{path}: some values cannot be right; write it again', faults)
-    if not rows:
-        raise InputError(f'{path}: has no rows; write it again')
-    return [rows[image_id] for image_id in sorted(rows)]
 
 
 def read_scores(path: Path) -> dict[str, float | None]:
@@ -62,7 +22,7 @@ def read_scores(path: Path) -> dict[str, float | None]:
     """
     scores: dict[str, float | None] = {}
     faults = []
-    for number, cells in _read_rows(path, {'score'}):
+    for number, cells in read_rows(path, {'score'}):
         name = cells.get('image') or cells.get('image_id') or ''
         found = ISIC_ID.search(Path(name).name)
         if not found:
@@ -70,7 +30,7 @@ def read_scores(path: Path) -> dict[str, float | None]:
             continue
         if found[0] in scores:
             faults.append(f'line {number}: {found[0]} is there twice')
-        row, wrong = _parse({'score': cells['score']})
+        row, wrong = parse_cells({'score': cells['score']})
         faults += [f'line {number}: {fault}' for fault in wrong]
         scores[found[0]] = row['score']
     if faults:
@@ -112,53 +72,3 @@ def read_labels(path: Path) -> dict[str, Row]:
 
 def _is_age(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 150
-
-
-def _read_rows(path: Path, columns: set[str]) -> tuple[tuple[int, dict[str, str]], ...]:
-    """Return line number and cells of each row of a table with some columns."""
-    table = read_csv(path, _KNOWN_COLUMNS, 'name another')
-    if not set(BOUNDARY_COLUMNS).isdisjoint(table.header.columns):
-        # All of them or none: those of a part would be left out of the means unsaid.
-        columns = columns | set(BOUNDARY_COLUMNS)
-    absent = sorted(columns - set(table.header.columns))
-    if absent:
-        raise InputError(
-            f'{path}: lacks the columns {", ".join(absent)}; it has {table.header}; write it again'
-        )
-    return table.rows
-
-
-def _label_faults(row: Row) -> list[str]:
-    """Return which labels are none of the classes whose scores the row holds."""
-    classes = classes_of(row)
-    return [
-        f'{name} is {row[name]!r}, none of the classes {list(classes)}'
-        for name in ('label', 'predicted_label')
-        if len(classes) > 1 and row[name] is not None and row[name] not in classes
-    ]
-
-
-def _parse(cells: dict[str, str]) -> tuple[Row, list[str]]:
-    """Return the values of a row, and what is wrong with some of them."""
-    row: Row = {}
-    faults = []
-    for name, text in cells.items():
-        if name == 'touches_border':
-            row[name] = to_flag(text)
-            if text and row[name] is None:
-                faults.append(f'{name} is {text!r}')
-        elif name not in _NUMBERS and not classes_of([name]):
-            row[name] = text or None
-        else:
-            row[name] = value = to_number(text)
-            is_count = name in _COUNTS and value is not None and value.is_integer() and value >= 0
-            if value is not None and is_count:
-                row[name] = int(value)
-            is_wrong = (
-                value is None
-                or (not 0 <= value <= 1 and (name in _IN_UNIT or classes_of([name])))
-                or (name in _COUNTS and not is_count)
-            )
-            if is_wrong and (text or name not in _MAY_BE_EMPTY):
-                faults.append(f'{name} is {text!r}')
-    return row, faults

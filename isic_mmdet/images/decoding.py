@@ -1,4 +1,4 @@
-"""Decodes images strictly, and encodes JPEG files.
+"""Decodes images strictly.
 
 Pillow decodes because it raises on a truncated file; OpenCV silently fills the missing part with
 gray.
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,7 +21,6 @@ from isic_mmdet.images.sources import SourceFile
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
-JPEG_QUALITY = 95
 
 ORIENTATION_TAG = 0x0112
 #: EXIF's number to how often the stored pixels are turned by 90 degrees to the left, and whether
@@ -209,18 +207,6 @@ def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
                 return *image.size, _is_upright(image)
     except DECODE_ERRORS as error:
         raise _unreadable(error) from error
-
-
-def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode (H, W, 3) uint8 RGB at quality 95, color at full resolution (4:4:4)."""
-    settings = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        JPEG_QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    _, encoded = cv2.imencode('.jpg', cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
-    return encoded.tobytes()
 
 
 def load_whole(

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, stored_size
+from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.masks.mask_files import decode_mask, encode_png
+from isic_mmdet.masks.mask_files import decode_mask
 from isic_mmdet.utils.files import writing
 
 _ISIC_ID = re.compile(r'ISIC_\d{7}')

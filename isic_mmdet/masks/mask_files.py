@@ -1,4 +1,4 @@
-"""The one reader and writer of mask files.
+"""The one reader of mask files.
 
 Preparation decodes strictly (`decode_mask`); scoring accepts what the official scorer accepts
 (`read_gray_mask`). Both try the fast decoder of black-and-white PNG files first.
@@ -9,7 +9,6 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
@@ -24,6 +23,7 @@ from isic_mmdet.images.decoding import (
     read_bytes,
     turn,
 )
+from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.formats import FORMATS, unread_format
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.binary_png import decode_binary_png, decode_bits
@@ -154,11 +154,6 @@ def read_mask(path: str | Path) -> npt.NDArray[np.bool_]:
     except UnreadableMaskError as error:
         hint = 'use the official mask or prepare the data again'
         raise InputError(f'{path}: the mask cannot be read: {error}; {hint}') from error
-
-
-def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
-    """Encode an (H, W) uint8 mask as PNG."""
-    return cv2.imencode('.png', values)[1].tobytes()
 
 
 def _read(file: SourceFile) -> bytes:

@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.per_image import image_row
+from isic_mmdet.evaluation.image_row import image_row
 from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.report.panels import diagnosis_panel, lesion_panel
 from isic_mmdet.utils.files import write_atomically

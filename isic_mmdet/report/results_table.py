@@ -1,14 +1,12 @@
 """The results table of a README, made from `metrics.json` files and nothing else."""
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
+from isic_mmdet.evaluation.metrics_file import read_reports
 from isic_mmdet.report.markers import replace_between
 from isic_mmdet.report.run_files import training_data
 
@@ -22,8 +20,8 @@ Report = Mapping[str, Any]
 def results_table(reports: Sequence[Report]) -> str:
     """Return a Markdown table with one row a report, and the commands below it.
 
-    Reports that differ in nothing but the seed, as their commands and data have it, share a row
-    more: the mean of each score and its standard deviation over the seeds, that of n - 1.
+    Reports that differ only in the seed share one more row: the mean of each score and its standard
+    deviation over the seeds (that of n - 1).
 
     Args:
         reports: contents of `metrics.json` files. What one does not hold becomes an em dash. Some
@@ -64,13 +62,14 @@ def _seeds_of_one_run(reports: Sequence[Report]) -> list[list[int]]:
     """Return the numbers, from 1, of reports that differ in nothing but their seed."""
     groups: dict[tuple, dict[str, int]] = {}
     for number, report in enumerate(reports, 1):
-        seed, command = COLUMNS['seed'](report), _find(report, 'training', 'command')
-        if seed is not None and command is not None:
+        seed = COLUMNS['seed'](report)
+        recipe = _find(report, 'training', 'settings_digest')
+        if seed is not None and recipe is not None:
             alike = (
                 *(COLUMNS[name](report) for name in _ALIKE),
                 report.get('data_digest'),
                 _find(report, 'training', 'data_digest'),
-                _NOT_THE_RECIPE.sub('', command),
+                recipe,
             )
             groups.setdefault(alike, {}).setdefault(seed, number)
     return [list(numbers.values()) for numbers in groups.values() if len(numbers) > 1]
@@ -98,73 +97,6 @@ def update_table(readme: str | Path, metrics_files: Sequence[str | Path]) -> Non
             once each, in order.
     """
     replace_between(readme, BEGIN, END, results_table(read_reports(metrics_files)))
-
-
-def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Return the contents of `metrics.json` files.
-
-    Raises:
-        InputError: with one line for every file that is missing or something else.
-    """
-    reports, faults = [], []
-    for path in paths:
-        try:
-            report = json.loads(Path(path).read_text(encoding='utf-8'))
-        except OSError as error:
-            faults.append(f'{path}: cannot be read ({error.strerror})')
-        except (ValueError, RecursionError) as error:
-            faults.append(f'{path}: not JSON ({error})')
-        else:
-            found = _faults(report)
-            faults += [f'{path}: {fault}' for fault in found]
-            if not found:
-                reports.append(report)
-    if faults:
-        raise InputError('give metrics.json files as tools/test.py writes them:', faults)
-    return reports
-
-
-def _faults(report: Any) -> list[str]:
-    """Return which parts of a `metrics.json` are of another kind than they have to be."""
-    if not isinstance(report, dict) or not isinstance(report.get('metrics'), dict):
-        return ['has no "metrics"']
-    faults = [
-        f'{name} is no number: {value!r:.60}'
-        for name, value in report['metrics'].items()
-        if value is not None and type(value) not in (int, float)
-    ]
-    for name in ('training', 'versions'):
-        if not isinstance(report.get(name) or {}, dict):
-            faults.append(f'"{name}" is no record')
-    training = report.get('training')
-    seconds = training.get('seconds') if isinstance(training, dict) else None
-    if seconds is not None and type(seconds) not in (int, float):
-        faults.append(f'the seconds of the training are no number: {seconds!r:.60}')
-    texts = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
-    for name in texts:
-        if not isinstance(report.get(name) or '', str):
-            faults.append(f'"{name}" is no text: {report[name]!r:.60}')
-    matrix = report.get('confusion_matrix')
-    if matrix is not None and not _is_matrix(matrix):
-        faults.append(f'the confusion matrix is none: {matrix!r:.60}')
-    return faults
-
-
-def _is_matrix(matrix: Any) -> bool:
-    if not isinstance(matrix, dict):
-        return False
-    classes, counts = matrix.get('classes'), matrix.get('counts')
-    if not isinstance(classes, list) or not isinstance(counts, list) or len(classes) < 2:
-        return False
-    positive = matrix.get('positive')
-    rows = [*counts, matrix.get('no_detection', [0] * len(classes))]
-    return (
-        all(isinstance(name, str) for name in classes)
-        and len(set(classes)) == len(classes) == len(counts)
-        and all(isinstance(row, list) and len(row) == len(classes) for row in rows)
-        and all(type(count) is int and 0 <= count < 2**53 for row in rows for count in row)
-        and (positive is None or positive in classes)
-    )
 
 
 def _find(report: Report, *keys: str) -> Any:
@@ -219,11 +151,11 @@ def _minutes(report: Report) -> str | None:
 
 
 def _has_views(report: Report) -> bool:
-    return '--tta' in (_find(report, 'command') or '').split()
+    return bool(report.get('tta'))
 
 
 def _views(report: Report) -> str | None:
-    if _find(report, 'command') is None:
+    if report.get('tta') is None:
         return None
     return 'yes' if _has_views(report) else 'no'
 
@@ -239,9 +171,8 @@ _SCORES = {
     **_OF_CLASSES,
     **_OF_POSITIVE,
 }
-# What runs of one recipe share beside data and command, and what of a command is not the recipe.
+# What runs of one recipe share, next to data and settings.
 _ALIKE = ('config', 'weights', 'split', 'images', _POSITIVE, _VIEWS, 'training hardware')
-_NOT_THE_RECIPE = re.compile(r' (--resume|--work-dir[ =]\S+|randomness\.seed=\d+)(?= |$)')
 COLUMNS: dict[str, Callable[[Report], str | None]] = {
     'config': _text('config'),
     'weights': _text('training', 'weights'),

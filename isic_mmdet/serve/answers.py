@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.images.decoding import UnreadableError, encode_jpeg
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
-from isic_mmdet.masks.mask_files import encode_png
 from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
 from isic_mmdet.serve.uploads import decode_truth, decode_upload

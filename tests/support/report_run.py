@@ -8,7 +8,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS, write_metrics, write_per_image
+from isic_mmdet.evaluation.metrics_file import write_metrics
+from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, write_per_image
+from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.utils.files import write_json
 
 SCORES = (0.5, 0.99, 0.9, 0.97, 0.8, 0.7, 0.6, 0.95, 0.85, 0.75, 0.65)
@@ -68,7 +70,7 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
             }
         )
     facts = {
-        'metrics': core.summarize(rows),
+        'metrics': summarize(rows, intervals=('iou',)),
         'images': len(rows),
         'config': 'tiny_config',
         'data': data_root.name,

@@ -19,8 +19,8 @@ from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.per_image import image_row
-from isic_mmdet.evaluation.scores import summarize
+from isic_mmdet.evaluation.image_row import image_row
+from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.utils.files import require_not_read
@@ -97,7 +97,7 @@ def validation_iou(net: OnnxSegmenter, records: Sequence[dict[str, Any]], title:
     for record in tqdm(records, title, unit='image'):
         found = net(_pixels(record))
         rows.append(image_row(_sample(record, found, net.classes), net.classes))
-    return summarize(rows)['lesion/iou']
+    return summarize(rows, intervals=())['lesion/iou']
 
 
 def _sample(

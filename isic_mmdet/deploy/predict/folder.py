@@ -25,12 +25,12 @@ from isic_mmdet.deploy.predict.overlay import HEIGHT, overlay, shrunk
 from isic_mmdet.deploy.predict.predictor import Predictor, PreparedImage
 from isic_mmdet.deploy.predict.table import Part, read_rows
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.images.decoding import UnreadableError, encode_jpeg
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.submission import mask_name
-from isic_mmdet.masks.mask_files import encode_png
 from isic_mmdet.utils.files import write_atomically
 from isic_mmdet.utils.prefetch import batches, prefetch
 

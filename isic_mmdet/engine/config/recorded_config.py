@@ -1,6 +1,8 @@
 """The config that a checkpoint was written with, and what has changed since."""
 
 import ast
+import hashlib
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -70,6 +72,25 @@ def recorded_changes(cfg: Config, checkpoint: Mapping[str, Any]) -> list[Change]
     sections = [name for name in _SECTIONS if name in recorded or name in now]
     found = changes(_parts(recorded, sections), _parts(now, sections))
     return [change for change in found if not _is_without_effect(change.key)]
+
+
+def training_digest(cfg: Config) -> str:
+    """Return the SHA-256 of the settings that decide what is trained.
+
+    Runs of one recipe share it: it leaves out the random seed, the places of data and weights, and
+    the number of workers.
+    """
+    settings = _with_effect(_parts(settings_of(cfg), _SECTIONS))
+    settings.get('randomness', {}).pop('seed', None)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _with_effect(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {
+            key: _with_effect(value) for key, value in node.items() if not _is_without_effect(key)
+        }
+    return [_with_effect(item) for item in node] if isinstance(node, list) else node
 
 
 def _parts(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.images.decoding import UnreadableError, decode_image, encode_jpeg
+from isic_mmdet.images.decoding import UnreadableError, decode_image
+from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.prepare.pair_errors import Fault
 from isic_mmdet.isic.prepare.pairs import (
@@ -24,7 +25,7 @@ from isic_mmdet.isic.prepare.pairs import (
     mask_path,
 )
 from isic_mmdet.isic.prepare.pool import Job
-from isic_mmdet.masks.mask_files import decode_grays, encode_png
+from isic_mmdet.masks.mask_files import decode_grays
 from isic_mmdet.utils.files import write_atomically
 
 #: Splits whose images are copied; testing on copies would count every image three times.

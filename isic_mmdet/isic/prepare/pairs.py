@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image, encode_jpeg
+from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image
+from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.isic.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.isic.layouts import Pair
 from isic_mmdet.isic.prepare.pair_errors import Fault

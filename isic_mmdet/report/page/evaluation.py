@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.metrics_file import read_reports
+from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS
 from isic_mmdet.evaluation.scores import threshold_jaccard
-from isic_mmdet.report.results_table import read_reports
 from isic_mmdet.report.run_files import continued, read_scalars
 from isic_mmdet.utils.csv_file import read_csv, to_number
 

@@ -10,7 +10,7 @@ import numpy as np
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.train.batch_errors import loading_error
-from isic_mmdet.evaluation.per_image import image_row
+from isic_mmdet.evaluation.image_row import image_row
 from tests.e2e.fuzz import fuzz_reading as reading
 from tests.e2e.fuzz.fuzz_judge import HOSTILE, Put, Scene, Wrong, check, check_message, watched
 from tests.e2e.fuzz.fuzz_prepared import annotations, prepared_copy

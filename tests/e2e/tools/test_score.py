@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS, write_per_image
+from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, write_per_image
 
 # The table of scores, in its order.
 SCORES = ['iou', 'iou_max', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity']

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import large_image
-from isic_mmdet.images.decoding import encode_jpeg
+from isic_mmdet.images.encoding import encode_jpeg
 
 
 def test_a_picture_has_the_shape_and_the_noise_that_files_of_its_size_have():

@@ -4,7 +4,7 @@ import scipy.stats
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.comparison import compare
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 
 NAMES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
 

@@ -20,8 +20,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.class_rows import rows_class_metrics, rows_confusion
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
-from isic_mmdet.evaluation.tables import read_per_image
+from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, read_per_image
 from isic_mmdet.masks.mask_files import read_mask
 
 LESION, TWO_CLASSES = ('lesion',), ('benign', 'melanoma')

@@ -7,9 +7,9 @@ from isic_challenge_scoring.segmentation import SegmentationScore
 
 from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.boundary import boundary_distances
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS, score_masks
+from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.outline_shift import outline_shift
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS, TRUTH_COLUMNS
 from isic_mmdet.evaluation.summary import summarize
 
 # A pandas deprecation inside the official scorer, which is pinned.

@@ -10,6 +10,7 @@ from isic_challenge_scoring.load_image import ImagePair
 from isic_challenge_scoring.segmentation import SegmentationScore
 
 from isic_mmdet.evaluation import scores as core
+from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.masks.mask_files import binarize
 
 # A pandas deprecation inside the official scorer, which is pinned.
@@ -101,14 +102,13 @@ def test_means_equal_the_official_ones_over_images_of_different_size():
         ours(t, p) | {'iou_max': 1.0, 'detections': int(p.any())}
         for t, p in zip(truths, predictions, strict=True)
     ]
-    found, expected = core.summarize(rows), official(truths, predictions)
+    found, expected = summarize(rows, intervals=()), official(truths, predictions)
     for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
         assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
     assert found['lesion/missed'] == 0.25
     assert found['lesion/iou_max'] == 1.0
     assert set(found) == {
-        f'lesion/{name}'
-        for name in (*OFFICIAL_NAMES, 'iou_max', 'iou_thr65', 'missed', 'iou_ci_low', 'iou_ci_high')
+        f'lesion/{name}' for name in (*OFFICIAL_NAMES, 'iou_max', 'iou_thr65', 'missed')
     }
 
 
@@ -151,7 +151,7 @@ def test_scores_equal_the_official_ones_on_real_masks(shared, tmp_path):
             ours(m, p) | {'iou_max': 0.0, 'detections': 1}
             for m, p in zip(masks, predictions, strict=True)
         ]
-        found = core.summarize(rows)
+        found = summarize(rows)
         for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
             assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
 
@@ -233,13 +233,13 @@ def test_nothing_to_summarize_is_an_error():
     with pytest.raises(ValueError, match='no values'):
         core.bootstrap_interval([])
     with pytest.raises(ValueError, match='no images'):
-        core.summarize([])
+        summarize([])
 
 
 def test_the_scores_need_neither_torch_nor_mmdet():
     code = (
         'import sys; import isic_mmdet.evaluation.scores, isic_mmdet.evaluation.classification, '
-        'isic_mmdet.masks.mask_files, isic_mmdet.evaluation.result_files; '
+        'isic_mmdet.masks.mask_files, isic_mmdet.evaluation.per_image; '
         'print(sorted({"torch", "mmdet", "mmengine", "mmcv"} & set(sys.modules)))'
     )
     root = Path(core.__file__).parents[3]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 from isic_mmdet.evaluation.summary import SCORES, summarize, values_of
 
 NAMES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
@@ -19,11 +18,12 @@ def make_rows(number, seed=0):
     ]
 
 
-def test_means_and_the_interval_equal_those_of_an_evaluation():
+def test_only_the_wanted_intervals_are_computed():
     rows = make_rows(40)
-    found, expected = summarize(rows), core.summarize(rows)
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
-    assert found['lesion/missed'] == 0.25
+    every, few = summarize(rows), summarize(rows, intervals=('iou',))
+    assert few.items() <= every.items()
+    assert [name for name in few if '_ci_' in name] == ['lesion/iou_ci_low', 'lesion/iou_ci_high']
+    assert few['lesion/missed'] == 0.25
 
 
 def test_every_metric_has_scipys_interval():

@@ -4,9 +4,14 @@ import json
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS, TRUTH_COLUMNS
-from isic_mmdet.evaluation.result_files import PER_IMAGE_COLUMNS, write_per_image
-from isic_mmdet.evaluation.tables import read_labels, read_per_image, read_scores
+from isic_mmdet.evaluation.per_image import (
+    BOUNDARY_COLUMNS,
+    PER_IMAGE_COLUMNS,
+    TRUTH_COLUMNS,
+    read_per_image,
+    write_per_image,
+)
+from isic_mmdet.evaluation.tables import read_labels, read_scores
 
 SCORES = dict.fromkeys(('iou', 'iou_max', 'dice', 'pixel_accuracy'), 0.5)
 

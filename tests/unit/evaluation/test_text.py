@@ -3,7 +3,7 @@
 import math
 
 from isic_mmdet.evaluation.comparison import compare
-from isic_mmdet.evaluation.mask_scores import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 from isic_mmdet.evaluation.summary import SCORES, full_name
 from isic_mmdet.evaluation.text import format_scores
 

@@ -10,13 +10,8 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.images import decoding as images
-from isic_mmdet.images.decoding import (
-    UnreadableError,
-    decode_image,
-    decoding_step,
-    encode_jpeg,
-    stored_layout,
-)
+from isic_mmdet.images.decoding import UnreadableError, decode_image, decoding_step, stored_layout
+from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import decode_grays, decode_mask, read_mask
 from tests.support.official_files import jpeg, lesion, picture, png

@@ -23,6 +23,7 @@ REPORT = {
     'split': 'test',
     'seed': 0,
     'command': 'python tools/test.py config.py best.pth',
+    'tta': False,
     'training': {
         'weights': 'resnet18.pth',
         'hardware': '2 CPU cores',
@@ -98,20 +99,19 @@ def test_more_than_two_classes_and_another_positive_class_have_columns():
 
 
 def test_whether_several_views_were_looked_at_is_told_where_they_were():
-    views = {**REPORT, 'command': 'python tools/test.py config.py best.pth --tta'}
+    views = {**REPORT, 'tta': True}
     table = results_table([REPORT, views, {'metrics': {}}])
     assert [cells(table, row)['`--tta`'] for row in range(3)] == ['no', 'yes', '—']
 
 
-def scored(seed: int, iou: float, options: str = '', **changes) -> dict:
+def scored(seed: int, iou: float, settings: str = 'a1b2', **changes) -> dict:
     metrics = {**REPORT['metrics'], 'lesion/iou': iou, 'lesion/missed': None}
-    command = f'python tools/train.py config.py --work-dir s{seed} --cfg-options{options}'
-    training = {**REPORT['training'], 'command': f'{command} randomness.seed={seed}'}
+    training = {**REPORT['training'], 'settings_digest': settings}
     return {**REPORT, 'seed': seed, 'metrics': metrics, 'training': training, **changes}
 
 
 def test_seeds_of_one_run_have_their_mean_and_spread():
-    views = {'command': 'python tools/test.py config.py best.pth --tta'}
+    views = {'tta': True}
     other = {'config': 'another'}
     reports = [scored(0, 0.83), scored(0, 0.84, **views), scored(1, 0.81), scored(2, 0.88, **other)]
     table = results_table(reports)
@@ -130,7 +130,7 @@ def test_seeds_of_one_run_have_their_mean_and_spread():
 @pytest.mark.parametrize(
     'other',
     [
-        {'options': ' train_cfg.max_epochs=8'},
+        {'settings': 'of another schedule'},
         {'data_digest': 'of other images'},
         {'training': {'weights': 'resnet18.pth', 'hardware': '2 CPU cores'}},
     ],

@@ -1,7 +1,7 @@
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.result_files import write_metrics
+from isic_mmdet.evaluation.metrics_file import write_metrics
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.json_file import read_json
 

@@ -1,0 +1,133 @@
+"""What one image contributes to an evaluation: one row of numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.per_image import class_columns
+from isic_mmdet.evaluation.scores import Confusion, confusion, jaccard, mask_scores, pack
+from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.masks.resize import resize_mask
+
+_META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
+
+
+def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """Score the detections of one image against its official mask.
+
+    Args:
+        sample: a data sample as `LesionMetric` describes it.
+        classes: names of the data set's classes.
+
+    Returns:
+        The columns `per_image.PER_IMAGE_COLUMNS`, and of several classes
+        `per_image.class_columns`: the highest score among the detections of each, 0 without.
+        `score` and `predicted_label` are None without a detection, `label` without a true class.
+
+    Raises:
+        InputError: as `LesionMetric.process`.
+    """
+    missing = [key for key in _META_KEYS if key not in sample]
+    if missing:
+        raise InputError(
+            f'LesionMetric needs the meta keys {", ".join(missing)}; add them to `meta_keys` of '
+            'PackDetInputs in the test pipeline'
+        )
+    name = sample['isic_id']
+    detections = sample['pred_instances']
+    scores = _scores(detections['scores'], name)
+    labels = [_class_name(classes, int(label), name) for label in detections['labels']]
+    truth = _official_mask(sample)
+    against = pack(truth)
+    found = [
+        confusion(against, pack(resize_mask(mask, *truth.shape)))
+        for mask in _masks(detections, len(scores), sample)
+    ]
+    top = int(scores.argmax()) if found else None
+    gt_label = sample.get('gt_label')
+    row = {
+        'image_id': name,
+        **mask_scores(_empty(truth) if top is None else found[top]),
+        'iou_max': max(jaccard(c) for c in found or [_empty(truth)]),
+        'score': None if top is None else float(scores[top]),
+        'label': None if gt_label is None else _class_name(classes, int(gt_label), name),
+        'predicted_label': None if top is None else labels[top],
+        'detections': len(found),
+        'height': truth.shape[0],
+        'width': truth.shape[1],
+    }
+    for class_name, column in class_columns(classes).items():
+        its_scores = [s for s, label in zip(scores, labels, strict=True) if label == class_name]
+        row[column] = float(max(its_scores, default=0.0))
+    return row
+
+
+def _scores(values: Any, name: str) -> NDArray[np.float64]:
+    """Return scores as (n,) float64, on the CPU and finite."""
+    scores = torch.as_tensor(values).detach().double().cpu().numpy()
+    if not np.isfinite(scores).all():
+        raise InputError(
+            f'{name}: a detection score is NaN or infinite, so the model has diverged; train '
+            'with a lower learning rate or clip the gradients'
+        )
+    return scores
+
+
+def _class_name(classes: Sequence[str], label: int, name: str) -> str:
+    if not 0 <= label < len(classes):
+        raise InputError(
+            f'{name}: class index {label} in data with {len(classes)} classes '
+            f'({", ".join(classes)}); make `num_classes` of the heads fit the data set'
+        )
+    return classes[label]
+
+
+def _official_mask(sample: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Read the official mask and check that it shows the frame of the image."""
+    truth = read_mask(sample['original_mask'])
+    (h, w), (height, width) = sample['ori_shape'][:2], truth.shape
+    # Resizing rounds each side by less than a pixel, so h / height and w / width differ little.
+    if abs(h * width - w * height) > height + width:
+        raise InputError(
+            f'{sample["original_mask"]}: the mask of {height} x {width} does not have the shape '
+            f'of the image of {h} x {w} (height x width); prepare the data again'
+        )
+    return truth
+
+
+def _masks(
+    detections: Mapping[str, Any], number: int, sample: Mapping[str, Any]
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield the predicted masks one by one as (H, W) bool at `ori_shape`."""
+    if number == 0:
+        return
+    if 'masks' not in detections:
+        raise InputError('LesionMetric needs masks, but the model predicts boxes only')
+    for mask in detections['masks']:
+        if isinstance(mask, Mapping):
+            mask = coco_mask.decode(mask)
+        elif isinstance(mask, torch.Tensor):
+            mask = mask.cpu().numpy()
+        if mask.shape != tuple(sample['ori_shape'][:2]):
+            raise InputError(
+                f'{sample["isic_id"]}: a predicted mask of {mask.shape} for an image of '
+                f'{sample["ori_shape"][:2]}; the model must predict with rescale=True'
+            )
+        # uint8 of 0 and 1 comes from run-length codes; 0 to 255 from a negative `mask_thr_binary`.
+        if mask.dtype != np.bool_ and (mask.dtype != np.uint8 or mask.max() > 1):
+            raise InputError(
+                f'{sample["isic_id"]}: a predicted mask of {mask.dtype} that is not binary; set '
+                '`mask_thr_binary` of the model to 0.5'
+            )
+        yield mask.astype(bool, copy=False)
+
+
+def _empty(truth: NDArray[np.bool_]) -> Confusion:
+    """Return the counts of an all-background prediction."""
+    lesion = int(np.count_nonzero(truth))
+    return Confusion(0, 0, lesion, truth.size - lesion)
