@@ -30,8 +30,8 @@ from isic_mmdet.models import (  # noqa: E402, F401
     float32_heads,
     lesion_diagnosis,
     lesion_mask_rcnn,
-    lesion_tta,
     p3_fpn,
+    tta,
 )
 from isic_mmdet.models.batched import roi_head, rpn_head  # noqa: E402, F401
 from isic_mmdet.models.torchvision import anchors  # noqa: E402, F401

@@ -32,10 +32,9 @@ from isic_mmdet.engine.config.load import (
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 from isic_mmdet.masks.paste import BoxCells
-from isic_mmdet.models.best_detection import best_finding
 from isic_mmdet.models.box_masks import return_box_masks
-from isic_mmdet.models.folding import fold
-from isic_mmdet.models.tta import Finding, verdict
+from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
+from isic_mmdet.models.tta import ViewPrediction, best_detection, merge_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +124,7 @@ class LesionSegmenter:
             str(config),
             self.classes,
         )
-        fold(model)
+        prepare_for_prediction(model)
         self._divisor: int = model.data_preprocessor.pad_size_divisor
         self._model = model.to(self.device).eval()
 
@@ -213,24 +212,24 @@ class LesionSegmenter:
             # View by view, so that those of an image never meet in a batch: there, equal ones
             # could round otherwise, and a symmetric image lose its symmetry.
             samples = [self._model.test_step(pseudo_collate(list(view))) for view in views]
-            found = [[best_finding(sample) for sample in view] for view in samples]
+            found = [[best_detection(sample) for sample in view] for view in samples]
         return [
             self._segmentation(of_image, image.frame)
             for of_image, image in zip(zip(*found, strict=True), prepared, strict=True)
         ]
 
-    def _segmentation(self, found: Sequence[Finding | None], frame: Frame) -> Segmentation:
-        findings = [
-            replace(finding, view=BoxCells(finding.view.cells, frame.to_full(finding.view.box)))
-            for finding in found
-            if finding is not None
+    def _segmentation(self, found: Sequence[ViewPrediction | None], frame: Frame) -> Segmentation:
+        predictions = [
+            replace(each, view=BoxCells(each.view.cells, frame.to_full(each.view.box)))
+            for each in found
+            if each is not None
         ]
-        said = verdict(findings, len(found))
-        if said is None:
+        merged = merge_views(predictions, len(found))
+        if merged is None:
             score, label, box = 0.0, None, None
         else:
-            score, label, box = said.score, self.classes[said.label], frame.inside(said.box)
-        views = tuple(finding.view for finding in findings)
+            score, label, box = merged.score, self.classes[merged.label], frame.inside(merged.box)
+        views = tuple(prediction.view for prediction in predictions)
         return Segmentation(frame.shape, views, len(found), self._threshold, score, label, box)
 
 

@@ -1,1 +1,1 @@
-"""What the recipes need beyond the models of mmdet."""
+"""Detector, neck, heads, losses and test-time augmentation of the recipes."""

@@ -1,14 +1,14 @@
-"""Mask heads that hand out the cells they predicted instead of masks of the whole image.
+"""Mask heads that return the cells they predict in a box, instead of masks of image size.
 
-Fault of mmdet 3.3.0 that this mends: `FCNMaskHead.predict_by_feat` pastes the mask of every
-detection at the size of the original image, in torch, through two float grids of that size. On 30
-megapixels that takes gigabytes and seconds (open-mmlab/mmdetection 8217, 8232), and no setting
-leaves it out. This can go when mmdet can return the cells.
+Two problems of mmdet 3.3.0 are solved here:
 
-Second fault of mmdet 3.3.0: cascades average the cells of their stages with `merge_aug_masks`,
-which flips them where the image was flipped (open-mmlab/mmdetection 1466). The boxes stay flipped,
-so that would be wrong, and it fails: torch takes no slices with a negative step. This can go when
-cascades average without flips.
+- `FCNMaskHead.predict_by_feat` pastes every mask at the size of the original image, through two
+  float grids of that size. For 30 megapixels this takes gigabytes and seconds
+  (open-mmlab/mmdetection 8217, 8232), and no setting prevents it. Remove this module when mmdet
+  can return the cells.
+- Cascades average the cells of their stages with `merge_aug_masks`, which flips them if the image
+  was flipped (open-mmlab/mmdetection 1466). That fails, because torch has no slices with a
+  negative step, and would be wrong, because the boxes stay flipped.
 """
 
 from collections.abc import Sequence
@@ -26,15 +26,13 @@ from isic_mmdet.errors import InputError
 def return_box_masks(model: nn.Module) -> None:
     """Let a model predict `masks` of (n, h, w) float, probabilities of the cells of the boxes.
 
-    Everything else about its predictions stays as it is. `isic_mmdet.masks.paste` makes masks
-    of what is wanted of them.
+    All other predictions stay as they are. `isic_mmdet.masks.paste` makes image-size masks.
 
     Args:
-        model: any two-stage detector of mmdet whose mask head is an `FCNMaskHead`; changed in
-            place, and only this one.
+        model: a two-stage detector of mmdet whose mask head is an `FCNMaskHead`; changed in place.
 
     Raises:
-        InputError: its masks come from something else.
+        InputError: the model has another mask head or none.
     """
     heads = [module for module in model.modules() if isinstance(module, FCNMaskHead)]
     if not heads:
@@ -49,7 +47,7 @@ def return_box_masks(model: nn.Module) -> None:
 
 
 def _predict_unflipped(roi_head: Any, *args: Any, **kwargs: Any) -> list[InstanceData]:
-    """Predict masks as the class of a RoI head does, with metas of images that are not flipped."""
+    """Call `predict_mask` of the RoI head with metas of images that are not flipped."""
     predict_mask = type(roi_head).predict_mask
     given = signature(predict_mask).bind(roi_head, *args, **kwargs)
     given.arguments['batch_img_metas'] = [
@@ -67,9 +65,9 @@ def predict_box_masks(
     rescale: bool = False,
     activate_map: bool = False,
 ) -> list[InstanceData]:
-    """Do what `FCNMaskHead.predict_by_feat` does, but for the pasting; see `return_box_masks`."""
+    """Do what `FCNMaskHead.predict_by_feat` does, without the pasting."""
     for predicted, results, meta in zip(mask_preds, results_list, batch_img_metas, strict=True):
-        # Averaged over several heads they come as probabilities.
+        # The average of several heads is already a probability.
         maps = predicted if activate_map else predicted.sigmoid()
         classes = 0 if head.class_agnostic else results.labels
         results.masks = maps[range(len(results)), classes]

@@ -1,7 +1,7 @@
-"""mmdet's heads with outputs in float32 whatever the convolutions before them compute in.
+"""mmdet's heads with outputs in float32, also where the convolutions compute in bfloat16.
 
-bfloat16 has eight bits of precision: scores near 1 would tie, and a box of 500 pixels be off by
-one. So what ends in a loss, a score or a coordinate leaves it here.
+bfloat16 has eight bits of precision: scores near 1 would be equal, and a box of 500 pixels would
+be wrong by one. So losses, scores and coordinates are computed in float32.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from isic_mmdet.models.box_masks import predict_box_masks
 
 @MODELS.register_module()
 class Float32RPNHead(RPNHead):
-    """Proposals from maps of any precision; what lies behind the levels of its anchors is left."""
+    """Proposals from maps of any precision; maps beyond the levels of its anchors are ignored."""
 
     def forward(self, x: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return objectness and box deltas of every level that has anchors."""
@@ -38,10 +38,7 @@ class Float32RPNHead(RPNHead):
 
 @MODELS.register_module()
 class Float32BBoxHead(Shared2FCBBoxHead):
-    """Classes and boxes, computed in float32.
-
-    Its few regions cost less than casting the weights of its layers would.
-    """
+    """Classes and boxes, computed in float32: to cast its weights would cost more."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return class scores (R, K + 1) and box deltas (R, 4K), float32, of (R, C, 7, 7) maps."""
@@ -51,7 +48,7 @@ class Float32BBoxHead(Shared2FCBBoxHead):
 
 @MODELS.register_module()
 class StripPasteMaskHead(FCNMaskHead):
-    """Masks from maps of any precision, made at the size of the image one by one."""
+    """Masks from maps of any precision, pasted one by one in strips of the image."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return mask logits (R, K, 28, 28), float32, of (R, C, 14, 14) maps."""
@@ -66,16 +63,16 @@ class StripPasteMaskHead(FCNMaskHead):
         rescale: bool = False,
         activate_map: bool = False,
     ) -> list[InstanceData]:
-        """Do what mmdet's does, with `isic_mmdet.masks.paste` in place of two float grids.
+        """Do what mmdet's method does, with `isic_mmdet.masks.paste`.
 
         Returns:
             The results with `masks`, (n, H, W) bool on the CPU, where the probability is above
             `rcnn_test_cfg.mask_thr_binary`.
         """
-        unpasted = predict_box_masks(
+        predicted = predict_box_masks(
             self, mask_preds, results_list, batch_img_metas, rcnn_test_cfg, rescale, activate_map
         )
-        for results, meta in zip(unpasted, batch_img_metas, strict=True):
+        for results, meta in zip(predicted, batch_img_metas, strict=True):
             height, width = meta['ori_shape' if rescale else 'img_shape'][:2]
             masks = np.zeros((len(results), height, width), bool)
             cells = results.masks.float().cpu().numpy()
@@ -83,4 +80,4 @@ class StripPasteMaskHead(FCNMaskHead):
                 view = BoxCells(each, tuple(box))
                 mask[:] = paste_mask([view], 1, (height, width), rcnn_test_cfg.mask_thr_binary)
             results.masks = torch.from_numpy(masks)
-        return unpasted
+        return predicted

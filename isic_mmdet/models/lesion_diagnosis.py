@@ -1,9 +1,9 @@
-"""The diagnosis of a lesion from what the backbone sees of it and of the skin around it.
+"""The diagnosis of a lesion from backbone features of the lesion and of the skin around it.
 
-Mask R-CNN tells classes apart from the same pooled features of the pyramid that tell a lesion from
-skin, and a pyramid without weights of its own has to be learned from a few hundred melanomas. The
-first stages of the backbone come with weights. A linear classifier looks there, once per image,
-and leaves finding the lesion to the other heads.
+Mask R-CNN classifies with the features of the pyramid that it also finds lesions with. A pyramid
+without pretrained weights would have to learn the diagnosis from a few hundred melanomas. The
+first stages of the backbone have weights, so a linear classifier on them predicts the diagnosis,
+once per image, and the other heads only find the lesion.
 
 N images, R regions (image index, x1, y1, x2, y2), C channels, K diagnoses.
 """
@@ -31,14 +31,14 @@ _STATISTICS = 3
 class LesionDiagnosisHead(BaseModule):
     """A linear classifier of mean, standard deviation and maximum of backbone features.
 
-    They are taken over the lesion's box and over the whole image, which shows the lesion against
-    the skin around it, and every one of these vectors is normalized (`LayerNorm`).
+    They are computed over the box of the lesion and over the image, and each of these vectors is
+    normalized (`LayerNorm`).
 
     Args:
         in_channels: of the feature maps.
-        strides: of the same, in pixels of the network's input.
+        strides: of the feature maps, in pixels of the network's input.
         num_classes: K.
-        loss: of the logits; with `class_weight` rare diagnoses count as much as common ones.
+        loss: of the logits; `class_weight` can balance rare and common diagnoses.
     """
 
     def __init__(
@@ -51,19 +51,18 @@ class LesionDiagnosisHead(BaseModule):
         super().__init__(dict(type='Normal', layer='Linear', std=0.01))
         self.num_classes = num_classes
         self.pools = nn.ModuleList(RoIAlign(_BINS, 1 / stride, 2) for stride in strides)
-        # Two regions: lesion and image.
-        widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]
+        widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]  # lesion and image
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
         self.classify = nn.Linear(sum(widths), num_classes)
         self.criterion = MODELS.build(loss)
 
     def pooled(self, maps: Sequence[Tensor], lesions: Tensor, images: Tensor) -> list[Tensor]:
-        """Return (R, C, 7, 7) float32 features of lesions and images, of one map after the other.
+        """Return (R, C, 7, 7) float32 features of lesion and image, map by map.
 
         Args:
             maps: (N, C, H, W) each, of any precision.
             lesions: (R, 5) regions.
-            images: (R, 5) regions of the images that the lesions are in, without padding.
+            images: (R, 5), for each lesion the region of its image without padding.
         """
         return [
             pool(at_least_float32(features), regions)
@@ -72,18 +71,18 @@ class LesionDiagnosisHead(BaseModule):
         ]
 
     def forward(self, pooled: Sequence[Tensor]) -> Tensor:
-        """Return logits (R, K), float32, of what `pooled` returns."""
+        """Return logits (R, K), float32, for the result of `pooled`."""
         with torch.autocast(pooled[0].device.type, enabled=False):
-            vectors = [vector for features in pooled for vector in _statistics(features)]
+            vectors = [vector for features in pooled for vector in statistics(features)]
             normed = [norm(vector) for norm, vector in zip(self.norms, vectors, strict=True)]
             return self.classify(torch.cat(normed, 1))
 
 
-def _statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean, standard deviation and maximum, (R, C) each, of (R, C, 7, 7) features."""
     bins = pooled.flatten(2)
     mean = bins.mean(2, keepdim=True)
-    # The root of 0 has no slope.
+    # The square root has no finite gradient at 0.
     deviation = ((bins - mean).square().mean(2) + 1e-6).sqrt()
     return mean[..., 0], deviation, bins.amax(2)
 
@@ -92,28 +91,27 @@ def _statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class LesionDiagnosisRoIHead(StandardRoIHead):
     """Finds the lesion as one class, and gives every detection the diagnoses of the image.
 
-    The last maps that the neck hands on have to be those of the backbone that `diagnosis_head`
-    looks at (`P3FPN(passthrough_levels=...)`), and box and mask head know a single class.
+    The last outputs of the neck have to be the backbone maps of `diagnosis_head`
+    (`P3FPN(passthrough_levels=...)`).
 
-    The diagnosis is learned from true boxes, and the backbone learns nothing from it. In prediction
-    it is that of the box with the highest score, and each of n detections becomes K, one per
-    diagnosis: their scores are the score of the box times the probability of the diagnosis, and
-    their masks equal.
+    The diagnosis is trained on true boxes, without a gradient for the backbone. The prediction is
+    that of the best box. Each of n detections becomes K, one per diagnosis, with equal masks; the
+    score is that of the box times the probability of the diagnosis.
 
     Args:
         diagnosis_head: config of a `LesionDiagnosisHead`.
-        **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`, with a class-agnostic mask head.
+        **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`; box and mask head have one class.
 
     Raises:
-        ValueError: the mask head is not class-agnostic, or the box head knows several classes.
+        ValueError: the mask head is not class-agnostic, or the box head has several classes.
     """
 
     def __init__(self, diagnosis_head: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.bbox_head.num_classes != 1 or not self.mask_head.class_agnostic:
             raise ValueError(
-                'beside a diagnosis_head set num_classes=1 in bbox_head and class_agnostic=True '
-                'in mask_head'
+                'with a diagnosis_head, set num_classes=1 in bbox_head and class_agnostic=True in '
+                'mask_head'
             )
         self.diagnosis_head = MODELS.build(diagnosis_head)
 
@@ -129,7 +127,7 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
         lesions = bbox2roi([get_box_tensor(truth.bboxes) for truth in truths])
         logits = self._diagnose(x, lesions, metas)
         labels = torch.cat([truth.labels for truth in truths])
-        losses = super().loss(x, rpn_results_list, [_undiagnosed(s) for s in batch_data_samples])
+        losses = super().loss(x, rpn_results_list, [_as_one_class(s) for s in batch_data_samples])
         return losses | {'loss_diagnosis': self.diagnosis_head.criterion(logits, labels)}
 
     def predict_bbox(
@@ -143,10 +141,9 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
         """Return n * K detections per image, the highest score first; see the class."""
         results = super().predict_bbox(x, batch_img_metas, rpn_results_list, rcnn_test_cfg, rescale)
         lesions = bbox2roi([found.bboxes[:1] for found in results])
-        chances = self._diagnose(x, lesions, batch_img_metas).softmax(1)
-        counts = [min(len(found), 1) for found in results]
-        parts = chances.split(counts)
-        return [_diagnosed(*pair) for pair in zip(results, parts, strict=True)]
+        probabilities = self._diagnose(x, lesions, batch_img_metas).softmax(1)
+        parts = probabilities.split([min(len(found), 1) for found in results])
+        return [with_diagnoses(*pair) for pair in zip(results, parts, strict=True)]
 
     def _diagnose(
         self, x: tuple[Tensor, ...], lesions: Tensor, metas: Sequence[dict[str, Any]]
@@ -160,23 +157,23 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
         return head(head.pooled(maps, lesions, images))
 
 
-def _undiagnosed(sample: DetDataSample) -> DetDataSample:
-    """Return the sample with every lesion of class 0; the one given is left as it is."""
+def _as_one_class(sample: DetDataSample) -> DetDataSample:
+    """Return a copy of the sample with every lesion of class 0."""
     lesion = sample.new()
     lesion.gt_instances = sample.gt_instances[:]
     lesion.gt_instances.labels = torch.zeros_like(sample.gt_instances.labels)
     return lesion
 
 
-def _diagnosed(found: InstanceData, chances: Tensor) -> InstanceData:
-    """Return n detections once per diagnosis, the highest score first.
+def with_diagnoses(found: InstanceData, probabilities: Tensor) -> InstanceData:
+    """Return each of n detections once per diagnosis, the highest score first.
 
     Args:
         found: n detections of the class lesion.
-        chances: (1, K) probabilities, (0, K) if n is 0.
+        probabilities: (1, K), or (0, K) if n is 0.
     """
-    diagnoses = chances.shape[1]
-    scores = (found.scores[:, None] * chances).flatten()
+    diagnoses = probabilities.shape[1]
+    scores = (found.scores[:, None] * probabilities).flatten()
     best_first = scores.argsort(descending=True, stable=True)
     lesion = best_first // diagnoses
     return InstanceData(

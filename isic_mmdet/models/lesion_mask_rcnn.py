@@ -1,11 +1,12 @@
-"""Mask R-CNN that computes in bfloat16 where it is told to, and in channels-last order always."""
+"""Mask R-CNN with a choice of precision, and its preparation for prediction."""
 
 from typing import Any
 
 import torch
+from mmcv.cnn import fuse_conv_bn
 from mmdet.models.detectors import MaskRCNN
 from mmdet.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -15,19 +16,19 @@ class LesionMaskRCNN(MaskRCNN):
     """mmdet's Mask R-CNN with a choice of precision.
 
     In bfloat16 the convolutions run under `torch.autocast`; weights, losses, boxes and scores stay
-    in float32, and so does what the optimizer sees. Its exponent is that of float32, so losses
-    need no scaling. Images go in with their channels last in memory, which the convolutions of
-    CPUs and of tensor cores prefer, and every feature map inherits that order.
+    in float32. bfloat16 has the exponent of float32, so losses need no scaling. Images have their
+    channels last in memory, which is faster for the convolutions of CPUs and tensor cores, and
+    every feature map keeps that order.
 
-    The heads have to be `Float32RPNHead`, `Float32BBoxHead` and `StripPasteMaskHead` or subclasses
-    of them, which return float32.
+    The heads have to be (subclasses of) `Float32RPNHead`, `Float32BBoxHead` and
+    `StripPasteMaskHead`.
 
     Args:
         precision: one of `PRECISIONS`.
         **kwargs: of `mmdet.models.detectors.MaskRCNN`.
 
     Raises:
-        ValueError: `precision` is another.
+        ValueError: `precision` is unknown.
     """
 
     def __init__(self, precision: str = 'float32', **kwargs: Any) -> None:
@@ -48,3 +49,19 @@ class LesionMaskRCNN(MaskRCNN):
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
             return super().forward(inputs, *args, **kwargs)
+
+
+def prepare_for_prediction(model: nn.Module) -> None:
+    """Fold batch norms into convolutions, and cast the weights of convolutions once.
+
+    In bfloat16 `torch.autocast` would cast them in every call. The predictions are the same up to
+    rounding. The model cannot be trained afterwards.
+
+    Args:
+        model: a detector of mmdet with its final weights; changed in place.
+    """
+    fuse_conv_bn(model.backbone)
+    if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(torch.bfloat16)

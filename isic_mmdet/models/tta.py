@@ -1,13 +1,19 @@
-"""What several views of an image say of its lesion, and what they say together."""
+"""Test-time augmentation with masks: predictions of several views of an image, merged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.model import BaseTTAModel
+from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 
-from isic_mmdet.masks.paste import BoxCells
+from isic_mmdet.masks.paste import BoxCells, paste_mask
+from isic_mmdet.models.box_masks import return_box_masks
 
 #: Axes of an (H, W) map that undo a flip of this name; None is no flip.
 FLIP_AXES: dict[str | None, tuple[int, ...]] = {
@@ -19,12 +25,12 @@ FLIP_AXES: dict[str | None, tuple[int, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
-    """The detection with the highest score in one view of an image.
+class ViewPrediction:
+    """The best detection in one view of an image.
 
     Attributes:
         view: its cells and box, in pixels of the image.
-        scores: index of a class to the highest score in [0, 1] of its detections in the view.
+        scores: class index to the highest score, in [0, 1], of its detections in the view.
     """
 
     view: BoxCells
@@ -32,10 +38,10 @@ class Finding:
 
 
 class MergedPrediction(NamedTuple):
-    """What is said of the lesion of an image besides its mask.
+    """Scores and box of a lesion, merged from all views of its image.
 
     Attributes:
-        scores: index of a class to its score in [0, 1], the highest first.
+        scores: class index to score in [0, 1], the highest first.
         box: x1, y1, x2, y2 in pixels of the image.
     """
 
@@ -53,13 +59,34 @@ class MergedPrediction(NamedTuple):
         return self.scores[self.label]
 
 
-def unflipped(
+def best_detection(sample: DetDataSample) -> ViewPrediction | None:
+    """Return the detection with the highest score, None where there is none.
+
+    Args:
+        sample: of a model after `isic_mmdet.models.box_masks.return_box_masks`; its metainfo says
+            whether the image was flipped.
+    """
+    instances = sample.pred_instances
+    if len(instances) == 0:
+        return None
+    best = int(instances.scores.argmax())
+    direction = sample.flip_direction if sample.metainfo.get('flip') else None
+    cells = instances.masks[best].float().cpu().numpy().astype(np.float32, copy=False)
+    height, width = sample.ori_shape[:2]
+    view = unflip(cells, instances.bboxes[best].tolist(), (height, width), direction)
+    scores: dict[int, float] = {}
+    for label, score in zip(instances.labels.tolist(), instances.scores.tolist(), strict=True):
+        scores[label] = max(score, scores.get(label, 0.0))
+    return ViewPrediction(view, scores)
+
+
+def unflip(
     cells: NDArray[np.floating],
     box: Sequence[float],
     shape: tuple[int, int],
     direction: str | None,
 ) -> BoxCells:
-    """Return what was found in a flipped image as it lies in the image itself.
+    """Return cells and box of a flipped image in coordinates of the image itself.
 
     Args:
         cells: (h, w) float.
@@ -77,24 +104,71 @@ def unflipped(
     return BoxCells(np.flip(cells, axes), (x1, y1, x2, y2))
 
 
-def verdict(findings: Sequence[Finding], number: int) -> MergedPrediction | None:
-    """Return what the views of an image say together, None where none found anything.
+def merge_views(predictions: Sequence[ViewPrediction], number: int) -> MergedPrediction | None:
+    """Merge the predictions of the views of an image; None if there is no prediction.
 
-    The score of a class is the mean over all views, with 0 for those that did not find it; the box
-    is the mean of all that were found.
+    The score of a class is its mean over all views, 0 for those without it. The box is the mean
+    of the boxes.
 
     Args:
-        findings: at most one a view.
-        number: how many views there were.
+        predictions: at most one for each view.
+        number: of views.
     """
-    if not findings:
+    if not predictions:
         return None
     totals: dict[int, float] = {}
-    for found in findings:
-        for label, score in found.scores.items():
+    for prediction in predictions:
+        for label, score in prediction.scores.items():
             totals[label] = totals.get(label, 0.0) + score
     best_first = sorted(totals, key=lambda label: -totals[label])
-    x1, y1, x2, y2 = np.mean([found.view.box for found in findings], axis=0).tolist()
+    x1, y1, x2, y2 = np.mean([each.view.box for each in predictions], axis=0).tolist()
     return MergedPrediction(
         {label: totals[label] / number for label in best_first}, (x1, y1, x2, y2)
     )
+
+
+@MODELS.register_module()
+class LesionTTAModel(BaseTTAModel):
+    """Averages the lesion's mask probability over augmented views, then thresholds it.
+
+    mmdet's `DetTTAModel` supports no masks. Here every view gives its best detection, and a view
+    without detections counts as probability 0. Views may differ in size and flip.
+
+    - masks: where the mean probability of all views, each interpolated from its cells to the size
+      of the image, is above `mask_threshold`; (K, H, W) bool on the CPU, equal for all K classes;
+    - scores, labels, bboxes: see `merge_views`.
+
+    Args:
+        module: config of the detector, see `isic_mmdet.models.box_masks.return_box_masks`.
+        mask_threshold: probability above which a pixel belongs to the lesion, in (0, 1).
+    """
+
+    def __init__(self, mask_threshold: float = 0.5, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.mask_threshold = mask_threshold
+        return_box_masks(self.module)
+
+    def merge_preds(self, data_samples_list: list[list[DetDataSample]]) -> list[DetDataSample]:
+        """Return one sample for each image from the samples of its views."""
+        return [self._merge(views) for views in data_samples_list]
+
+    def _merge(self, views: list[DetDataSample]) -> DetDataSample:
+        sample = views[0].new()
+        sample.set_metainfo(views[0].metainfo)
+        shape = sample.ori_shape[:2]
+        predictions = [found for found in map(best_detection, views) if found is not None]
+        merged = merge_views(predictions, len(views))
+        if merged is None:
+            sample.pred_instances = views[0].pred_instances[:0]
+            sample.pred_instances.masks = torch.zeros((0, *shape), dtype=torch.bool)
+            return sample
+        cells = [prediction.view for prediction in predictions]
+        mask = torch.from_numpy(paste_mask(cells, len(views), shape, self.mask_threshold))
+        classes = len(merged.scores)
+        sample.pred_instances = InstanceData(
+            bboxes=torch.tensor([merged.box] * classes),
+            scores=torch.tensor(list(merged.scores.values())),
+            labels=torch.tensor(list(merged.scores)),
+            masks=mask[None].expand(classes, -1, -1),
+        )
+        return sample

@@ -1,7 +1,7 @@
 """Non-maximum suppression of many sets of boxes at once.
 
-torchvision's kernel takes one set, and its last part goes through the boxes one after another. A
-set of proposals has 200 boxes at most, and some rounds over all sets together decide them.
+torchvision's kernel takes one set and goes through its boxes one after another. A set of proposals
+has at most 200 boxes, so a few rounds over all sets together are enough.
 """
 
 import numpy as np
@@ -9,29 +9,27 @@ import torch
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
-# Rounds between two looks at whether all is decided, for each look waits for the GPU.
+# Rounds between two checks whether all is decided: each check waits for the GPU.
 _ROUNDS = 8
 
 
 def kept_boxes(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
-    """Return which boxes of each set stay, (S, B) bool.
+    """Return which boxes of each set are kept, (S, B) bool.
 
-    A box goes when it overlaps one that stays, and is before it, by more than the threshold. Every
-    round decides at least one more box of each set for good, so the rounds end, and with what
-    going through them one after another would give.
+    A box is suppressed by a kept box before it whose overlap is above the threshold. Every round
+    decides at least one more box of each set, so the result is that of sequential suppression.
 
     Args:
-        boxes: (S, B, 4) as (x1, y1, x2, y2), in the order of falling scores.
-        real: (S, B) bool; the others neither stay nor make others go.
-        threshold: Jaccard index, compared in single precision as by
-            `isic_mmdet.compat.nms`.
+        boxes: (S, B, 4) as (x1, y1, x2, y2), by falling score.
+        real: (S, B) bool; the others are neither kept nor suppress any box.
+        threshold: Jaccard index, compared in single precision as in `isic_mmdet.compat.nms`.
     """
     overlaps = bbox_overlaps(boxes, boxes)
     suppresses = (overlaps > float(np.float32(threshold))).triu(1)
-    stays = real
+    kept = real
     while True:
         for _ in range(_ROUNDS):
-            before = stays
-            stays = real & ~(suppresses & stays[:, :, None]).any(1)
-        if torch.equal(before, stays):
-            return stays
+            before = kept
+            kept = real & ~(suppresses & kept[:, :, None]).any(1)
+        if torch.equal(before, kept):
+            return kept

@@ -1,4 +1,4 @@
-"""The second stage for a GPU: regions, targets and losses of all images of a batch at once."""
+"""The second stage with regions, targets and losses of all images of a batch at once."""
 
 from typing import Any
 
@@ -20,15 +20,14 @@ from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisRoIHead
 class BatchedRoIHead(StandardRoIHead):
     """mmdet's `StandardRoIHead` whose number of operations does not grow with the batch.
 
-    Losses are those of mmdet's head, but for which proposals are drawn at random.
+    The losses are those of mmdet's head, except for which proposals are drawn at random.
 
     Args:
         **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`, with a mask head and a mask
-            extractor of its own.
+            extractor.
 
     Raises:
-        ValueError: the config asks for what `isic_mmdet.models.batched.targets` does not know,
-            or shares the features of boxes with masks.
+        ValueError: the config has settings that this head does not support.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -41,7 +40,7 @@ class BatchedRoIHead(StandardRoIHead):
         if self.train_cfg:
             check_rules(self.bbox_assigner, self.bbox_sampler)
             if self.train_cfg.get('soft_mask_target', False):
-                raise ValueError('BatchedRoIHead knows no soft_mask_target: use StandardRoIHead')
+                raise ValueError('BatchedRoIHead supports no soft_mask_target: use StandardRoIHead')
 
     def loss(
         self,
@@ -58,7 +57,7 @@ class BatchedRoIHead(StandardRoIHead):
         """
         truths = [sample.gt_instances for sample in batch_data_samples]
         regions, lesion, positive = self._regions(rpn_results_list, truths)
-        # The last row is for regions without a lesion.
+        # Regions without a lesion take the last row.
         boxes = torch.cat([*(truth.bboxes for truth in truths), regions.new_zeros(1, 4)])
         labels = torch.cat([*(truth.labels for truth in truths), lesion.new_zeros(1)])
         losses = self._box_losses(x, regions, positive, boxes[lesion], labels[lesion])
@@ -69,11 +68,11 @@ class BatchedRoIHead(StandardRoIHead):
     def _regions(
         self, proposals: list[InstanceData], truths: list[InstanceData]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw the regions to learn from.
+        """Draw the regions that are trained on.
 
         Returns:
-            Regions (R, 5), each one's lesion, (R,) int64 among all of the batch, -1 where it
-            shows none, and (R,) bool, whether it shows one.
+            Regions (R, 5); the lesion of each, (R,) int64, an index into all lesions of the batch
+            or -1; and (R,) bool, whether it has one.
         """
         lesions, real = pad([truth.bboxes for truth in truths])
         boxes, usable = pad([each.bboxes for each in proposals])
@@ -100,7 +99,7 @@ class BatchedRoIHead(StandardRoIHead):
         boxes: Tensor,
         labels: Tensor,
     ) -> dict[str, Tensor]:
-        """Return the losses of the box head; boxes (R, 4) and labels (R,) are of the lesions."""
+        """Return the losses of the box head; boxes (R, 4) and labels (R,) are those of lesions."""
         head = self.bbox_head
         results = self._bbox_forward(x, regions)
         targets = torch.where(positive[:, None], boxes, regions[:, 1:])
@@ -125,13 +124,13 @@ class BatchedRoIHead(StandardRoIHead):
         masks: np.ndarray,
         labels: Tensor,
     ) -> dict[str, Tensor]:
-        """Return the loss of the mask head; masks (L, H, W) are of all lesions of the batch."""
+        """Return the loss of the mask head; masks (L, H, W) are those of all lesions."""
         predicted = self._mask_forward(x, regions)['mask_preds']
         if not len(predicted):
             return {'loss_mask': predicted.sum()}
         truth = torch.from_numpy(masks).to(regions.device)[:, None].to(regions.dtype)
         where = torch.cat([lesion[:, None].to(regions.dtype), regions[:, 1:]], 1)
-        # What `BitmapMasks.crop_and_resize` does with the masks of one image.
+        # `BitmapMasks.crop_and_resize` does the same for one image.
         cells = roi_align(truth, where, _pair(self.train_cfg.mask_size), 1.0, 0, 'avg', True)
         if self.mask_head.class_agnostic:
             labels = torch.zeros_like(labels)

@@ -1,4 +1,4 @@
-"""The RPN for a GPU: targets, losses and proposals of all images of a batch at once."""
+"""The RPN with targets, losses and proposals of all images of a batch at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,16 +19,10 @@ from isic_mmdet.models.float32_heads import Float32RPNHead
 class BatchedRPNHead(Float32RPNHead):
     """`Float32RPNHead` whose number of operations does not grow with the batch.
 
-    Losses and proposals are those of mmdet's head, but for which anchors are drawn at random.
-
-    Args:
-        *args: of `mmdet.models.dense_heads.RPNHead`.
-        **kwargs: of the same.
+    Losses and proposals are those of mmdet's head, except for which anchors are drawn at random.
 
     Raises:
-        ValueError: the training config asks for another assigner or sampler than
-            `isic_mmdet.models.batched.targets` knows, or the loss of boxes for pixels instead of
-            deltas, or boxes may reach out of the image.
+        ValueError: the config has settings that this head does not support.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -52,12 +46,11 @@ class BatchedRPNHead(Float32RPNHead):
         """Return `loss_rpn_cls` and `loss_rpn_bbox`, scalars.
 
         Args:
-            cls_scores: (N, A, H, W) objectness, one a level.
-            bbox_preds: (N, 4A, H, W) deltas, one a level.
+            cls_scores: (N, A, H, W) objectness of each level.
+            bbox_preds: (N, 4A, H, W) deltas of each level.
             batch_gt_instances: with `bboxes`, of N images.
             batch_img_metas: of the same.
-            batch_gt_instances_ignore: not looked at, as mmdet does where nothing says when a
-                region is to be ignored.
+            batch_gt_instances_ignore: unused.
         """
         anchors = self._anchors(cls_scores)
         usable = self._usable(anchors, cls_scores, batch_img_metas)
@@ -66,18 +59,18 @@ class BatchedRPNHead(Float32RPNHead):
         index, drawn = draw(self.sampler, assigned)
         chosen = pick(assigned, index)
         positive = drawn & (chosen > 0)
-        # The label of what is no lesion is one more than the last class.
+        # The background is the class after the last one.
         labels = torch.where(positive, 0, self.num_classes)
         weights = drawn.float()
         if self.train_cfg.pos_weight > 0:
             weights = torch.where(positive, self.train_cfg.pos_weight, weights)
         of = anchors[index]
-        # Where there is no lesion, the anchor is its own target, and weighs nothing.
+        # Without a lesion, an anchor is its own target, with weight 0.
         targets = of.clone()
         if lesions.shape[1]:
             targets = torch.where(positive[..., None], pick(lesions, (chosen - 1).clamp(min=0)), of)
         targets = self.bbox_coder.encode(of.flatten(0, 1), targets.flatten(0, 1))
-        # As mmdet counts: one at least, of each kind, an image.
+        # As in mmdet: at least one of each kind for every image.
         number = positive.sum(1).clamp(min=1) + (drawn & ~positive).sum(1).clamp(min=1)
         average = number.sum()
         scores = pick(_by_anchor(cls_scores, self.cls_out_channels), index)
@@ -107,17 +100,16 @@ class BatchedRPNHead(Float32RPNHead):
         """Return the proposals of N images: `bboxes`, falling `scores`, and `labels` of 0.
 
         Args:
-            cls_scores: (N, A, H, W) objectness, one a level.
-            bbox_preds: (N, 4A, H, W) deltas, one a level.
-            score_factors: None, as in every RPN.
+            cls_scores: (N, A, H, W) objectness of each level.
+            bbox_preds: (N, 4A, H, W) deltas of each level.
+            score_factors: unused.
             batch_img_metas: with `img_shape`, of N images.
             cfg: `nms_pre`, `nms`, `max_per_img` and `min_bbox_size`; None takes the head's own.
-            rescale: False, as detectors ask it.
-            with_nms: True, as detectors ask it.
+            rescale: has to be False.
+            with_nms: has to be True.
 
         Raises:
-            ValueError: another suppression than `nms` with a threshold alone is wanted, or
-                proposals in the coordinates of the original image.
+            ValueError: an argument or the kind of suppression is not supported.
         """
         cfg = self.test_cfg if cfg is None else cfg
         plain = cfg.nms.type == 'nms' and set(cfg.nms) == {'type', 'iou_threshold'}
@@ -133,7 +125,7 @@ class BatchedRPNHead(Float32RPNHead):
         sizes = cls_scores[0].new_tensor([meta['img_shape'][:2] for meta in batch_img_metas])
         found = []
         for anchors, scores, deltas in zip(levels, cls_scores, bbox_preds, strict=True):
-            # The second stage teaches the first nothing about where its boxes are.
+            # The second stage does not train the boxes of the first.
             scores = _by_anchor([scores.detach()], 1)[..., 0].sigmoid()
             number = min(cfg.nms_pre if cfg.nms_pre > 0 else scores.shape[1], scores.shape[1])
             scores, best = scores.topk(number)
@@ -152,7 +144,7 @@ class BatchedRPNHead(Float32RPNHead):
     def _usable(
         self, anchors: Tensor, maps: Sequence[Tensor], metas: Sequence[dict[str, Any]]
     ) -> Tensor:
-        """Return which anchors lie in each image, (N, B) bool; images of a size are alike."""
+        """Return which anchors lie in each image, (N, B) bool."""
         sizes = [level.shape[-2:] for level in maps]
         known: dict[Any, Tensor] = {}
         flags = []
@@ -176,13 +168,13 @@ def _by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
 
 
 def _inside(boxes: Tensor, sizes: Tensor) -> Tensor:
-    """Return the boxes (N, B, 4) cut off at the borders of images of (N, 2) heights and widths."""
+    """Clip boxes (N, B, 4) to images of (N, 2) heights and widths."""
     limits = sizes[:, [1, 0, 1, 0]][:, None]
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
 def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[InstanceData]:
-    """Return what suppression leaves of the boxes of each level, the best of all levels first.
+    """Suppress boxes in each level, and return the best of all levels for each image.
 
     Args:
         found: boxes (N, B, 4) and falling scores (N, B) of each level.
@@ -190,17 +182,17 @@ def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[Insta
     """
     images = len(found[0][0])
     longest = max(scores.shape[1] for _, scores in found)
-    boxes = torch.cat([_longer(each, longest) for each, _ in found])
-    scores = torch.cat([_longer(each, longest) for _, each in found])
+    boxes = torch.cat([_pad_to(each, longest) for each, _ in found])
+    scores = torch.cat([_pad_to(each, longest) for _, each in found])
     lengths = torch.tensor([each.shape[1] for _, each in found], device=boxes.device)
     real = torch.arange(longest, device=boxes.device) < lengths.repeat_interleave(images)[:, None]
     if cfg.min_bbox_size >= 0:
         real = real & (boxes[..., 2:] - boxes[..., :2] > cfg.min_bbox_size).all(-1)
-    stays = kept_boxes(boxes, real, cfg.nms.iou_threshold)
-    # Levels side by side, image by image.
-    boxes, scores, stays = (torch.cat(each.split(images), 1) for each in (boxes, scores, stays))
-    # Objectness is above 0, also where it is rounded.
-    scores = scores.masked_fill(~stays, -1)
+    kept = kept_boxes(boxes, real, cfg.nms.iou_threshold)
+    # From (levels * N, B) to (N, levels * B).
+    boxes, scores, kept = (torch.cat(each.split(images), 1) for each in (boxes, scores, kept))
+    # Objectness is at least 0, so -1 marks suppressed boxes.
+    scores = scores.masked_fill(~kept, -1)
     scores, index = scores.topk(min(cfg.max_per_img, scores.shape[1]))
     boxes = pick(boxes, index)
     counts = (scores >= 0).sum(1).tolist()
@@ -214,7 +206,7 @@ def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[Insta
     ]
 
 
-def _longer(values: Tensor, length: int) -> Tensor:
+def _pad_to(values: Tensor, length: int) -> Tensor:
     """Return (N, B, ...) values padded with zeros to (N, length, ...)."""
     padding = values.new_zeros(len(values), length - values.shape[1], *values.shape[2:])
     return torch.cat([values, padding], 1)

@@ -1,11 +1,10 @@
-"""Which boxes learn from which lesion, for all images of a batch at once.
+"""Assignment and sampling of boxes for all images of a batch at once.
 
-mmdet decides it image by image, in some hundred small operations each. On a GPU every one of them
-waits to be launched, and a batch of 16 spends most of its step on that. Here the rules of its
-`MaxIoUAssigner` and `RandomSampler` run on padded tensors, so their number does not grow with the
-batch.
+mmdet does both image by image, in about a hundred small operations each. On a GPU each of them has
+a launch time, which is most of the step for a batch of 16. Here `MaxIoUAssigner` and
+`RandomSampler` run on padded tensors, and the number of operations does not grow with the batch.
 
-N images, B boxes (anchors or proposals) and G lesions an image, padded; boxes are
+N images, B boxes (anchors or proposals) and G lesions in an image, padded; boxes are
 (x1, y1, x2, y2) in pixels.
 """
 
@@ -23,16 +22,7 @@ IGNORED, BACKGROUND = -1, 0
 
 
 def check_rules(assigner: Any, sampler: Any) -> None:
-    """Refuse what `assign` and `draw` do not do.
-
-    Args:
-        assigner: of a head's training config.
-        sampler: of the same.
-
-    Raises:
-        ValueError: they are not mmdet's `MaxIoUAssigner` and `RandomSampler`, or use what no
-            recipe for lesions does (regions to ignore, a range of negatives).
-    """
+    """Raise ValueError for settings of assigner or sampler that `assign` and `draw` lack."""
     known = (
         type(assigner) is MaxIoUAssigner
         and type(sampler) is RandomSampler
@@ -44,17 +34,17 @@ def check_rules(assigner: Any, sampler: Any) -> None:
     )
     if not known:
         raise ValueError(
-            'batched heads know MaxIoUAssigner (ignore_iof_thr=-1, one neg_iou_thr) and '
+            'batched heads support MaxIoUAssigner (ignore_iof_thr=-1, one neg_iou_thr) and '
             f'RandomSampler (neg_pos_ub=-1), not {assigner} with {sampler}; use Float32RPNHead '
             'and StandardRoIHead'
         )
 
 
 def pad(boxes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return (N, G, 4) boxes, padded with zeros, and (N, G) bool: which of them are real.
+    """Return (N, G, 4) boxes, padded with zeros, and (N, G) bool, which of them are real.
 
     Args:
-        boxes: (g, 4) each, of N images.
+        boxes: (g, 4) for each of N images.
     """
     padded = pad_sequence(list(boxes), batch_first=True)
     counts = torch.tensor([len(each) for each in boxes], device=padded.device)
@@ -64,10 +54,10 @@ def pad(boxes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 def assign(
     assigner: MaxIoUAssigner, boxes: Tensor, usable: Tensor, lesions: Tensor, real: Tensor
 ) -> Tensor:
-    """Return (N, B) int64: `IGNORED`, `BACKGROUND`, or one more than the index of a lesion.
+    """Return (N, B) int64: `IGNORED`, `BACKGROUND`, or one plus the index of a lesion.
 
     Args:
-        assigner: whose thresholds hold.
+        assigner: its thresholds are used.
         boxes: (N, B, 4).
         usable: (N, B) bool; the others are ignored.
         lesions: (N, G, 4).
@@ -89,15 +79,15 @@ def assign(
 
 
 def draw(sampler: RandomSampler, assigned: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw boxes to learn from, at random: positives up to their share, the rest background.
+    """Draw boxes at random: positives up to their share, then background.
 
     Args:
-        sampler: whose number and share of positives hold.
+        sampler: its number and share of positives are used.
         assigned: (N, B), of `assign`.
 
     Returns:
-        Indices of boxes, (N, S) int64, and (N, S) bool: whether each was drawn. Positives come
-        first; S is at most the number to draw.
+        Indices of boxes, (N, S) int64, positives first, and (N, S) bool, whether each was drawn;
+        S is at most the number to draw.
     """
     noise = torch.rand(assigned.shape, device=assigned.device)
     most_positives = int(sampler.num * sampler.pos_fraction)
@@ -107,13 +97,13 @@ def draw(sampler: RandomSampler, assigned: Tensor) -> tuple[Tensor, Tensor]:
     are_negative &= torch.arange(negatives.shape[1], device=noise.device) < left
     index = torch.cat([positives, negatives], 1)
     drawn = torch.cat([are_positive, are_negative], 1)
-    # What was drawn to the front; no more than `num` are.
+    # At most `num` are drawn; they go to the front.
     order = drawn.int().argsort(dim=1, descending=True, stable=True)[:, : sampler.num]
     return index.gather(1, order), drawn.gather(1, order)
 
 
 def _lowest(noise: Tensor, among: Tensor, number: int) -> tuple[Tensor, Tensor]:
-    """Return the indices of the `number` lowest of some, and which of these are among them."""
+    """Return the indices of the `number` lowest values, and which of them are `among`."""
     values, index = noise.masked_fill(~among, 2).topk(min(number, noise.shape[1]), largest=False)
     return index, values < 2
 

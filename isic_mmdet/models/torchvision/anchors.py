@@ -8,17 +8,16 @@ from torch import Tensor
 
 @TASK_UTILS.register_module()
 class TorchvisionAnchorGenerator(AnchorGenerator):
-    """mmdet's anchors with the three habits of `torchvision.models.detection`.
+    """mmdet's anchors with three properties of `torchvision.models.detection`.
 
     - The corners of an anchor are rounded to whole pixels.
     - The distance between anchors of a level is the input's size over the level's, rounded down.
-      It is the stride of the level, but for P6, which has half the cells of P5, rounded up: an
-      input 160 px high has 3 rows of P6, 53 px apart instead of 64.
-    - An anchor counts wherever the batch has pixels. mmdet leaves out those in the padding that
-      an image has only because another one of the batch is larger.
+      That is the stride, except for P6, which has half the cells of P5, rounded up: an input 160
+      px high has 3 rows of P6, 53 px apart instead of 64.
+    - All anchors of the batch are valid. mmdet excludes those in the padding that an image has
+      only because another image of the batch is larger.
 
-    The input must be padded to a multiple of the strides of all levels but the last, because its
-    size is taken from that of the first level.
+    The input has to be padded to a multiple of the strides of all levels except the last.
 
     Args are those of `AnchorGenerator`.
     """
@@ -33,15 +32,12 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = 'cuda',
     ) -> list[Tensor]:
-        """Return the anchors of every level.
+        """Return the anchors of every level, (rows * columns * A, 4) in pixels of the input.
 
         Args:
             featmap_sizes: (rows, columns) of every level, the finest first.
             dtype: of the anchors.
-            device: where to put them.
-
-        Returns:
-            Per level (rows * columns * A, 4) as (x1, y1, x2, y2) in pixels of the padded input.
+            device: of the anchors.
         """
         stride_x, stride_y = self.strides[0]
         height, width = featmap_sizes[0][0] * stride_y, featmap_sizes[0][1] * stride_x
@@ -62,7 +58,7 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
         pad_shape: tuple,
         device: str | torch.device = 'cuda',
     ) -> list[Tensor]:
-        """Return per level (rows * columns * A,) True: no anchor is left out."""
+        """Return True for every anchor, (rows * columns * A,) for each level."""
         return [
             torch.ones(rows * columns * count, dtype=torch.bool, device=device)
             for (rows, columns), count in zip(featmap_sizes, self.num_base_priors, strict=True)

@@ -1,7 +1,7 @@
-"""From torchvision's `maskrcnn_resnet50_fpn` to the names of mmdet's Mask R-CNN.
+"""Conversion of the weights of torchvision's `maskrcnn_resnet50_fpn` to mmdet's Mask R-CNN.
 
-`configs/_base_/models/mask-rcnn_r50_fpn_torchvision.py` is the model that the converted weights
-fit, with K classes where torchvision counts K + 1: the background is its class 0.
+The converted weights fit `configs/_base_/models/mask-rcnn_r50_fpn_torchvision.py`. For K classes
+torchvision counts K + 1: its class 0 is the background.
 """
 
 import hashlib
@@ -43,38 +43,32 @@ _RENAMES = {
 
 
 def convert_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename weights for mmdet and put the background where mmdet has it.
+    """Return a state dict that mmdet's model loads strictly.
 
     - `fc_cls`, (K + 1, 1024): the background moves from the first row to the last.
-    - `fc_reg`, (4 K, 1024): without the four rows of the background.
-    - `conv_logits`, (K, 256, 1, 1): without its channel.
-
-    Everything else keeps its values. `num_batches_tracked`, which a frozen batch norm lacks, is
-    added as 0.
+    - `fc_reg`, (4 K, 1024): the four rows of the background are removed.
+    - `conv_logits`, (K, 256, 1, 1): the channel of the background is removed.
+    - `num_batches_tracked`, which a frozen batch norm lacks, is added as 0.
 
     Args:
-        state_dict: of a `maskrcnn_resnet50_fpn`, by today's names or by the older ones of the
+        state_dict: of a `maskrcnn_resnet50_fpn`, with current names or the older ones of the
             published COCO file.
-
-    Returns:
-        A state dict that mmdet's model loads strictly.
 
     Raises:
         InputError: names are missing or unknown, or shapes differ; all are listed.
     """
     return {
         _rename(name): _without_background(_rename(name), tensor)
-        for name, tensor in _by_todays_names(state_dict).items()
+        for name, tensor in _with_current_names(state_dict).items()
     }
 
 
 def convert_file(source: str | Path, out: str | Path) -> int:
-    """Convert a downloaded or saved state dict to a checkpoint that mmengine loads.
+    """Convert the file of a state dict to a checkpoint that mmengine loads.
 
     Args:
-        source: file of a state dict; see `convert_torchvision`.
-        out: checkpoint to write, with `state_dict`, and with the source's name and SHA-256 in
-            `meta`.
+        source: see `convert_torchvision`.
+        out: checkpoint to write; its `meta` has the name and the SHA-256 of the source.
 
     Returns:
         K, the number of classes without the background.
@@ -103,8 +97,8 @@ def convert_file(source: str | Path, out: str | Path) -> int:
     return len(converted[f'{_CONV_LOGITS}bias'])
 
 
-def _by_todays_names(state_dict: Any) -> dict[str, Tensor]:
-    """Return the weights as torchvision's own model reads them, which knows its older names."""
+def _with_current_names(state_dict: Any) -> dict[str, Tensor]:
+    """Return the weights as torchvision's model loads them; it translates its older names."""
     if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
         raise InputError(
             f'a {type(state_dict).__name__} is not a state dict; save one with '
@@ -112,23 +106,23 @@ def _by_todays_names(state_dict: Any) -> dict[str, Tensor]:
         )
     scores = state_dict.get(_CLASS_SCORES)
     classes = len(scores) if isinstance(scores, Tensor) and scores.ndim else 91
-    with torch.device('meta'):  # the names and shapes alone: nothing is drawn or copied
+    with torch.device('meta'):  # names and shapes only: nothing is initialized or copied
         model = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=classes)
     try:
-        # A plain dict has no version, so that torchvision looks for names of every age.
+        # A plain dict has no version, so torchvision looks for names of all its releases.
         model.load_state_dict(dict(state_dict), assign=True)
     except RuntimeError as error:
         raise InputError(
             "these are not the weights of torchvision's maskrcnn_resnet50_fpn "
             f'(get them from {WEIGHTS_URL}):',
-            # The few that are too many say more about the file than the many that lack.
-            sorted(_faults(str(error)), key=lambda fault: fault.startswith('missing')),
+            # The few unknown names say more about the file than the many missing ones.
+            sorted(_problems(str(error)), key=lambda problem: problem.startswith('missing')),
         ) from error
     return model.state_dict()
 
 
-def _faults(message: str) -> Iterator[str]:
-    """Yield the faults in the message of `load_state_dict`, one name each."""
+def _problems(message: str) -> Iterator[str]:
+    """Yield the problems in the message of `load_state_dict`, one name each."""
     for line in message.splitlines()[1:]:
         kind, _, names = line.strip().partition(' key(s) in state_dict: ')
         if names:
@@ -144,11 +138,16 @@ def _rename(name: str) -> str:
 
 
 def _without_background(name: str, tensor: Tensor) -> Tensor:
-    """Return a tensor, by mmdet's name, with torchvision's class 0 moved or left out."""
+    """Return a tensor with torchvision's class 0 moved or removed.
+
+    Args:
+        name: mmdet's.
+        tensor: torchvision's.
+    """
     if name.startswith(_FC_CLS):
         return torch.cat([tensor[1:], tensor[:1]])
     if name.startswith(_FC_REG):
-        return tensor[4:].clone()  # a view would be saved with the rows that it leaves out
+        return tensor[4:].clone()  # a view would be saved with all rows
     if name.startswith(_CONV_LOGITS):
         return tensor[1:].clone()
     return tensor

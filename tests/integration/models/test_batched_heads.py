@@ -167,9 +167,9 @@ def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        ({'model.train_cfg.rpn.assigner.ignore_iof_thr': 0.5}, 'batched heads know'),
-        ({'model.train_cfg.rcnn.sampler.neg_pos_ub': 3}, 'batched heads know'),
-        ({'model.train_cfg.rcnn.sampler.type': 'OHEMSampler'}, 'batched heads know'),
+        ({'model.train_cfg.rpn.assigner.ignore_iof_thr': 0.5}, 'batched heads support'),
+        ({'model.train_cfg.rcnn.sampler.neg_pos_ub': 3}, 'batched heads support'),
+        ({'model.train_cfg.rcnn.sampler.type': 'OHEMSampler'}, 'batched heads support'),
         ({'model.train_cfg.rcnn.soft_mask_target': True}, 'soft_mask_target'),
         ({'model.roi_head.bbox_head.reg_decoded_bbox': True}, 'reg_decoded_bbox=False'),
         ({'model.roi_head.mask_head': None}, 'needs mask_head'),

@@ -1,4 +1,4 @@
-"""The head that tells the diagnosis, against NumPy and against mmdet's own head without it."""
+"""The diagnosis head, compared with NumPy."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisHead, _diagnosed, _statistics
+from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisHead, statistics, with_diagnoses
 
 WEIGHTS = [0.5, 2.0]
 
@@ -69,10 +69,10 @@ def predicted(detector):
         return [sample.pred_instances for sample in detector.test_step(batch())]
 
 
-def test_the_statistics_are_those_of_numpy():
+def test_statistics():
     pooled = torch.randn(5, 4, 7, 7)
     bins = pooled.numpy().reshape(5, 4, 49)
-    mean, deviation, most = _statistics(pooled)
+    mean, deviation, most = statistics(pooled)
     np.testing.assert_allclose(mean, bins.mean(2), atol=1e-6)
     np.testing.assert_allclose(deviation, np.sqrt(bins.var(2) + 1e-6), rtol=1e-5)
     np.testing.assert_allclose(most, bins.max(2))
@@ -85,7 +85,7 @@ def test_features_without_variation_have_finite_gradients(head):
     assert torch.isfinite(maps[0].grad).all()
 
 
-def test_lesion_and_image_both_count_and_nothing_else(head, maps):
+def test_lesion_and_image_count_and_padding_does_not(head, maps):
     lesions = torch.tensor([[0.0, 32, 32, 64, 64], [1.0, 16, 16, 48, 80]])
     images = torch.tensor([[0.0, 0, 0, 96, 96], [1.0, 0, 0, 128, 128]])
     before = head(head.pooled(maps, lesions, images))
@@ -110,7 +110,7 @@ def test_half_precision_maps_give_float32(head, maps):
     )
 
 
-def test_its_loss_is_weighted_cross_entropy_and_the_others_know_one_class(detector):
+def test_its_loss_is_weighted_cross_entropy(detector):
     data = detector.data_preprocessor(batch(), True)
     detector.eval()  # no random statistics between the two calls
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_its_loss_is_weighted_cross_entropy_and_the_others_know_one_class(detect
     assert {'loss_cls', 'loss_bbox', 'loss_mask'} < losses.keys()
 
 
-def test_the_diagnosis_trains_its_own_head_alone(detector):
+def test_the_diagnosis_trains_only_its_own_head(detector):
     detector.train()
     data = detector.data_preprocessor(batch(), True)
     detector.loss(data['inputs'], data['data_samples'])['loss_diagnosis'].backward()
@@ -137,7 +137,7 @@ def test_the_diagnosis_trains_its_own_head_alone(detector):
     assert trained == own
 
 
-def test_every_detection_comes_with_each_diagnosis(detector):
+def test_every_detection_has_each_diagnosis(detector):
     detector.test_cfg.rcnn.score_thr = 0.0
     found = predicted(detector)
     lesions = 0
@@ -153,13 +153,13 @@ def test_every_detection_comes_with_each_diagnosis(detector):
     assert lesions > 2
 
 
-def test_scores_are_shared_out_by_the_chances():
+def test_scores_are_products_with_the_probabilities():
     found = InstanceData(
         bboxes=torch.tensor([[0.0, 0, 1, 1], [2.0, 2, 3, 3]]),
         scores=torch.tensor([0.8, 0.3]),
         labels=torch.tensor([0, 0]),
     )
-    diagnosed = _diagnosed(found, torch.tensor([[0.25, 0.75]]))
+    diagnosed = with_diagnoses(found, torch.tensor([[0.25, 0.75]]))
     np.testing.assert_allclose(diagnosed.scores, [0.6, 0.225, 0.2, 0.075], rtol=1e-6)
     assert diagnosed.labels.tolist() == [1, 1, 0, 0]
     assert diagnosed.bboxes[:, 0].tolist() == [0, 2, 0, 2]
@@ -173,7 +173,7 @@ def test_no_detection_has_no_diagnosis(detector):
 
 
 @pytest.mark.parametrize(('head', 'change'), [('bbox_head', 2), ('mask_head', False)])
-def test_heads_that_know_classes_beside_it_are_refused(root, head, change):
+def test_other_heads_with_classes_are_refused(root, head, change):
     cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
     init_default_scope(cfg.default_scope)
     setting = 'num_classes' if head == 'bbox_head' else 'class_agnostic'

@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs' / 'quickstart.py'
 # mmdet's own classes in place of this project's.
@@ -127,3 +128,44 @@ def test_maps_have_the_precision_and_their_channels_last(plain, cfg, images, pre
 def test_another_precision_is_refused(cfg):
     with pytest.raises(ValueError, match='float16'):
         MODELS.build({**cfg.model, 'precision': 'float16'})
+
+
+@pytest.fixture
+def trained(plain):
+    """A model whose batch norms change the maps when they are folded."""
+    model = copy.deepcopy(plain).eval()
+    torch.manual_seed(2)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+    return model
+
+
+def maps_of(model):
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(1, 3, 64, 64, generator=generator)
+    in_bfloat16 = model.precision == 'bfloat16'
+    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, in_bfloat16):
+        return model.extract_feat(images)
+
+
+def test_batch_norms_are_folded_for_prediction(trained):
+    folded = copy.deepcopy(trained)
+    prepare_for_prediction(folded)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    for got, expected in zip(maps_of(folded), maps_of(trained), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_convolutions_are_cast_to_bfloat16_for_prediction(trained):
+    trained.precision = 'bfloat16'
+    folded = copy.deepcopy(trained)
+    prepare_for_prediction(folded)
+    assert folded.backbone.conv1.weight.dtype == torch.bfloat16
+    assert folded.roi_head.bbox_head.fc_cls.weight.dtype == torch.float32
+    for got, expected in zip(maps_of(folded), maps_of(trained), strict=True):
+        assert got.dtype == torch.bfloat16
+        assert (got.float() - expected.float()).abs().max() < 0.05 * expected.float().abs().max()

@@ -1,42 +1,158 @@
 import numpy as np
 import pytest
+import torch
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import nn
 
+import isic_mmdet.register  # noqa: F401
 from isic_mmdet.masks.paste import BoxCells, paste_mask
-from isic_mmdet.models.tta import FLIP_AXES, Finding, unflipped, verdict
+from isic_mmdet.models.tta import FLIP_AXES, LesionTTAModel, ViewPrediction, merge_views, unflip
 
-SHAPE = (30, 50)
+SIZE = (8, 12)
+WHOLE = [0, 0, 12, 8]
 
 
-def found(scores: dict[int, float], *box: float) -> Finding:
-    return Finding(BoxCells(np.ones((2, 2), np.float32), box or (0, 0, 1, 1)), scores)
+class Detector(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.roi_head = nn.Module()
+        self.roi_head.mask_head = FCNMaskHead(1, in_channels=4, conv_out_channels=4, num_classes=1)
+
+    def test_step(self, data):
+        raise NotImplementedError
+
+
+def view(cells, box=WHOLE, score=0.9, label=0, direction=None) -> DetDataSample:
+    """A view with one detection; the cells of a box of image size are its pixels."""
+    sample = DetDataSample(
+        metainfo=dict(ori_shape=SIZE, flip=direction is not None, flip_direction=direction)
+    )
+    sample.pred_instances = InstanceData(
+        bboxes=torch.tensor([box], dtype=torch.float32),
+        scores=torch.tensor([score]),
+        labels=torch.tensor([label]),
+        masks=cells[None],
+    )
+    return sample
+
+
+def several(*views) -> DetDataSample:
+    """A view with the detections of some views."""
+    sample = views[0]
+    sample.pred_instances = InstanceData.cat([each.pred_instances for each in views])
+    return sample
+
+
+def nothing() -> DetDataSample:
+    sample = view(torch.zeros(SIZE))
+    sample.pred_instances = sample.pred_instances[:0]
+    return sample
+
+
+def merge(*views):
+    (merged,) = LesionTTAModel(module=Detector()).merge_preds([list(views)])
+    return merged.pred_instances
+
+
+def corner_map() -> torch.Tensor:
+    cells = torch.zeros(SIZE)
+    cells[1:4, 2:7] = 1.0
+    return cells
 
 
 @pytest.mark.parametrize('direction', FLIP_AXES)
-def test_a_flipped_finding_is_flipped_back(direction):
+def test_unflip(direction):
     cells = np.random.default_rng(0).random((28, 28), np.float32)
-    box = (3.25, 5.5, 31.75, 19.0)
-    mask = paste_mask([BoxCells(cells, box)], 1, SHAPE, 0.5)
-    back = unflipped(cells, box, SHAPE, direction)
+    box, shape = (3.25, 5.5, 31.75, 19.0), (30, 50)
+    mask = paste_mask([BoxCells(cells, box)], 1, shape, 0.5)
+    back = unflip(cells, box, shape, direction)
     expected = np.flip(mask, FLIP_AXES[direction])
-    np.testing.assert_array_equal(paste_mask([back], 1, SHAPE, 0.5), expected)
-    again = unflipped(back.cells, back.box, SHAPE, direction)
+    np.testing.assert_array_equal(paste_mask([back], 1, shape, 0.5), expected)
+    again = unflip(back.cells, back.box, shape, direction)
     np.testing.assert_array_equal(again.cells, cells)
     assert again.box == box
 
 
-def test_views_agree_on_means_and_on_the_class_with_the_most_score():
+def test_merged_scores_and_boxes_are_means():
+    def found(scores: dict[int, float], *box: float) -> ViewPrediction:
+        return ViewPrediction(BoxCells(np.ones((2, 2), np.float32), box), scores)
+
     views = [
         found({0: 0.5, 1: 0.2}, 0, 0, 8, 4),
         found({1: 0.9, 0: 0.1}, 2, 4, 10, 8),
-        found({0: 0.3}),
+        found({0: 0.3}, 0, 0, 1, 1),
     ]
-    said = verdict(views, 4)
-    assert list(said.scores) == [1, 0]
-    assert said.scores == pytest.approx({0: 0.9 / 4, 1: 1.1 / 4})
-    assert said.score == pytest.approx(1.1 / 4)
-    assert said.label == 1
-    assert said.box == pytest.approx((2 / 3, 4 / 3, 19 / 3, 13 / 3))
+    merged = merge_views(views, 4)
+    assert list(merged.scores) == [1, 0]
+    assert merged.scores == pytest.approx({0: 0.9 / 4, 1: 1.1 / 4})
+    assert (merged.label, merged.score) == (1, pytest.approx(1.1 / 4))
+    assert merged.box == pytest.approx((2 / 3, 4 / 3, 19 / 3, 13 / 3))
+    assert merge_views([], 4) is None
 
 
-def test_nothing_found_is_no_verdict():
-    assert verdict([], 4) is None
+def test_flipped_views_of_one_lesion_agree():
+    plain = corner_map()
+    merged = merge(
+        view(plain),
+        view(plain.flip(-1), direction='horizontal'),
+        view(plain.flip(-2), direction='vertical'),
+        view(plain.flip(-2, -1), direction='diagonal'),
+    )
+    assert torch.equal(merged.masks[0], plain.bool())
+
+
+def test_boxes_are_flipped_back():
+    some = torch.ones(28, 28)
+    merged = merge(
+        view(some, [2, 1, 7, 4]),
+        view(some, [5, 1, 10, 4], direction='horizontal'),
+        view(some, [2, 4, 7, 7], direction='vertical'),
+        view(some, [5, 4, 10, 7], direction='diagonal'),
+    )
+    assert merged.bboxes.tolist() == [[2, 1, 7, 4]]
+    assert torch.equal(merged.masks[0], corner_map().bool())
+
+
+def test_a_symmetric_prediction_stays_symmetric():
+    torch.manual_seed(0)
+    cells = torch.rand(28, 28)
+    merged = merge(*(view(cells, [1.25, 0, 8.5, 8], direction=each) for each in FLIP_AXES))
+    assert 0 < merged.masks.float().mean() < 1
+    assert torch.equal(merged.masks[0], merged.masks[0].flip(-1))
+    assert torch.equal(merged.masks[0], merged.masks[0].flip(-2))
+
+
+def test_probabilities_are_averaged_before_the_threshold():
+    # Votes on binary masks would keep pixels that two of three views have at 0.55.
+    half = torch.full(SIZE, 0.55)
+    assert not merge(view(half), view(half), view(torch.zeros(SIZE))).masks.any()
+
+
+def test_a_view_without_detection_counts_as_zero():
+    merged = merge(view(corner_map(), score=0.8), nothing())
+    assert torch.allclose(merged.scores, torch.tensor([0.4]))
+    assert not merged.masks.any()  # 1/2 is not above 1/2
+
+
+def test_no_view_with_a_detection_gives_none():
+    merged = merge(nothing(), nothing())
+    assert len(merged) == 0
+    assert merged.masks.dtype == torch.bool and merged.masks.shape == (0, *SIZE)
+
+
+def test_every_class_has_a_score_and_the_same_mask():
+    merged = merge(
+        several(view(corner_map(), score=0.6), view(corner_map(), score=0.4, label=1)),
+        view(corner_map(), score=0.7, label=1),
+    )
+    assert merged.labels.tolist() == [1, 0]
+    assert torch.allclose(merged.scores, torch.tensor([0.55, 0.3]))
+    assert torch.equal(merged.masks[0], merged.masks[1])
+    assert merged.bboxes.shape == (2, 4)
+
+
+def test_of_several_detections_the_best_counts():
+    merged = merge(several(view(torch.zeros(SIZE), score=0.2), view(corner_map())))
+    assert torch.equal(merged.masks[0], corner_map().bool())
