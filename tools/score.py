@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Score masks as the ISIC challenge does, and say where and why they are good or bad."""
+"""Score masks as the ISIC challenge does, over all images and over groups of images."""
 
 import argparse
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.utils.files import require_writable
 
-# NumPy starts a thread a core for matrix products, of which there are none here: a fifth of the
-# time that this program takes to start.
+# NumPy starts one thread per core for matrix products. None are needed here, and starting the
+# threads takes a fifth of the start-up time.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
@@ -18,28 +18,30 @@ def parse_args() -> argparse.Namespace:
     from isic_mmdet.evaluation.mask_evaluation import is_table
 
     parser = make_parser(
-        f'{__doc__}\nNeeds no model. Files that the official scorer would refuse are all listed at '
-        'once, and\nthe exit status is 1.',
+        f'{__doc__}\nNeeds no model. If the official scorer would refuse files, all are listed and'
+        '\nthe exit status is 1.',
         'python tools/score.py predictions ISIC2018_Task1_Test_GroundTruth.zip \\\n'
-        '    --out scores/scores.json --boundary --groups --compare other_predictions',
+        '    --out scores/scores.json --boundary --groups --baseline other_predictions',
     )
     parser.add_argument(
         'predictions',
         type=Path,
-        nargs='?',
         help='folder or zip of masks, or the per_image.csv of tools/test.py or of this tool',
     )
     parser.add_argument(
         'truth', type=Path, nargs='?', help='folder or zip of the true masks; not for a .csv'
     )
     parser.add_argument(
-        '--out', type=Path, metavar='JSON', help='write all numbers there, per_image.csv beside it'
+        '--out',
+        type=Path,
+        metavar='JSON',
+        help='write all numbers there, and per_image.csv next to it',
     )
     parser.add_argument(
         '--boundary',
         action='store_true',
-        help='also 95 %% Hausdorff and mean distance of the borders, and how far the outline would '
-        'have to be moved, outwards if positive, for the best iou, with that iou (slower)',
+        help='add the 95 %% Hausdorff and the mean distance of the borders, and the shift of the '
+        'outline (outward if positive) that gives the best iou, with that iou (slower)',
     )
     parser.add_argument(
         '--groups',
@@ -52,40 +54,29 @@ def parse_args() -> argparse.Namespace:
         '--annotations',
         type=Path,
         metavar='JSON',
-        help='annotation file of prepare_isic.py that knows diagnosis, sex and age',
+        help='annotation file of prepare_isic.py with diagnosis, sex and age',
     )
     parser.add_argument(
         '--scores',
         type=Path,
         metavar='CSV',
-        help='predictions.csv of predict.py: does a high score mean a good mask? (a .csv of '
-        'predictions answers that by itself)',
+        help='predictions.csv of predict.py, to compare scores with IoU (per_image.csv has them)',
     )
     parser.add_argument(
-        '--compare',
+        '--baseline',
         type=Path,
-        nargs='+',
         metavar='OTHER',
-        help='other predictions, as the first: a paired bootstrap tells which are better. '
-        '"TRUTH --compare A B" and "--compare A.csv B.csv" say the same as "A TRUTH --compare B" '
-        'and "A.csv --compare B.csv"',
+        help='other predictions of the same images: a paired bootstrap compares the two',
     )
     parser.add_argument(
         '--positive',
         metavar='CLASS',
-        help='class that is told from all others, of a .csv with several classes (default: '
-        'melanoma, where there is such a class)',
+        help='class to separate from all others, in a .csv with several classes (default: melanoma '
+        'if it is one of them)',
     )
     parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
     args = parser.parse_args()
-    *first, args.other = args.compare or [None]
-    if len(first) > 1 or (first and args.truth):
-        parser.error('--compare takes one OTHER behind PREDICTIONS TRUTH, or A B behind TRUTH')
-    if first:
-        args.truth, args.predictions = args.predictions, first[0]
-    if args.predictions is None:
-        parser.error('PREDICTIONS are needed')
-    masks = [path for path in (args.predictions, args.other) if path and not is_table(path)]
+    masks = [path for path in (args.predictions, args.baseline) if path and not is_table(path)]
     if masks and args.truth is None:
         parser.error(f'TRUTH is needed to score the masks of {masks[0]}')
     if args.workers is not None and args.workers < 1:
@@ -110,7 +101,7 @@ def main() -> None:
         group_keys=args.groups or (),
         annotations=args.annotations,
         scores=args.scores,
-        other=args.other,
+        baseline=args.baseline,
         positive=args.positive,
         out=args.out,
         workers=args.workers,

@@ -13,66 +13,68 @@ from isic_mmdet.evaluation.summary import SCORES, full_name, has_boundary, value
 Rows = Sequence[Mapping[str, Any]]
 
 
-def compare(a: Rows, b: Rows) -> dict[str, dict[str, Any]]:
-    """Compare two sets by a paired bootstrap: images are drawn anew, each with both its scores.
+def compare(rows: Rows, baseline: Rows) -> dict[str, dict[str, Any]]:
+    """Compare two sets of predictions by a paired bootstrap over the images (Efron 1979).
 
     Args:
-        a: one row an image, see `mask_scores.score_pair`.
-        b: the same images, in any order.
+        rows: one per image, see `per_image`.
+        baseline: rows of the same images, in any order.
 
     Returns:
-        For each score and distance that both sets hold: `images` where both have it defined, the
-        means `a` and `b`, `difference` (a - b) with its 95 % percentile interval `ci_low` and
-        `ci_high`, `a_better`, the share of draws in which A's mean is the better one (the lower
-        one of a distance), a tie counting half, and `better`, 'a' or 'b' if the interval leaves
-        out 0, else None. Only `images` stands for a metric without any.
+        For each score and distance that both sets have: `images` where both define it, the means
+        `value` and `baseline`, `difference` (value - baseline) with its 95 % percentile interval
+        `ci_low` and `ci_high`, `better_share`, the share of draws in which the mean is better than
+        that of the baseline (lower for a distance; ties count half), and `better`: `predictions` or
+        `baseline` if the interval excludes 0, else None. A metric without images has only `images`.
 
     Raises:
         InputError: the two sets differ in their images, or in the size of an image.
     """
-    by_id = {row['image_id']: row for row in b}
-    _check_same_images(a, by_id)
-    b = [by_id[row['image_id']] for row in a]
-    names = SCORES + DISTANCE_COLUMNS if has_boundary(a) and has_boundary(b) else SCORES
-    return {full_name(name): _difference(a, b, name) for name in names}
+    by_id = {row['image_id']: row for row in baseline}
+    _check_same_images(rows, by_id)
+    baseline = [by_id[row['image_id']] for row in rows]
+    names = SCORES
+    if has_boundary(rows) and has_boundary(baseline):
+        names += DISTANCE_COLUMNS
+    return {full_name(name): _difference(rows, baseline, name) for name in names}
 
 
-def _difference(a: Rows, b: Rows, name: str) -> dict[str, Any]:
-    first, second = values_of(a, name), values_of(b, name)
-    defined = ~(np.isnan(first) | np.isnan(second))
-    first, second = first[defined], second[defined]
-    if not len(first):
+def _difference(rows: Rows, baseline: Rows, name: str) -> dict[str, Any]:
+    values, others = values_of(rows, name), values_of(baseline, name)
+    defined = ~(np.isnan(values) | np.isnan(others))
+    values, others = values[defined], others[defined]
+    if not len(values):
         return {'images': 0}
     # The difference of two means over the same draw is the mean of the differences.
-    means = bootstrap_means(first - second)
+    means = bootstrap_means(values - others)
     low, high = np.quantile(means, (0.025, 0.975))
     lower_is_better = name in DISTANCE_COLUMNS
     gains = -means if lower_is_better else means
     better = None
     if low > 0 or high < 0:
-        better = 'a' if (low > 0) != lower_is_better else 'b'
+        better = 'predictions' if (low > 0) != lower_is_better else 'baseline'
     return {
-        'images': len(first),
-        'a': float(first.mean()),
-        'b': float(second.mean()),
-        'difference': float((first - second).mean()),
+        'images': len(values),
+        'value': float(values.mean()),
+        'baseline': float(others.mean()),
+        'difference': float((values - others).mean()),
         'ci_low': float(low),
         'ci_high': float(high),
-        'a_better': float(np.mean(gains > 0) + np.mean(gains == 0) / 2),
+        'better_share': float(np.mean(gains > 0) + np.mean(gains == 0) / 2),
         'better': better,
     }
 
 
-def _check_same_images(a: Rows, b: Mapping[str, Mapping[str, Any]]) -> None:
-    ids = {row['image_id'] for row in a}
-    faults = [f'{image_id}: only in the first set' for image_id in sorted(ids - b.keys())]
-    faults += [f'{image_id}: only in the second set' for image_id in sorted(b.keys() - ids)]
-    for row in a:
-        other = b.get(row['image_id'], row)
+def _check_same_images(rows: Rows, baseline: Mapping[str, Mapping[str, Any]]) -> None:
+    ids = {row['image_id'] for row in rows}
+    errors = [f'{image_id}: only in the predictions' for image_id in sorted(ids - baseline.keys())]
+    errors += [f'{image_id}: only in the baseline' for image_id in sorted(baseline.keys() - ids)]
+    for row in rows:
+        other = baseline.get(row['image_id'], row)
         sizes = [f'{r["width"]} x {r["height"]}' for r in (row, other)]
         if sizes[0] != sizes[1]:
-            faults.append(f'{row["image_id"]}: scored at {sizes[0]} and at {sizes[1]} pixels')
-    if faults:
+            errors.append(f'{row["image_id"]}: scored at {sizes[0]} and at {sizes[1]} pixels')
+    if errors:
         raise InputError(
-            'the two sets cannot be compared; score both against the same truth', faults
+            'the two sets cannot be compared; score both against the same truth', errors
         )

@@ -1,4 +1,4 @@
-"""All that `tools/score.py` computes, and the two files it leaves."""
+"""What `tools/score.py` computes, and the two files it writes."""
 
 import shlex
 import sys
@@ -38,7 +38,7 @@ from isic_mmdet.utils.files import require_not_read
 
 @dataclass(frozen=True)
 class Request:
-    """What to score and what to tell of it.
+    """What to score, and which results to compute.
 
     Attributes:
         predictions: folder or zip of masks, or a `per_image.csv`.
@@ -49,7 +49,7 @@ class Request:
         group_keys: of `groups.GROUPINGS`; none takes all of which something is known.
         annotations: file with diagnosis, sex and age.
         scores: table with the score of each mask; a `per_image.csv` holds its own.
-        other: a second set of predictions to compare with, as `predictions`.
+        baseline: other predictions of the same images, as `predictions`, to compare with.
         positive: class that is told from all others, of a `per_image.csv` with several classes;
             None takes melanoma.
         out: `scores.json`, with `per_image.csv` beside it unless that is what was read; None
@@ -65,7 +65,7 @@ class Request:
     group_keys: Sequence[str] = ()
     annotations: Path | None = None
     scores: Path | None = None
-    other: Path | None = None
+    baseline: Path | None = None
     positive: str | None = None
     out: Path | None = None
     workers: int | None = None
@@ -94,7 +94,7 @@ def evaluate(request: Request) -> dict[str, Any]:
     """
     table = None
     if request.out:
-        read = (request.predictions, request.truth, request.other)
+        read = (request.predictions, request.truth, request.baseline)
         require_not_read(request.out, (*read, request.annotations, request.scores))
     if request.out and not is_table(request.predictions):
         table = _table_beside(request.out)
@@ -105,7 +105,7 @@ def evaluate(request: Request) -> dict[str, Any]:
         known[request.scores] = {name: {'score': score} for name, score in scores.items()}
     if request.annotations:
         known[request.annotations] = read_labels(request.annotations)
-    found, *others = _all_rows(request)
+    found, *baselines = _all_rows(request)
     rows = found.rows
     for source, values in known.items():
         _add(rows, values, source)
@@ -113,15 +113,15 @@ def evaluate(request: Request) -> dict[str, Any]:
         'metrics': summarize(rows),
         'images': len(rows),
         'extra_predictions': found.extra,
-        'notes': list(dict.fromkeys(note for each in (found, *others) for note in each.notes)),
+        'notes': list(dict.fromkeys(note for each in (found, *baselines) for note in each.notes)),
     }
     _add_classes(content, rows, request.positive)
     if request.groups:
         content['groups'] = by_group(rows, request.group_keys)
     if any(row['score'] is not None for row in rows):
         content['calibration'] = calibration(rows)
-    for other in others:
-        content['comparison'] = compare(rows, other.rows)
+    for baseline in baselines:
+        content['comparison'] = compare(rows, baseline.rows)
     content |= _provenance(request)
     # The larger file first: on a disk that is full both stay what they were.
     if table:
@@ -157,7 +157,7 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
 def _all_rows(request: Request) -> list[ScoredMasks]:
     """Return the rows of the one set or the two, and what belongs to them; lists all faults."""
     found, errors = [], []
-    for source in filter(None, (request.predictions, request.other)):
+    for source in filter(None, (request.predictions, request.baseline)):
         try:
             found.append(_rows(request, source))
         except InputError as error:
@@ -200,7 +200,7 @@ def _provenance(request: Request) -> dict[str, Any]:
     return {
         'predictions': str(request.predictions),
         'truth': None if request.truth is None else str(request.truth),
-        'other': None if request.other is None else str(request.other),
+        'baseline': None if request.baseline is None else str(request.baseline),
         'command': shlex.join(['python', *sys.argv]),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
     }

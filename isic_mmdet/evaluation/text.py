@@ -7,7 +7,7 @@ from typing import Any
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 from isic_mmdet.evaluation.summary import SCORES, full_name
 
-# Behind the mean and the interval of `iou`; the file holds all of them with intervals.
+# Columns after the mean and interval of `iou`; the file has all of them with intervals.
 _IN_GROUPS = (
     *('iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'missed'),
     *('hausdorff95_px', 'surface_distance_px'),
@@ -15,7 +15,7 @@ _IN_GROUPS = (
 
 
 def format_scores(content: Mapping[str, Any]) -> str:
-    """Return what `evaluate.evaluate` returned as text to read."""
+    """Return what `mask_evaluation.evaluate` returned as text."""
     parts = [_metrics(content)]
     if 'confusion_matrix' in content:
         parts.append(_classes(content['metrics'], content['confusion_matrix']))
@@ -39,10 +39,10 @@ def _metrics(content: Mapping[str, Any]) -> str:
     lines += _table(['metric', 'mean', '95 % interval'], rows)
     if metrics.get('boundary/images', content['images']) < content['images']:
         lines.append(
-            f'borders: of the {metrics["boundary/images"]} images in which neither mask is empty'
+            f'borders: over the {metrics["boundary/images"]} images where neither mask is empty'
         )
     if content['extra_predictions']:
-        lines.append(f'{content["extra_predictions"]} files of the predictions belong to no truth')
+        lines.append(f'{content["extra_predictions"]} files of the predictions have no truth')
     lines += [f'note: {note}' for note in content.get('notes', ())]
     return '\n'.join(lines)
 
@@ -96,8 +96,8 @@ def _calibration(content: Mapping[str, Any]) -> str:
     correlation, error = (_number(content[name]) for name in ('rank_correlation', 'error'))
     return '\n'.join(
         [
-            f'score against IoU: rank correlation {correlation} over {content["images"]} images, '
-            f'off by {error} on average',
+            f'score and IoU: rank correlation {correlation} over {content["images"]} images, mean '
+            f'difference {error}',
             *_table(['score', 'images', 'mean score', 'mean iou'], rows),
         ]
     )
@@ -107,16 +107,19 @@ def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [
             key.partition('/')[2],
-            *(_number(row[name]) for name in ('a', 'b', 'difference')),
+            *(_number(row[name]) for name in ('value', 'baseline', 'difference')),
             _interval(row),
-            f'{100 * row["a_better"]:.1f} %',
-            (row['better'] or '-').upper(),
+            f'{100 * row["better_share"]:.1f} %',
+            row['better'] or '-',
         ]
         for key, row in content.items()
         if row['images']
     ]
-    head = ['metric', 'A', 'B', 'A - B', '95 % interval', 'A in draws', 'better']
-    title = 'A against B by a paired bootstrap over the images; better: whose interval leaves out 0'
+    head = ['metric', 'value', 'baseline', 'difference', '95 % interval', 'better draws', 'better']
+    title = (
+        'compared with the baseline by a paired bootstrap over the images (better: the interval '
+        'excludes 0)'
+    )
     return '\n'.join([title, *_table(head, rows)])
 
 

@@ -120,7 +120,7 @@ def imported(tool, root, names, *arguments):
 
 def test_neither_torch_nor_mmdet_is_imported(tool, data, root):
     names = 'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv'
-    more = '--boundary', '--compare', 'bad', '--out', 'scores.json', '--groups'
+    more = '--boundary', '--baseline', 'bad', '--out', 'scores.json', '--groups'
     assert imported(tool, root, names, 'good', 'truth', *more) == '[]'
 
 
@@ -155,7 +155,7 @@ def test_bad_masks_end_with_1_and_are_all_listed(tool, data):
 def test_faults_of_both_sets_are_listed(tool, data):
     (data / 'good/ISIC_0000003_segmentation.png').unlink()
     (data / 'bad/ISIC_0000004_segmentation.png').write_bytes(b'')
-    done = tool('good', 'truth', '--compare', 'bad')
+    done = tool('good', 'truth', '--baseline', 'bad')
     assert done.returncode == 1
     assert 'Traceback' not in done.stderr
     assert 'ISIC_0000003: no prediction in good' in done.stderr
@@ -190,7 +190,7 @@ def test_distances_groups_and_labels(tool, data):
     # What is bad there is shape, not width.
     assert abs(scores['metrics']['boundary/outline_shift_px']) < 3
     assert scores['metrics']['boundary/iou_shifted'] > scores['metrics']['lesion/iou']
-    assert 'borders: of the 11 images in which neither mask is empty' in done.stdout
+    assert 'borders: over the 11 images where neither mask is empty' in done.stdout
     assert list(scores['groups']) == ['diagnosis', 'size', 'share', 'border', 'age']
     assert [(g['group'], g['images']) for g in scores['groups']['diagnosis']] == [
         ('melanoma', 6),
@@ -212,25 +212,23 @@ def test_distances_groups_and_labels(tool, data):
     assert 'nothing is known of sex' in asked.stderr
 
 
-def test_compare_with_a_folder_or_a_table(tool, data):
+def test_baseline_may_be_a_folder_or_a_table(tool, data):
     assert tool('bad', 'truth', '--out', 'bad_scores/scores.json').returncode == 0
-    done = tool('good', 'truth', '--compare', 'bad', '--out', 'scores.json')
+    done = tool('good', 'truth', '--baseline', 'bad', '--out', 'scores.json')
     assert done.returncode == 0, done.stderr
     row = json.loads((data / 'scores.json').read_text())['comparison']['lesion/iou']
-    assert row['a_better'] == 1
+    assert row['better_share'] == 1
     assert 0 < row['ci_low'] < row['difference'] < row['ci_high']
-    assert row['difference'] == pytest.approx(row['a'] - row['b'])
-    assert done.stdout.splitlines()[-7].split()[-3:] == ['100.0', '%', 'A']
-    assert tool('good', 'truth', '--compare', 'bad_scores/per_image.csv').stdout == done.stdout
-    # Both behind --compare, the truth alone before it.
-    assert tool('truth', '--compare', 'good', 'bad').stdout == done.stdout
+    assert row['difference'] == pytest.approx(row['value'] - row['baseline'])
+    assert done.stdout.splitlines()[-7].split()[-3:] == ['100.0', '%', 'predictions']
+    assert tool('good', 'truth', '--baseline', 'bad_scores/per_image.csv').stdout == done.stdout
     assert tool('good', 'truth', '--out', 'good_scores/scores.json').returncode == 0
     tables = 'good_scores/per_image.csv', 'bad_scores/per_image.csv'
-    assert tool('--compare', *tables).stdout == done.stdout
+    assert tool(tables[0], '--baseline', tables[1]).stdout == done.stdout
     (data / 'truth/ISIC_0000003_segmentation.png').unlink()
-    other = tool('good', 'truth', '--compare', 'bad_scores/per_image.csv')
+    other = tool('good', 'truth', '--baseline', 'bad_scores/per_image.csv')
     assert other.returncode == 1
-    assert 'ISIC_0000003: only in the second set' in other.stderr
+    assert 'ISIC_0000003: only in the baseline' in other.stderr
 
 
 def test_scores_against_iou(tool, data):
@@ -244,8 +242,8 @@ def test_scores_against_iou(tool, data):
     found = json.loads((data / 'scores.json').read_text())['calibration']
     assert found['images'] == 11
     assert found['rank_correlation'] == pytest.approx(1)
-    assert 'score against IoU: rank correlation 1.0000 over 11 images' in done.stdout
-    assert f'off by {found["error"]:.4f} on average' in done.stdout
+    assert 'score and IoU: rank correlation 1.0000 over 11 images' in done.stdout
+    assert f'mean difference {found["error"]:.4f}' in done.stdout
     done = tool('per_image.csv')
     assert 'rank correlation 1.0000 over 11 images' in done.stdout
 
@@ -276,12 +274,10 @@ def test_files_of_other_images_are_an_error(tool, data):
     [
         [],
         ['good'],
-        ['good.csv', '--compare', 'bad'],
+        ['good.csv', '--baseline', 'bad'],
         ['good', 'truth', '--groups', 'hair'],
         ['good', 'truth', '--workers', '0'],
-        ['truth', 'good', '--compare', 'good', 'bad'],
-        ['truth', '--compare', 'good', 'bad', 'worse'],
-        ['--compare', 'good', 'bad'],
+        ['good', 'truth', '--baseline', 'bad', 'worse'],
     ],
 )
 def test_wrong_arguments_end_with_2(tool, arguments):

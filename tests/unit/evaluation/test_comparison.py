@@ -37,18 +37,18 @@ def test_interval_equals_scipys_paired_bootstrap():
             rng=np.random.default_rng(5),
         )
         row = found[f'lesion/{name}']
-        assert row['a'] == pytest.approx(first.mean())
-        assert row['b'] == pytest.approx(second.mean())
+        assert row['value'] == pytest.approx(first.mean())
+        assert row['baseline'] == pytest.approx(second.mean())
         assert row['difference'] == pytest.approx((first - second).mean())
         # Other draws of the same distribution: a few per cent of the interval's width.
         width = result.confidence_interval.high - result.confidence_interval.low
         assert row['ci_low'] == pytest.approx(result.confidence_interval.low, abs=0.05 * width)
         assert row['ci_high'] == pytest.approx(result.confidence_interval.high, abs=0.05 * width)
         wins = np.mean(result.bootstrap_distribution > 0)
-        assert row['a_better'] == pytest.approx(wins, abs=0.02)
+        assert row['better_share'] == pytest.approx(wins, abs=0.02)
         assert row['images'] == 60
-    assert 0.5 < found['lesion/iou']['a_better'] < 1
-    assert found['lesion/iou']['ci_low'] > 0 and found['lesion/iou']['better'] == 'a'
+    assert 0.5 < found['lesion/iou']['better_share'] < 1
+    assert found['lesion/iou']['ci_low'] > 0 and found['lesion/iou']['better'] == 'predictions'
 
 
 def test_the_order_of_the_rows_does_not_matter():
@@ -61,13 +61,13 @@ def test_swapping_the_sets_swaps_the_result():
     there, back = compare(a, b)['lesion/dice'], compare(b, a)['lesion/dice']
     assert there['difference'] == -back['difference']
     assert there['ci_low'] == pytest.approx(-back['ci_high'])
-    assert there['a_better'] == pytest.approx(1 - back['a_better'])
+    assert there['better_share'] == pytest.approx(1 - back['better_share'])
 
 
 def test_the_better_one_is_named_where_the_interval_leaves_out_0():
     worse, better = (make_rows((np.arange(30) / 50 + shift).tolist()) for shift in (0, 0.2))
-    assert compare(better, worse)['lesion/iou']['better'] == 'a'
-    assert compare(worse, better)['lesion/iou']['better'] == 'b'
+    assert compare(better, worse)['lesion/iou']['better'] == 'predictions'
+    assert compare(worse, better)['lesion/iou']['better'] == 'baseline'
     # One image that differs is left out of a third of the draws: (29 / 30) ** 30.
     worse[3]['dice'] += 0.1
     assert compare(worse, worse)['lesion/dice']['better'] is None
@@ -75,21 +75,21 @@ def test_the_better_one_is_named_where_the_interval_leaves_out_0():
     one[3]['dice'] -= 0.05
     row = compare(worse, one)['lesion/dice']
     assert (row['ci_low'], row['better']) == (0, None)
-    assert row['a_better'] == pytest.approx(1 - 0.5 * (29 / 30) ** 30, abs=0.02)
+    assert row['better_share'] == pytest.approx(1 - 0.5 * (29 / 30) ** 30, abs=0.02)
 
 
 def test_pairing_tells_apart_what_two_intervals_would_not():
     a = np.random.default_rng(1).random(50)
     row = compare(make_rows((a * 0.9 + 0.02).tolist()), make_rows((a * 0.9).tolist()))['lesion/iou']
     assert (row['ci_low'], row['ci_high']) == pytest.approx((0.02, 0.02))
-    assert row['a_better'] == 1
+    assert row['better_share'] == 1
 
 
 def test_equal_sets_are_equally_good():
     rows = make_rows([0.1, 0.5, 0.9])
     row = compare(rows, rows)['lesion/iou']
     assert (row['difference'], row['ci_low'], row['ci_high']) == (0, 0, 0)
-    assert row['a_better'] == 0.5
+    assert row['better_share'] == 0.5
 
 
 def test_the_lower_distance_is_better_where_both_have_one():
@@ -100,9 +100,9 @@ def test_the_lower_distance_is_better_where_both_have_one():
         first |= dict.fromkeys(BOUNDARY_COLUMNS, distances[0])
         second |= dict.fromkeys(BOUNDARY_COLUMNS, distances[1])
     row = compare(a, b)['boundary/hausdorff95_px']
-    assert (row['images'], row['a'], row['b'], row['difference']) == (2, 2, 2.75, -0.75)
-    assert (row['a_better'], row['better']) == (1, 'a')
-    assert compare(b, a)['boundary/hausdorff95_px']['better'] == 'b'
+    assert (row['images'], row['value'], row['baseline'], row['difference']) == (2, 2, 2.75, -0.75)
+    assert (row['better_share'], row['better']) == (1, 'predictions')
+    assert compare(b, a)['boundary/hausdorff95_px']['better'] == 'baseline'
     assert compare(a[2:], b[2:])['boundary/surface_distance_px'] == {'images': 0}
     # A shift outwards is as far from right as one inwards.
     assert 'boundary/outline_shift_px' not in compare(a, b)
@@ -117,7 +117,7 @@ def test_other_images_or_sizes_are_an_error():
     with pytest.raises(InputError) as error:
         compare(a, b)
     assert error.value.faults == [
-        'ISIC_0000001: only in the first set',
-        'ISIC_0000009: only in the second set',
+        'ISIC_0000001: only in the predictions',
+        'ISIC_0000009: only in the baseline',
         'ISIC_0000002: scored at 100 x 100 and at 50 x 50 pixels',
     ]

@@ -36,13 +36,13 @@ def test_distances_and_in_how_many_images_they_are_defined():
     names = SCORES + BOUNDARY_COLUMNS
     found = lines(metrics=metrics(2.5, names) | {'boundary/images': 6})
     assert [line[0] for line in found[3:-2]] == list(names)
-    assert ' '.join(found[-1]) == 'borders: of the 6 images in which neither mask is empty'
+    assert ' '.join(found[-1]) == 'borders: over the 6 images where neither mask is empty'
     assert 'distances:' not in lines(metrics=metrics(2.5, names) | {'boundary/images': 8})[-1]
 
 
 def test_files_without_a_truth_are_mentioned():
     last = lines(extra_predictions=3)[-1]
-    assert ' '.join(last) == '3 files of the predictions belong to no truth'
+    assert ' '.join(last) == '3 files of the predictions have no truth'
 
 
 def test_an_interval_of_nothing_is_a_dash():
@@ -96,7 +96,7 @@ def test_calibration():
     known = {'images': 4, 'rank_correlation': 0.75, 'error': 0.2, 'bins': [row]}
     *_, title, head, found = lines(calibration=known)
     assert ' '.join(title) == (
-        'score against IoU: rank correlation 0.7500 over 4 images, off by 0.2000 on average'
+        'score and IoU: rank correlation 0.7500 over 4 images, mean difference 0.2000'
     )
     assert head == ['score', 'images', 'mean', 'score', 'mean', 'iou']
     assert found == ['0.2500', 'to', '0.5000', '4', '0.4000', '0.6000']
@@ -114,7 +114,7 @@ def test_comparison_names_the_better_one():
     *_, last = lines(comparison=compare(better, worse))
     assert last == [
         *('specificity', '0.7500', '0.5000', '0.2500', '0.2500', 'to', '0.2500'),
-        *('100.0', '%', 'A'),
+        *('100.0', '%', 'predictions'),
     ]
-    assert lines(comparison=compare(worse, better))[-1][-3:] == ['0.0', '%', 'B']
+    assert lines(comparison=compare(worse, better))[-1][-3:] == ['0.0', '%', 'baseline']
     assert lines(comparison=compare(better, better))[-1][-3:] == ['50.0', '%', '-']

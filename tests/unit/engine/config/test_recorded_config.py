@@ -1,6 +1,11 @@
 from mmengine.config import Config
 
-from isic_mmdet.engine.config.recorded_config import changes, parse_config, settings_of
+from isic_mmdet.engine.config.recorded_config import (
+    changes,
+    parse_config,
+    settings_of,
+    training_digest,
+)
 
 
 def test_a_recorded_config_is_read_without_running_it(root):
@@ -28,3 +33,15 @@ def test_changes_name_every_setting_that_differs():
         "a.new: not set -> 'x'",
         'c.1.e: 2 -> 5',
     ]
+
+
+def test_the_digest_of_a_training_depends_on_the_recipe_alone(root):
+    def digest(**settings: object) -> str:
+        cfg = Config.fromfile(root / 'configs/quickstart.py')
+        cfg.merge_from_dict(settings)
+        return training_digest(cfg)
+
+    assert digest() == digest(
+        **{'randomness.seed': 7, 'train_dataloader.num_workers': 3, 'work_dir': 'elsewhere'}
+    )
+    assert digest() != digest(**{'optim_wrapper.optimizer.lr': 0.5})
