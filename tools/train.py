@@ -69,12 +69,12 @@ def train(args: argparse.Namespace) -> 'Config | None':
     from isic_mmdet.engine.config.refused_options import refused_in_training
     from isic_mmdet.engine.distributed import launched, process_count
     from isic_mmdet.engine.train.evaluation import use_same_shape_batches
-    from isic_mmdet.engine.train.runner import build_runner, settle_training_loop
+    from isic_mmdet.engine.train.runner import build_runner, use_resumable_loop
     from isic_mmdet.utils.run_lock import is_first_process, is_restarted, run_lock
 
     refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
-    settle_training_loop(cfg, process_count(args.launcher), args.cfg_options or ())
+    use_resumable_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     use_same_shape_batches(cfg)
     set_work_dir(cfg, args.work_dir, args.config)
     is_first = is_first_process(args.launcher)

@@ -1,17 +1,16 @@
-"""Loading checkpoints: safely, and with one clear message when that fails.
+"""Safe loading of checkpoints, with one clear message for each failure.
 
-Faults of mmengine 0.10.7 that this mends, through the registry that its `CheckpointLoader`
-offers for the purpose:
+Upstream bugs of mmengine 0.10.7, fixed through the registry of its `CheckpointLoader`:
 
-- A file that `torch.load` refuses ends in a page of advice on how to switch the safety off.
-- A downloaded checkpoint is unpickled without any safety, because `torch.utils.model_zoo` asks
-  `torch.load` for `weights_only=False`.
-- Without a network the run ends in a traceback of `urllib`; in a distributed run, only the first
-  process fails and the others wait for it.
-- What lies in the cache under the right name is taken for the file, whatever it holds; and so is
-  whatever a server sends under a name without a digest.
+- A file that `torch.load` refuses ends in a page of advice on how to switch off the safety.
+- A downloaded checkpoint is unpickled without any safety: `torch.utils.model_zoo` calls
+  `torch.load` with `weights_only=False`.
+- Without a network the run ends with a traceback of `urllib`. In a distributed run only the first
+  process fails, and the others wait for it.
+- A file in the cache with the right name is loaded, whatever it contains. So is any file that a
+  server sends for a name without a digest.
 
-This can go when mmengine loads safely from every source and names the file that is missing.
+This can be removed when mmengine loads safely from every source and names the missing file.
 """
 
 import re
@@ -29,12 +28,12 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 
-# Published names end in the first digits of the file's SHA-256; an address may also state all.
+# Published names end in the first digits of the file's SHA-256. `#sha256=` may give all digits.
 _DIGEST_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.pth')
-_DIGEST_BEHIND = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
+_DIGEST_IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
 # Patterns of the addresses of object stores, as mmengine has them.
-_UNTOLD = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
-# Random weights learn nothing behind frozen stages and fixed batch norm.
+_OBJECT_STORES = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
+# Random weights learn nothing if the stages are frozen and batch norm is fixed.
 _START_WITHOUT = (
     '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
     'model.backbone.norm_eval=False'
@@ -42,17 +41,16 @@ _START_WITHOUT = (
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a checkpoint without running any code that it may hold.
+    """Load a checkpoint without running any code in it.
+
+    It may contain tensors, plain Python values and the classes of `safe_globals`.
 
     Args:
         filename: path of the file; `~` is the home folder.
         map_location: as in `torch.load`.
 
-    Returns:
-        What was saved, of tensors, plain Python values and the classes of `safe_globals`.
-
     Raises:
-        InputError: if the file is missing, damaged, or holds anything else.
+        InputError: the file is missing or damaged, or contains anything else.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
@@ -65,9 +63,8 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        # The pickle parser is plain Python and trusts its input, so a damaged file can end in
-        # any exception.
-        raise InputError(_fault(path, str(error))) from error
+        # The pickle parser trusts its input, so a damaged file can raise any exception.
+        raise InputError(_explain(path, str(error))) from error
     if not isinstance(loaded, Mapping):
         raise InputError(
             f'{path}: a {type(loaded).__name__} is not a state dict; save one with '
@@ -77,43 +74,38 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
-    """Load a checkpoint by its address, from torch's cache if it is there.
+    """Load a checkpoint from torch's cache, or download it.
 
-    One process downloads while the others wait; if it fails, all fail with its message.
+    One process downloads while the others wait. If it fails, all processes raise its error.
 
     Args:
-        filename: the address. It has to state the SHA-256 of the file, or its first digits: in
-            the name, as published ones do (`...-3e542a40.pth`), or behind it (`#sha256=` and 64
-            hexadecimal digits).
+        filename: an address that states the SHA-256 of the file: its first digits in the name, as
+            published files do (`...-3e542a40.pth`), or all 64 in the fragment (`#sha256=...`).
         map_location: as in `torch.load`.
 
     Raises:
-        InputError: if the address states no digest, the file has another one, cannot be
-            downloaded or is not fit to be loaded.
+        InputError: the address states no digest, or the file does not match it, cannot be
+            downloaded or cannot be loaded.
     """
     rank, _ = get_dist_info()
-    fault: list[str | None] = [None]
+    problem: list[str | None] = [None]
     if rank == 0:
         try:
             _fetch(filename)
         except InputError as error:
-            fault = [str(error)]
-    broadcast_object_list(fault)
-    if fault[0] is not None:
-        raise InputError(fault[0])
-    # A process on another machine does not see the first one's cache and fetches its own.
+            problem = [str(error)]
+    broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise InputError(problem[0])
+    # A process on another machine has a cache of its own and downloads the file too.
     return load_from_local(str(_fetch(filename)), map_location)
 
 
 def refuse(filename: str, map_location: Any = None) -> Any:
-    """Refuse an address that mmengine would fetch from without a digest.
-
-    Raises:
-        InputError: always.
-    """
+    """Raise an `InputError` for an address that mmengine would load without a digest."""
     raise InputError(
-        f'the checkpoint {filename} was not fetched, because nothing would tell whether it is the '
-        'right one; download it yourself and name the file'
+        f'the checkpoint {filename} was not fetched, because nothing proves that it is the '
+        'right file; download it yourself and name the file'
     )
 
 
@@ -121,21 +113,20 @@ def install_loaders() -> None:
     """Make mmengine load local and downloaded checkpoints with the functions above."""
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
-    CheckpointLoader.register_scheme(_UNTOLD, refuse, force=True)
-    # `torchvision://`, `open-mmlab://` and `mmcls://` look an address up and then call this by
-    # its name, past the registry.
+    CheckpointLoader.register_scheme(_OBJECT_STORES, refuse, force=True)
+    # `torchvision://`, `open-mmlab://` and `mmcls://` call this function without the registry.
     mmengine_checkpoint.load_from_http = load_from_http
 
 
 def _fetch(address: str) -> Path:
-    """Return the file in torch's cache for `address`, downloaded if need be, and of its digest."""
+    """Return the file of `address` in torch's cache, after a download if necessary."""
     parts = urlparse(address)
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(parts.path).name
     digest = _stated_digest(address)
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A download that was cut short, or is another file, is not kept.
+            # This keeps no truncated download and no file of another digest.
             torch.hub.download_url_to_file(parts._replace(fragment='').geturl(), str(path), digest)
         except (OSError, HTTPException, RuntimeError) as error:
             raise InputError(
@@ -156,33 +147,33 @@ def _fetch(address: str) -> Path:
 def _stated_digest(address: str) -> str:
     """Return the SHA-256 that an address states, or the first digits of it, in lower case."""
     parts = urlparse(address)
-    behind = _DIGEST_BEHIND.fullmatch(parts.fragment)
-    if behind:
-        return behind[1].lower()
+    in_fragment = _DIGEST_IN_FRAGMENT.fullmatch(parts.fragment)
+    if in_fragment:
+        return in_fragment[1].lower()
     in_name = _DIGEST_IN_NAME.search(Path(parts.path).name)
     if in_name and in_name.end() == len(Path(parts.path).name) and not parts.fragment:
         return in_name[1]
     raise InputError(
-        f'the checkpoint {address} was not fetched, because the address does not say which file it '
-        'has to be: name one whose name ends in its digest (...-3e542a40.pth), write '
-        '#sha256= and the 64 hexadecimal digits of its SHA-256 behind the address, or download it '
-        'yourself and name the file'
+        f'the checkpoint {address} was not fetched, because the address states no digest: '
+        'choose a file whose name ends in its digest (...-3e542a40.pth), write #sha256= and the '
+        '64 hexadecimal digits of its SHA-256 after the address, or download it yourself and name '
+        'the file'
     )
 
 
-def _fault(path: Path, reason: str) -> str:
-    """Return the message for a file that torch could not or would not read."""
+def _explain(path: Path, reason: str) -> str:
+    """Return the message for a file that torch did not read."""
     refused = re.search(r'GLOBAL (.+?) (?:was not an allowed|whose module)', reason)
     if refused:
         return (
-            f'the checkpoint {path} holds {refused[1]}, which might run code when it is loaded, '
+            f'the checkpoint {path} contains {refused[1]}, which might run code when it is loaded, '
             'and was refused. If you trust the file, save only its weights with the program that '
             "wrote it: torch.save({'state_dict': model.state_dict()}, 'weights.pth')"
         )
-    # Of torch's page of advice, only what follows this mark is about the file.
+    # Only the part of torch's message after this mark is about the file.
     _, _, after_mark = reason.partition('WeightsUnpickler error:')
     lines = (after_mark or reason).strip().splitlines()
     return (
         f'the checkpoint {path} cannot be read ({lines[0] if lines else "it ends too early"}). '
-        'It may be damaged, or something else than a checkpoint: put a good copy in its place'
+        'It may be damaged, or not a checkpoint at all: replace it by a good copy'
     )

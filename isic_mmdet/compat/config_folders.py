@@ -1,8 +1,8 @@
 """Configs in folders with a quote in their name, such as `it's mine`.
 
 Upstream bug in mmengine 0.10.7: `{{ fileDirname }}` is replaced by the bare path inside a quoted
-text of the config, so that a quote in the path ends that text. This can be removed when mmengine
-escapes quotes.
+string of the config, so that a quote in the path ends that string. This can be removed when
+mmengine escapes quotes.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Non-maximum suppression with the signature and the rules of mmcv's operator."""
+"""Non-maximum suppression with the signature and the rules of mmcv's operator (see `mmcv_ops`)."""
 
 import numpy as np
 import torch

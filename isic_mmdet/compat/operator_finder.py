@@ -1,8 +1,8 @@
-"""Lets `import mmcv._ext` succeed for an mmcv without compiled operators.
+"""The import of `mmcv._ext` for an mmcv without compiled operators.
 
-See `isic_mmdet.compat.mmcv_ops`, which is imported, and torch with it, when somebody asks for the
-module. The finder is there as soon as `isic_mmdet` is imported, so that mmdet can be imported
-after it, also in a fresh process that unpickles a data set.
+`import isic_mmdet` installs the finder, so that mmdet can be imported after it, also in a new
+process that unpickles a data set. Torch and `isic_mmdet.compat.mmcv_ops` are imported only with
+`mmcv._ext` itself. This can be removed together with `mmcv_ops`, which describes the upstream bug.
 """
 
 import sys
@@ -19,10 +19,10 @@ _NAME = 'mmcv._ext'
 
 
 class OperatorModule(ModuleType):
-    """A module that has every operator; those it cannot compute raise when called.
+    """A module that has every operator. Those that it cannot compute raise when they are called.
 
-    mmcv asserts at import that each operator is there. Names that begin with an underscore are
-    absent, so that `inspect`, `pickle` and `doctest` see an ordinary module.
+    mmcv checks at import that each operator exists. Names that begin with an underscore do not
+    exist, so that `inspect`, `pickle` and `doctest` see an ordinary module.
     """
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -32,25 +32,25 @@ class OperatorModule(ModuleType):
 
 
 class OperatorFinder(MetaPathFinder, Loader):
-    """Finds `mmcv._ext` after everybody else, so a compiled one always goes first."""
+    """Finds `mmcv._ext` after all other finders, so that a compiled module has priority."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return a spec for `mmcv._ext` and for nothing else."""
+        """Return a spec for `mmcv._ext` only."""
         return ModuleSpec(_NAME, self, origin='torchvision') if fullname == _NAME else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the empty module."""
-        return OperatorModule(spec.name, 'Operators of mmcv, made of those of torchvision.')
+        return OperatorModule(spec.name, 'Operators of mmcv, made from those of torchvision.')
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put the operators in place, and with them the rest of the compatibility layer."""
+        """Fill the module with the operators, and install all other fixes."""
         compat.install()
         vars(module).update(import_module('isic_mmdet.compat.mmcv_ops').OPERATORS)
 
 
 def install_finder() -> None:
-    """Let `import mmcv._ext` fall back to torchvision's operators."""
+    """Let `import mmcv._ext` use torchvision's operators if there are no compiled ones."""
     if not any(isinstance(finder, OperatorFinder) for finder in sys.meta_path):
         sys.meta_path.append(OperatorFinder())

@@ -1,4 +1,4 @@
-"""RoIAlign in average mode, with the signatures of mmcv's operators.
+"""RoIAlign in average mode, with the signatures of mmcv's operators (see `mmcv_ops`).
 
 N images, C channels, R regions (image index, x1, y1, x2, y2), P x Q output bins. torchvision's
 kernels do not support bfloat16, nor float16 on every device. Therefore half precision is computed

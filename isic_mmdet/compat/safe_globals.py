@@ -1,14 +1,14 @@
-"""What a checkpoint of mmengine may hold besides tensors and plain Python values.
+"""What a checkpoint of mmengine may contain in addition to tensors and plain Python values.
 
-Fault: since torch 2.6 `torch.load` runs no code from the file (`weights_only`) and refuses every
-class it does not know, among them those that mmengine 0.10.7 writes into each checkpoint: the
-`HistoryBuffer` of the message hub and NumPy's numbers (open-mmlab/mmengine 1650, 1655). This can
-go when mmengine registers its own classes.
+Upstream bug: since torch 2.6 `torch.load` runs no code from a file (`weights_only`) and refuses
+unknown classes. mmengine 0.10.7 writes two kinds of them into each checkpoint: the `HistoryBuffer`
+of the message hub and NumPy's numbers (open-mmlab/mmengine 1650, 1655). This can be removed when
+mmengine registers its own classes.
 
-The usual advice, to allow these and `getattr` as they are, gives the safety away: `getattr`
-reaches any function of any class, `HistoryBuffer.__setstate__` puts functions from the file into
-a table that the whole process uses, and the state of a NumPy dtype can tell NumPy to take
-numbers for pointers. Hence the stand-ins below, which torch calls under the original names.
+The usual advice is to allow these classes and `getattr` as they are. That is unsafe: `getattr`
+reaches any function of any class, `HistoryBuffer.__setstate__` writes functions from the file into
+a table of the whole process, and the state of a NumPy dtype can make NumPy read numbers as
+pointers. Therefore torch calls the stand-ins below under the original names.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _NOT_ALLOWED = 'was not an allowed global by default.'  # as torch words its own
 
 
 class NumberType:
-    """Stands in for `numpy.dtype`: plain numbers, of whose state only the byte order is used."""
+    """Stands in for `numpy.dtype`: only plain numbers, and only the byte order of the state."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         self.dtype = np.dtype(code)
@@ -37,10 +37,10 @@ class NumberType:
 
 
 class LoadedArray(np.ndarray):
-    """Stands in for `numpy.ndarray`, and is one in all but name; saved as a plain one."""
+    """Stands in for `numpy.ndarray`; it is saved as a plain array."""
 
     def __new__(cls) -> 'LoadedArray':
-        """Return an empty array, whatever the file asks for."""
+        """Return an empty array, whatever the file demands."""
         return np.empty(0).view(cls)
 
     def __setstate__(self, state: tuple[Any, ...], /) -> None:  # type: ignore[override]
@@ -52,7 +52,7 @@ class LoadedArray(np.ndarray):
 
 
 def new_array(owner: type, shape: tuple[int, ...], code: bytes) -> LoadedArray:
-    """Stand in for `_reconstruct`: an array that its state fills."""
+    """Stand in for `_reconstruct`: return an array that its state will fill."""
     return LoadedArray()
 
 
@@ -62,7 +62,7 @@ def number(number_type: NumberType, raw: bytes) -> np.generic:
 
 
 class LoadedHistoryBuffer(HistoryBuffer):
-    """Stands in for `HistoryBuffer`, takes over its numbers only, and turns into a plain one."""
+    """Stands in for `HistoryBuffer`: takes only its numbers and becomes a plain one."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__class__ = HistoryBuffer  # type: ignore[assignment]
@@ -76,7 +76,7 @@ class OneCycleOwner:
 
 
 _FUNCTIONS: dict[tuple[type, str], Any] = {
-    # A buffer's functions are not taken over, so their names will do.
+    # The functions of a buffer are not used, so their names are enough.
     **{(LoadedHistoryBuffer, name): name for name in ('min', 'max', 'current', 'mean')},
     **{
         (OneCycleOwner, name): getattr(OneCycleParamScheduler, name)
@@ -93,7 +93,7 @@ def known_function(owner: type, name: str) -> Any:
 
 
 _STAND_INS: dict[str, Callable[..., Any]] = {
-    'builtins.bytes': bytes,  # by a call of which the content of an empty array is written
+    'builtins.bytes': bytes,  # a call of it writes the content of an empty array
     'builtins.getattr': known_function,
     'mmengine.logging.history_buffer.HistoryBuffer': LoadedHistoryBuffer,
     'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': OneCycleOwner,
@@ -101,7 +101,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     'numpy.ndarray': LoadedArray,
     'numpy._core.multiarray._reconstruct': new_array,
     'numpy._core.multiarray.scalar': number,
-    # The same in files written under NumPy 1, as published ones are.
+    # The same in files written under NumPy 1, as most published files are.
     'numpy.core.multiarray._reconstruct': new_array,
     'numpy.core.multiarray.scalar': number,
 }

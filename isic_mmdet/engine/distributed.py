@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+from mmengine.dist import all_reduce
+from mmengine.model import is_model_wrapper
 
 from isic_mmdet.errors import InputError
 
@@ -59,6 +62,18 @@ def process_count(launcher: str) -> int:
     if launcher == 'none':
         return 1
     return int(os.environ.get('SLURM_NTASKS' if launcher == 'slurm' else 'WORLD_SIZE', 1))
+
+
+def any_process(condition: bool) -> bool:
+    """Return whether a condition holds in at least one process; all processes must call this."""
+    flag = torch.tensor(float(condition))
+    all_reduce(flag)
+    return bool(flag)
+
+
+def unwrapped(model: Any) -> torch.nn.Module:
+    """Return the model itself if it is inside a wrapper such as DistributedDataParallel."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def is_lost_process(error: Exception) -> bool:

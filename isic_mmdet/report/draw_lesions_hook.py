@@ -1,4 +1,4 @@
-"""Pictures of a test: truth and prediction of every image, side by side."""
+"""Images of a test: truth and prediction next to each other."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.report.panels import diagnosis_panel, lesion_panel
 from isic_mmdet.utils.files import write_atomically
 
-# Full color resolution: the default halves it, which smears thin colored lines.
+# Full color resolution: the default halves it, which blurs thin colored lines.
 JPEG_SETTINGS = (
     cv2.IMWRITE_JPEG_QUALITY,
     92,
@@ -31,13 +31,13 @@ JPEG_SETTINGS = (
 class DrawLesionsHook(Hook):
     """Writes `<show_dir>/<isic_id>.jpg` for every tested image.
 
-    Truth is the official mask file, the prediction is the detection with the highest score, and
-    the IoU is that of `LesionMetric`. For data of several classes boxes and classes are drawn
-    too. In a distributed test every process writes its own images.
+    The truth is the official mask file, the prediction is the detection with the highest score,
+    and the IoU is that of `LesionMetric`. With several classes, boxes and classes are drawn too.
+    In a distributed test each process writes its own images.
 
     Args:
-        show_dir: folder for the pictures; made when needed.
-        limit: how many images each process draws; None draws all.
+        show_dir: folder for the images.
+        limit: number of images that each process draws; None draws all.
     """
 
     def __init__(self, show_dir: str, limit: int | None = None) -> None:
@@ -46,7 +46,7 @@ class DrawLesionsHook(Hook):
         self._drawn = 0
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Begin to count anew."""
+        """Reset the count."""
         self._drawn = 0
 
     def after_test_iter(
@@ -59,15 +59,15 @@ class DrawLesionsHook(Hook):
         """Draw the images of one batch.
 
         Raises:
-            InputError: if an image cannot be read, or as `LesionMetric` does.
+            InputError: an image cannot be read, or an error of `LesionMetric`.
         """
         classes = runner.test_loop.dataloader.dataset.metainfo['classes']
         left = None if self.limit is None else self.limit - self._drawn
         for sample in (outputs or ())[:left]:
             coded, data = cv2.imencode('.jpg', _panel(sample, classes), JPEG_SETTINGS)
             if not coded:
-                raise RuntimeError(f'OpenCV cannot encode the picture of {sample.isic_id}')
-            # Samplers pad the last batch with an image that another process draws too.
+                raise RuntimeError(f'OpenCV cannot encode the image of {sample.isic_id}')
+            # Samplers fill the last batch with an image that another process draws too.
             path = self.show_dir / f'{sample.isic_id}.jpg'
             write_atomically(path, data.tobytes(), writer=str(get_rank()))
             self._drawn += 1

@@ -1,4 +1,4 @@
-"""After every validation and test: the box plot, the quartiles, and where the numbers came from."""
+"""The report of every validation and test: plots, quartiles and provenance."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 @HOOKS.register_module()
 class EvaluationReportHook(Hook):
-    """Sees to it that every evaluation leaves its report and its provenance.
+    """Writes the report and the provenance of every evaluation.
 
-    It writes into the work dir, where the latest one stays: `metrics.json` and `per_image.csv`
-    (both by `LesionMetric`, which gets folder and provenance from here) and
-    `plots/iou_box.png`, on two-class data `plots/confusion_matrix.png` too. A validation also
-    redraws `plots/training_curves.png` and `plots/losses.png` from `scalars.json`. Checkpoints
-    get the facts of their training, see `TrainingRecord`. Only the main process writes.
+    The work dir has the files of the latest evaluation: `metrics.json` and `per_image.csv`, which
+    `LesionMetric` writes, and `plots/iou_box.png`, for two classes `plots/confusion_matrix.png`
+    too. A validation also redraws `plots/training_curves.png` and `plots/losses.png` from
+    `scalars.json`. Checkpoints get the facts of their training, see `TrainingRecord`. Only the
+    main process writes.
     """
 
     # After LoggerHook (BELOW_NORMAL), which writes the scalars that the curves are drawn from.
@@ -34,15 +34,15 @@ class EvaluationReportHook(Hook):
         self._training = TrainingRecord()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember how the loaded model was trained."""
+        """Read how the loaded model was trained."""
         self._training.load(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
-        """Start the clock of the training, once it is known that a validation can be reported.
+        """Check that a validation can be reported, and start the clock of the training.
 
         Raises:
-            InputError: the evaluator of the validation holds no `LesionMetric`, or several; or a
-                hook or a schedule waits for a score that it does not give.
+            InputError: the evaluator of the validation does not have exactly one `LesionMetric`;
+                or a hook or a schedule monitors a score that it does not report.
         """
         if runner.val_loop is not None:
             metric = _lesion_metric(runner.val_loop)
@@ -51,15 +51,15 @@ class EvaluationReportHook(Hook):
         self._training.start(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Leave in the checkpoint how it was trained."""
+        """Write into the checkpoint how it was trained."""
         self._training.save(checkpoint)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Tell the metric where to write and what to say about the run."""
+        """Give folder and provenance to the metric."""
         self._prepare(runner, runner.val_loop)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Tell the metric where to write and what to say about the run."""
+        """Give folder and provenance to the metric."""
         self._prepare(runner, runner.test_loop)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -83,11 +83,11 @@ class EvaluationReportHook(Hook):
             if facts['trained_on']:
                 runner.logger.warning(
                     f'the model was trained on {facts["trained_on"]} of these '
-                    f'{len(loop.dataloader.dataset)} images: the numbers say little about others'
+                    f'{len(loop.dataloader.dataset)} images: the scores say little about others'
                 )
 
     def _data_sets(self, dataset: Any) -> dict[str, DataSet]:
-        """Return what a data set is made of; nothing where it is a single one."""
+        """Return the parts of a data set that consists of several, else nothing."""
         parts = named_leaves(dataset)
         if len(parts) == 1:
             return {}
@@ -105,18 +105,18 @@ def _lesion_metric(loop: Any) -> LesionMetric:
         raise InputError(
             f'EvaluationReportHook needs exactly one LesionMetric in the evaluator, '
             f'found {len(found)}; fix val_evaluator and '
-            'test_evaluator in the config, or leave the hook out'
+            'test_evaluator in the config, or remove the hook'
         )
     return found[0]
 
 
 def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
-    """Refuse names of scores that no validation will give.
+    """Refuse names of scores that no validation will report.
 
-    mmengine notices after the first validation, and then ends or does nothing.
+    mmengine notices this only after the first validation, and then stops or does nothing.
     """
     if len(runner.val_loop.evaluator.metrics) > 1:
-        return  # others may give it
+        return  # the others may report it
     monitored: list[tuple[str, str]] = []
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
@@ -130,10 +130,10 @@ def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
         if hasattr(schedule, 'monitor'):
             monitored.append((f'monitor of {type(schedule).__name__}', schedule.monitor))
     names = metric.names()
-    faults = [f'{place}={key}' for place, key in monitored if key not in (*names, 'auto')]
-    if faults:
+    unknown = [f'{place}={key}' for place, key in monitored if key not in (*names, 'auto')]
+    if unknown:
         raise InputError(
-            f'a validation gives no such score; choose one of {", ".join(names)}:', faults
+            f'a validation reports no such score; choose one of {", ".join(names)}:', unknown
         )
 
 
@@ -149,7 +149,7 @@ def _report_scores(runner: Runner) -> None:
 
 def _redraw_curves(runner: Runner) -> None:
     try:
-        draw_training(runner.work_dir)  # nothing where the config's visualizer writes elsewhere
+        draw_training(runner.work_dir)  # draws nothing if the visualizer writes to another folder
     except InputError as error:
-        # A log line cut short by a crash must not end the training that was resumed after it.
+        # A log line that a crash truncated must not stop the resumed training.
         runner.logger.warning(f'no training curves drawn: {error}')

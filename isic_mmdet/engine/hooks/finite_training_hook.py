@@ -1,18 +1,17 @@
-"""No NaN gets into the weights, and none into a checkpoint, whatever trains."""
+"""A training stops before a NaN gets into the weights or into a checkpoint."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.hooks.hook import DATA_BATCH
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from isic_mmdet.engine.distributed import any_process, unwrapped
 from isic_mmdet.engine.train.finite import (
     NonFiniteError,
     NonFiniteGuardOptimWrapper,
@@ -23,24 +22,23 @@ from isic_mmdet.engine.train.finite import (
 from isic_mmdet.errors import InputError
 
 # A gradient scaler skips a step whose gradients overflow and halves its scale, which starts at
-# 2 ** 16. After so many in a row the gradients themselves are at fault.
+# 2 ** 16. After more skipped steps than this in a row, the gradients themselves are the problem.
 _SKIPPED_STEPS = 30
 
 
 class FiniteTrainingHook(Hook):
-    """Stops a training whose losses, gradients or weights are no longer finite.
+    """Stops a training whose losses, gradients or weights are not finite.
 
-    - Losses are looked at where the model returns them, gradients right before the optimizer's
-      step: any loop, optimizer wrapper, precision and accumulation goes through both. A
-      `NonFiniteGuardOptimWrapper` does so itself. The error leaves the weights as they were;
-      `ResumableEpochTrainLoop` saves them, or leaves the batch out.
-    - A gradient scaler skips steps silently; after many in a row the training ends.
-    - The weights, buffers of batch norm included, are looked at before every validation and before
-      every checkpoint is written and an older one removed, so that a broken model is neither
-      saved nor ever the best.
-    - The score that `save_best` names has to be a number.
+    - Losses are checked when the model returns them, gradients right before the optimizer's step.
+      This works with any loop, optimizer wrapper, precision and accumulation. A
+      `NonFiniteGuardOptimWrapper` makes these two checks itself. The weights stay unchanged, and
+      `ResumableEpochTrainLoop` saves them or skips the batch.
+    - A gradient scaler skips steps silently; after too many in a row the training stops.
+    - The weights and buffers are checked before each validation, and before a checkpoint is
+      written and an older one removed.
+    - The score that `save_best` names must be a number.
 
-    `tools/train.py` registers the hook, whatever the config says.
+    `tools/train.py` registers the hook for every config.
     """
 
     priority = 'LOW'  # after EMAHook, before CheckpointHook
@@ -50,7 +48,7 @@ class FiniteTrainingHook(Hook):
         self._guarded = False
 
     def before_train(self, runner: Runner) -> None:
-        """Look at every loss and every step from now on."""
+        """Start to check the losses and steps."""
         wrapper: Any = runner.optim_wrapper
         wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         unguarded = [each for each in wrappers if not isinstance(each, NonFiniteGuardOptimWrapper)]
@@ -63,14 +61,8 @@ class FiniteTrainingHook(Hook):
             getattr(each, '_accumulative_counts', 1) for each in wrappers
         )
 
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict | None = None,
-    ) -> None:
-        """Count the steps that a gradient scaler skipped; look at weights that will be saved."""
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Count the skipped steps, and check the weights if they are saved now."""
         if self._guarded:
             self._iterations_without_step += 1
             if self._iterations_without_step > self._patience:
@@ -78,27 +70,24 @@ class FiniteTrainingHook(Hook):
                     f'the gradients overflowed in {self._iterations_without_step} iterations in a '
                     'row'
                 )
-        for hook in runner.hooks:
-            if (
-                isinstance(hook, CheckpointHook)
-                and not hook.by_epoch
-                and (
-                    self.every_n_train_iters(runner, hook.interval)
-                    or self.is_last_train_iter(runner)
-                )
-            ):
-                _require_finite_weights(runner)
+        is_last = self.is_last_train_iter(runner)
+        if any(
+            is_last or self.every_n_train_iters(runner, hook.interval)
+            for hook in runner.hooks
+            if isinstance(hook, CheckpointHook) and not hook.by_epoch
+        ):
+            _require_finite_weights(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Look at the weights before they are saved."""
+        """Check the weights before they are saved."""
         _require_finite_weights(runner)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Look at the weights that are validated, averaged ones with an EMAHook."""
+        """Check the weights that are validated, which an EMAHook may have averaged."""
         _require_finite_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at what is written, averaged weights included."""
+        """Check all weights that are written, averaged ones too."""
         _raise_for(
             [
                 *non_finite(checkpoint['state_dict']),
@@ -107,26 +96,24 @@ class FiniteTrainingHook(Hook):
         )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Require a number where the best checkpoint is chosen by one."""
+        """Check the score that chooses the best checkpoint."""
         for hook in runner.hooks:
             if isinstance(hook, CheckpointHook) and hook.save_best:
                 for name in hook.key_indicators:
                     _require_score(name, metrics or {})
 
     def _check_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._iterations_without_step = -1  # counted up at the end of this iteration
-        require_finite_gradients(
-            parameter for group in optimizer.param_groups for parameter in group['params']
-        )
+        self._iterations_without_step = -1  # increased at the end of this iteration
+        require_finite_gradients(optimizer.param_groups)
 
 
 def _check_losses(model: nn.Module, inputs: Any, output: Any) -> None:
-    """Raise for losses of a training step; predictions and losses of a validation pass."""
+    """Check the losses of a training step; ignore predictions, and losses of a validation."""
     if not isinstance(output, dict) or not torch.is_grad_enabled() or not model.training:
         return
     losses = {}
     for name, value in output.items():
-        if 'loss' in name:  # as mmengine tells what it sums up
+        if 'loss' in name:  # the rule by which mmengine adds up losses
             values = value if isinstance(value, (list, tuple)) else [value]
             for number, each in enumerate(values):
                 if isinstance(each, Tensor):
@@ -135,19 +122,15 @@ def _check_losses(model: nn.Module, inputs: Any, output: Any) -> None:
 
 
 def _require_finite_weights(runner: Runner) -> None:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    broken = non_finite(model.state_dict())
-    # Statistics of batch norm differ between processes.
-    anywhere = torch.tensor(float(bool(broken)))
-    all_reduce(anywhere)
-    if anywhere:
+    broken = non_finite(unwrapped(runner.model).state_dict())
+    if any_process(bool(broken)):  # batch-norm statistics differ between processes
         _raise_for(broken or ['in another process'])
 
 
 def _raise_for(broken: list[str]) -> None:
     if broken:
         raise InputError(
-            'the weights are no longer finite, so the model is neither validated nor saved. Go on '
+            'the weights are not finite, so the model is neither validated nor saved. Continue '
             'from the last checkpoint with --resume and a lower learning rate '
             '(optim_wrapper.optimizer.lr), or look at the images with tools/browse_dataset.py:',
             broken,
@@ -155,7 +138,7 @@ def _raise_for(broken: list[str]) -> None:
         )
 
 
-def _require_score(name: str, metrics: dict[str, Any]) -> None:
+def _require_score(name: str, metrics: Mapping[str, Any]) -> None:
     if name == 'auto':
         return
     if name not in metrics:
@@ -167,6 +150,6 @@ def _require_score(name: str, metrics: dict[str, Any]) -> None:
     if score is None or not math.isfinite(score):
         raise InputError(
             f'default_hooks.checkpoint.save_best names {name}, which is {score} on these images, '
-            'so that no checkpoint could be the best; choose another score, or another validation '
+            'so no checkpoint can be the best; choose another score, or another validation '
             'split (a score of one class needs images of all classes)'
         )

@@ -1,11 +1,11 @@
-"""Training starts from the weights that the config names, or not at all."""
+"""A training starts only from the weights that its config names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import PretrainedInit, is_model_wrapper
+from mmengine.model import PretrainedInit
 from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 
@@ -21,6 +21,7 @@ from isic_mmdet.engine.checks.weights import (
     percent,
     weights_of,
 )
+from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.engine.train.checkpoints import TRAINING, TRAINING_IMAGES
 from isic_mmdet.engine.train.finite import non_finite
 from isic_mmdet.errors import InputError
@@ -28,24 +29,22 @@ from isic_mmdet.utils.files import sha256
 
 
 class LoadedWeightsHook(Hook):
-    """Reports what initial weights fill, and stops before training if that is not enough.
+    """Reports how much of the model the initial weights fill; stops if that is not enough.
 
-    mmengine only logs a warning when names or shapes do not fit, and trains from random numbers.
-    `engine.checks.weights` has the rules, and `engine.checks.class_filters` says what becomes of
-    the class layers when the classes differ. `tools/train.py` registers the hook, whatever the
-    config says.
+    mmengine only logs a warning if names or shapes do not fit, and trains from random weights.
+    `engine.checks.weights` has the rules, and `engine.checks.class_filters` fills class layers
+    from files with other classes. `tools/train.py` registers the hook for every config.
 
     Args:
         partial: train even if parts are not filled.
 
     Attributes:
-        records: one entry per file that something was loaded from: file (its name), sha256 (None
-            for an address), part ('model' or the name of a module), share (of the part's
-            parameters that were filled), not_filled (layers), from_other_classes (layers that
-            start from filters of other classes), partial (whether too little was filled and
-            `partial` allowed it) and training_images (how many images the file says it was
-            trained on; None where it does not say).
-        images: ids of all images that these files say they were trained on.
+        records: one entry per loaded file: file (its name), sha256 (None for an address), part
+            ('model' or the name of a module), share (of the part's parameters that were filled),
+            not_filled (layers), from_other_classes (layers made from filters of other classes),
+            partial (whether `partial` was needed) and training_images (how many images the file
+            was trained on; None if it does not record this).
+        images: ids of all images that these files record as training images.
     """
 
     priority = 'VERY_HIGH'  # before EMAHook, which copies the weights, and before a validation
@@ -58,15 +57,15 @@ class LoadedWeightsHook(Hook):
 
     @property
     def names(self) -> str:
-        """Names of the files that filled something, or 'random'."""
+        """Names of the files that filled parameters, or 'random'."""
         filled = dict.fromkeys(record['file'] for record in self.records if record['share'])
         return ', '.join(filled) or 'random'
 
     def before_run(self, runner: Runner) -> None:
-        """Read the files that parts of the model name, before mmengine loads them."""
+        """Read the files that parts of the model name in `init_cfg`, before mmengine loads them."""
         if runner._resume:
             return
-        for name, module in _unwrapped(runner.model).named_modules():
+        for name, module in unwrapped(runner.model).named_modules():
             for init_cfg in _pretrained_cfgs(module):
                 source = init_cfg['checkpoint']
                 checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu', logger='silent')
@@ -89,9 +88,9 @@ class LoadedWeightsHook(Hook):
                 self._pretrained.append((name, source, {**checkpoint, 'state_dict': weights}))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at a checkpoint for the whole model, before mmengine loads it."""
+        """Check a checkpoint of the complete model, before mmengine loads it."""
         source = str(runner._load_from or 'the checkpoint')
-        model = _unwrapped(runner.model)
+        model = unwrapped(runner.model)
         weights = weights_of(checkpoint)
         _require_finite(source, {**weights, **checkpoint.get('ema_state_dict', {})})
         meta = checkpoint.get('meta') or {}
@@ -115,12 +114,12 @@ class LoadedWeightsHook(Hook):
             self._report(runner, source, 'model', checkpoint, found, faults, reason, adapted)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the parts of the model with the files that they name."""
+        """Compare the parts of the model with the files that they name in `init_cfg`."""
         for name, source, checkpoint in self._pretrained:
-            module = _unwrapped(runner.model).get_submodule(name)
+            module = unwrapped(runner.model).get_submodule(name)
             found = coverage(module, weights_of(checkpoint))
             if runner._load_from:
-                # The checkpoint of the whole model replaced it, and was looked at already.
+                # The checkpoint of the complete model replaced it and was checked already.
                 faults: list[str] = []
                 if not found.share:
                     continue
@@ -134,8 +133,8 @@ class LoadedWeightsHook(Hook):
         self._pretrained.clear()
         if self.partial and not self.records:
             raise InputError(
-                '--partial-weights: no weights are loaded for it to apply to, neither load_from '
-                'nor an init_cfg of the model names a file, or --resume replaces them; leave it out'
+                '--partial-weights has no effect: neither load_from nor an init_cfg of the model '
+                'names a file, or --resume replaces them; remove this option'
             )
 
     def _report(
@@ -164,7 +163,7 @@ class LoadedWeightsHook(Hook):
             raise InputError(
                 f'{source} fills {percent(found.share)} of the {part}, and these layers would '
                 f'start from random weights{f" ({reason})" if reason else ""}. Name a file that '
-                'fits the config, or train from what there is with --partial-weights. Not filled:',
+                'fits the config, or train from these weights with --partial-weights. Not filled:',
                 faults,
                 shown=8,
             )
@@ -184,10 +183,6 @@ class LoadedWeightsHook(Hook):
         )
 
 
-def _unwrapped(model: Any) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
-
-
 def _pretrained_cfgs(module: nn.Module) -> Iterator[Mapping[str, Any]]:
     found = getattr(module, 'init_cfg', None)
     for init_cfg in found if isinstance(found, (list, tuple)) else [found]:
@@ -199,7 +194,7 @@ def _require_finite(source: str, weights: Mapping[str, Any]) -> None:
     broken = non_finite(weights)
     if broken:
         raise InputError(
-            f'{source} holds weights that are NaN or infinite, its training had diverged; start '
+            f'{source} contains weights that are NaN or infinite: its training diverged; start '
             'from another file:',
             broken,
             shown=4,
@@ -209,7 +204,7 @@ def _require_finite(source: str, weights: Mapping[str, Any]) -> None:
 def _require_all(source: str, found: Coverage) -> None:
     if found.missing:
         raise InputError(
-            f'{source} does not hold the weights of this model, so training cannot go on from it; '
+            f'{source} does not contain the weights of this model, so training cannot be resumed; '
             'resume with the config of that run, or start a new run with load_from. Not filled:',
             found.faults(found.missing),
             shown=8,
@@ -217,11 +212,11 @@ def _require_all(source: str, found: Coverage) -> None:
 
 
 def _replace_weights(checkpoint: dict, weights: Mapping[str, Any]) -> None:
-    """Put weights, by the model's names, where mmengine and its hooks look for them."""
+    """Put weights, by the model's names, where mmengine and its hooks read them."""
     state = checkpoint.get('state_dict')
     if state is None:
         checkpoint.clear()
         checkpoint['state_dict'] = dict(weights)
     else:
-        state.clear()  # in place, for state dicts carry versions of their modules
+        state.clear()  # in place, because state dicts have versions of their modules
         state.update(weights)

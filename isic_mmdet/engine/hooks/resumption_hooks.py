@@ -1,4 +1,4 @@
-"""What a run that was stopped needs to end as one that was not."""
+"""Hooks that make a resumed run end like one that was never stopped."""
 
 import os
 import random
@@ -18,27 +18,43 @@ from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, INTERRUPTED, VALIDA
 from isic_mmdet.engine.train.schedule import EpochLength, ramp_of, rebuild_schedule
 
 _SCALARS = 'scalars.json'
-_LENGTH = 'scalars_bytes'
-# Of the messages that the runner keeps with its checkpoints.
-_STOPPING = 'early_stopping'
+_LENGTH = 'scalars_bytes'  # key of a checkpoint's `meta`
+_STOPPING = 'early_stopping'  # key of its messages
+
+
+@HOOKS.register_module()
+class PerStepSeedHook(Hook):
+    """Seeds all generators before every step, by seed, step and process.
+
+    The heads sample proposals at random. With this hook a resumed run samples the same ones, and
+    no generator is saved. `isic_mmdet.datasets.seeded` does the same for the images.
+    """
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed the generators of torch, NumPy and `random`."""
+        entropy = (runner.seed, runner.iter, runner.rank)
+        state = np.random.SeedSequence(entropy).generate_state(3)
+        torch.manual_seed(int(state[0]))
+        np.random.seed(state[1])
+        random.seed(int(state[2]))
 
 
 @HOOKS.register_module()
 class RunStateHook(Hook):
-    """Writes into every checkpoint how far the run is, beyond what mmengine writes.
+    """Writes into each checkpoint more about the progress of the run than mmengine does.
 
-    That is the last epoch that was validated, and the lengths of `scalars.json` and of an epoch.
+    That is the last validated epoch, and the lengths of `scalars.json` and of an epoch.
     """
 
-    priority = 'LOW'  # before CheckpointHook, which saves anew after the validation of a best epoch
+    priority = 'LOW'  # before CheckpointHook, which saves the best epoch after its validation
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Take note of the validation."""
+        """Note the validated epoch."""
         if hasattr(runner.train_loop, 'epoch'):
             runner.message_hub.update_info(VALIDATED, runner.epoch)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take note of the scalars that were logged, how long an epoch is, and relative paths."""
+        """Note the lengths, and make paths relative."""
         EpochLength.of(runner).note(checkpoint['meta'])
         scalars = Path(runner.work_dir, _SCALARS)
         checkpoint['meta'][_LENGTH] = scalars.stat().st_size if scalars.is_file() else 0
@@ -47,17 +63,17 @@ class RunStateHook(Hook):
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Makes a resumed run do and log what it would have done and logged without the interruption.
+    """Makes a resumed run train and log as if it had not been interrupted.
 
     - The paths in the checkpoint become those of this run, see `isic_mmdet.engine.own_folder`.
-    - Settings that were changed act, see `isic_mmdet.engine.train.schedule`, and are logged.
-    - What was logged after the checkpoint was written is cut off `scalars.json`.
+    - Changed settings act, see `isic_mmdet.engine.train.schedule`, and are logged.
+    - Lines of `scalars.json` that are newer than the checkpoint are removed.
     - A checkpoint is written before the validation of its epoch. If the run was stopped in between,
-      the validation is made first. After the training the last checkpoint is written again if a
-      validation followed it, so that it records that nothing is left to do.
+      the validation is made first. If a validation followed the last checkpoint of a training, it
+      is written again, to record that nothing is left to do.
     """
 
-    priority = 'LOWEST'  # all others are ready for a validation, and checkpoints are written
+    priority = 'LOWEST'  # after all others are ready for a validation, and after CheckpointHook
 
     def __init__(self) -> None:
         self._scalars_bytes: int | None = None
@@ -66,7 +82,7 @@ class ResumeHook(Hook):
         self._saved_validation: int | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Fit a checkpoint that training is resumed from to this run."""
+        """Adapt the checkpoint of a resumed training to this run."""
         if not runner._resume or 'optimizer' not in checkpoint:
             return
         hub = checkpoint['message_hub']
@@ -80,48 +96,44 @@ class ResumeHook(Hook):
         notes += [f'changed since the checkpoint, from here on: {change}' for change in changed]
         notes += rebuild_schedule(runner, checkpoint, changed)
         known = {*hub['runtime_info'], *hub['log_scalars']}
-        hub['resumed_keys'] = {
-            key: value for key, value in hub['resumed_keys'].items() if key in known
-        }
+        hub['resumed_keys'] = {k: v for k, v in hub['resumed_keys'].items() if k in known}
         if is_own:
             self._saved_at = checkpoint['meta']['iter']
         for note in notes:
             runner.logger.info(note)
 
     def before_train(self, runner: Runner) -> None:
-        """Bring log and validation to where the checkpoint is."""
+        """Cut the log to the length that it had, and validate if that is due."""
         if not runner._resume or not runner._has_loaded:
             return
         if is_main_process() and self._scalars_bytes is not None:
             _cut(Path(runner.work_dir, _SCALARS), self._scalars_bytes)
         if _validation_is_due(runner):
-            runner.logger.info(f'validating epoch {runner.epoch}, which was not before')
+            runner.logger.info(f'validating epoch {runner.epoch}, which was not validated before')
             runner.val_loop.run()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take note of a checkpoint that training can be resumed from."""
+        """Remember the last checkpoint from which training can be resumed."""
         if 'optimizer' in checkpoint:
             self._saved_at = runner.iter
             last = runner.message_hub.runtime_info.get('last_ckpt')
             self._saved_as = Path(last) if last else None
             self._saved_validation = _last_validation(runner)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Make the path of a checkpoint that was just saved relative."""
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Make the path of a new checkpoint relative."""
         if self._saved_at == runner.iter and is_main_process():
             make_last_relative(runner.work_dir)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Remove what an earlier interruption left, if the epoch was saved."""
+        """Remove `interrupted.pth` if the epoch was saved."""
         if self._saved_at == runner.iter and is_main_process():
             make_last_relative(runner.work_dir)
             runner.train_loop.saved()
             Path(runner.work_dir, INTERRUPTED).unlink(missing_ok=True)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Make the path of a checkpoint that was saved with a new best score relative."""
+        """Make the path of a checkpoint with a new best score relative."""
         if is_main_process():
             make_last_relative(runner.work_dir)
 
@@ -142,15 +154,13 @@ class ResumeHook(Hook):
         )
 
 
-def _last_validation(runner: Runner) -> int | None:
-    """Return the last epoch that was validated, if there is one."""
-    known = runner.message_hub.runtime_info
-    return runner.message_hub.get_info(VALIDATED) if VALIDATED in known else None
-
-
 def _cut(scalars: Path, length: int) -> None:
     if scalars.is_file() and scalars.stat().st_size > length:
         os.truncate(scalars, length)
+
+
+def _last_validation(runner: Runner) -> int | None:
+    return runner.message_hub.runtime_info.get(VALIDATED)
 
 
 def _validation_is_due(runner: Runner) -> bool:
@@ -167,51 +177,33 @@ def _validation_is_due(runner: Runner) -> bool:
 
 @HOOKS.register_module()
 class ResumableEarlyStoppingHook(EarlyStoppingHook):
-    """mmengine's hook, whose patience outlasts an interruption.
+    """mmengine's hook, with a count that a resumed run continues.
 
     Args:
         **kwargs: of `mmengine.hooks.EarlyStoppingHook`.
     """
 
-    priority = 'LOW'  # before CheckpointHook, as above
+    priority = 'LOW'  # before CheckpointHook, as RunStateHook
 
     def before_train(self, runner: Runner) -> None:
-        """Go on counting where the checkpoint was."""
+        """Restore the count of the checkpoint."""
         if _STOPPING in runner.message_hub.runtime_info:
             state: dict[str, Any] = runner.message_hub.get_info(_STOPPING)
             self.best_score, self.wait_count = state['best_score'], state['wait_count']
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
-        """Count, and keep the count with the next checkpoint."""
+        """Count, and keep the count for the next checkpoint."""
         super().after_val_epoch(runner, metrics)
         state = {'best_score': float(self.best_score), 'wait_count': self.wait_count}
         runner.message_hub.update_info(_STOPPING, state)
 
 
 @HOOKS.register_module()
-class PerStepSeedHook(Hook):
-    """Seeds all generators before every step.
-
-    The heads draw the proposals that they learn from. With what this hook does, a run that goes on
-    from a checkpoint draws what it would have drawn, and no generator has to be saved. Every
-    process draws its own. See `isic_mmdet.datasets.seeded` for the images.
-    """
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the generators of torch, NumPy and `random`."""
-        entropy = (runner.seed, runner.iter, runner.rank)
-        state = np.random.SeedSequence(entropy).generate_state(3)
-        torch.manual_seed(int(state[0]))
-        np.random.seed(state[1])
-        random.seed(int(state[2]))
-
-
-@HOOKS.register_module()
 class RateRampHook(Hook):
-    """Adds to the learning rates of the schedule what `engine.train.schedule` has left to add.
+    """Adds the offsets of `isic_mmdet.engine.train.schedule.RateRamp` to the learning rates.
 
-    The schedulers compute each rate from the one before. So the rates of the schedule are put back
-    after every step, before the schedulers and a checkpoint see them.
+    The schedulers compute each rate from the previous one. Therefore the rates of the schedule are
+    restored after each step, before the schedulers and a checkpoint read them.
     """
 
     priority = 'HIGHEST'  # before the rate is logged, and before the schedulers step
@@ -221,7 +213,7 @@ class RateRampHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the rates of this step."""
-        self._put_back(runner)  # a batch that failed has no end
+        self._restore(runner)  # after a batch that failed
         ramp = ramp_of(runner.message_hub.runtime_info)
         if ramp is None or runner.iter >= ramp.start + ramp.steps:
             return
@@ -230,11 +222,9 @@ class RateRampHook(Hook):
         for group, offset in zip(groups, ramp.at(runner.iter), strict=True):
             group['lr'] += offset
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Put the rates of the schedule back."""
-        self._put_back(runner)
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Restore the rates of the schedule."""
+        self._restore(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the rates of the schedule, also after a step that failed."""
@@ -244,7 +234,7 @@ class RateRampHook(Hook):
             for group, rate in zip(groups, self._scheduled, strict=True):
                 group['lr'] = rate
 
-    def _put_back(self, runner: Runner) -> None:
+    def _restore(self, runner: Runner) -> None:
         for group, rate in zip(runner.optim_wrapper.param_groups, self._scheduled, strict=False):
             group['lr'] = rate
         self._scheduled = []

@@ -1,4 +1,4 @@
-"""Training in stages: which parts of the model learn, from which epoch on."""
+"""Training in stages: which parts of the model are trained in which epochs."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,54 +6,52 @@ from typing import Any, NamedTuple
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.nn import Module, Parameter
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.errors import InputError
 
 
 class Stage(NamedTuple):
-    """A part of a training.
+    """A stage of a training.
 
     Attributes:
         begin: first epoch of the stage, counted from 0.
-        train: names of the modules (or parameters) that learn, such as 'neck' or
-            'backbone.layer2'; everything else is frozen.
+        train: names of the modules or parameters that are trained, such as 'neck' or
+            'backbone.layer2'. All others are frozen.
     """
 
     begin: int
     train: tuple[str, ...]
 
     def trains(self, name: str) -> bool:
-        """Tell whether the parameter of this dotted name learns in the stage."""
+        """Return whether the stage trains the parameter of this dotted name."""
         return any(name == part or name.startswith(f'{part}.') for part in self.train)
 
 
 @HOOKS.register_module()
 class StagedTrainingHook(Hook):
-    """Switches parts of the model between learning and frozen as the epochs pass.
+    """Freezes and trains parts of the model by epoch.
 
-    Which stage holds is a function of the epoch alone, so a resumed run is in the right one. A
-    frozen parameter has no gradient, which optimizers pass over: neither momentum nor weight
-    decay moves it.
+    The stage depends only on the epoch, so a resumed run is in the right one. A frozen parameter
+    has no gradient. Optimizers skip it: neither momentum nor weight decay changes it.
 
-    DistributedDataParallel synchronizes, for the rest of the run, those parameters that require a
-    gradient when it wraps the model. The hook therefore freezes nothing before training begins,
-    when the model is wrapped, and asks for `find_unused_parameters=True`, by which
-    DistributedDataParallel does not wait for the gradients of what is frozen for the time being.
+    DistributedDataParallel synchronizes only the parameters that require a gradient when it wraps
+    the model. Therefore the hook freezes nothing before training begins, and it demands
+    `find_unused_parameters=True`, so that no process waits for gradients of frozen parameters.
 
     Args:
-        stages: dicts with the entries of `Stage`; the first begins with epoch 0, each other later
-            than the one before.
+        stages: dicts with the entries of `Stage`. The first begins with epoch 0, each other later
+            than the previous one.
 
     Raises:
-        InputError: the stages are not in order; and before the first iteration, if a stage names
-            a part that the model does not have or that the model itself keeps frozen, if a frozen
-            batch norm would go on learning its statistics, or if DistributedDataParallel would
-            wait for frozen parameters.
+        InputError: the stages are not in order. Before the first iteration: a stage names a part
+            that the model does not have or that the model itself keeps frozen, a frozen batch norm
+            would update its statistics, or DistributedDataParallel would wait for frozen
+            parameters.
 
     Example:
         The heads for five epochs, then everything from ResNet stage 3 on::
@@ -73,32 +71,32 @@ class StagedTrainingHook(Hook):
         begins = [stage.begin for stage in self.stages]
         if not begins or begins[0] != 0 or begins != sorted(set(begins)):
             raise InputError(
-                f'StagedTrainingHook: the stages begin with the epochs {begins}; the first has to '
-                'begin with 0 and each other later than the one before'
+                f'StagedTrainingHook: the stages begin with the epochs {begins}; the first must '
+                'begin with 0 and each other later than the previous one'
             )
         self._current: Stage | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look over all stages before the first iteration."""
-        model = _unwrapped(runner.model)
-        faults = [*self._unknown_parts(model), *self._always_frozen(model)]
-        faults += self._moving_statistics(model)
+        """Check all stages before the first iteration."""
+        model = unwrapped(runner.model)
+        problems = [*self._unknown_parts(model), *self._always_frozen(model)]
+        problems += self._moving_statistics(model)
         wrapper = runner.model
         if isinstance(wrapper, DistributedDataParallel) and not wrapper.find_unused_parameters:
-            faults.append(
+            problems.append(
                 'DistributedDataParallel would wait for the gradients of frozen parameters; set '
                 'find_unused_parameters=True in the config'
             )
-        if faults:
-            raise InputError('the stages of StagedTrainingHook do not fit the model:', faults)
+        if problems:
+            raise InputError('the stages of StagedTrainingHook do not fit the model:', problems)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Enter the stage of the epoch that begins."""
+        """Start the stage of the epoch."""
         stage = [stage for stage in self.stages if stage.begin <= runner.epoch][-1]
         if stage is self._current:
             return
         self._current = stage
-        model = _unwrapped(runner.model)
+        model = unwrapped(runner.model)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(stage.trains(name))
             if not parameter.requires_grad:
@@ -119,23 +117,23 @@ class StagedTrainingHook(Hook):
         ]
 
     def _always_frozen(self, model: Module) -> list[str]:
-        """Name what a stage trains and the model froze when it was built.
+        """Return errors for parts that a stage trains and that the model froze itself.
 
-        DistributedDataParallel has passed over such parameters, and mmdet's ResNet freezes its
-        `frozen_stages` anew at the start of every epoch.
+        DistributedDataParallel ignores such parameters, and mmdet's ResNet freezes its
+        `frozen_stages` again at the start of every epoch.
         """
         frozen = [name for name, value in model.named_parameters() if not value.requires_grad]
         parts = dict.fromkeys('.'.join(name.split('.')[:2]) for name in self._trained(frozen))
         return [
             f'a stage trains {part}, which the model keeps frozen; lower its frozen_stages, or '
-            'take the part out of the stage'
+            'remove the part from the stage'
             for part in parts
         ]
 
     def _moving_statistics(self, model: Module) -> list[str]:
         model.train()
         return [
-            f'{name} is frozen in a stage, but its batch norm goes on learning statistics; set '
+            f'{name} is frozen in a stage, but its batch norm would update its statistics; set '
             'norm_eval=True, or train it in every stage'
             for name, module in model.named_modules()
             if isinstance(module, _BatchNorm)
@@ -148,27 +146,23 @@ class StagedTrainingHook(Hook):
         return [name for name in names if any(stage.trains(name) for stage in self.stages)]
 
 
-def _unwrapped(model: Any) -> Module:
-    return model.module if is_model_wrapper(model) else model
-
-
 def _overview(model: Module) -> str:
-    """Say how many parameters learn, and in which parts."""
-    learning: Counter[str] = Counter()
+    """Describe how many parameters are trained, and in which parts."""
+    trained: Counter[str] = Counter()
     frozen: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
-        (learning if parameter.requires_grad else frozen)[_part(name, parameter)] += (
+        (trained if parameter.requires_grad else frozen)[_part(name, parameter)] += (
             parameter.numel()
         )
-    total = learning.total() + frozen.total()
+    total = trained.total() + frozen.total()
     return (
-        f'{learning.total() / 1e6:.2f} of {total / 1e6:.2f} million parameters learn '
-        f'({_listed(learning)}); frozen: {_listed(frozen)}'
+        f'{trained.total() / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained '
+        f'({_listed(trained)}); frozen: {_listed(frozen)}'
     )
 
 
 def _part(name: str, parameter: Parameter) -> str:
-    """Return the part a parameter is counted with: stages of the backbone one by one."""
+    """Return the part of a parameter, with one part per stage of the backbone."""
     first, *rest = name.split('.')
     return f'{first}.{rest[0]}' if first == 'backbone' and len(rest) > 1 else first
 

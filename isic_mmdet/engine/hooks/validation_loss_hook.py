@@ -1,4 +1,4 @@
-"""The training losses on images that are not trained on."""
+"""The training losses on validation or test images."""
 
 import copy
 import random
@@ -13,17 +13,18 @@ from mmdet.registry import HOOKS
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.nn import Module
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.errors import InputError
 
-# Before every batch: the heads sample proposals at random, and two epochs shall differ by the model
-# alone.
+# Set before every batch: the heads sample proposals at random, and the losses of two epochs should
+# differ only because of the model.
 SEED = 0
 
 
@@ -31,24 +32,21 @@ SEED = 0
 class ValidationLossHook(Hook):
     """Computes and logs all losses of the model on the validation or the test split.
 
-    mmdet computes losses for training alone. Here the images of the split go through its own
-    pipeline (with the truth loaded as well) and through the model as in training, but in
-    evaluation mode and without gradients. Nothing else is touched: batch-norm statistics, the
-    modes of all modules, gradients and the states of all random generators are afterwards what
-    they were.
+    The images of the split go through their own pipeline, with the annotations, and through the
+    model as in training, but in evaluation mode and without gradients. Batch-norm statistics, the
+    modes of all modules, gradients and the states of all random generators are unchanged after it.
 
-    The losses, means over images, are logged as `val/loss`, `val/loss_rpn_cls`,
-    `val/loss_rpn_bbox`, `val/loss_cls`, `val/loss_bbox` and `val/loss_mask` (or `test/...`), with
-    the number of finished iterations as the step. In a distributed run every process computes
-    its share of the images.
+    The mean losses over images are logged as `val/loss`, `val/loss_rpn_cls`, `val/loss_rpn_bbox`,
+    `val/loss_cls`, `val/loss_bbox` and `val/loss_mask` (or `test/...`), with the number of finished
+    iterations as the step. In a distributed run each process computes a share of the images.
 
     Args:
-        split: 'val' or 'test', the dataloader whose data set is taken.
-        by_epoch: True computes the losses over the whole split after every epoch; False those of
-            one batch after every iteration, the batches taken in turn.
+        split: 'val' or 'test'.
+        by_epoch: True computes the losses of the split after every epoch; False computes those of
+            its next batch after every iteration.
 
     Raises:
-        InputError: `split` is something else, or the config has no such dataloader.
+        InputError: the split is another one, or the config has no such dataloader.
     """
 
     def __init__(self, split: str = 'val', by_epoch: bool = True) -> None:
@@ -94,13 +92,7 @@ class ValidationLossHook(Hook):
         text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
         runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
 
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
-    ) -> None:
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Log the losses of the next batch of the split."""
         if not self.by_epoch:
             self._log(runner, _in_step(self._next_batch(), 1), runner.iter + 1)
@@ -108,7 +100,7 @@ class ValidationLossHook(Hook):
     def _log(
         self, runner: Runner, batches: Iterable[tuple[dict, bool]], step: int
     ) -> dict[str, float]:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model: Any = unwrapped(runner.model)
         with _unchanged_randomness(), _evaluating(model):
             means = _mean_losses(model, batches)
         losses = {f'{self.split}/{name}': value for name, value in means.items()}
@@ -116,7 +108,7 @@ class ValidationLossHook(Hook):
         return losses
 
     def _next_batch(self) -> Iterator[dict]:
-        """Yield one batch; after the last one of the split comes the first again."""
+        """Yield the next batch of the split, and the first one after the last."""
         batch = next(self._batches, None)
         if batch is None:
             assert self._loader is not None
@@ -126,14 +118,14 @@ class ValidationLossHook(Hook):
 
 
 def _with_truth(config: dict) -> dict:
-    """Return a dataloader config whose pipeline loads boxes and masks, in a fixed order.
+    """Return a dataloader config with a fixed order, whose pipeline loads boxes and masks.
 
-    Without rounding up, no image counts twice in a distributed run.
+    It does not round up, so that no image counts twice in a distributed run.
     """
     config = copy.deepcopy(config)
     for dataset in leaf_datasets(Config({'val_dataloader': config})):
         if not any(transform['type'] == 'LoadAnnotations' for transform in dataset['pipeline']):
-            # Right after the image: what changes its size then changes the truth with it.
+            # Right after the image, so that a transform that resizes it resizes the masks too.
             truth = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
             dataset['pipeline'] = [dataset['pipeline'][0], truth, *dataset['pipeline'][1:]]
     config['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
@@ -141,10 +133,10 @@ def _with_truth(config: dict) -> dict:
 
 
 def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
-    """Yield batches and that they count, then the last one, uncounted, until there are `number`.
+    """Yield (batch, True) for each batch, then (last batch, False) up to `number` in all.
 
-    Batches of one shape may be more in one process than in another, and the losses of some heads
-    wait for all processes (mmdet's `reduce_mean`).
+    Processes may have different numbers of batches of one shape, but the losses of some heads
+    wait for all processes (`reduce_mean` of mmdet).
     """
     batch, done = None, 0
     for batch in batches:
@@ -156,7 +148,7 @@ def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]
 
 
 def _mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
-    """Return the mean of every loss over the images of all processes that count."""
+    """Return the mean of each loss over the counted images of all processes."""
     sums: dict[str, float] = defaultdict(float)
     images = 0
     for batch, counts in batches:
@@ -189,7 +181,7 @@ def _evaluating(model: Module) -> Iterator[None]:
 
 @contextmanager
 def _unchanged_randomness() -> Iterator[None]:
-    """Run a block that may draw and seed at will, and restore all random generators after it."""
+    """Run a block, and restore the states of all random generators after it."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     with torch.random.fork_rng():
         try:

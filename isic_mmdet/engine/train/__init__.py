@@ -1,1 +1,1 @@
-"""What keeps a training run whole: repeatable steps, safe checkpoints, faults that are named."""
+"""Training that resumes bit for bit, writes safe checkpoints and names the images of each error."""

@@ -1,4 +1,4 @@
-"""What went wrong with a batch, in words that help."""
+"""Errors of single batches: their reasons, and how to fix them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,24 +15,24 @@ class BatchError(Exception):
     """A batch cannot be trained on.
 
     Args:
-        reason: what is the matter with it.
-        remedy: what to do about it.
-        passes: whether the batches after it may well be sound.
+        reason: what is wrong with it.
+        remedy: how to fix it.
+        can_skip: whether training may continue with the next batch.
     """
 
-    def __init__(self, reason: str, remedy: str, passes: bool = True) -> None:
+    def __init__(self, reason: str, remedy: str, can_skip: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
-        self.passes = passes
+        self.can_skip = can_skip
 
 
 def loading_error(error: Exception) -> BatchError:
-    """Return what an exception of a `DataLoader` means."""
+    """Return the `BatchError` of an exception of a `DataLoader`."""
     known = known_loader_error(error)
     if known is not None:
-        # A worker that died is replaced; what cannot be sent now cannot be sent later.
-        return BatchError(*known, passes=worker_died(error))
+        # A dead worker is replaced. A batch that cannot be sent now cannot be sent later either.
+        return BatchError(*known, can_skip=worker_died(error))
     return BatchError(
         f'it cannot be loaded ({reason(error)})',
         'Put the file back or prepare the data again with tools/prepare_isic.py',
@@ -40,7 +40,7 @@ def loading_error(error: Exception) -> BatchError:
 
 
 def step_error(error: Exception) -> BatchError | None:
-    """Return what an exception of a training step means; None where it is a fault of the code."""
+    """Return the `BatchError` of an exception of a training step; None for a bug in the code."""
     if isinstance(error, NonFiniteError):
         return BatchError(error.reason, REMEDY)
     text = str(error)
@@ -54,8 +54,8 @@ def step_error(error: Exception) -> BatchError | None:
     if is_lost_process(error):
         return BatchError(
             'another process of the run has ended or does not answer',
-            'Look at the messages of the others',
-            passes=False,
+            'Read the messages of the other processes',
+            can_skip=False,
         )
     return None
 
@@ -66,7 +66,7 @@ def ids(samples: Iterable[Any]) -> list[str]:
 
 
 def ids_at(loader: DataLoader, position: int) -> list[str]:
-    """Return the image ids of a batch that was not loaded, of the present epoch.
+    """Return the image ids of a batch of the current epoch that was not loaded.
 
     Args:
         loader: with a `SeededBatchSampler`.

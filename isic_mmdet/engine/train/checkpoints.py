@@ -1,4 +1,4 @@
-"""Which checkpoint of a work dir training is resumed from, and what it records."""
+"""Checkpoints of a training: how they are written, and from which one it is resumed."""
 
 import zipfile
 from pathlib import Path
@@ -12,58 +12,75 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import write_atomically
 
 INTERRUPTED = 'interrupted.pth'
-# Of a checkpoint's `meta`: iterations of an epoch.
+# Keys of a checkpoint's `meta`: iterations per epoch; how the model was trained; and the ids of
+# all images that its weights were trained on.
 ITERATIONS = 'epoch_iterations'
-# How the model was trained, and the ids of all images that its weights have seen.
 TRAINING = 'training'
 TRAINING_IMAGES = 'training_images'
-# Of its `message_hub.runtime_info`: the last epoch that was validated, and whether early stopping
-# ended the training.
+# Keys of its `message_hub.runtime_info`: the last epoch that was validated, and whether early
+# stopping ended the training.
 VALIDATED = 'last_validated_epoch'
 ENDED_EARLY = 'ended_early'
 
 
+class AtomicBackend(LocalBackend):
+    """mmengine's local storage, in which a killed run leaves no truncated files.
+
+    Configs name it as `backend_args=dict(backend='atomic')`.
+    """
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a file under another name, flush it to the disk and rename it.
+
+        Raises:
+            InputError: the file cannot be written; an earlier file of this name is unchanged.
+        """
+        write_atomically(filepath, obj, durable=True)
+
+
+register_backend('atomic', AtomicBackend, force=True)
+
+
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
-    """Return the checkpoint that is farthest on, and those that were passed over for being torn.
+    """Return the undamaged checkpoint with the most training, and the damaged checkpoints.
 
     Args:
-        work_dir: of a run; checkpoints of the best epoch, without an optimizer, do not count.
+        work_dir: of a run. Checkpoints of the best epoch are ignored: they have no optimizer.
 
     Returns:
-        The path of the one with most epochs and parts of them, None where there is no whole one;
-        and the paths of damaged ones.
+        The path of the checkpoint, None if there is none; and the paths of the damaged ones.
     """
     epochs: dict[Path, float] = {}
-    torn = []
-    # In this order, so that of two that are equally far the one at the end of an epoch wins.
+    damaged = []
+    # In this order: if two have the same progress, the one at the end of an epoch is taken.
     saved = [*sorted(work_dir.glob('epoch_*.pth')), *sorted(work_dir.glob('iter_*.pth'))]
     for path in [*saved, work_dir / INTERRUPTED]:
         if not path.exists():
             continue
         found = _epochs(path)
         if found is None:
-            torn.append(path)
+            damaged.append(path)
         else:
             epochs[path] = found
-    return max(epochs, key=lambda path: epochs[path], default=None), torn
+    return max(epochs, key=lambda path: epochs[path], default=None), damaged
 
 
 def open_checkpoint(path: Path) -> Any:
-    """Return what a checkpoint holds, without reading its weights.
-
-    They are mapped into memory, and read when they are used.
+    """Return the content of a checkpoint; its weights are read from the file when they are used.
 
     Raises:
-        InputError: the file cannot be read, or holds something else than tensors and plain values.
+        InputError: the file cannot be read, or contains other objects than tensors and plain
+            values.
     """
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except Exception:
-        return load_from_local(str(path))  # older formats cannot be mapped; names any fault
+        # Older formats cannot be mapped into memory. This also names any error of the file.
+        return load_from_local(str(path))
 
 
 def progress(path: Path) -> float:
-    """Return how many epochs, and what part of one, a checkpoint has behind it.
+    """Return how many epochs, with their fraction, a checkpoint was trained for.
 
     Raises:
         InputError: it is damaged.
@@ -75,7 +92,7 @@ def progress(path: Path) -> float:
 
 
 def _epochs(path: Path) -> float | None:
-    """Return how many epochs a checkpoint has behind it; None where it is damaged."""
+    """Return how many epochs a checkpoint was trained for; None if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
@@ -87,24 +104,6 @@ def _epochs(path: Path) -> float | None:
         return checkpoint['meta']['iter'] / checkpoint['meta'].get(ITERATIONS, 1)
     except (TypeError, KeyError) as error:
         raise InputError(
-            f'{path} is not a checkpoint of tools/train.py; take it out of the work dir, or name '
-            'the one to go on from: --resume CKPT'
+            f'{path} is not a checkpoint of tools/train.py; remove it from the work dir, or name '
+            'the checkpoint to resume from: --resume CKPT'
         ) from error
-
-
-class AtomicBackend(LocalBackend):
-    """mmengine's local storage, with files that a killed run never leaves torn.
-
-    Configs name it as `backend_args=dict(backend='atomic')`.
-    """
-
-    def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file under another name, onto the disk, and move it to its place.
-
-        Raises:
-            InputError: it cannot be written; what was there before still is.
-        """
-        write_atomically(filepath, obj, durable=True)
-
-
-register_backend('atomic', AtomicBackend, force=True)

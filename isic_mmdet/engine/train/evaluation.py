@@ -1,4 +1,4 @@
-"""Validation and test: which images share a batch, and what their scores need."""
+"""Validation and test: batches of one image size, and pipelines with all that scores need."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -13,20 +13,19 @@ from isic_mmdet.errors import InputError
 
 _LOADERS = ('val_dataloader', 'test_dataloader')
 _SAMPLER = 'SameShapeBatchSampler'
-# Without these mmdet cannot bring what it found back to the image.
+# mmdet needs these to scale predictions to the image; LesionMetric needs the others.
 _PACKED = ('ori_shape', 'scale_factor')
-# These are what LesionMetric needs in addition.
 _PACKED_FOR_SCORES = ('isic_id', 'original_mask')
 
 
 def use_same_shape_batches(cfg: Config) -> None:
-    """Let no image that is evaluated share a batch with one that is padded to another size.
+    """Put only images of one padded size into a batch of a validation or a test.
 
     Args:
-        cfg: of a training or a test; the batch samplers of validation and test are set in place.
+        cfg: of a training or a test; the batch samplers are set in place.
 
     Raises:
-        InputError: the config asks for another batch sampler.
+        InputError: the config names another batch sampler.
     """
     model = cfg.model.get('module') or cfg.model  # inside test-time augmentation
     divisor = (model.get('data_preprocessor') or {}).get('pad_size_divisor', 1)
@@ -37,9 +36,13 @@ def use_same_shape_batches(cfg: Config) -> None:
         sampler = loader.get('batch_sampler')
         if type_name(sampler) == _SAMPLER:
             sampler.pad_divisor = divisor
-        elif loader.get('batch_size', 1) == 1 and sampler is None:
-            continue
-        elif sampler is None:
+        elif sampler is not None:
+            raise InputError(
+                f'{name}.batch_sampler={type_name(sampler)} may pad the images of a batch to the '
+                'largest of them, which changes their scores; set '
+                f"batch_sampler=dict(type='{_SAMPLER}')"
+            )
+        elif loader.get('batch_size', 1) != 1:
             loader.batch_sampler = dict(type=_SAMPLER, pad_divisor=divisor)
             print_log(
                 f'{name}: only images of one padded size share a batch (batch_sampler={_SAMPLER}), '
@@ -47,16 +50,10 @@ def use_same_shape_batches(cfg: Config) -> None:
                 'current',
                 logging.INFO,
             )
-        else:
-            raise InputError(
-                f'{name}.batch_sampler={type_name(sampler)} may pad images of a batch to the '
-                'largest of them, which changes their scores; set '
-                f"batch_sampler=dict(type='{_SAMPLER}')"
-            )
 
 
 def packing_faults(cfg: Config, name: str, dataset: Any) -> Iterator[str]:
-    """Yield what a pipeline of validation or test fails to hand on, without decoding an image.
+    """Yield what a pipeline of a validation or a test fails to pack; no image is decoded.
 
     Args:
         cfg: of the experiment.
@@ -68,7 +65,7 @@ def packing_faults(cfg: Config, name: str, dataset: Any) -> Iterator[str]:
     if isinstance(sample, list):
         if 'module' not in cfg.model:
             yield (
-                f'{name}: its pipeline has a TestTimeAug; remove it, and give tools/test.py --tta '
+                f'{name}: its pipeline has a TestTimeAug; remove it, and run tools/test.py --tta '
                 'to average over flips'
             )
         sample = sample[0]
@@ -80,7 +77,7 @@ def packing_faults(cfg: Config, name: str, dataset: Any) -> Iterator[str]:
     known = set() if sample is None else set(sample.metainfo)
     missing = [key for key in needed if key not in known]
     if missing == ['scale_factor']:
-        yield f'{name}: its pipeline has no Resize, by which mmdet scales what it found; add one'
+        yield f'{name}: its pipeline has no Resize, which mmdet needs to scale predictions; add one'
     elif missing:
         yield (
             f'{name}: its pipeline does not pack {", ".join(missing)}; let it end with '

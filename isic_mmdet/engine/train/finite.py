@@ -1,14 +1,14 @@
-"""Updates that happen only where loss and gradients are numbers."""
+"""Checks that losses, gradients and weights are finite numbers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
-from mmengine.dist import all_reduce
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
+from isic_mmdet.engine.distributed import any_process
 from isic_mmdet.errors import InputError
 
 REMEDY = (
@@ -18,13 +18,10 @@ REMEDY = (
 
 
 class NonFiniteError(InputError):
-    """A loss or a gradient is infinite or no number; the weights are what they were before.
+    """A loss or a gradient is NaN or infinite. The weights are unchanged.
 
     Args:
         reason: what is not finite.
-
-    Attributes:
-        reason: the same, with what became of the weights.
     """
 
     def __init__(self, reason: str) -> None:
@@ -33,7 +30,7 @@ class NonFiniteError(InputError):
 
 
 def non_finite(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of tensors of a state dict that hold a NaN or an infinity."""
+    """Return the names of the tensors of a state dict that contain a NaN or an infinity."""
     return [
         name
         for name, value in state.items()
@@ -55,29 +52,25 @@ def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
 
 
 def require_finite_losses(losses: Mapping[str, Tensor]) -> None:
-    """Raise a `NonFiniteError` in all processes if a loss of one is not finite.
-
-    Its gradients are part of those of all.
+    """Raise a `NonFiniteError` in all processes if a loss of one process is not finite.
 
     Args:
-        losses: of any shape, by the names that a message has for them.
+        losses: tensors of any shape, by the names for the message.
     """
-    faults = [
+    broken = [
         f'{name} is {float(loss.detach().mean())}'
         for name, loss in losses.items()
         if not bool(torch.isfinite(loss.detach()).all())
     ]
-    device = next((loss.device for loss in losses.values()), None)
-    faulty = torch.tensor(float(bool(faults)), device=device)
-    all_reduce(faulty)
-    if faulty:
-        raise NonFiniteError(', '.join(faults) or 'the loss of another process is not finite')
+    if any_process(bool(broken)):
+        raise NonFiniteError(', '.join(broken) or 'the loss of another process is not finite')
 
 
-def require_finite_gradients(parameters: Iterable[Tensor]) -> None:
-    """Raise a `NonFiniteError` if a gradient is not finite."""
+def require_finite_gradients(parameter_groups: Iterable[Mapping[str, Any]]) -> None:
+    """Raise a `NonFiniteError` if a gradient of an optimizer's `param_groups` is not finite."""
+    parameters = [parameter for group in parameter_groups for parameter in group['params']]
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    # Finite only if every term of the sum of squares is.
+    # The norm is finite only if every gradient is.
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm):
         raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
@@ -85,10 +78,10 @@ def require_finite_gradients(parameters: Iterable[Tensor]) -> None:
 
 @OPTIM_WRAPPERS.register_module()
 class NonFiniteGuardOptimWrapper(OptimWrapper):
-    """mmengine's wrapper that raises before an infinity or a NaN gets into the weights."""
+    """mmengine's wrapper, which raises before a NaN or an infinity changes the weights."""
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Go back from the loss and update the parameters.
+        """Compute the gradients and update the parameters.
 
         Raises:
             NonFiniteError: the loss or a gradient is not finite.
@@ -97,12 +90,10 @@ class NonFiniteGuardOptimWrapper(OptimWrapper):
         super().update_params(loss, *args, **kwargs)
 
     def step(self, **kwargs: Any) -> None:
-        """Clip the gradients if that is set, and update the parameters.
+        """Clip the gradients if this is configured, and update the parameters.
 
         Raises:
             NonFiniteError: a gradient is not finite.
         """
-        require_finite_gradients(
-            parameter for group in self.param_groups for parameter in group['params']
-        )
+        require_finite_gradients(self.param_groups)
         super().step(**kwargs)

@@ -1,4 +1,4 @@
-"""Epochs that can be left and entered anywhere, and batches whose faults are named."""
+"""The training loop, which can be interrupted and resumed at any step."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from mmdet.registry import LOOPS
-from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
+from mmengine.dist import all_gather_object, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
 from isic_mmdet.datasets.seeded import SeededBatchSampler
+from isic_mmdet.engine.distributed import any_process
 from isic_mmdet.engine.train.batch_errors import (
     BatchError,
     ids,
@@ -25,32 +26,32 @@ from isic_mmdet.engine.train.termination import Termination
 from isic_mmdet.errors import InputError, Terminated
 from isic_mmdet.utils.loader_errors import known_loader_error, worker_died
 
-# Of the messages that the runner keeps with its checkpoints.
+# Key of the messages that the runner keeps with its checkpoints.
 SKIPPED = 'skipped_batches'
 
 
 @LOOPS.register_module()
 class ResumableEpochTrainLoop(EpochBasedTrainLoop):
-    """mmengine's training by epochs, made to be interrupted.
+    """mmengine's training by epochs, which can be interrupted at any step.
 
-    - A checkpoint from inside an epoch is gone on from where it was written, with the next batch.
-    - SIGTERM ends the step in hand, saves `interrupted.pth` and raises `Terminated`.
-    - A batch that cannot be loaded, whose loss or gradients are not finite, or that does not fit
-      into memory ends the training with one message that names its images, after the state from
-      before it was saved; or it is left out.
+    - A checkpoint from inside an epoch is resumed with the next batch of that epoch.
+    - After SIGTERM the loop finishes the current step, saves `interrupted.pth` and raises
+      `Terminated`.
+    - If a batch cannot be loaded, has a loss or gradient that is not finite, or does not fit into
+      memory, the loop saves the state before it and raises one error that names its images. With
+      `skip_bad_batches` it skips the batch instead.
 
     Args:
         *args: of `EpochBasedTrainLoop`.
-        skip_bad_batches: leave such batches out and count them, in the log and, as
-            `skipped_batches`, in the messages of a checkpoint. Only for a single process: the
-            others would wait for their share.
+        skip_bad_batches: skip such batches and count them, in the log and in the checkpoints
+            (`skipped_batches`). Only for a single process: the others would wait.
         keep_settings: dotted names of settings that are not adapted to a small data set, see
             `isic_mmdet.engine.train.small_data`.
         **kwargs: of `EpochBasedTrainLoop`.
 
     Raises:
-        InputError: for the batch at fault; `skip_bad_batches` with several processes; another
-            batch sampler than a `SeededBatchSampler`; or an epoch without a batch.
+        InputError: a batch fails; `skip_bad_batches` with several processes; another batch sampler
+            than `SeededBatchSampler`; or an epoch without a batch.
     """
 
     def __init__(
@@ -62,13 +63,13 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     ) -> None:
         if skip_bad_batches and get_world_size() > 1:
             raise InputError(
-                'bad batches can be left out by a single process only, for several have to make '
-                'every step together; train without --skip-bad-batches'
+                'only a single process can skip bad batches, because several processes make each '
+                'step together; train without --skip-bad-batches'
             )
         super().__init__(*args, **kwargs)
         if not isinstance(self.dataloader.batch_sampler, SeededBatchSampler):
             raise InputError(
-                'ResumableEpochTrainLoop can enter an epoch anywhere only with '
+                'ResumableEpochTrainLoop can resume inside an epoch only with '
                 "train_dataloader.batch_sampler=dict(type='SeededBatchSampler'); set it in the "
                 'config'
             )
@@ -82,7 +83,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
         self._statistics: list[Tensor] = []
 
     def run(self) -> torch.nn.Module:
-        """Train; see the class for what may end it early."""
+        """Train; the class docstring lists what may end the training early."""
         warn_of_validation(self.runner)
         with self._termination.listening():
             try:
@@ -93,19 +94,20 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
             except RuntimeError as error:
                 if known_loader_error(error) is None:
                     raise
-                # Between the batches of the training, so of a validation.
-                fault = loading_error(error)
+                # Not inside a training step, so the validation failed.
+                failure = loading_error(error)
                 self._save()
                 raise InputError(
-                    f'epoch {self._epoch}: {fault.reason}. {fault.remedy}, then go on with --resume'
+                    f'epoch {self._epoch}: {failure.reason}. {failure.remedy}, then continue with '
+                    '--resume'
                 ) from error
 
     def saved(self) -> None:
-        """Take note that a checkpoint of the present iteration is on the disk."""
+        """Note that a checkpoint of the current iteration was written."""
         self._saved_iter = self._iter
 
     def run_epoch(self) -> None:
-        """Go through an epoch, or through what a checkpoint from inside it has left."""
+        """Train for one epoch, or for the rest of it after a resumption."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         self._statistics = _running_statistics(self.runner.model)
@@ -115,9 +117,9 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
         for position in range(start, count):
             try:
                 self._run_position(position, batches)
-            except BatchError as fault:
+            except BatchError as failure:
                 skipped += 1
-                self._leave_out(fault, position, skipped)
+                self._skip(failure, position, skipped)
                 if self._lost_worker:
                     batches = self._batches(position + 1)
         self.runner.call_hook('after_train_epoch')
@@ -125,7 +127,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
     def _batches(self, start: int) -> Iterator[Any]:
         if self._lost_worker:
-            self.dataloader._iterator = None  # persistent workers would be asked again
+            self.dataloader._iterator = None  # otherwise the dead workers are used again
             self._lost_worker = False
         self.dataloader.batch_sampler.start = start
         return iter(self.dataloader)
@@ -148,40 +150,43 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
                 statistic.copy_(value)
             if self._termination.requested:
                 raise Terminated from error
-            fault = step_error(error)
-            if fault is None:
+            failure = step_error(error)
+            if failure is None:
                 raise
             self._images = ids(batch['data_samples'])
-            raise fault from error
+            raise failure from error
         self._check_termination()
 
     def _check_termination(self) -> None:
-        """Raise `Terminated` if a process was asked to end; all of them do so at the same step."""
-        requested = torch.tensor(float(self._termination.requested))
-        all_reduce(requested)
-        if requested:
+        """Raise `Terminated` in all processes at the same step if one of them received SIGTERM."""
+        if any_process(self._termination.requested):
             raise Terminated
 
-    def _leave_out(self, fault: BatchError, position: int, skipped: int) -> None:
-        """Go on behind a batch, or end the training with a message."""
+    def _skip(self, failure: BatchError, position: int, skipped: int) -> None:
+        """Skip a batch, or save the state and raise an `InputError`.
+
+        Args:
+            failure: of the batch.
+            position: of the batch in the epoch, from 0.
+            skipped: how many batches of the epoch have failed, this one included.
+        """
         count = len(self.dataloader)
         where = (
             f'epoch {self._epoch + 1}, batch {position + 1} of {count} ({", ".join(self._images)})'
         )
-        if not (self.skip_bad_batches and fault.passes):
+        if not (self.skip_bad_batches and failure.can_skip):
             path = self._save()
-            saved = f' The state before it is in {path}: go on with --resume.' if path else ''
-            hint = (
-                ' Or leave such batches out with --skip-bad-batches.'
-                if fault.passes and get_world_size() == 1
-                else ''
-            )
-            raise InputError(f'{where}: {fault.reason}. {fault.remedy}.{saved}{hint}') from fault
+            saved = f' The state before it is in {path}: continue with --resume.' if path else ''
+            can_skip = failure.can_skip and get_world_size() == 1
+            hint = ' Or skip such batches with --skip-bad-batches.' if can_skip else ''
+            raise InputError(
+                f'{where}: {failure.reason}. {failure.remedy}.{saved}{hint}'
+            ) from failure
         if skipped == count:
             raise InputError(
-                f'epoch {self._epoch + 1}: all {count} batches were left out, the last one because '
-                f'{fault.reason}. {fault.remedy}'
-            ) from fault
+                f'epoch {self._epoch + 1}: all {count} batches were skipped, the last one because '
+                f'{failure.reason}. {failure.remedy}'
+            ) from failure
         self.runner.optim_wrapper.zero_grad()
         gc.collect()
         if torch.cuda.is_available():
@@ -189,16 +194,16 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
         hub = self.runner.message_hub
         total = 1 + (hub.get_info(SKIPPED) if SKIPPED in hub.runtime_info else 0)
         hub.update_info(SKIPPED, total)
-        self.runner.logger.warning(f'left out: {where}: {fault.reason}; {total} in all')
+        self.runner.logger.warning(f'skipped: {where}: {failure.reason}; {total} in all')
         self._iter += 1
 
     def _save(self) -> Path | None:
-        """Write `interrupted.pth`, unless this iteration is saved already; return what holds it."""
+        """Write `interrupted.pth` unless this iteration is saved; return the checkpoint of it."""
         if not is_main_process():
             return None
         if self._saved_iter == self._iter:
             return Path(self.runner.work_dir, f'epoch_{self._epoch}.pth')
-        # Whoever asks a whole group of processes to end has ended those that load data, too.
+        # A SIGTERM to the process group has ended the data loading processes too.
         with self._termination.deferred():
             self.runner.save_checkpoint(
                 self.runner.work_dir,
@@ -211,27 +216,23 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
 
 def _check_epoch_length(batches: int, sampler: SeededBatchSampler) -> None:
-    """Refuse an epoch without a batch, and processes that would wait for each other for ever.
-
-    Raises:
-        InputError: on every process, with the counts of all.
-    """
+    """Refuse an epoch without a batch, and epochs whose length differs between processes."""
     counts = all_gather_object(batches)
     if min(counts) == 0:
         raise InputError(
-            f'an epoch has no batch: {len(sampler.sampler)} training images for a process do not '
-            f'fill a batch of {sampler.batch_size}, and drop_last leaves out what is not full; '
-            'lower train_dataloader.batch_size, or take drop_last out'
+            f'an epoch has no batch: {len(sampler.sampler)} training images per process do not '
+            f'fill a batch of {sampler.batch_size}, and drop_last skips incomplete batches; '
+            'lower train_dataloader.batch_size, or remove drop_last'
         )
     if len(set(counts)) > 1:
         raise InputError(
-            f'the processes would make {counts} steps in an epoch, and wait for each other for '
-            'ever; take round_up=False out of train_dataloader.sampler'
+            f'the processes would make {counts} steps in an epoch and wait for each other '
+            'forever; remove round_up=False from train_dataloader.sampler'
         )
 
 
 def _running_statistics(model: nn.Module) -> list[Tensor]:
-    """Return what batch norm learns in a forward pass, whose loss may prove to be no number."""
+    """Return the batch-norm buffers, to restore them if the loss is not finite."""
     return [
         statistic
         for module in model.modules()

@@ -1,19 +1,18 @@
-"""Training loops of mmengine, brought to the one of this project before anything is built.
+"""The Runner of a training, and the loop that a config gets before the Runner is built.
 
-`ResumableEpochTrainLoop` can be interrupted anywhere, resumes bit for bit, and names the images of
-a faulty batch. It goes through the same batches as the loops it stands for:
+`ResumableEpochTrainLoop` replaces the loops of mmengine and uses the same batches:
 
 - `EpochBasedTrainLoop` has the same settings.
-- `IterBasedTrainLoop` goes through the data without an end. An epoch is then what lies between two
-  validations, and a `FixedLengthSampler` deals out its images: passes over the data set, one after
-  the other, whatever the length of an epoch.
+- `IterBasedTrainLoop` repeats the data set without end. The part between two validations becomes
+  an epoch, and a `FixedLengthSampler` keeps repeating the data set across the epochs.
 
-What an iteration-based config counts in epochs would mean something else, and is refused.
+A config that counts iterations must not count anything else in epochs: its meaning would change.
 """
 
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from mmdet.registry import LOOPS
 from mmengine.config import Config
@@ -28,37 +27,48 @@ from isic_mmdet.engine.train.loop import ResumableEpochTrainLoop
 from isic_mmdet.engine.train.small_data import schedules
 from isic_mmdet.errors import InputError
 
-_OURS = 'ResumableEpochTrainLoop'
+_LOOP = 'ResumableEpochTrainLoop'
 _EPOCHS, _ITERATIONS = 'EpochBasedTrainLoop', 'IterBasedTrainLoop'
+_WRITE_EPOCHS = f'train_cfg=dict(type={_LOOP!r}, max_epochs=...)'
 # Settings that may be adapted to a small data set.
 _ADAPTED = ('param_scheduler', 'default_hooks.logger', 'log_processor')
-_INTERVAL = 1000  # what mmengine's IterBasedTrainLoop validates after by default
-# What a schedule counts with.
+_INTERVAL = 1000  # default val_interval of mmengine's IterBasedTrainLoop
+# Settings of a schedule that count epochs or iterations.
 _COUNTS = ('begin', 'end', 'T_max', 'milestones', 'step_size', 'total_steps')
 
 
-def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -> None:
-    """Make a config use `ResumableEpochTrainLoop` and `SeededBatchSampler`; log what changes.
+def build_runner(cfg: Config, partial_weights: bool = False) -> Runner:
+    """Return a Runner that checks the initial weights, and that all numbers are finite.
 
     Args:
-        cfg: a whole experiment, changed in place.
-        processes: that will train together.
-        given: dotted names of the settings of the command line, which are not adapted to small
+        cfg: of the experiment.
+        partial_weights: see `LoadedWeightsHook`.
+    """
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(LoadedWeightsHook(partial_weights))
+    runner.register_hook(FiniteTrainingHook())
+    return runner
+
+
+def use_resumable_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -> None:
+    """Make a config use `ResumableEpochTrainLoop` and `SeededBatchSampler`; log the changes.
+
+    Args:
+        cfg: of the experiment, changed in place.
+        processes: number of processes of the training.
+        given: dotted names of the settings of the command line. They are not adapted to small
             data; see `keep_settings` of `ResumableEpochTrainLoop`.
 
     Raises:
-        InputError: a setting of the loop makes no sense, or cannot be had with this loop.
+        InputError: a setting of the loop is invalid or not supported by this loop.
     """
     loop = cfg.get('train_cfg')
     if not isinstance(loop, Mapping):
-        raise InputError(
-            f'{cfg.filename}: train_cfg is {loop!r}; write dict(type={_OURS!r}, max_epochs=...)'
-        )
+        raise InputError(f'{cfg.filename}: train_cfg is {loop!r}; write {_WRITE_EPOCHS}')
     kind = _kind(loop)
-    if kind not in (_EPOCHS, _ITERATIONS) and not _is_ours(kind):
+    if kind not in (_EPOCHS, _ITERATIONS) and not _is_resumable(kind):
         raise InputError(
-            f'train_cfg.type is {kind!r}, which cannot be resumed as this project does; write '
-            f'train_cfg=dict(type={_OURS!r}, max_epochs=...)'
+            f'train_cfg.type is {kind!r}, which cannot be resumed exactly; write {_WRITE_EPOCHS}'
         )
     for name in ('max_iters' if kind == _ITERATIONS else 'max_epochs', 'val_interval'):
         value = loop.get(name, 1 if name == 'val_interval' else None)
@@ -68,40 +78,27 @@ def settle_training_loop(cfg: Config, processes: int, given: Iterable[str] = ())
     _check_checkpoint_names(cfg)
     loader = cfg.get('train_dataloader')
     if not isinstance(loader, Mapping) or type(loader.get('batch_size')) is not int:
-        return  # `preflight` says so, with what else is wrong
-    _settle_batch_sampler(cfg)
-    kept = [name for name in given if name.startswith(_ADAPTED)]
+        return  # `preflight` reports this with all other errors
+    _use_seeded_batches(cfg.train_dataloader)
     if kind == _ITERATIONS:
-        _settle_iterations(cfg, processes)
+        _count_in_epochs(cfg, processes)
     elif kind == _EPOCHS:
-        cfg.train_cfg = {**{k: v for k, v in loop.items() if k != 'by_epoch'}, 'type': _OURS}
-        _log(f'train_cfg: {_OURS} takes the place of {_EPOCHS}, for the same epochs')
+        cfg.train_cfg = {**{k: v for k, v in loop.items() if k != 'by_epoch'}, 'type': _LOOP}
+        _log(f'train_cfg: {_LOOP} replaces {_EPOCHS}, for the same epochs')
+    kept = [name for name in given if name.startswith(_ADAPTED)]
     if kept:
         cfg.train_cfg.keep_settings = kept
-    _settle_log(cfg)
+    _log_scores_by_unit_of_losses(cfg)
 
 
-def build_runner(cfg: Config, partial_weights: bool = False) -> Runner:
-    """Return a Runner that trains only from the weights that were asked for, and only on numbers.
-
-    Args:
-        cfg: a whole experiment.
-        partial_weights: train even if parts of the model are not filled, see `LoadedWeightsHook`.
-    """
-    runner = Runner.from_cfg(cfg)
-    runner.register_hook(LoadedWeightsHook(partial_weights))
-    runner.register_hook(FiniteTrainingHook())
-    return runner
-
-
-def _is_ours(kind: str) -> bool:
+def _is_resumable(kind: str) -> bool:
     found = LOOPS.get(kind) if kind else None
     return found is not None and issubclass(found, ResumableEpochTrainLoop)
 
 
 def _kind(loop: Mapping) -> str:
     if 'type' in loop and 'by_epoch' in loop:
-        raise InputError('train_cfg has a type and by_epoch; take by_epoch out')
+        raise InputError('train_cfg has a type and by_epoch; remove by_epoch')
     if 'by_epoch' in loop:
         return _EPOCHS if loop['by_epoch'] else _ITERATIONS
     return type_name(loop)
@@ -112,12 +109,12 @@ def _check_checkpoint_names(cfg: Config) -> None:
     if template not in (None, 'epoch_{}.pth', 'iter_{}.pth'):
         raise InputError(
             f'default_hooks.checkpoint.filename_tmpl is {template!r}, and --resume would not find '
-            'such a file; take it out'
+            'such a file; remove this setting'
         )
 
 
 def _check_rate_scaling(cfg: Config) -> None:
-    """Refuse a scaling of the learning rate without its base, and say what it does not count."""
+    """Refuse `auto_scale_lr` without its base; warn that it ignores gradient accumulation."""
     scaling = cfg.get('auto_scale_lr') or {}
     if not scaling.get('enable'):
         return
@@ -127,32 +124,30 @@ def _check_rate_scaling(cfg: Config) -> None:
             f'auto_scale_lr.base_batch_size is {base!r}; give the batch size that '
             'optim_wrapper.optimizer.lr belongs to, or set auto_scale_lr.enable=False'
         )
-    gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
-    if gathered > 1:
-        print_log(
-            f'optim_wrapper.accumulative_counts={gathered}: an update follows from {gathered} '
-            'batches, but auto_scale_lr scales the learning rate to one; set the rate for all of '
-            'them, or auto_scale_lr.enable=False',
-            'current',
+    batches = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if batches > 1:
+        _log(
+            f'optim_wrapper.accumulative_counts={batches}: an update uses {batches} batches, but '
+            'auto_scale_lr scales the learning rate to one; set the rate for all of them, or '
+            'auto_scale_lr.enable=False',
             logging.WARNING,
         )
 
 
-def _settle_batch_sampler(cfg: Config) -> None:
-    loader = cfg.train_dataloader
+def _use_seeded_batches(loader: dict[str, Any]) -> None:
     batches = loader.get('batch_sampler') or {}
     if type_name(batches) not in ('', 'AspectRatioBatchSampler', 'SeededBatchSampler'):
         return  # the loop refuses it
-    # torch takes `drop_last` from a loader without a batch sampler only.
+    # torch allows `drop_last` only in a loader without a batch sampler.
     drop_last = bool(loader.pop('drop_last', False) or batches.get('drop_last', False))
-    settled = dict(type='SeededBatchSampler', **(dict(drop_last=True) if drop_last else {}))
-    if dict(batches) != settled:
-        _log(f'train_dataloader.batch_sampler: {settled} takes the place of {dict(batches)}')
-        loader.batch_sampler = settled
+    seeded = dict(type='SeededBatchSampler', **(dict(drop_last=True) if drop_last else {}))
+    if dict(batches) != seeded:
+        _log(f'train_dataloader.batch_sampler: {seeded} replaces {dict(batches)}')
+        loader['batch_sampler'] = seeded
 
 
-def _settle_log(cfg: Config) -> None:
-    """Log scores over what losses are logged over, epochs or iterations: plots show both."""
+def _log_scores_by_unit_of_losses(cfg: Config) -> None:
+    """Log scores over epochs if losses are, else over iterations: plots show both on one axis."""
     by_epoch = bool(cfg.get('log_processor', {}).get('by_epoch', True))
     logger = cfg.get('default_hooks', {}).get('logger')
     if isinstance(logger, dict) and logger.get('log_metric_by_epoch', True) != by_epoch:
@@ -160,24 +155,24 @@ def _settle_log(cfg: Config) -> None:
         _log(f'default_hooks.logger.log_metric_by_epoch={by_epoch}, as log_processor.by_epoch')
 
 
-def _settle_iterations(cfg: Config, processes: int) -> None:
-    """Count a training in epochs that reach from one validation to the next.
+def _count_in_epochs(cfg: Config, processes: int) -> None:
+    """Turn the iterations between two validations into an epoch.
 
     Raises:
-        InputError: it cannot be counted so, or something else counts in epochs already.
+        InputError: this is not possible, or another setting already counts epochs.
     """
     loop, loader = cfg.train_cfg, cfg.train_dataloader
     iterations = int(loop.max_iters)
     interval = min(int(loop.get('val_interval', _INTERVAL)), iterations)
-    faults = list(_uncountable(cfg, iterations, interval))
-    if faults:
+    problems = list(_uncountable(cfg, iterations, interval))
+    if problems:
         raise InputError(
-            f'{cfg.filename}: train_cfg counts iterations ({_ITERATIONS}), and that does not go '
+            f'{cfg.filename}: train_cfg counts iterations ({_ITERATIONS}), which does not work '
             'with:',
-            faults,
+            problems,
         )
     cfg.train_cfg = dict(
-        type=_OURS,
+        type=_LOOP,
         max_epochs=iterations // interval,
         val_interval=1,
         val_begin=math.ceil(loop.get('val_begin', 1) / interval),
@@ -187,8 +182,8 @@ def _settle_iterations(cfg: Config, processes: int) -> None:
     cfg.log_processor = {**cfg.get('log_processor', {}), 'by_epoch': False}
     _log(
         f'train_cfg: {iterations} iterations are trained as {iterations // interval} epochs of '
-        f'{interval} iterations, each followed by a validation; {_OURS} and FixedLengthSampler '
-        f'take the place of {_ITERATIONS} and the sampler'
+        f'{interval} iterations, each followed by a validation; {_LOOP} and FixedLengthSampler '
+        f'replace {_ITERATIONS} and the sampler'
     )
 
 
@@ -200,14 +195,13 @@ def _uncountable(cfg: Config, iterations: int, interval: int) -> Iterator[str]:
             f'write max_iters={near} or {near + interval}'
         )
     if cfg.train_cfg.get('dynamic_intervals'):
-        yield 'train_cfg.dynamic_intervals; take them out'
+        yield 'train_cfg.dynamic_intervals; remove them'
     sampler = cfg.train_dataloader.get('sampler') or {}
     kinds = ('InfiniteSampler', 'DefaultSampler', 'FixedLengthSampler')
     if type_name(sampler) not in kinds or not sampler.get('shuffle', True):
         yield (
             f'train_dataloader.sampler={dict(sampler)}; write '
-            "dict(type='InfiniteSampler', shuffle=True), or train with "
-            f'train_cfg=dict(type={_OURS!r}, max_epochs=...)'
+            f"dict(type='InfiniteSampler', shuffle=True), or train with {_WRITE_EPOCHS}"
         )
     for where, schedule in schedules(cfg.get('param_scheduler')):
         counted = [key for key in _COUNTS if schedule.get(key)]
@@ -217,16 +211,10 @@ def _uncountable(cfg: Config, iterations: int, interval: int) -> Iterator[str]:
                 'write by_epoch=False and iterations'
             )
     for where, hook in configured_hooks(cfg):
-        stages = [stage.get('begin') for stage in hook.get('stages', ()) if stage.get('begin')]
-        counted = [
-            key for key, value in hook.items() if 'epoch' in key and type(value) is int and value
-        ]
-        if stages or counted:
-            yield (
-                f'{where} ({type_name(hook)}), which counts epochs; train with '
-                f'train_cfg=dict(type={_OURS!r}, max_epochs=...)'
-            )
+        stages = any(stage.get('begin') for stage in hook.get('stages', ()))
+        if stages or any('epoch' in k and type(v) is int and v for k, v in hook.items()):
+            yield f'{where} ({type_name(hook)}), which counts epochs; train with {_WRITE_EPOCHS}'
 
 
-def _log(message: str) -> None:
-    print_log(message, 'current')
+def _log(message: str, level: int = logging.INFO) -> None:
+    print_log(message, 'current', level)

@@ -1,21 +1,17 @@
 """The learning rate of a resumed run whose end, batch size or rate was changed.
 
-The rule:
+mmengine 0.10.7 restores the old schedule and optimizer settings, whatever the config says. Here:
 
-- The schedule is rebuilt from the config and advanced to the iteration of the checkpoint. From
-  there on the run follows the schedule that it would have had with these settings from the start;
-  a cosine reaches its minimum at the new end.
-- Numbers in `param_scheduler` that name the old end (`end`, `T_max`, `total_steps`) name the new
-  one, and milestones move in proportion, unless milestones or kinds of schedulers were changed.
-- The share of the full learning rate is continuous. The difference between the old and the new
-  schedule fades out linearly over one epoch (or what is left of the training, if that is less).
-  So a cosine that had reached 0 at its old end rises within one epoch to the new schedule.
-- A full learning rate that was changed, in the config or with the batch size, acts at once.
-- Other settings of the optimizer (weight decay, momentum, betas) act at once; its state, such as
-  the momentum, is kept.
-
-mmengine 0.10.7 restores the old schedule and the old settings of the optimizer instead, whatever
-the config says.
+- The schedule is rebuilt from the config and advanced to the position of the checkpoint. From then
+  on the run follows the schedule of a run that had these settings from the start.
+- Numbers in `param_scheduler` that equal the old end (`end`, `T_max`, `total_steps`) become the new
+  end, and milestones move in proportion, unless milestones or types of schedulers were changed.
+- The share of the full learning rate is continuous: the difference between the old and the new
+  schedule fades out linearly over one epoch, or over the rest of the training if that is shorter.
+  A cosine that had reached 0 at its old end rises within one epoch to the new schedule.
+- A change of the full learning rate, in the config or with the batch size, acts at once. So do
+  other settings of the optimizer (weight decay, momentum, betas); its state is kept.
+- If an epoch has another number of iterations, the position is converted.
 """
 
 import copy
@@ -32,25 +28,24 @@ from isic_mmdet.engine.config.recorded_config import Change
 from isic_mmdet.engine.train.checkpoints import ITERATIONS
 from isic_mmdet.errors import InputError
 
-# Of the messages that the runner keeps with its checkpoints: a `RateRamp` as a dict, and the end,
-# in epochs and in iterations, for which the numbers in `param_scheduler` are written.
+# Keys of the messages that the runner keeps with its checkpoints: a `RateRamp` as a dict, and the
+# end, in epochs and in iterations, that the numbers in `param_scheduler` are written for.
 RAMP = 'rate_ramp'
 WRITTEN_FOR = 'schedule_written_for'
 
 _SCHEDULE = ('optim_wrapper.optimizer', 'param_scheduler', 'auto_scale_lr', 'train_cfg.max_')
-# Of a checkpoint's `meta`.
-_BATCH = 'global_batch_size'
+_BATCH = 'global_batch_size'  # key of a checkpoint's `meta`
 _ENDLESS = int(1e9)  # of mmengine's schedulers
 _NEGLIGIBLE = 1e-6  # share of the full rate
 
 
 @dataclass(frozen=True)
 class EpochLength:
-    """How long an epoch is.
+    """The length of an epoch.
 
     Attributes:
         iterations: of one process.
-        batch: images that all processes take at a step.
+        batch: images per step of all processes together.
     """
 
     iterations: int
@@ -58,26 +53,26 @@ class EpochLength:
 
     @classmethod
     def of(cls, runner: Runner) -> 'EpochLength':
-        """Return that of a run."""
+        """Return the length in a run."""
         loader = runner.train_dataloader
         return cls(len(loader), loader.batch_sampler.batch_size * get_world_size())
 
     @classmethod
     def recorded(cls, meta: Mapping[str, Any], default: 'EpochLength') -> 'EpochLength':
-        """Return that of the run that wrote a checkpoint; `default` where it is not recorded."""
+        """Return the length in the run of a checkpoint; `default` if it is not recorded."""
         return cls(meta.get(ITERATIONS, default.iterations), meta.get(_BATCH, default.batch))
 
     def note(self, meta: dict[str, Any]) -> None:
-        """Write it into what a checkpoint tells of itself."""
+        """Record the length in the `meta` of a checkpoint."""
         meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
 
 
 def count_anew(meta: dict[str, Any], now: EpochLength) -> None:
-    """Bring the position in a checkpoint to another length of an epoch.
+    """Convert the position of a checkpoint to another length of an epoch.
 
     Args:
         meta: of the checkpoint; `iter` is changed in place, the share of the epoch stays.
-        now: how long an epoch is from here on.
+        now: the new length.
     """
     before = EpochLength.recorded(meta, now)
     inside = meta['iter'] - meta['epoch'] * before.iterations
@@ -87,12 +82,12 @@ def count_anew(meta: dict[str, Any], now: EpochLength) -> None:
 
 @dataclass(frozen=True)
 class RateRamp:
-    """What is added to the learning rates of the schedule after a resumption.
+    """Offsets that fade out after a resumption, added to the learning rates of the schedule.
 
     Attributes:
         start: iteration of the resumption.
-        steps: after so many steps nothing is added any more.
-        offsets: old rate minus new rate at `start`, one for each parameter group.
+        steps: number of steps until the offsets are 0.
+        offsets: old rate minus new rate at `start`, one per parameter group.
     """
 
     start: int
@@ -100,13 +95,13 @@ class RateRamp:
     offsets: list[float]
 
     def at(self, iteration: int) -> list[float]:
-        """Return what is added at the step that begins after `iteration` steps."""
+        """Return the offsets of the step that begins after `iteration` steps."""
         share = 1 - (iteration - self.start + 1) / self.steps
         return [offset * max(0.0, share) for offset in self.offsets]
 
 
 def ramp_of(runtime_info: Mapping[str, Any]) -> RateRamp | None:
-    """Return the ramp that a run, or a checkpoint, keeps in its messages."""
+    """Return the ramp in the messages of a run or a checkpoint."""
     state = runtime_info.get(RAMP)
     return None if state is None else RateRamp(**state)
 
@@ -114,12 +109,12 @@ def ramp_of(runtime_info: Mapping[str, Any]) -> RateRamp | None:
 def rebuild_schedule(
     runner: Runner, checkpoint: dict[str, Any], changed: Sequence[Change]
 ) -> list[str]:
-    """Bring optimizer settings and schedulers of a checkpoint to the config of the run, in place.
+    """Change optimizer settings and schedulers of a checkpoint to those of the config, in place.
 
-    Nothing is touched if nothing was changed, so that such a run continues bit for bit.
+    Without changes nothing is touched, so that the run continues bit for bit.
 
     Args:
-        runner: its train loop, optimizer and schedulers are built, and as at the first iteration.
+        runner: with train loop, optimizer and schedulers as at the first iteration.
         checkpoint: that is being loaded.
         changed: settings that differ between checkpoint and config.
 
@@ -148,22 +143,15 @@ def rebuild_schedule(
     checkpoint['message_hub']['resumed_keys'] |= {RAMP: True, WRITTEN_FOR: True}
     for old, new in zip(old_groups, new_groups, strict=True):
         old |= {name: value for name, value in new.items() if name != 'params'}
-    checkpoint['param_schedulers'] = [
-        scheduler.state_dict() for scheduler in runner.param_schedulers or []
-    ]
-    ends = _ends(runner, before, relevant)
+    checkpoint['param_schedulers'] = [each.state_dict() for each in runner.param_schedulers or []]
+    reasons = [str(change) for change in relevant if change.key.startswith('train_cfg.max_')]
+    if before != length:
+        reasons.append(f'batch size {before.batch} -> {length.batch}')
+        reasons.append(f'iterations per epoch {before.iterations} -> {length.iterations}')
+    why = f' ({", ".join(reasons)})' if reasons else ''
     rate = f'the learning rate goes from {old_rates[-1]:.3g} to {new_groups[-1]["lr"]:.3g}'
     over = f' over {steps} steps' if is_jump else ''
-    return [f'the schedule is rebuilt{ends}; {rate}{over}']
-
-
-def _ends(runner: Runner, before: EpochLength, relevant: Sequence[Change]) -> str:
-    parts = [str(change) for change in relevant if change.key.startswith('train_cfg.max_')]
-    now = EpochLength.of(runner)
-    if before != now:
-        parts.append(f'batch size {before.batch} -> {now.batch}')
-        parts.append(f'iterations an epoch {before.iterations} -> {now.iterations}')
-    return f' ({", ".join(parts)})' if parts else ''
+    return [f'the schedule is rebuilt{why}; {rate}{over}']
 
 
 def _groups(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -191,12 +179,12 @@ def _offsets(
 
 
 def _fit_to_end(runner: Runner, info: dict[str, Any], relevant: Sequence[Change]) -> None:
-    """Build the schedulers again if the config's numbers are written for another end."""
+    """Rebuild the schedulers if the numbers of the config are written for another end."""
     now = (runner.max_epochs, runner.max_iters)
     if any(_is_another_schedule(change.key) for change in relevant):
         info[WRITTEN_FOR] = now
         return
-    # A checkpoint that does not record it is of a run that always had the same end.
+    # If the checkpoint does not record it, its run always had the same end.
     old = (info.get('max_epochs', now[0]), info.get('max_iters', now[1]))
     written_for = info.setdefault(WRITTEN_FOR, old)
     configured = runner.cfg.get('param_scheduler') or []
@@ -211,7 +199,7 @@ def _fit_to_end(runner: Runner, info: dict[str, Any], relevant: Sequence[Change]
 
 
 def _is_another_schedule(key: str) -> bool:
-    """Tell whether a change is more than an end, which may have been adapted to small data."""
+    """Return whether a changed setting is more than an end, which `small_data` may change too."""
     name, *rest = key.split('.')
     return name == 'param_scheduler' and (len(rest) < 2 or rest[1] in ('type', 'milestones'))
 
@@ -242,7 +230,7 @@ def _advance(
 ) -> None:
     """Make the steps that `ParamSchedulerHook` would have made until the checkpoint."""
     with warnings.catch_warnings():
-        # torch's order of the steps of optimizer and scheduler; there is no optimizer here.
+        # torch warns about schedulers that step before the optimizer; here no optimizer steps.
         warnings.simplefilter('ignore', UserWarning)
         for done in range(1, meta['iter'] + 1):
             is_end = done % length.iterations == 0 and done <= meta['epoch'] * length.iterations

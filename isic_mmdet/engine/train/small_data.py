@@ -1,9 +1,9 @@
-"""Settings that do not fit a small data set, adapted before the first step.
+"""Settings that are adapted to a small data set before the first step.
 
-The recipes are written for thousands of images. With a few, an epoch is shorter than the interval
-of the log, and the warm-up fills the training. What is changed depends on the config and on the
-length of an epoch alone, so a resumed run has the same settings; it is logged, and it stands in the
-`config.py` of the work dir.
+The recipes are written for thousands of images. With a few images, an epoch is shorter than the
+interval of the log, and the warm-up fills the training. The changes depend only on the config and
+on the length of an epoch, so a resumed run has the same settings. They are logged and written to
+`config.py` in the work dir.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,29 +16,27 @@ from mmengine.visualization import LocalVisBackend
 
 from isic_mmdet.engine.checks.loaders import type_name
 
-# Share of the training that a warm-up may take.
-WARM_UP = 0.1
-# With fewer images one of them moves the mean IoU by up to 0.03 and more.
-FEW_IMAGES = 30
+WARM_UP = 0.1  # largest share of the training for a warm-up
+FEW_IMAGES = 30  # with fewer, a single image moves the mean IoU by more than 0.03
 
-# Schedules that can be a warm-up, and their first factor on the learning rate.
+# Schedules that can be a warm-up, and the name of their first factor on the learning rate.
 _FACTORS = {'LinearLR': 'start_factor', 'ConstantLR': 'factor'}
-_DEFAULT_FACTOR = 1 / 3  # mmengine's, of both
+_DEFAULT_FACTOR = 1 / 3  # of both, in mmengine
 
 
 def adapt(runner: Runner, epoch: int, total: int, kept: Collection[str] = ()) -> None:
-    """Shorten the warm-up and the interval of the log where the data set is small for them.
+    """Shorten the warm-up and the interval of the log if they are too long for the data set.
 
-    - A warm-up ends after a tenth of the training, and there is none if that is less than two
-      iterations. A schedule that would begin with the end of the warm-up still does; one that
-      counts epochs begins with the training.
-    - The losses are logged at least once an epoch, as means over no more than an epoch.
+    - A warm-up takes at most a tenth of the training; if that is less than two iterations, it is
+      removed. A schedule that begins at the end of the warm-up still does; one that counts epochs
+      begins with the training.
+    - The losses are logged at least once per epoch, as means over at most an epoch.
 
     Args:
         runner: whose schedules are not built yet; changed in place, with its config.
-        epoch: iterations of an epoch.
-        total: iterations of the whole training.
-        kept: dotted names of settings to leave as they are, or of what holds them.
+        epoch: iterations per epoch.
+        total: iterations of the training.
+        kept: dotted names of settings, or of their parents, that are not changed.
     """
     changes: dict[str, Any] = {}
     for key, schedule, settings in _warm_up_changes(runner.param_schedulers, epoch, total, kept):
@@ -54,16 +52,16 @@ def adapt(runner: Runner, epoch: int, total: int, kept: Collection[str] = ()) ->
     if not changes:
         return
     runner.cfg.merge_from_dict(changes)
-    _write_config(runner)
+    _rewrite_config(runner)
     text = ', '.join(f'{key}={value}' for key, value in changes.items())
     runner.logger.warning(
-        f'adapted to {epoch} iterations an epoch, {total} in all: {text} (a warm-up takes a tenth '
-        'of the training at most, and losses are logged every epoch)'
+        f'adapted to {epoch} iterations per epoch, {total} in all: {text} (a warm-up takes at most '
+        'a tenth of the training, and losses are logged every epoch)'
     )
 
 
 def warn_of_validation(runner: Runner) -> None:
-    """Log what the validation of this training cannot tell."""
+    """Log a warning if there is no validation, or one with few images."""
     loop, validation = runner.train_loop, runner.val_loop
     if validation is None or loop.val_begin > loop.max_epochs:
         reason = (
@@ -86,7 +84,7 @@ def warn_of_validation(runner: Runner) -> None:
 
 
 def schedules(config: Any, key: str = 'param_scheduler') -> Iterator[tuple[str, Any]]:
-    """Yield the dotted name and the config of every schedule: there may be one, many or none."""
+    """Yield the dotted name and the config of each schedule in a `param_scheduler`."""
     if isinstance(config, Mapping) and 'type' in config:
         yield key, config
     elif isinstance(config, Mapping):
@@ -100,7 +98,7 @@ def schedules(config: Any, key: str = 'param_scheduler') -> Iterator[tuple[str, 
 def _warm_up_changes(
     config: Any, epoch: int, total: int, kept: Collection[str]
 ) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Yield name, config and new settings of each schedule that has to change."""
+    """Yield name, config and new settings of each schedule that must change."""
     limit = int(total * WARM_UP)
     found = list(schedules(config))
     for key, schedule in found:
@@ -109,10 +107,10 @@ def _warm_up_changes(
         if factor is None or end is None or schedule.get('begin', 0) != 0:
             continue
         if schedule.get(factor, _DEFAULT_FACTOR) >= schedule.get('end_factor', 1):
-            continue  # it does not rise
+            continue  # the rate does not rise
         steps = end * epoch if by_epoch else end
         shortened = steps > limit and not _is_kept(f'{key}.end', kept)
-        # mmengine never leaves the first factor of a warm-up of one step.
+        # In mmengine a warm-up of one step keeps its first factor forever.
         is_single = end == 1 and not (by_epoch and schedule.get('convert_to_iter_based'))
         if not (shortened or is_single):
             continue
@@ -134,8 +132,8 @@ def _is_kept(key: str, kept: Collection[str]) -> bool:
     return any(key == name or key.startswith(f'{name}.') for name in kept)
 
 
-def _write_config(runner: Runner) -> None:
-    """Write the config again where the Runner wrote it before it was adapted."""
+def _rewrite_config(runner: Runner) -> None:
+    """Replace the config files that the Runner wrote before its config was adapted."""
     runner.dump_config()
     if is_main_process():
         for backend in runner.visualizer._vis_backends.values():

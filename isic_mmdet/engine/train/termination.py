@@ -1,4 +1,4 @@
-"""A request to end, as clusters send it before they take a machine back."""
+"""SIGTERM, which clusters send before they take a machine back."""
 
 import signal
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ class Termination:
     """Turns SIGTERM into `Terminated`, at once or at the end of a step.
 
     Attributes:
-        requested: whether the signal has come.
+        requested: whether the signal was received.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class Termination:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Run a block that no signal interrupts; who runs it looks at `requested` after.
+        """Run a block that no signal interrupts; the caller checks `requested` afterwards.
 
-        When a process that loads data has died, torch raises wherever the program is, and be it
-        half-way through an update of the weights. `deliver` lets it do so later.
+        If a data loading process dies, torch raises in its SIGCHLD handler, possibly in the middle
+        of a weight update. `deliver` lets it raise later.
         """
-        on_death = signal.signal(signal.SIGCHLD, self._take_note)
+        on_death = signal.signal(signal.SIGCHLD, self._note_child)
         self._deferred = True
         try:
             yield
@@ -45,22 +45,21 @@ class Termination:
             signal.signal(signal.SIGCHLD, on_death)
 
     def deliver(self) -> None:
-        """Pass on that a child has ended meanwhile, whereupon torch raises if it should not have.
+        """Call torch's SIGCHLD handler if a child has ended in a deferred block.
 
         Raises:
-            RuntimeError: it loaded data.
+            RuntimeError: the child was a data loading process that died.
         """
         has_ended, self._child_has_ended = self._child_has_ended, False
         handler = signal.getsignal(signal.SIGCHLD)
         if has_ended and callable(handler):
             handler(signal.SIGCHLD, None)
 
-    def _take_note(self, number: int, frame: FrameType | None) -> None:
+    def _note_child(self, number: int, frame: FrameType | None) -> None:
         self._child_has_ended = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        # Who is asked a second time, as by torchrun or Slurm after another process has ended, is
-        # saving the state by then.
+        # torchrun and Slurm may send a second signal, while the state is being saved.
         was_requested, self.requested = self.requested, True
         if not (was_requested or self._deferred):
             raise Terminated

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from isic_mmdet.engine.checks.preflight import preflight
-from isic_mmdet.engine.train.runner import settle_training_loop
+from isic_mmdet.engine.train.runner import use_resumable_loop
 from tests.support.training_runs import Run, assert_same
 
 
@@ -33,7 +33,7 @@ class CountedRun(Run):
         cfg.default_hooks.checkpoint.interval = 2
         cfg.default_hooks.checkpoint.save_best = 'test/lesion/iou'
         cfg.custom_hooks = [dict(type='ValidationLossHook')]
-        settle_training_loop(cfg, processes=1)
+        use_resumable_loop(cfg, processes=1)
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
         return cfg
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import isic_mmdet
-from isic_mmdet.engine.provenance import _commit, code_version
+from isic_mmdet.engine.provenance import code_version, commit_of
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -40,9 +40,9 @@ def head(folder: Path) -> str:
 
 def test_a_checkout_names_its_commit_and_whether_it_was_changed(tmp_path):
     package = make_repository(tmp_path / 'project')
-    assert _commit(package) == head(tmp_path / 'project')
+    assert commit_of(package) == head(tmp_path / 'project')
     package.write_text('changed = True')
-    assert _commit(package).endswith('-dirty')
+    assert commit_of(package).endswith('-dirty')
 
 
 def test_an_installation_or_a_copy_in_another_repository_names_none(tmp_path):
@@ -53,10 +53,10 @@ def test_an_installation_or_a_copy_in_another_repository_names_none(tmp_path):
         copied = other / place / 'isic_mmdet' / '__init__.py'
         copied.parent.mkdir(parents=True)
         shutil.copy(package, copied)
-        assert _commit(copied) is None
+        assert commit_of(copied) is None
     git(other, 'add', '-A')
     git(other, 'commit', '-q', '-m', 'copied in')
-    assert _commit(copied) is None
+    assert commit_of(copied) is None
 
 
 def test_an_untracked_copy_at_the_root_of_another_repository_names_none(tmp_path):
@@ -67,18 +67,18 @@ def test_an_untracked_copy_at_the_root_of_another_repository_names_none(tmp_path
     package = tmp_path / 'isic_mmdet' / '__init__.py'
     package.parent.mkdir()
     package.write_text('')
-    assert _commit(package) is None
+    assert commit_of(package) is None
 
 
-def test_a_submodule_and_a_worktree_name_their_own_commit(tmp_path):
+def test_a_submodule_and_a_worktree_name_their_owncommit_of(tmp_path):
     project, outer = tmp_path / 'project', tmp_path / 'outer'
     make_repository(project)
     make_repository(outer)
     git(outer, 'submodule', 'add', '-q', str(project), 'sub')
     git(outer, 'commit', '-q', '-m', 'with submodule')
-    assert _commit(outer / 'sub' / 'isic_mmdet' / '__init__.py') == head(project) != head(outer)
+    assert commit_of(outer / 'sub' / 'isic_mmdet' / '__init__.py') == head(project) != head(outer)
     git(project, 'worktree', 'add', '-q', str(tmp_path / 'tree'))
-    assert _commit(tmp_path / 'tree' / 'isic_mmdet' / '__init__.py') == head(project)
+    assert commit_of(tmp_path / 'tree' / 'isic_mmdet' / '__init__.py') == head(project)
 
 
 def test_git_dir_of_the_environment_is_not_asked(tmp_path, monkeypatch):
@@ -89,21 +89,21 @@ def test_git_dir_of_the_environment_is_not_asked(tmp_path, monkeypatch):
     git(other, 'commit', '-q', '-a', '-m', 'second')
     monkeypatch.setenv('GIT_DIR', str(other / '.git'))
     monkeypatch.setenv('GIT_WORK_TREE', str(other))
-    assert _commit(package) == head(tmp_path / 'project')
+    assert commit_of(package) == head(tmp_path / 'project')
 
 
 def test_a_repository_of_somebody_else_or_no_git_names_none(tmp_path, monkeypatch):
     package = make_repository(tmp_path / 'project')
     with monkeypatch.context() as patch:
         patch.setenv('PATH', str(tmp_path))
-        assert _commit(package) is None
+        assert commit_of(package) is None
     # As git does where another user owns the folder ("dubious ownership").
     fake = tmp_path / 'bin' / 'git'
     fake.parent.mkdir()
     fake.write_text('#!/bin/sh\necho 1a2b3c4\nexit 128\n')
     fake.chmod(0o755)
     monkeypatch.setenv('PATH', str(fake.parent))
-    assert _commit(package) is None
+    assert commit_of(package) is None
 
 
 @pytest.mark.skipif(shutil.which('git') is None, reason='needs git')

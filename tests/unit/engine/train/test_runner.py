@@ -3,7 +3,7 @@
 import pytest
 
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.engine.train.runner import settle_training_loop
+from isic_mmdet.engine.train.runner import use_resumable_loop
 from isic_mmdet.errors import InputError
 
 ITERATIONS = {'by_epoch': False, 'max_iters': 12, 'val_interval': 4}
@@ -17,7 +17,7 @@ def cfg(root, tiny_data):
 
 def test_the_projects_own_loop_stays_as_it_is(cfg):
     before = cfg.to_dict()
-    settle_training_loop(cfg, 1)
+    use_resumable_loop(cfg, 1)
     assert cfg.to_dict() == before
 
 
@@ -25,7 +25,7 @@ def test_the_projects_own_loop_stays_as_it_is(cfg):
 def test_epochs_stay_epochs(cfg, by):
     cfg.train_cfg = {**by, 'max_epochs': 3, 'val_interval': 2, 'dynamic_intervals': [(2, 1)]}
     cfg.train_dataloader.batch_sampler = {'type': 'AspectRatioBatchSampler', 'drop_last': True}
-    settle_training_loop(cfg, 1, ['log_processor.window_size', 'model.neck.out_channels'])
+    use_resumable_loop(cfg, 1, ['log_processor.window_size', 'model.neck.out_channels'])
     assert cfg.train_cfg == {
         'type': 'ResumableEpochTrainLoop',
         'max_epochs': 3,
@@ -38,7 +38,7 @@ def test_epochs_stay_epochs(cfg, by):
 
 def test_drop_last_of_a_loader_moves_to_where_torch_takes_it(cfg):
     cfg.train_dataloader.drop_last = True
-    settle_training_loop(cfg, 1)
+    use_resumable_loop(cfg, 1)
     assert 'drop_last' not in cfg.train_dataloader
     assert cfg.train_dataloader.batch_sampler.drop_last
 
@@ -48,7 +48,7 @@ def test_iterations_become_epochs_between_validations(cfg, sampler):
     cfg.train_cfg = {'type': 'IterBasedTrainLoop', **ITERATIONS, 'val_begin': 5}
     cfg.train_cfg.pop('by_epoch')
     cfg.train_dataloader.sampler.type = sampler
-    settle_training_loop(cfg, processes=2)
+    use_resumable_loop(cfg, processes=2)
     assert cfg.train_cfg == {
         'type': 'ResumableEpochTrainLoop',
         'max_epochs': 3,
@@ -64,7 +64,7 @@ def test_iterations_become_epochs_between_validations(cfg, sampler):
 
 def test_without_an_interval_only_the_end_is_validated(cfg):
     cfg.train_cfg = {'by_epoch': False, 'max_iters': 12}  # mmengine's interval is 1000
-    settle_training_loop(cfg, 1)
+    use_resumable_loop(cfg, 1)
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval) == (1, 1)
 
 
@@ -91,7 +91,7 @@ def test_what_iterations_cannot_mean_is_refused(cfg, key, value, words):
     cfg.train_cfg = ITERATIONS
     cfg.merge_from_dict({key: value})
     with pytest.raises(InputError, match=words):
-        settle_training_loop(cfg, 1)
+        use_resumable_loop(cfg, 1)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_what_iterations_cannot_mean_is_refused(cfg, key, value, words):
 def test_a_loop_that_is_none_is_refused(cfg, loop):
     cfg.train_cfg = loop
     with pytest.raises(InputError, match='train_cfg'):
-        settle_training_loop(cfg, 1)
+        use_resumable_loop(cfg, 1)
