@@ -23,7 +23,7 @@ from isic_mmdet.engine.hooks import (  # noqa: E402, F401
     staged_training_hook,
     validation_loss_hook,
 )
-from isic_mmdet.engine.train import checkpoints, finite, loop  # noqa: E402, F401
+from isic_mmdet.engine.train import checkpoints, loop  # noqa: E402, F401
 from isic_mmdet.evaluation import coco_result_dump, lesion_metric  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
     bce_jaccard_loss,

@@ -17,7 +17,7 @@ NAMES = {
     'JaccardMaskLoss': 'BCEJaccardLoss',
     'RepeatableStepsHook': 'PerStepSeedHook',
     'IoUReportHook': 'EvaluationReportHook',
-    'FiniteOptimWrapper': 'NonFiniteGuardOptimWrapper',
+    'FiniteOptimWrapper': 'OptimWrapper',
     'LesionTrainLoop': 'ResumableEpochTrainLoop',
     'PredictionDump': 'CocoResultDump',
     'collate_lesions': 'shared_memory_collate',
@@ -76,15 +76,15 @@ def _translate_keys(node: MutableMapping[str, Any], keys: Mapping[str, str]) -> 
 def register_old_names() -> None:
     """Register a function under each old name that warns and builds the new class."""
     from mmdet import registry
-    from mmengine.registry import FUNCTIONS
+    from mmengine.registry import FUNCTIONS, OPTIM_WRAPPERS
 
     registries = [
         registry.HOOKS,
         registry.LOOPS,
         registry.METRICS,
         registry.MODELS,
-        registry.OPTIM_WRAPPERS,
         FUNCTIONS,
+        OPTIM_WRAPPERS,
     ]
     for old, new in NAMES.items():
         for each in registries:

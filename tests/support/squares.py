@@ -1,4 +1,4 @@
-"""Images with a square lesion each, and a model that shifts them without training."""
+"""Images with a square lesion each, and a model that predicts it shifted, without training."""
 
 from pathlib import Path
 
@@ -10,40 +10,40 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch.utils.data import Dataset
 
-SHIFTS = (0, 4, 8, 12, None)  # by how much each image's prediction is off; None: not detected
+SHIFTS = (0, 4, 8, 12, None)  # of each image's prediction, in pixels; None: no detection
 WEAK_SHIFT = 2  # of a second detection with a lower score
 
 
 class Squares(Dataset):
-    """Images with a square lesion each, at twice the size in the official mask."""
+    """Images of 60 x 80 with a square lesion each; the official masks are twice as large."""
 
     def __init__(self, root: Path, classes: tuple[str, ...] = ('lesion',)) -> None:
         self.metainfo = {'classes': classes}
         self.data_root = str(root)
         self.ann_file = str(root / 'annotations' / 'val.json')
+        for folder in ('images', 'annotations'):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        Path(self.ann_file).write_text('{}')
+        image = np.full((60, 80, 3), (150, 170, 220), np.uint8)
+        image[20:40, 20:40] = (40, 60, 110)
+        truth = np.zeros((120, 160), np.uint8)
+        truth[40:80, 40:80] = 255
         self.samples = []
-        (root / 'images').mkdir(parents=True, exist_ok=True)
         for index, shift in enumerate(SHIFTS):
             name = f'ISIC_900000{index}'
-            image = np.full((60, 80, 3), (150, 170, 220), np.uint8)
-            image[20:40, 20:40] = (40, 60, 110)
-            truth = np.zeros((120, 160), np.uint8)
-            truth[40:80, 40:80] = 255
-            cv2.imwrite(str(root / 'images' / f'{name}.png'), image)
-            cv2.imwrite(str(root / 'images' / f'{name}_segmentation.png'), truth)
+            paths = [str(root / 'images' / f'{name}{end}.png') for end in ('', '_segmentation')]
+            for path, pixels in zip(paths, (image, truth), strict=True):
+                cv2.imwrite(path, pixels)
             self.samples.append(
                 {
                     'isic_id': name,
-                    'img_path': str(root / 'images' / f'{name}.png'),
-                    'original_mask': str(root / 'images' / f'{name}_segmentation.png'),
+                    'img_path': paths[0],
+                    'original_mask': paths[1],
                     'ori_shape': (60, 80),
                     'gt_label': len(classes) - 1,
                     'shift': shift,
                 }
             )
-
-        Path(self.ann_file).parent.mkdir(exist_ok=True)
-        Path(self.ann_file).write_text('{}')
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -52,14 +52,12 @@ class Squares(Dataset):
         return self.samples[index]
 
     def __getitem__(self, index: int) -> dict:
-        return {
-            'inputs': torch.zeros(1),
-            'data_samples': DetDataSample(metainfo=self.samples[index]),
-        }
+        sample = DetDataSample(metainfo=self.samples[index])
+        return {'inputs': torch.zeros(1), 'data_samples': sample}
 
 
 class ShiftedSquares(BaseModel):
-    """Predicts each lesion shifted to the right by what the sample says."""
+    """Predicts each lesion shifted to the right by the `shift` of the sample."""
 
     def __init__(self) -> None:
         super().__init__()

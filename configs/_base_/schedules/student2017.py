@@ -5,7 +5,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='NonFiniteGuardOptimWrapper',
+    type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=1e-4),
 )
 param_scheduler = []

@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from isic_mmdet.engine.distributed import any_process, unwrapped
 from isic_mmdet.engine.train.finite import (
     NonFiniteError,
-    NonFiniteGuardOptimWrapper,
     non_finite,
     require_finite_gradients,
     require_finite_losses,
@@ -30,9 +29,8 @@ class FiniteTrainingHook(Hook):
     """Stops a training whose losses, gradients or weights are not finite.
 
     - Losses are checked when the model returns them, gradients right before the optimizer's step.
-      This works with any loop, optimizer wrapper, precision and accumulation. A
-      `NonFiniteGuardOptimWrapper` makes these two checks itself. The weights stay unchanged, and
-      `ResumableEpochTrainLoop` saves them or skips the batch.
+      This works with any loop, optimizer wrapper, precision and accumulation. The weights stay
+      unchanged, and `ResumableEpochTrainLoop` saves them or skips the batch.
     - A gradient scaler skips steps silently; after too many in a row the training stops.
     - The weights and buffers are checked before each validation, and before a checkpoint is
       written and an older one removed.
@@ -45,17 +43,13 @@ class FiniteTrainingHook(Hook):
 
     def __init__(self) -> None:
         self._iterations_without_step = 0
-        self._guarded = False
 
     def before_train(self, runner: Runner) -> None:
         """Start to check the losses and steps."""
         wrapper: Any = runner.optim_wrapper
         wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-        unguarded = [each for each in wrappers if not isinstance(each, NonFiniteGuardOptimWrapper)]
-        if unguarded:
-            self._guarded = True
-            runner.model.register_forward_hook(_check_losses)
-        for each in unguarded:
+        runner.model.register_forward_hook(_check_losses)
+        for each in wrappers:
             each.optimizer.register_step_pre_hook(self._check_step)
         self._patience = _SKIPPED_STEPS * max(
             getattr(each, '_accumulative_counts', 1) for each in wrappers
@@ -63,13 +57,11 @@ class FiniteTrainingHook(Hook):
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Count the skipped steps, and check the weights if they are saved now."""
-        if self._guarded:
-            self._iterations_without_step += 1
-            if self._iterations_without_step > self._patience:
-                raise NonFiniteError(
-                    f'the gradients overflowed in {self._iterations_without_step} iterations in a '
-                    'row'
-                )
+        self._iterations_without_step += 1
+        if self._iterations_without_step > self._patience:
+            raise NonFiniteError(
+                f'the gradients overflowed in {self._iterations_without_step} iterations in a row'
+            )
         is_last = self.is_last_train_iter(runner)
         if any(
             is_last or self.every_n_train_iters(runner, hook.interval)

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from mmdet.registry import OPTIM_WRAPPERS
-from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from isic_mmdet.engine.distributed import any_process
@@ -47,7 +45,7 @@ def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
         return []
     return [
         'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
-        "optim_wrapper.type='NonFiniteGuardOptimWrapper' and train with --amp for bfloat16"
+        "optim_wrapper.type='OptimWrapper' and train with --amp for bfloat16"
     ]
 
 
@@ -74,26 +72,3 @@ def require_finite_gradients(parameter_groups: Iterable[Mapping[str, Any]]) -> N
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm):
         raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
-
-
-@OPTIM_WRAPPERS.register_module()
-class NonFiniteGuardOptimWrapper(OptimWrapper):
-    """mmengine's wrapper, which raises before a NaN or an infinity changes the weights."""
-
-    def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Compute the gradients and update the parameters.
-
-        Raises:
-            NonFiniteError: the loss or a gradient is not finite.
-        """
-        require_finite_losses({'the loss': loss})
-        super().update_params(loss, *args, **kwargs)
-
-    def step(self, **kwargs: Any) -> None:
-        """Clip the gradients if this is configured, and update the parameters.
-
-        Raises:
-            NonFiniteError: a gradient is not finite.
-        """
-        require_finite_gradients(self.param_groups)
-        super().step(**kwargs)

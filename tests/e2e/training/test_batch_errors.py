@@ -91,7 +91,7 @@ def test_only_bad_batches_are_no_training(copied, new_run):
 
     status, errors = run.finish(prepare=once_checked(damage))
     assert status == 1
-    assert 'all 3 batches were left out' in errors
+    assert 'all 3 batches were skipped' in errors
 
 
 def test_a_loss_that_is_no_number_leaves_the_weights_alone(new_run):
@@ -102,7 +102,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(new_run):
     )
     status, errors = run.finish()
     assert_saved_and_named(run, status, 'ISIC_')
-    assert 'the loss is nan' in errors or 'the loss is inf' in errors or 'gradients is' in errors
+    assert any(words in errors for words in ('is nan', 'is inf', 'gradients is'))
 
 
 def kill_a_worker(runner) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
-from mmdet.registry import HOOKS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS
-from mmengine.registry import FUNCTIONS
+from mmdet.registry import HOOKS, LOOPS, METRICS, MODELS
+from mmengine.registry import FUNCTIONS, OPTIM_WRAPPERS
 
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import load_config

@@ -140,7 +140,7 @@ def test_a_resumption_needs_all_weights(train, tmp_path):
     train({'state_dict': weights()})
     checkpoint = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=True)
     del checkpoint['state_dict']['fc_cls.weight']
-    with pytest.raises(InputError, match=r'cannot go on(.|\n)*fc_cls'):
+    with pytest.raises(InputError, match=r'cannot be resumed(.|\n)*fc_cls'):
         train(checkpoint, resume=True)
 
 

@@ -130,7 +130,7 @@ def test_the_log_says_what_learns(tmp_path):
     run(tmp_path, [dict(type='StagedTrainingHook', stages=STAGES)])
     (log,) = tmp_path.glob('*/*.log')
     text = log.read_text()
-    assert 'stage 1 of 2 from epoch 1 on: 0.00 of 0.00 million parameters learn (head' in text
+    assert 'stage 1 of 2 from epoch 1 on: 0.00 of 0.00 million parameters are trained (head' in text
     assert 'stage 2 of 2 from epoch 3 on' in text
     assert text.count('StagedTrainingHook') >= 1
 

@@ -55,7 +55,7 @@ def test_no_config_of_mmdet_is_refused(name):
         ('val_evaluator = dict(metric="bbox")', 'val_evaluator.metric: LesionMetric'),
         (
             'optim_wrapper = dict(accumulate=2)',
-            'optim_wrapper.accumulate: NonFiniteGuardOptimWrapper',
+            'optim_wrapper.accumulate: OptimWrapper',
         ),
         ('optim_wrapper = dict(optimizer=dict(momentum=0.9))', 'optimizer.momentum: AdamW'),
         ('optim_wrapper = dict(clip_grad=dict(norm=1))', 'clip_grad.norm: clip_grad_norm_'),

@@ -1,49 +1,43 @@
-"""No infinity and no NaN gets into the weights."""
+"""Checks for NaN and infinity."""
 
 import pytest
 import torch
 
 from isic_mmdet.engine.train.finite import (
     NonFiniteError,
-    NonFiniteGuardOptimWrapper,
+    non_finite,
+    require_finite_gradients,
+    require_finite_losses,
     wrapper_errors,
 )
 
-
-@pytest.fixture
-def weight() -> torch.nn.Parameter:
-    return torch.nn.Parameter(torch.tensor([1.0, 4.0]))
+NAN, INFINITY = float('nan'), float('inf')
 
 
-@pytest.mark.parametrize('clip', [None, {'max_norm': 1.0}])
-def test_a_finite_step_is_that_of_the_optimizer(weight, clip):
-    wrapper = NonFiniteGuardOptimWrapper(torch.optim.SGD([weight], lr=0.5), clip_grad=clip)
-    wrapper.update_params((weight**2).sum() / 20)
-    scale = 1.0  # the norm of (0.1, 0.4) is below 1
-    assert weight.tolist() == pytest.approx([1 - 0.05 * scale, 4 - 0.2 * scale])
-
-
-@pytest.mark.parametrize('factor', [float('nan'), float('inf')])
-def test_a_loss_that_is_no_number_changes_nothing(weight, factor):
-    wrapper = NonFiniteGuardOptimWrapper(torch.optim.SGD([weight], lr=0.5))
-    with pytest.raises(NonFiniteError, match='the loss is'):
-        wrapper.update_params(weight.sum() * factor)
-    assert weight.tolist() == [1, 4]
-
-
-def test_a_gradient_that_is_no_number_changes_nothing(weight):
-    wrapper = NonFiniteGuardOptimWrapper(
-        torch.optim.SGD([weight], lr=0.5), clip_grad={'max_norm': 1.0}
-    )
-    # The square root of 0 is finite, its gradient is not.
+@pytest.mark.parametrize('value', [NAN, INFINITY, -INFINITY])
+def test_losses_gradients_and_weights_that_are_not_finite_are_found(value):
+    weight = torch.nn.Parameter(torch.ones(2))
+    broken = torch.tensor([1.0, value])
+    assert non_finite({'a': weight, 'b': broken, 'epoch': 3}) == ['b']
+    with pytest.raises(NonFiniteError, match='loss_mask is'):
+        require_finite_losses({'loss_cls': weight, 'loss_mask': broken})
+    weight.grad = broken
     with pytest.raises(NonFiniteError, match='gradients'):
-        wrapper.update_params(torch.sqrt(weight - weight.detach()).sum())
-    assert weight.tolist() == [1, 4]
+        require_finite_gradients([{'params': [torch.nn.Parameter(torch.ones(1)), weight]}])
 
 
-@pytest.mark.parametrize(('gpu', 'faults'), [(False, 1), (True, 0)])
-def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, faults):
+def test_finite_numbers_pass():
+    weight = torch.nn.Parameter(torch.ones(2))
+    require_finite_losses({'loss': weight.sum()})
+    require_finite_gradients([{'params': [weight]}])
+    weight.grad = torch.ones(2)
+    require_finite_gradients([{'params': [weight]}])
+    assert non_finite({'weight': weight, 'steps': torch.tensor(1)}) == []
+
+
+@pytest.mark.parametrize(('gpu', 'count'), [(False, 1), (True, 0)])
+def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, count):
     monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
-    assert len(wrapper_errors({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == faults
-    assert wrapper_errors({'optim_wrapper': {'type': 'NonFiniteGuardOptimWrapper'}}) == []
+    assert len(wrapper_errors({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == count
+    assert wrapper_errors({'optim_wrapper': {'type': 'OptimWrapper'}}) == []
     assert wrapper_errors({}) == []

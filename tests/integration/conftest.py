@@ -4,17 +4,17 @@ import uuid
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
-from mmengine.runner import Runner
-
-import isic_mmdet.register  # noqa: F401
-from tests.support.squares import ShiftedSquares, Squares
 
 
 @pytest.fixture
 def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that builds a Runner over the squares, in one work folder."""
-    # It asks compilers for their versions, a second for every Runner.
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    from tests.support.squares import ShiftedSquares, Squares
+
+    # It asks compilers for their versions, which takes a second for every Runner.
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
 
     def make(
@@ -25,11 +25,10 @@ def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         work_dir: Path = tmp_path / 'work',
         **settings,
     ) -> Runner:
-        dataset = Squares(tmp_path / 'squares', classes)
         loader = {
             'batch_size': 2,
             'num_workers': 0,
-            'dataset': dataset,
+            'dataset': Squares(tmp_path / 'squares', classes),
             'sampler': {'type': 'DefaultSampler', 'shuffle': False},
             'collate_fn': {'type': 'pseudo_collate'},
         }
@@ -39,18 +38,12 @@ def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             cfg_text='model = dict()',
             filename=str(tmp_path / 'squares.py'),
         )
-        own = {
+        defaults = {
             'model': ShiftedSquares(),
             'work_dir': str(work_dir),
             'train_dataloader': loader,
             'train_cfg': {'by_epoch': True, 'max_epochs': epochs},
             'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1}},
-            'val_dataloader': loader,
-            'val_cfg': {},
-            'val_evaluator': list(evaluator),
-            'test_dataloader': loader,
-            'test_cfg': {},
-            'test_evaluator': list(evaluator),
             'default_hooks': {'logger': {'type': 'LoggerHook', 'interval': 1}},
             'custom_hooks': hooks,
             'visualizer': {
@@ -62,6 +55,9 @@ def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             'experiment_name': uuid.uuid4().hex,
             'cfg': config,
         }
-        return Runner(**(own | settings))
+        for split in ('val', 'test'):
+            defaults |= {f'{split}_dataloader': loader, f'{split}_cfg': {}}
+            defaults[f'{split}_evaluator'] = list(evaluator)
+        return Runner(**(defaults | settings))
 
     return make
