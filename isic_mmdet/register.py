@@ -13,8 +13,6 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     lesion_dataset,
     photometric,
     samplers,
-    seeded,
-    some_of,
     transforms,
     wrapped,
 )

@@ -1,8 +1,7 @@
-"""Batches that go to the process that trains in as few pieces as they can.
+"""Batches that go to the training process in few pieces.
 
-torch opens a connection of its own, with a password asked and answered, for each tensor that a
-worker of a `DataLoader` hands over: 0.7 ms for each, be it an image, its boxes or its labels, while
-a GPU waits.
+For each tensor that a worker of a `DataLoader` sends (an image, its boxes, its labels), torch opens
+a connection with authentication. That takes 0.7 ms, and a GPU waits for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +16,13 @@ from torch.utils.data import default_collate, get_worker_info
 
 @FUNCTIONS.register_module()
 def shared_memory_collate(samples: Sequence[dict]) -> dict:
-    """Put a batch together as mmengine's `pseudo_collate` does, to be handed over faster.
+    """Collate as mmengine's `pseudo_collate`, in a form that is sent faster.
 
-    Images of one size become one tensor, which mmdet's preprocessor takes as well as a list; what
-    is known of them goes from process to process as bytes. Nothing changes for the views of
-    test-time augmentation, or without workers but for the one tensor.
+    Images of one size become one tensor, which mmdet's preprocessor accepts like a list. Workers
+    send everything else as bytes. Views of test-time augmentation stay as they are.
 
     Args:
-        samples: `inputs`, (3, H, W), and `data_samples` of each image, as `PackLesionInputs`
-            leaves them.
+        samples: `inputs`, (3, H, W), and `data_samples` of each image, as from `PackLesionInputs`.
 
     Returns:
         `inputs`, (N, 3, H, W), or a list of N where sizes differ, and `data_samples`, a list.
@@ -33,7 +30,7 @@ def shared_memory_collate(samples: Sequence[dict]) -> dict:
     batch = pseudo_collate(samples)
     if isinstance(batch['inputs'][0], torch.Tensor):
         if len({image.shape for image in batch['inputs']}) == 1:
-            # Straight into the memory that the processes share.
+            # In a worker this writes directly into shared memory.
             batch['inputs'] = default_collate(batch['inputs'])
         if get_worker_info() is not None:
             batch['data_samples'] = _Message(batch['data_samples'])
@@ -41,21 +38,22 @@ def shared_memory_collate(samples: Sequence[dict]) -> dict:
 
 
 class _Message:
-    """Something on its way to another process, where it arrives as itself.
+    """An object that is pickled at once and arrives in another process as itself.
 
-    It is turned into bytes at once: what fails here is told to the process that trains, while an
-    error of the thread that sends would leave it waiting.
+    An error of pickling is then raised in the training process. In the thread that sends, it would
+    leave that process waiting.
     """
 
-    def __init__(self, thing: Any) -> None:
-        self._bytes = bytes(_ByValue.dumps(thing))
+    def __init__(self, content: Any) -> None:
+        self._bytes = bytes(_ByValue.dumps(content))
 
     def __reduce__(self) -> tuple[Callable, tuple[bytes]]:
         return ForkingPickler.loads, (self._bytes,)
 
 
 class _ByValue(ForkingPickler):
-    # What multiprocessing writes, and tensors as arrays.
+    """multiprocessing's pickler, with tensors as arrays."""
+
     def reducer_override(self, thing: Any) -> Any:
         if type(thing) is torch.Tensor:
             return torch.from_numpy, (thing.numpy(),)

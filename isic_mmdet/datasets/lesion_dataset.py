@@ -1,4 +1,4 @@
-"""The ISIC lesion data sets as MMDetection sees them."""
+"""The ISIC lesion data sets for MMDetection."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -8,12 +8,12 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
-from isic_mmdet.datasets.seeded import SeededIndex
+from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.memory import keep_freed_memory
 
-# What was followed through its pipeline in this process already: a data set is built once to be
-# checked with all others, and once more to be trained on.
+# Data sets that this process has checked: each is built once for the checks before a run, and once
+# more for the training.
 _WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 
 
@@ -21,20 +21,21 @@ _WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 class LesionDataset(CocoDataset):
     """One skin lesion per image, in the layout that `tools/prepare_isic.py` writes.
 
-    It differs from `CocoDataset` in three ways. It carries the facts that lesion scores need
-    through the pipeline: `isic_id` (str), `original_mask` (path of the official mask)
-    and `gt_label` (int, index into the classes). Where the index of a sample is a `SeededIndex`,
-    its transforms draw from that seed. And it refuses data that mmdet would train on
-    in silence: before the first iteration it raises one `InputError` with every category that
-    is missing or too many, every missing file, every image without a usable lesion, and every
-    truth mask that the pipeline loses.
+    It differs from `CocoDataset` in three ways:
 
-    Subclasses only change the classes.
+    - Samples have the metadata that the scores need: `isic_id` (str), `original_mask` (path of the
+      official mask) and `gt_label` (int, index into the classes).
+    - If the index of a sample is a `SeededIndex`, its transforms use that seed.
+    - Wrong data raise one `InputError` before the first iteration, with every missing or unknown
+      category, every missing file, every image without a usable lesion, and every truth mask that
+      the pipeline loses. mmdet would train on them.
+
+    Subclasses change only the classes.
 
     Args:
         *args: of `CocoDataset`.
-        subset: `dict(size=100, seed=0)` takes only so many images, drawn at random; the same ones
-            for the same seed and annotation file. None takes all.
+        subset: `dict(size=100, seed=0)` takes so many images at random, the same ones for the
+            same seed and annotation file. None takes all.
         **kwargs: of `CocoDataset`.
     """
 
@@ -49,7 +50,7 @@ class LesionDataset(CocoDataset):
         super().__init__(*args, **kwargs)
 
     def annotation_faults(self) -> list[str]:
-        """Return what makes the annotation file unfit, without loading the data set."""
+        """Return what is wrong with the annotation file, without loading the data set."""
         return annotation_faults(
             Path(self.ann_file),
             Path(self.data_root or ''),
@@ -58,18 +59,18 @@ class LesionDataset(CocoDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Return one record per image, after the checks that need only the annotation file."""
+        """Return one record per image, after the checks of the annotation file."""
         faults = self.annotation_faults()
         if faults:
             raise InputError(
                 f'{self.ann_file} does not fit {type(self).__name__}; '
-                'mend it or prepare the data again with tools/prepare_isic.py:',
+                'fix it or prepare the data again with tools/prepare_isic.py:',
                 faults,
             )
         return super().load_data_list()
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
-        """Return mmdet's record of one image with the lesion facts added."""
+        """Return mmdet's record of one image with the metadata of the lesion."""
         record = super().parse_data_info(raw_data_info)
         image = raw_data_info['raw_img_info']
         record['isic_id'] = image['isic_id']
@@ -100,7 +101,7 @@ class LesionDataset(CocoDataset):
         return [records[index] for index in sorted(chosen)]
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Return what the pipeline makes of a sample, drawn from the seed of a `SeededIndex`."""
+        """Return the output of the pipeline, with the seed of a `SeededIndex`."""
         if isinstance(idx, SeededIndex):
             idx.seed()
         return super().prepare_data(idx)
@@ -121,7 +122,7 @@ class LesionDataset(CocoDataset):
         if faults:
             raise InputError(
                 f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
-                'survive the training pipeline; mend it, or prepare the data again:',
+                'survive the training pipeline; fix it, or prepare the data again:',
                 faults,
             )
         _WITH_SOUND_TRUTH.add(version)
@@ -129,7 +130,7 @@ class LesionDataset(CocoDataset):
 
 @DATASETS.register_module()
 class LesionDiagnosisDataset(LesionDataset):
-    """Lesions told apart by diagnosis as in ISIC 2017: benign or melanoma.
+    """Lesions with a diagnosis as in ISIC 2017: benign or melanoma.
 
     Seborrheic keratosis counts as benign.
     """

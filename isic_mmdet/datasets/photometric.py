@@ -1,4 +1,4 @@
-"""Photometric transforms of the recipes. They change `img` alone."""
+"""Photometric transforms of the recipes. They change only `img`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from isic_mmdet.images.planar import to_planar
 
 @TRANSFORMS.register_module()
 class GaussianBlur(BaseTransform):
-    """Blurs the image, as an unsharp picture is.
+    """Blurs the image.
 
     Args:
         sigma: standard deviation of the Gaussian in pixels, drawn uniformly from this interval.
@@ -25,7 +25,7 @@ class GaussianBlur(BaseTransform):
         self.sigma = sigma
 
     def transform(self, results: dict) -> dict:
-        """Blur `img`, (H, W, 3) uint8; a standard deviation of 0 leaves it as it is."""
+        """Blur `img`, (H, W, 3) uint8."""
         sigma = self._draw()
         if sigma > 0:
             results['img'] = cv2.GaussianBlur(results['img'], (0, 0), sigma)
@@ -41,10 +41,10 @@ class GaussianBlur(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ChannelBrightness(BaseTransform):
-    """Makes each color channel brighter or darker by a factor of its own.
+    """Scales each color channel by its own factor.
 
     Args:
-        factor: drawn uniformly from this interval for every channel; values beyond 255 are cut.
+        factor: drawn uniformly from this interval for every channel; results are clipped at 255.
     """
 
     def __init__(self, factor: tuple[float, float] = (0.7, 1.3)) -> None:
@@ -67,17 +67,16 @@ class ChannelBrightness(BaseTransform):
 
 @TRANSFORMS.register_module()
 class BytePhotoMetricDistortion(PhotoMetricDistortion):
-    """mmdet's `PhotoMetricDistortion`, computed with bytes instead of floating-point numbers.
+    """mmdet's `PhotoMetricDistortion`, computed in bytes instead of floating-point numbers.
 
-    It draws the same numbers from the same generator and applies them in the same order:
-    brightness, contrast, saturation, hue, contrast, order of the channels. Every step rounds and
-    is cut at black and white, as in a camera, while mmdet hands on values below 0 and above 255.
-    Away from these the result lies within a few gray levels of mmdet's, on average within half a
-    level. What comes behind it, down to the GPU, handles a quarter of the bytes.
+    It draws the same random numbers and applies them in the same order: brightness, contrast,
+    saturation, hue, contrast, order of the channels. Every step rounds and clips, while mmdet
+    keeps values below 0 and above 255. Apart from these, the result is within a few gray levels
+    of mmdet's, on average within half a level. Later steps have a quarter of the bytes to process.
 
     Args:
-        swap_channels: shuffle the color channels of half of the images, as mmdet does. Leave it
-            where the diagnosis is to be told: blue and red are signs of it.
+        swap_channels: shuffle the color channels of half of the images, as mmdet does. Set False
+            to train a diagnosis: blue and red are signs of melanoma.
         **kwargs: of `mmdet.datasets.transforms.PhotoMetricDistortion`.
     """
 
@@ -114,7 +113,7 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
         late = contrast if has_contrast and not contrast_is_early else 1.0
         image = _scaled(image, early, early * brightness if has_brightness else 0.0)
         if has_saturation or has_hue:
-            # Hue runs from 0 to 255 here, so that bytes overflow where the circle closes.
+            # Hue has the range 0 to 255 here, so the overflow of bytes closes the circle.
             hues, saturations, values = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL))
             if has_hue:
                 hues = hues + np.uint8(round(hue * 256 / 360) % 256)
@@ -129,7 +128,7 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
 
 
 def _scaled(image: np.ndarray, factor: float, offset: float = 0.0) -> np.ndarray:
-    """Return a uint8 image times a factor plus an offset, rounded and cut at 0 and 255."""
+    """Return a uint8 image times a factor plus an offset, rounded and clipped to 0 and 255."""
     if factor == 1 and offset == 0:
         return image
     return cv2.addWeighted(image, factor, image, 0, offset)

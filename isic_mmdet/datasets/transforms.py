@@ -1,4 +1,6 @@
-"""Transforms that the recipes need beyond mmdet's."""
+"""Geometric transforms of the recipes, `SomeOf`, and the packing of inputs."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,18 +10,19 @@ from mmdet.datasets.transforms import PackDetInputs, RandomCrop, RandomFlip
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.mask import BitmapMasks
 
+from isic_mmdet.errors import InputError
 from isic_mmdet.images.planar import to_planar
 
-# What OpenCV calls the directions.
+# OpenCV's codes of the directions.
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
 
 
 @TRANSFORMS.register_module()
 class ContiguousRandomFlip(RandomFlip):
-    """mmdet's `RandomFlip` that moves the pixels of the image.
+    """mmdet's `RandomFlip`, which also moves the pixels of the image in memory.
 
-    mmdet leaves them where they are and reads them backwards, and each transform that follows
-    takes up to forty times as long over that as the flip takes here.
+    mmdet returns a reversed view, and each later transform takes up to forty times as long on it
+    as the flip takes here.
     """
 
     def _flip(self, results: dict) -> None:
@@ -30,11 +33,11 @@ class ContiguousRandomFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class RandomLesionCrop(RandomCrop):
-    """mmdet's `RandomCrop` that always leaves enough of the lesion.
+    """mmdet's `RandomCrop` that always keeps enough of the lesion.
 
-    mmdet's may leave a sliver, or a box with nothing of its mask inside. This one draws again
-    until `min_kept` of the lesion is left, and keeps the whole image after `DRAWS` in vain. Boxes
-    are those of the masks that are left.
+    mmdet's crop may keep a sliver, or a box without its mask. This one draws again until
+    `min_kept` of the lesion is inside, and keeps the image uncropped after `DRAWS` attempts.
+    Boxes are computed from the cropped masks.
 
     Args:
         smallest: least height and width of the crop, as fractions of those of the image; both are
@@ -50,21 +53,21 @@ class RandomLesionCrop(RandomCrop):
 
     def transform(self, results: dict) -> dict:
         """Crop `img`, (H, W, 3), `gt_masks` and `gt_bboxes`."""
-        whole = results['gt_masks'].areas.sum()
+        area = results['gt_masks'].areas.sum()
         for _ in range(self.DRAWS):
             # mmdet moves the boxes in place.
             drawn = super().transform({**results, 'gt_bboxes': results['gt_bboxes'].clone()})
-            if drawn is not None and drawn['gt_masks'].areas.sum() >= self.min_kept * whole:
+            if drawn is not None and drawn['gt_masks'].areas.sum() >= self.min_kept * area:
                 return drawn
         return results
 
 
 @TRANSFORMS.register_module()
 class RandomTranspose(BaseTransform):
-    """Swaps rows and columns: with the flips of `RandomFlip`, every turn by a right angle.
+    """Swaps rows and columns: with the flips of `RandomFlip`, all rotations by a right angle.
 
     Args:
-        prob: how often, in [0, 1].
+        prob: probability of the swap, in [0, 1].
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -91,12 +94,51 @@ class RandomTranspose(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class PackLesionInputs(PackDetInputs):
-    """mmdet's `PackDetInputs` that also hands on what lesion scores and pictures need.
+class SomeOf(BaseTransform):
+    """Applies a random number of its transforms, without repetition, in random order.
 
-    Besides mmdet's own keys these are `isic_id` (str), `original_mask` (path of the official
-    mask) and `gt_label` (int, index into the classes); see `LesionDataset`.
+    Every number is equally likely, and then every arrangement of so many transforms.
+
+    Args:
+        transforms: configs of the transforms, at least one.
+        number: fewest and most transforms to apply, both inclusive; by default none to all.
+
+    Raises:
+        InputError: there are no transforms, or `number` does not fit.
     """
+
+    def __init__(self, transforms: Sequence[dict], number: tuple[int, int] | None = None) -> None:
+        self.transforms = [TRANSFORMS.build(transform) for transform in transforms]
+        self.number = (0, len(transforms)) if number is None else tuple(number)
+        low, high = self.number
+        if not 0 <= low <= high <= len(transforms) or not transforms:
+            raise InputError(
+                f'SomeOf: number={self.number} of {len(transforms)} transforms; give the fewest '
+                'and the most, 0 <= fewest <= most <= how many there are'
+            )
+
+    def transform(self, results: dict) -> dict | None:
+        """Apply the drawn transforms; None as soon as one of them returns None."""
+        for index in self._draw():
+            results = self.transforms[index](results)
+            if results is None:
+                return None
+        return results
+
+    @cache_randomness
+    def _draw(self) -> list[int]:
+        """Return the indices of the transforms to apply, in order."""
+        low, high = self.number
+        count = np.random.randint(low, high + 1)
+        return np.random.permutation(len(self.transforms))[:count].tolist()
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(transforms={self.transforms}, number={self.number})'
+
+
+@TRANSFORMS.register_module()
+class PackLesionInputs(PackDetInputs):
+    """mmdet's `PackDetInputs` with the metadata of `LesionDataset` that scores and plots need."""
 
     META_KEYS = (
         'img_id',
@@ -117,7 +159,7 @@ class PackLesionInputs(PackDetInputs):
     def transform(self, results: dict) -> dict:
         """Pack `img`, (H, W, 3), and the truth; see mmdet."""
         image = results.get('img')
-        # OpenCV has no planes of int64, as mmdet's CopyPaste leaves images.
+        # mmdet's CopyPaste returns int64, which OpenCV cannot split.
         if image is not None and image.flags.c_contiguous and image.dtype in (np.uint8, np.float32):
             results['img'] = to_planar(image)
         return super().transform(results)

@@ -1,4 +1,4 @@
-"""Data sets that are made of others: what they are made of, and one that keeps the seeds."""
+"""Data sets that are made of other data sets."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from typing import Any
 from mmdet.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset as BalancedDataset
 
-from isic_mmdet.datasets.seeded import SeededIndex
+from isic_mmdet.datasets.samplers import SeededIndex
 
 
 @DATASETS.register_module()
 class ClassBalancedDataset(BalancedDataset):
-    """mmengine's data set of that name, whose samples keep the seed of their index.
+    """mmengine's data set of that name, whose samples keep the seed of a `SeededIndex`.
 
-    mmengine looks the index up in a list and loses what a `SeededIndex` carries, so augmentation
-    would depend on the worker, and a resumed run would differ.
+    mmengine loses it, so the augmentation would depend on the worker, and a resumed run would
+    differ.
     """
 
     def _get_ori_dataset_idx(self, idx: int) -> int:
@@ -36,10 +36,10 @@ def leaves(dataset: Any) -> Iterator[Any]:
 
 
 def named_leaves(dataset: Any) -> dict[str, Any]:
-    """Return the leaves by short names that tell them apart.
+    """Return the leaves by short, unique names.
 
-    That is the name of the annotation file (`val`), with the name of the data folder where two
-    files share theirs (`isic2017_val`), and with a number where two folders do, too.
+    A name is that of the annotation file (`val`). If two are equal, the name of the data folder is
+    added (`isic2017_val`), and if these are equal, a number.
     """
     found = list(leaves(dataset))
     names = [Path(leaf.ann_file).stem for leaf in found]

@@ -16,7 +16,7 @@ def exit_with_parent(worker_id: int) -> None:
     torch's workers look for their parent, too; but one that has a batch to hand over waits for ever
     for somebody to take it, and keeps its memory.
 
-    Their random numbers come from `isic_mmdet.datasets.seeded`.
+    Their random numbers come from `isic_mmdet.datasets.samplers`.
 
     Args:
         worker_id: ignored.

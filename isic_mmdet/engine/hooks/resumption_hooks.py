@@ -27,7 +27,7 @@ class PerStepSeedHook(Hook):
     """Seeds all generators before every step, by seed, step and process.
 
     The heads sample proposals at random. With this hook a resumed run samples the same ones, and
-    no generator is saved. `isic_mmdet.datasets.seeded` does the same for the images.
+    no generator is saved. `isic_mmdet.datasets.samplers` does the same for the images.
     """
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:

@@ -11,7 +11,7 @@ from mmengine.dist import all_gather_object, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
-from isic_mmdet.datasets.seeded import SeededBatchSampler
+from isic_mmdet.datasets.samplers import SeededBatchSampler
 from isic_mmdet.engine.distributed import any_process
 from isic_mmdet.engine.train.batch_errors import (
     BatchError,

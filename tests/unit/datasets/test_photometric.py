@@ -15,7 +15,7 @@ from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
 
-def picture(size=64):
+def noise_image(size=64):
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     return cv2.GaussianBlur(noise, (0, 0), 1.5)
 
@@ -25,7 +25,7 @@ def build(**config):
 
 
 def test_blur_is_a_gaussian_of_the_sigma():
-    image = picture()
+    image = noise_image()
     blurred = build(type='GaussianBlur', sigma=(1.3, 1.3))({'img': image})['img']
     reference = gaussian_filter(image.astype(float), (1.3, 1.3, 0), mode='mirror', truncate=6)
     assert blurred.dtype == np.uint8
@@ -33,12 +33,12 @@ def test_blur_is_a_gaussian_of_the_sigma():
 
 
 def test_no_blur_at_sigma_zero():
-    image = picture()
+    image = noise_image()
     unchanged = build(type='GaussianBlur', sigma=(0.0, 0.0))({'img': image.copy()})['img']
     assert np.array_equal(unchanged, image)
 
 
-def test_brightness_scales_each_channel_by_a_factor_of_its_own():
+def test_brightness_scales_each_channel_by_its_own_factor():
     image = np.full((8, 8, 3), 100, np.uint8)
     np.random.seed(0)
     brighter = build(type='ChannelBrightness', factor=(0.5, 1.5))({'img': image})['img']
@@ -49,7 +49,7 @@ def test_brightness_scales_each_channel_by_a_factor_of_its_own():
     assert all(len(np.unique(brighter[..., channel])) == 1 for channel in range(3))
 
 
-def test_brightness_is_cut_at_white():
+def test_brightness_is_clipped_at_white():
     image = np.full((4, 4, 3), 200, np.uint8)
     white = build(type='ChannelBrightness', factor=(2.0, 2.0))({'img': image})['img']
     assert np.all(white == 255)
@@ -68,7 +68,7 @@ def test_the_recipe_changes_pixels_and_no_truth(root):
         'gt_bboxes': np.array([[10, 20, 30, 40]], np.float32),
         'gt_bboxes_labels': np.array([0]),
     }
-    image = picture()
+    image = noise_image()
     np.random.seed(0)
     changed = 0
     for _ in range(40):
@@ -98,7 +98,7 @@ NOTHING = dict(
 
 
 def distorted(name, image, settings=None, seed=None):
-    """Return what a distortion makes of an image with these settings, or what it draws itself."""
+    """Distort an image with these settings, or with random ones."""
     transform = build(type=name)
     if settings is not None:
         *flags, by = {**NOTHING, **settings}.values()
@@ -109,7 +109,7 @@ def distorted(name, image, settings=None, seed=None):
 
 
 def skin(seed, size=96):
-    """Return a picture with the colors of skin and lesions and neither black nor white."""
+    """Return an image with the colors of skin and lesions and neither black nor white."""
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(0, 60, (size, size, 3)), (0, 0), 4)
     return np.clip(np.array([110, 125, 160]) + 6 * noise, 0, 255).astype(np.uint8)
@@ -137,7 +137,7 @@ def test_each_step_is_mmdets_within_rounding(settings, tolerance):
     got = distorted('BytePhotoMetricDistortion', image, settings)
     assert got.dtype == np.uint8
     inside = ((expected >= 0) & (expected <= 255)).all(axis=2)
-    if settings.get('brightness'):  # which mmdet does not cut before it goes on
+    if settings.get('brightness'):  # which mmdet does not clip
         inside &= ((image + settings['by'][0] >= 0) & (image + settings['by'][0] <= 255)).all(
             axis=2
         )
@@ -168,7 +168,7 @@ def test_channels_stay_where_swapping_is_off():
     assert np.array_equal(transform({'img': image.copy()})['img'], image)
 
 
-def test_the_image_given_is_left_alone():
+def test_the_input_is_not_changed():
     image = skin(1)
     original = image.copy()
     transform = build(type='BytePhotoMetricDistortion')
@@ -180,7 +180,7 @@ def test_the_image_given_is_left_alone():
 
 def test_images_that_are_not_of_bytes_are_refused():
     with pytest.raises(InputError, match=r'float32.*to_float32'):
-        build(type='BytePhotoMetricDistortion')({'img': picture().astype(np.float32)})
+        build(type='BytePhotoMetricDistortion')({'img': noise_image().astype(np.float32)})
 
 
 def test_it_changes_pixels_and_no_truth():

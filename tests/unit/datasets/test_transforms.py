@@ -1,16 +1,24 @@
-"""The transforms that replace mmdet's do the same as those."""
-
 import copy
+from collections import Counter
+from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.transforms import PackLesionInputs
+from isic_mmdet.errors import InputError
+
+DIRECTIONS = ['horizontal', 'vertical', 'diagonal']
+
+
+def build(**settings):
+    return TRANSFORMS.build(settings)
 
 
 def sample(dtype=np.uint8):
@@ -29,10 +37,10 @@ def sample(dtype=np.uint8):
     }
 
 
-@pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
+@pytest.mark.parametrize('direction', DIRECTIONS)
 def test_a_flip_is_mmdets(direction):
     expected, got = (
-        TRANSFORMS.build(dict(type=name, prob=1.0, direction=direction))(sample())
+        build(type=name, prob=1.0, direction=direction)(sample())
         for name in ('RandomFlip', 'ContiguousRandomFlip')
     )
     assert got['img'].flags.c_contiguous
@@ -44,17 +52,13 @@ def test_a_flip_is_mmdets(direction):
 
 
 def test_a_flip_is_drawn_as_mmdet_draws_it():
-    options = dict(prob=0.75, direction=['horizontal', 'vertical', 'diagonal'])
-    transforms = [
-        TRANSFORMS.build(dict(type=name, **options))
-        for name in ('RandomFlip', 'ContiguousRandomFlip')
-    ]
     drawn = []
-    for transform in transforms:
+    for name in ('RandomFlip', 'ContiguousRandomFlip'):
+        transform = build(type=name, prob=0.75, direction=DIRECTIONS)
         np.random.seed(0)
         drawn.append([transform(sample())['flip_direction'] for _ in range(40)])
     assert drawn[0] == drawn[1]
-    assert set(drawn[0]) == {None, 'horizontal', 'vertical', 'diagonal'}
+    assert set(drawn[0]) == {None, *DIRECTIONS}
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32, np.int64])
@@ -62,9 +66,9 @@ def test_a_flip_is_drawn_as_mmdet_draws_it():
 def test_inputs_are_packed_as_mmdet_packs_them(view, dtype):
     results = sample(dtype)
     results['img'] = results['img'][view]
-    mmdet = TRANSFORMS.build(dict(type='PackDetInputs', meta_keys=PackLesionInputs.META_KEYS))
+    mmdet = build(type='PackDetInputs', meta_keys=PackLesionInputs.META_KEYS)
     expected = mmdet(copy.deepcopy(results))
-    got = TRANSFORMS.build(dict(type='PackLesionInputs'))(results)
+    got = build(type='PackLesionInputs')(results)
     assert got['inputs'].is_contiguous()
     assert got['inputs'].dtype == expected['inputs'].dtype
     assert torch.equal(got['inputs'], expected['inputs'])
@@ -76,8 +80,8 @@ def test_inputs_are_packed_as_mmdet_packs_them(view, dtype):
     assert np.array_equal(masks, expected_masks)
 
 
-def turned(sample, transpose, flips):
-    """The image and mask of a sample, transposed and flipped with NumPy."""
+def rotated(sample, transpose, flips):
+    """Return image and mask of a sample, transposed and flipped with NumPy."""
     image, mask = sample['img'], sample['gt_masks'].masks[0]
     if transpose:
         image, mask = image.swapaxes(0, 1), mask.T
@@ -89,19 +93,13 @@ def box_of(mask):
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def test_transposed_and_flipped_an_image_is_seen_in_all_eight_orientations():
+def test_transpose_and_flip_give_all_eight_orientations():
     steps = [
-        TRANSFORMS.build(dict(type='RandomTranspose')),
-        TRANSFORMS.build(
-            dict(
-                type='ContiguousRandomFlip',
-                prob=0.75,
-                direction=['horizontal', 'vertical', 'diagonal'],
-            )
-        ),
+        build(type='RandomTranspose'),
+        build(type='ContiguousRandomFlip', prob=0.75, direction=DIRECTIONS),
     ]
     expected = {
-        turned(sample(), transpose, flips)[0].tobytes(): turned(sample(), transpose, flips)[1]
+        rotated(sample(), transpose, flips)[0].tobytes(): rotated(sample(), transpose, flips)[1]
         for transpose in (False, True)
         for flips in ((), (0,), (1,), (0, 1))
     }
@@ -121,32 +119,32 @@ def test_transposed_and_flipped_an_image_is_seen_in_all_eight_orientations():
     assert seen == set(expected)
 
 
-def test_a_crop_is_a_window_of_image_and_mask_that_keeps_enough_of_the_lesion():
-    crop = TRANSFORMS.build(dict(type='RandomLesionCrop', smallest=0.4, min_kept=0.5))
+def test_a_crop_keeps_enough_of_the_lesion():
+    crop = build(type='RandomLesionCrop', smallest=0.4, min_kept=0.5)
     np.random.seed(0)
-    whole = sample()
-    # Every pixel says where it comes from.
+    original = sample()
+    # The value of a pixel is its position.
     rows, columns = np.indices((30, 40), np.uint8)
     sizes = set()
     for _ in range(200):
         got = crop({**sample(), 'img': np.dstack([rows, columns, rows])})
         image, mask = got['img'], got['gt_masks'].masks[0]
         top, left = image[0, 0, :2]
-        window = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
-        assert np.array_equal(image[..., 0], rows[window])
-        assert np.array_equal(image[..., 1], columns[window])
-        assert np.array_equal(mask, whole['gt_masks'].masks[0][window])
+        crop_of_it = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
+        assert np.array_equal(image[..., 0], rows[crop_of_it])
+        assert np.array_equal(image[..., 1], columns[crop_of_it])
+        assert np.array_equal(mask, original['gt_masks'].masks[0][crop_of_it])
         assert got['img_shape'] == image.shape[:2]
         assert got['gt_bboxes'].tensor.tolist() == [box_of(mask)]
-        assert mask.sum() >= 0.5 * whole['gt_masks'].masks.sum()
+        assert mask.sum() >= 0.5 * original['gt_masks'].masks.sum()
         sizes.add(image.shape[:2])
     heights, widths = map(set, zip(*sizes, strict=True))
     assert min(heights) >= 12 and min(widths) >= 16
-    assert len(heights) > 12 and len(widths) > 16  # each side is drawn by itself
+    assert len(heights) > 12 and len(widths) > 16  # the sides are independent
 
 
-def test_where_no_crop_keeps_the_lesion_the_whole_image_stays():
-    crop = TRANSFORMS.build(dict(type='RandomLesionCrop', smallest=0.2, min_kept=1.0))
+def test_without_a_crop_that_keeps_the_lesion_the_image_stays():
+    crop = build(type='RandomLesionCrop', smallest=0.2, min_kept=1.0)
     results = sample()
     mask = np.ones((1, 30, 40), np.uint8)  # every crop loses some of it
     results['gt_masks'] = BitmapMasks(mask, 30, 40)
@@ -156,3 +154,49 @@ def test_where_no_crop_keeps_the_lesion_the_whole_image_stays():
     assert got['img'].shape == (30, 40, 3)
     assert np.array_equal(got['gt_masks'].masks, mask)
     assert got['gt_bboxes'].tensor.tolist() == [[0, 0, 40, 30]]
+
+
+@TRANSFORMS.register_module()
+class AppendName(BaseTransform):
+    def __init__(self, name):
+        self.name = name
+
+    def transform(self, results):
+        return None if self.name == 'stop' else {'seen': [*results['seen'], self.name]}
+
+
+def some_of(names, number=None):
+    transforms = [dict(type='AppendName', name=name) for name in names]
+    return build(type='SomeOf', transforms=transforms, number=number)
+
+
+def draws(transform, times):
+    np.random.seed(0)
+    return Counter(''.join(transform({'seen': []})['seen']) for _ in range(times))
+
+
+def test_some_of_draws_every_number_and_order_equally_often():
+    found = draws(some_of('abc'), 6000)
+    expected = {
+        ''.join(order): 1500 / len(list(permutations('abc', count)))
+        for count in range(4)
+        for order in permutations('abc', count)
+    }
+    assert found.keys() == expected.keys()
+    for order, times in expected.items():
+        assert found[order] == pytest.approx(times, abs=5 * times**0.5), order
+    assert draws(some_of('abc'), 50) == draws(some_of('abc'), 50)
+
+
+def test_some_of_has_bounds():
+    assert {len(order) for order in draws(some_of('abcd', (2, 3)), 300)} == {2, 3}
+    assert {len(order) for order in draws(some_of('abcd', (4, 4)), 20)} == {4}
+    assert some_of(['stop'], (1, 1))({'seen': []}) is None
+
+
+@pytest.mark.parametrize(
+    ('names', 'number'), [('', None), ('ab', (0, 3)), ('ab', (2, 1)), ('ab', (-1, 1))]
+)
+def test_impossible_numbers_are_refused(names, number):
+    with pytest.raises(InputError, match='SomeOf: number='):
+        some_of(names, number)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's data sets
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
-from isic_mmdet.datasets.seeded import SeededIndex
+from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.datasets.wrapped import ClassBalancedDataset, leaves, named_leaves
 
 
