@@ -33,9 +33,8 @@ def compare(rows: Rows, baseline: Rows) -> dict[str, dict[str, Any]]:
     by_id = {row['image_id']: row for row in baseline}
     _check_same_images(rows, by_id)
     baseline = [by_id[row['image_id']] for row in rows]
-    names = SCORES
-    if has_boundary(rows) and has_boundary(baseline):
-        names += DISTANCE_COLUMNS
+    both = has_boundary(rows) and has_boundary(baseline)
+    names = SCORES + DISTANCE_COLUMNS if both else SCORES
     return {full_name(name): _difference(rows, baseline, name) for name in names}
 
 

@@ -8,40 +8,25 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from isic_mmdet.images.decode_errors import DECODE_ERRORS
-from isic_mmdet.images.formats import FORMATS, unread_format
+from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
+from isic_mmdet.images.orientation import ORIENTATION_TAG, ORIENTATIONS
 from isic_mmdet.images.sources import SourceFile
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
 
-ORIENTATION_TAG = 0x0112
-#: EXIF's number to how often the stored pixels are turned by 90 degrees to the left, and whether
-#: they are mirrored from left to right after that.
-TURNS = {
-    1: (0, False),
-    2: (0, True),
-    3: (2, False),
-    4: (2, True),
-    5: (3, True),
-    6: (3, False),
-    7: (1, True),
-    8: (1, False),
-}
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _HOLE = bytes(4096)
 _NO_IMAGE = 'not an image, or one that is damaged'
 # TIFF's NewSubfileType; its lowest bit marks a smaller copy of another page.
 _SUBFILE_TAG = 254
-
-_Kind = TypeVar('_Kind', bound=np.generic)
 
 
 class UnreadableError(Exception):
@@ -116,7 +101,7 @@ def decode_image(
         shape = image.height, image.width
     if image.mode != 'RGB':
         image = image.convert('RGB')
-    known = orientation if orientation in TURNS else 1
+    known = orientation if orientation in ORIENTATIONS else 1
     return DecodedImage(np.asarray(image), shape, step, data, is_plain, known)
 
 
@@ -165,18 +150,6 @@ def orientation_of(image: Image.Image) -> Any:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
-
-
-def turn(values: npt.NDArray[_Kind], orientation: int) -> npt.NDArray[_Kind]:
-    """Return an (H, W) array as EXIF says that it is to be shown.
-
-    Args:
-        values: as it is stored.
-        orientation: EXIF's number, 1 (unchanged) to 8.
-    """
-    quarter_turns, is_mirrored = TURNS[orientation]
-    turned = np.rot90(values, quarter_turns)
-    return np.ascontiguousarray(np.fliplr(turned) if is_mirrored else turned)
 
 
 def stored_size(file: SourceFile) -> tuple[int, int]:

@@ -1,6 +1,11 @@
 """Which image formats are read, and what people have in others."""
 
+import struct
+import zipfile
+import zlib
 from pathlib import PurePath
+
+from PIL import Image
 
 #: Pillow's names. It knows many more: animations, documents, and some of which it starts other
 #: programs (Ghostscript for EPS).
@@ -26,6 +31,22 @@ _REMEDIES = {
 UNREAD = {
     f'.{ending}': remedy for remedy, endings in _REMEDIES.items() for ending in endings.split()
 }
+
+#: What Pillow and `SourceFile.read` raise on a file that is no image, or not a whole one.
+DECODE_ERRORS = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken PNG
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    NotImplementedError,  # compression method that zipfile does not know
+    RuntimeError,  # encrypted zip
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
 
 # (offset, first bytes, name, ending).
 _SIGNATURES = [

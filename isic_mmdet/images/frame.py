@@ -1,7 +1,9 @@
-"""How the pixels of a reduced image lie in the whole one, and how far it may be reduced."""
+"""How a reduced image lies in the full image, and how far an image may be reduced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from isic_mmdet.images.orientation import way_back
 
 # A reduced image stays at least so many times as large as the model's input on both sides. The test
 # pipeline then samples it much as it samples the whole one, and an image that was prepared for
@@ -65,3 +67,21 @@ def reduction(shrunk: float) -> int:
         At least 1.
     """
     return max(1, int(shrunk / _MARGIN))
+
+
+def reduced_frame(stored: tuple[int, int], step: int, orientation: int) -> Frame:
+    """Return the frame of a reduced image after both images were brought upright.
+
+    Args:
+        stored: height and width of the whole image as it is stored.
+        step: see `Frame`; the last reduced pixels of the stored image may reach over its right
+            and lower border.
+        orientation: see `stored_mask`.
+    """
+    way = way_back(orientation)
+    height, width = stored
+    top = height % -step if way.flip_rows else 0
+    left = width % -step if way.flip_columns else 0
+    if way.transpose:
+        height, width, top, left = width, height, left, top
+    return Frame((height, width), step, left, top)

@@ -1,7 +1,7 @@
-"""From the image as a viewer shows it back to its pixels as the file holds them.
+"""EXIF orientation: from stored pixels to the upright image and back.
 
-EXIF's orientation tag (0x0112, CIPA DC-008) tells how a viewer has to turn what is stored. All
-eight ways back are a transposition or none, and then flips.
+EXIF's orientation tag (0x0112, CIPA DC-008) says how a viewer has to rotate or mirror the stored
+pixels. Each of the eight ways back is an optional transposition followed by flips.
 """
 
 from typing import NamedTuple, TypeVar
@@ -9,28 +9,37 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.images.frame import Frame
-
 Pixels = TypeVar('Pixels', bound=np.generic)
 Box = tuple[float, float, float, float]
 
 
-class _WayBack(NamedTuple):
+class WayBack(NamedTuple):
+    """Whether to transpose, and then which axes to flip."""
+
     transpose: bool
     flip_rows: bool
     flip_columns: bool
 
 
+ORIENTATION_TAG = 0x0112
+#: The numbers that EXIF defines; viewers treat any other as 1.
+ORIENTATIONS = range(1, 9)
+
 _WAYS_BACK = {
-    1: _WayBack(False, False, False),
-    2: _WayBack(False, False, True),
-    3: _WayBack(False, True, True),
-    4: _WayBack(False, True, False),
-    5: _WayBack(True, False, False),
-    6: _WayBack(True, True, False),
-    7: _WayBack(True, True, True),
-    8: _WayBack(True, False, True),
+    1: WayBack(False, False, False),
+    2: WayBack(False, False, True),
+    3: WayBack(False, True, True),
+    4: WayBack(False, True, False),
+    5: WayBack(True, False, False),
+    6: WayBack(True, True, False),
+    7: WayBack(True, True, True),
+    8: WayBack(True, False, True),
 }
+
+
+def way_back(orientation: int) -> WayBack:
+    """Return how upright pixels become stored pixels; see the module."""
+    return _WAYS_BACK.get(orientation, _WAYS_BACK[1])
 
 
 def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
@@ -38,14 +47,14 @@ def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
 
     Args:
         stored: (H, W) or (H, W, C).
-        orientation: EXIF's number, 1 to 8; viewers take any other for 1.
+        orientation: EXIF's number, 1 to 8; any other counts as 1.
 
     Returns:
         (H, W) or (W, H) with the channels of `stored`; a view of it.
     """
-    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
-    turned = stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
-    return turned.swapaxes(0, 1) if way.transpose else turned
+    way = way_back(orientation)
+    rotated = stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
+    return rotated.swapaxes(0, 1) if way.transpose else rotated
 
 
 def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
@@ -53,12 +62,12 @@ def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
 
     Args:
         upright: (H, W), as a viewer shows the image.
-        orientation: EXIF's number, 1 to 8; viewers take any other for 1.
+        orientation: EXIF's number, 1 to 8; any other counts as 1.
 
     Returns:
         (H, W), or (W, H) where the image is stored on its side; a view of `upright`.
     """
-    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
+    way = way_back(orientation)
     stored = upright.T if way.transpose else upright
     return stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
 
@@ -71,7 +80,7 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
         shape: height and width of the upright image.
         orientation: see `stored_mask`.
     """
-    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
+    way = way_back(orientation)
     x, y, width, height = upright
     rows, columns = shape
     if way.transpose:
@@ -81,21 +90,3 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
     if way.flip_columns:
         x = columns - x - width
     return x, y, width, height
-
-
-def reduced_placement(stored: tuple[int, int], step: int, orientation: int) -> Frame:
-    """Return how a reduced image, turned upright, lies in the whole one, turned upright.
-
-    Args:
-        stored: height and width of the whole image as it is stored.
-        step: see `Frame`; the last reduced pixels of the stored image may reach over its right
-            and lower border.
-        orientation: see `stored_mask`.
-    """
-    way = _WAYS_BACK.get(orientation, _WAYS_BACK[1])
-    height, width = stored
-    top = height % -step if way.flip_rows else 0
-    left = width % -step if way.flip_columns else 0
-    if way.transpose:
-        height, width, top, left = width, height, left, top
-    return Frame((height, width), step, left, top)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.images.decode_errors import DECODE_ERRORS
-from isic_mmdet.images.decoding import ORIENTATION_TAG, UnreadableError, load_whole
-from isic_mmdet.images.frame import Frame
-from isic_mmdet.images.orientation import reduced_placement, upright
+from isic_mmdet.images.decoding import UnreadableError, load_whole
+from isic_mmdet.images.formats import DECODE_ERRORS
+from isic_mmdet.images.frame import Frame, reduced_frame
+from isic_mmdet.images.orientation import ORIENTATION_TAG, upright
 from isic_mmdet.images.sources import SourceFile
 
 # What Pillow decodes 16-bit gray to; I is what it makes of some 16-bit TIFF and PGM files.
@@ -74,7 +74,7 @@ def read_image(
     if draft.step == 1:
         frame = Frame((pixels.shape[0], pixels.shape[1]))
     else:
-        frame = reduced_placement(draft.shape, draft.step, orientation)
+        frame = reduced_frame(draft.shape, draft.step, orientation)
     return UprightImage(pixels, frame, orientation)
 
 

@@ -14,17 +14,15 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.decoding import (
-    TURNS,
     decode_whole,
     load_whole,
     orientation_of,
     read_bytes,
-    turn,
 )
 from isic_mmdet.images.encoding import encode_png
-from isic_mmdet.images.formats import FORMATS, unread_format
+from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
+from isic_mmdet.images.orientation import ORIENTATIONS, upright
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.binary_png import decode_binary_png, decode_bits
 from isic_mmdet.masks.bit_mask import BitMask
@@ -72,7 +70,7 @@ class DecodedMask:
 
         A mask with grays keeps its lesion only.
         """
-        lesion = turn(self.lesion.unpacked(), orientation)
+        lesion = np.ascontiguousarray(upright(self.lesion.unpacked(), orientation))
         data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
         return replace(self, lesion=BitMask.of(lesion), data=data)
 
@@ -94,8 +92,8 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
         return DecodedMask(binary, data, grays=0, brightest=255 * int(binary.bits.any()))
     image = decode_whole(data, _MODES)
     orientation = orientation_of(image)
-    orientation = orientation if orientation in TURNS else 1
-    values = turn(np.asarray(image.convert('L')), orientation)
+    orientation = orientation if orientation in ORIENTATIONS else 1
+    values = np.ascontiguousarray(upright(np.asarray(image.convert('L')), orientation))
     grays = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
     if foreground != FOREGROUND:

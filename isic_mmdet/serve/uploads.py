@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.images.decode_errors import DECODE_ERRORS
 from isic_mmdet.images.decoding import UnreadableError, load_whole
-from isic_mmdet.images.formats import FORMAT_NAMES, FORMATS, unread_format
+from isic_mmdet.images.formats import DECODE_ERRORS, FORMAT_NAMES, FORMATS, unread_format
 from isic_mmdet.images.reading import UprightImage, read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import binarize
