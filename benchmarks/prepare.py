@@ -22,8 +22,7 @@ from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.layouts import Pair
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import Pair, PairError
 from isic_mmdet.isic.prepare.pairs import convert_pair
 from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
@@ -170,7 +169,7 @@ def _convert(image: Path, mask: Path, rule: str, out: Path) -> None:
     )
     pair = Pair('ISIC_0000000', 'train', image_file, mask_file)
     result = convert_pair(pair, parse_rule(rule), FOREGROUND, out)
-    if isinstance(result, Fault):
+    if isinstance(result, PairError):
         raise InputError(f'{image}: {result}')
 
 

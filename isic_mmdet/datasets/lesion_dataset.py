@@ -10,6 +10,7 @@ from mmdet.registry import DATASETS
 from isic_mmdet.datasets.checks import annotation_faults, truth_faults
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
+from isic_mmdet.isic.labels import CATEGORIES
 from isic_mmdet.utils.memory import keep_freed_memory
 
 # Data sets that this process has checked: each is built once for the checks before a run, and once
@@ -136,6 +137,6 @@ class LesionDiagnosisDataset(LesionDataset):
     """
 
     METAINFO: ClassVar[dict] = {
-        'classes': ('benign', 'melanoma'),
+        'classes': CATEGORIES['diagnosis'],
         'palette': [(0, 158, 115), (213, 94, 0)],
     }

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isic_mmdet.isic.labels import MELANOMA
+
 #: The class that counts as positive where the config names none.
-DEFAULT_POSITIVE = 'melanoma'
+DEFAULT_POSITIVE = MELANOMA
 
 
 def positive_metrics(

@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, zip_members
-
-ISIC_ID = re.compile('ISIC_[0-9]{7}')
+from isic_mmdet.isic.archives import ISIC_ID
 
 # Every seven digits in a row, overlapping ones too: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
@@ -111,7 +110,7 @@ def _truths_by_id(truth: Path) -> tuple[dict[str, list[SourceFile]], list[Source
     for file in sorted(_list_files(truth), key=str):
         if file.name in _NO_MASKS:
             continue
-        if found := ISIC_ID.search(_stem(file)):
+        if found := re.search(ISIC_ID, _stem(file)):
             by_id[found[0]].append(file)
         else:
             nameless.append(file)

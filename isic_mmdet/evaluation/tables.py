@@ -1,11 +1,12 @@
 """Reads the tables that belong to a set of predictions: scores of detections, and labels."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.mask_folders import ISIC_ID
 from isic_mmdet.evaluation.per_image import LABEL_COLUMNS, Row, parse_cells, read_rows
+from isic_mmdet.isic.archives import ISIC_ID
 from isic_mmdet.utils.json_file import read_json
 
 
@@ -24,7 +25,7 @@ def read_scores(path: Path) -> dict[str, float | None]:
     faults = []
     for number, cells in read_rows(path, {'score'}):
         name = cells.get('image') or cells.get('image_id') or ''
-        found = ISIC_ID.search(Path(name).name)
+        found = re.search(ISIC_ID, Path(name).name)
         if not found:
             faults.append(f'line {number}: no ISIC id in image {name!r}')
             continue

@@ -14,12 +14,15 @@ from pathlib import Path, PurePosixPath
 BASE_URL = 'https://isic-archive.s3.amazonaws.com/challenges'
 PAGE_URL = 'https://challenge.isic-archive.com/data/'
 
+#: The id of an image, as a regular expression.
+ISIC_ID = 'ISIC_[0-9]{7}'
+
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 # What a file holds, and what the members that count look like. Letter case differs between years.
 _MEMBERS = {
-    'images': re.compile(r'(ISIC_\d{7})\.jpg', re.IGNORECASE),
-    'masks': re.compile(r'(ISIC_\d{7})_segmentation\.png', re.IGNORECASE),
+    'images': re.compile(rf'({ISIC_ID})\.jpg', re.IGNORECASE),
+    'masks': re.compile(rf'({ISIC_ID})_segmentation\.png', re.IGNORECASE),
 }
 _DIAGNOSIS_COLUMNS = ['image_id', 'melanoma', 'seborrheic_keratosis']
 

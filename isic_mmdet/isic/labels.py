@@ -15,18 +15,21 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.layouts import listed_id
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import PairError, listed_id
 from isic_mmdet.utils.csv_file import parse_csv, parse_header, to_flag, to_number
 
 _ID_COLUMNS = ('image_id', 'image', 'isic_id', 'image_name')
-_LABEL_COLUMNS = {'melanoma', 'seborrheic_keratosis'}
+MELANOMA = 'melanoma'
+#: Names of the categories of a prepared data set; ids count from 1 in this order.
+CATEGORIES = {'lesion': ('lesion',), 'diagnosis': ('benign', MELANOMA)}
+
+_LABEL_COLUMNS = {MELANOMA, 'seborrheic_keratosis'}
 _METADATA_COLUMNS = {'age_approximate', 'sex'}
 _KNOWN_COLUMNS = {*_ID_COLUMNS, *_LABEL_COLUMNS, *_METADATA_COLUMNS}
 _UNKNOWN = {'', 'unknown'}
 _DIAGNOSES: dict[tuple[bool | None, bool | None], str] = {
     (False, False): 'nevus',
-    (True, False): 'melanoma',
+    (True, False): MELANOMA,
     (False, True): 'seborrheic_keratosis',
 }
 
@@ -48,7 +51,7 @@ class Labels:
     """
 
     by_id: dict[str, Label] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[PairError] = field(default_factory=list)
     other_tables: list[str] = field(default_factory=list)
 
 
@@ -82,7 +85,7 @@ def read_labels(tables: Sequence[SourceFile]) -> Labels:
                     details.append(f'{key} {value}, elsewhere {known[key]}')
                     contradicted.add((isic_id, key))
             found.faults += [
-                Fault(
+                PairError(
                     isic_id,
                     'bad label',
                     f'{table}, line {line}: {detail}; correct it',
@@ -124,7 +127,7 @@ def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
     label: Label = {}
     faults: list[str] = []
     if row.keys() >= _LABEL_COLUMNS:
-        melanoma, keratosis = row['melanoma'], row['seborrheic_keratosis']
+        melanoma, keratosis = row[MELANOMA], row['seborrheic_keratosis']
         diagnosis = _DIAGNOSES.get((to_flag(melanoma), to_flag(keratosis)))
         if diagnosis is None:
             faults.append(
@@ -152,3 +155,15 @@ def _years(text: str) -> float | int | None:
     if years is None or not 0 <= years <= 120:
         return None
     return int(years) if years.is_integer() else years
+
+
+def category_of(classes: str, label: Label) -> int:
+    """Return the category id of a lesion.
+
+    Args:
+        classes: `lesion` or `diagnosis`. In the latter seborrheic keratosis and nevus are benign.
+        label: must have `diagnosis` if `classes` is `diagnosis`.
+    """
+    if classes == 'lesion':
+        return 1
+    return 2 if label['diagnosis'] == MELANOMA else 1

@@ -7,13 +7,13 @@ made without regard to letter case, because unpacked and redistributed copies di
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, list_files
-from isic_mmdet.isic.archives import ARCHIVES
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.archives import ARCHIVES, ISIC_ID
 
 #: Splits in the order in which they are reported.
 SPLITS = ('train', 'val', 'test')
@@ -23,13 +23,37 @@ _ROLES = ('images', 'masks')
 _ZIP_PREFIXES = {2016: 'isbi2016', 2017: 'isic-2017', 2018: 'isic2018'}
 YEARS = tuple(_ZIP_PREFIXES)
 
-_IMAGE_NAME = re.compile(r'(ISIC_\d{7})\.(?:jpe?g|png)', re.IGNORECASE | re.ASCII)
-_LISTED_NAME = re.compile(r'(ISIC_\d{7})(?:\.\w{1,5})?', re.IGNORECASE | re.ASCII)
-_MASK_NAME = re.compile(r'(ISIC_\d{7})_segmentation\.png', re.IGNORECASE | re.ASCII)
+_IMAGE_NAME = re.compile(rf'({ISIC_ID})\.(?:jpe?g|png)', re.IGNORECASE | re.ASCII)
+_LISTED_NAME = re.compile(rf'({ISIC_ID})(?:\.\w{{1,5}})?', re.IGNORECASE | re.ASCII)
+_MASK_NAME = re.compile(rf'({ISIC_ID})_segmentation\.png', re.IGNORECASE | re.ASCII)
 # What the official folders hold besides images and masks.
 _KNOWN_EXTRAS = re.compile(
     r'.*_superpixels\.png|.*\.csv|(?:LICENSE|ATTRIBUTION)(?:\.\w+)?', re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, order=True)
+class PairError:
+    """An error of one image, its mask or its label.
+
+    Attributes:
+        isic_id: id of the image, such as `ISIC_0000000`.
+        kind: short name under which errors are counted, such as `missing mask`.
+        detail: the file concerned and what is wrong with it.
+        left_out: whether the pair was skipped; a gray mask is thresholded and kept.
+    """
+
+    isic_id: str
+    kind: str
+    detail: str
+    left_out: bool = True
+
+    def __str__(self) -> str:
+        return f'{self.isic_id}: {self.kind}: {self.detail}'
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as a JSON object."""
+        return asdict(self)
 
 
 def listed_id(text: str) -> str | None:
@@ -124,28 +148,32 @@ def scan(year: int, sources: Sequence[Path]) -> Scan:
     return found
 
 
-def find_pairs(found: Scan) -> tuple[dict[str, Pair], list[Fault]]:
+def find_pairs(found: Scan) -> tuple[dict[str, Pair], list[PairError]]:
     """Pair images and masks by id.
 
     Returns:
         Pairs by ISIC id, in id order, and the faults of the ids that make none.
     """
     pairs: dict[str, Pair] = {}
-    faults: list[Fault] = []
+    faults: list[PairError] = []
     for isic_id in sorted(found.images.keys() | found.masks.keys()):
         images, masks = found.images.get(isic_id, []), found.masks.get(isic_id, [])
         doubled = next((files for files in (images, masks) if len(files) > 1), None)
         if doubled:
             places = ' and '.join(sorted(str(entry.file) for entry in doubled))
-            faults.append(Fault(isic_id, 'found twice', f'{places}; keep one of them'))
+            faults.append(PairError(isic_id, 'found twice', f'{places}; keep one of them'))
         elif not masks:
-            faults.append(Fault(isic_id, 'missing mask', f'{images[0].file} has no mask; add it'))
+            faults.append(
+                PairError(isic_id, 'missing mask', f'{images[0].file} has no mask; add it')
+            )
         elif not images:
-            faults.append(Fault(isic_id, 'missing image', f'{masks[0].file} has no image; add it'))
+            faults.append(
+                PairError(isic_id, 'missing image', f'{masks[0].file} has no image; add it')
+            )
         elif images[0].split != masks[0].split:
             detail = f'image in {images[0].split}, mask in {masks[0].split}'
             faults.append(
-                Fault(isic_id, 'mixed parts', f'{detail}: {masks[0].file}; keep both in one')
+                PairError(isic_id, 'mixed parts', f'{detail}: {masks[0].file}; keep both in one')
             )
         else:
             pairs[isic_id] = Pair(isic_id, images[0].split, images[0].file, masks[0].file)

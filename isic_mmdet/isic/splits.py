@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.layouts import SPLITS, listed_id
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import SPLITS, PairError, listed_id
 from isic_mmdet.utils.csv_file import decode_text
 
 #: Share of all pairs that the `ratio` split tests on, and share of the rest that it validates on.
@@ -141,7 +140,7 @@ def group_ids(isic_ids: Iterable[str], pairs: Iterable[tuple[str, str, int]]) ->
 
 def part_near_duplicates(
     split_of: Mapping[str, str], pairs: Sequence[tuple[str, str, int]]
-) -> tuple[dict[str, str], list[Fault]]:
+) -> tuple[dict[str, str], list[PairError]]:
     """Leave out what has a near-duplicate in a split that is held out more strictly.
 
     Test is never touched: first the validation images with a twin in test go, then the training
@@ -155,13 +154,13 @@ def part_near_duplicates(
         ISIC id to split without those left out, and one entry for each of them.
     """
     kept = dict(split_of)
-    left_out: list[Fault] = []
+    left_out: list[PairError] = []
     for split, stricter in (('val', {'test'}), ('train', {'val', 'test'})):
         for first, second, bits in pairs:
             for isic_id, twin in ((first, second), (second, first)):
                 if kept.get(isic_id) == split and kept.get(twin) in stricter:
                     detail = f'{bits} of 256 bits differ from {twin} in {kept[twin]}'
-                    left_out.append(Fault(isic_id, f'near-duplicate, out of {split}', detail))
+                    left_out.append(PairError(isic_id, f'near-duplicate, out of {split}', detail))
                     del kept[isic_id]
     return kept, sorted(left_out)
 

@@ -19,10 +19,9 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, stored_size
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.isic.archives import ISIC_ID
 from isic_mmdet.masks.mask_files import decode_mask
 from isic_mmdet.utils.files import writing
-
-_ISIC_ID = re.compile(r'ISIC_\d{7}')
 
 
 def mask_name(image_id: str) -> str:
@@ -141,7 +140,7 @@ def _member(image_id: str) -> zipfile.ZipInfo:
 
 
 def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool_]:
-    if not _ISIC_ID.fullmatch(image_id):
+    if not re.fullmatch(ISIC_ID, image_id):
         raise UnreadableError('not an id of the challenge (ISIC_ and 7 digits); rename the image')
     if not path.is_file():
         raise UnreadableError(f'{path} is missing; predict it again with --resume')

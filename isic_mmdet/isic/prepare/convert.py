@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.coco import CATEGORIES, coco_split
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
-from isic_mmdet.isic.layouts import SPLITS, YEARS, official_counts
+from isic_mmdet.isic.labels import CATEGORIES
+from isic_mmdet.isic.layouts import SPLITS, YEARS, PairError, official_counts
+from isic_mmdet.isic.prepare.coco import coco_split
 from isic_mmdet.isic.prepare.flips import FLIPPED_SPLITS, copy_ids, flip_jobs
 from isic_mmdet.isic.prepare.jobs import finish_jobs
-from isic_mmdet.isic.prepare.pair_errors import Fault
 from isic_mmdet.isic.prepare.pairs import Record, convert_pair, pair_key
 from isic_mmdet.isic.prepare.plan import Plan, make_plan
 from isic_mmdet.isic.prepare.pool import Job
@@ -191,12 +191,12 @@ def _note_more(
 ) -> None:
     """Add to the plan what is known once everything is prepared."""
     plan.faults += [
-        Fault(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
+        PairError(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
         for i, record in records.items()
         if record.grays
     ]
     plan.faults += [
-        Fault(i, 'full mask', 'every pixel is lesion', left_out=False)
+        PairError(i, 'full mask', 'every pixel is lesion', left_out=False)
         for i, record in records.items()
         if record.share == 1
     ]
@@ -240,7 +240,7 @@ def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, st
     return [(ids[i], ids[j], bits) for i, j, bits in twins]
 
 
-def _refuse(out: Path, faults: list[Fault], strict: bool) -> None:
+def _refuse(out: Path, faults: list[PairError], strict: bool) -> None:
     if strict and faults:
         reason = f'{len(faults)} faults, and --strict makes them fatal: mend them or drop --strict'
     else:

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.images.decoding import UnreadableError, decode_image
 from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.isic.prepare.pairs import (
     Record,
     bounding_box,
@@ -58,7 +58,7 @@ def flip_jobs(records: Iterable[Record], out: Path) -> list[Job]:
     ]
 
 
-def flip_pair(record: Record, direction: str, out: Path) -> Record | Fault:
+def flip_pair(record: Record, direction: str, out: Path) -> Record | PairError:
     """Write one flipped copy of a prepared pair.
 
     Args:
@@ -82,7 +82,7 @@ def flip_pair(record: Record, direction: str, out: Path) -> Record | Fault:
         mask = decode_grays(mask_file)
     except UnreadableError as error:
         detail = f'{error}; delete {image_file} and {mask_file} and run again'
-        return Fault(copy_id, 'damaged original', detail)
+        return PairError(copy_id, 'damaged original', detail)
     rle = {'size': [record.height, record.width], 'counts': record.counts.encode()}
     lesion = np.flip(coco_mask.decode(rle) > 0, axis)
     jpeg = encode_jpeg(np.flip(image, axis))

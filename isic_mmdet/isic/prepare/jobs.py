@@ -6,7 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from isic_mmdet.images.sources import close_zips
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.isic.prepare.pairs import Record
 from isic_mmdet.isic.prepare.plan import Plan
 from isic_mmdet.isic.prepare.pool import Job, run_jobs
@@ -34,14 +34,14 @@ def finish_jobs(
         noun: what the jobs make, in the plural.
     """
     todo = _unfinished(plan, progress.records, out, jobs, noun)
-    failed: list[Fault] = []
+    failed: list[PairError] = []
     results = run_jobs(todo, workers)
     total, done = len(jobs), len(jobs) - len(todo)
     try:
         for result in tqdm(
             results, noun, total, initial=done, unit='image', disable=not show_progress
         ):
-            if isinstance(result, Fault):
+            if isinstance(result, PairError):
                 failed.append(result)
             else:
                 progress.add(result)

@@ -14,8 +14,7 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image
 from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.isic.duplicates import HASHED_SIDE, difference_hash
-from isic_mmdet.isic.layouts import Pair
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import Pair, PairError
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
 from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
@@ -122,7 +121,7 @@ def digest(*parts: object) -> str:
     return hashlib.sha256('|'.join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Record | Fault:
+def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Record | PairError:
     """Decode, check, resize and write one pair.
 
     Args:
@@ -140,14 +139,14 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     try:
         image = decode_image(pair.image, partial(_least_size, rule))
     except UnreadableError as error:
-        return Fault(pair.isic_id, 'unreadable image', f'{pair.image}: {error}; get it again')
+        return PairError(pair.isic_id, 'unreadable image', f'{pair.image}: {error}; get it again')
     try:
         mask = decode_mask(pair.mask, foreground)
     except UnreadableError as error:
-        return Fault(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}; get it again')
+        return PairError(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}; get it again')
 
     oriented = _oriented(pair, image, mask)
-    if isinstance(oriented, Fault):
+    if isinstance(oriented, PairError):
         return oriented
     mask = oriented
     height, width = mask.lesion.shape
@@ -155,13 +154,13 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         image_height, image_width = image.shape
         sizes = f'image {image_width} x {image_height}, mask {width} x {height} (width x height)'
         detail = f'{sizes}: {pair.mask}; get both again'
-        return Fault(pair.isic_id, 'size mismatch', detail)
+        return PairError(pair.isic_id, 'size mismatch', detail)
     lesion_pixels = mask.lesion.area()
     if not lesion_pixels:
         detail = (
             f'{pair.mask}: no pixel of {foreground} or more, {_remedy_of_empty(mask.brightest)}'
         )
-        return Fault(pair.isic_id, 'empty mask', detail)
+        return PairError(pair.isic_id, 'empty mask', detail)
     size = rule.size(height, width)
     lesion = reduce_bit_mask(mask.lesion, size)
     if not lesion.any():
@@ -169,7 +168,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
             f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}; use a larger '
             '--resize'
         )
-        return Fault(pair.isic_id, 'lesion lost', detail)
+        return PairError(pair.isic_id, 'lesion lost', detail)
 
     if image.is_plain and size == (height, width):
         jpeg = image.data
@@ -204,7 +203,7 @@ def _remedy_of_empty(brightest: int) -> str:
     return f'{held}; save it with 0 and 255, or use --foreground {brightest}'
 
 
-def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask | Fault:
+def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask | PairError:
     """Return the mask of an upright image upright, too.
 
     Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
@@ -228,7 +227,7 @@ def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask
             f'and {pair.mask} seems to belong to the image as it is shown; save the image '
             'upright, without the EXIF entry'
         )
-        return Fault(pair.isic_id, 'unclear orientation', detail)
+        return PairError(pair.isic_id, 'unclear orientation', detail)
     return turned
 
 

@@ -10,13 +10,13 @@ from isic_mmdet.isic.labels import Label, Labels, read_labels
 from isic_mmdet.isic.layouts import (
     SPLITS,
     Pair,
+    PairError,
     Scan,
     find_pairs,
     ids_in_two_splits,
     official_counts,
     scan,
 )
-from isic_mmdet.isic.prepare.pair_errors import Fault
 from isic_mmdet.isic.splits import read_id_lists
 
 _ONE_CLASS = '--classes lesion'
@@ -37,7 +37,7 @@ class Plan:
     pairs: dict[str, Pair]
     split_of: dict[str, str] | None
     labels: dict[str, Label]
-    faults: list[Fault]
+    faults: list[PairError]
     notes: list[str]
 
 
@@ -78,7 +78,9 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         if pairs and not labeled:
             _refuse_without_labels(labels, faults)
         faults += [
-            Fault(i, 'label missing', f'no table has its diagnosis; add it, or use {_ONE_CLASS}')
+            PairError(
+                i, 'label missing', f'no table has its diagnosis; add it, or use {_ONE_CLASS}'
+            )
             for i in pairs
             if i not in labeled
         ]
@@ -91,20 +93,22 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
 
 
 def _choose_listed(
-    pairs: dict[str, Pair], faults: list[Fault], lists: dict[str, str]
-) -> tuple[dict[str, Pair], list[Fault]]:
+    pairs: dict[str, Pair], faults: list[PairError], lists: dict[str, str]
+) -> tuple[dict[str, Pair], list[PairError]]:
     chosen = {isic_id: pair for isic_id, pair in pairs.items() if isic_id in lists}
     concerning = [fault for fault in faults if fault.isic_id in lists]
     explained = chosen.keys() | {fault.isic_id for fault in concerning}
     absent = [
-        Fault(isic_id, 'listed but not found', f'{name}.txt names it, no source holds it; add it')
+        PairError(
+            isic_id, 'listed but not found', f'{name}.txt names it, no source holds it; add it'
+        )
         for isic_id, name in lists.items()
         if isic_id not in explained
     ]
     return chosen, concerning + absent
 
 
-def _refuse_without_labels(labels: Labels, faults: Sequence[Fault]) -> NoReturn:
+def _refuse_without_labels(labels: Labels, faults: Sequence[PairError]) -> NoReturn:
     seen = [str(fault) for fault in faults if fault.kind == 'bad label']
     if labels.by_id and not seen:
         seen = [f'the tables of labels name only other images, such as {next(iter(labels.by_id))}']

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from isic_mmdet.isic.coco import CATEGORIES, category_of
-from isic_mmdet.isic.labels import Label
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.labels import CATEGORIES, Label, category_of
+from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.isic.prepare.pairs import Record
 
 _SHOWN_FAULTS = 20
@@ -47,7 +46,7 @@ def split_summary(
     }
 
 
-def faults_summary(faults: Sequence[Fault]) -> dict[str, Any]:
+def faults_summary(faults: Sequence[PairError]) -> dict[str, Any]:
     """Return how many faults of each kind there are, and all of them, in id order."""
     return {
         'counts': dict(sorted(Counter(fault.kind for fault in faults).items())),
@@ -85,12 +84,12 @@ def format_report(report: dict[str, Any]) -> str:
         f' near-duplicates ({duplicates["distance"]} of 256 bits or less),'
         f' {len(duplicates["left_out"])} images left out so that none straddles two splits'
     )
-    lines += [f'  - {Fault(**entry)}' for entry in _shown(duplicates['left_out'])]
+    lines += [f'  - {PairError(**entry)}' for entry in _shown(duplicates['left_out'])]
     if faults['list']:
         left_out = sum(fault['left_out'] for fault in faults['list'])
         lines.append(f'faults: {len(faults["list"])}, {left_out} of them pairs left out')
         lines += [f'  {kind}: {count}' for kind, count in faults['counts'].items()]
-        lines += [f'  - {Fault(**entry)}' for entry in _shown(faults['list'])]
+        lines += [f'  - {PairError(**entry)}' for entry in _shown(faults['list'])]
         if len(faults['list']) > _SHOWN_FAULTS:
             lines.append(f'  all of them: {report["out"]}/prepare_report.json')
     else:

@@ -8,14 +8,13 @@ import pytest
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.isic.layouts import find_pairs, scan
-from isic_mmdet.isic.prepare.pair_errors import Fault
+from isic_mmdet.isic.layouts import PairError, find_pairs, scan
 from isic_mmdet.isic.prepare.pairs import Record, convert_pair, image_path, mask_path, pair_key
 from isic_mmdet.masks.resize import parse_rule
 from tests.support.official_files import Official, isic, jpeg, lesion, picture, png
 
 
-def convert(official: Official, rule: str = 'none', foreground: int = 129) -> Record | Fault:
+def convert(official: Official, rule: str = 'none', foreground: int = 129) -> Record | PairError:
     pairs, _ = find_pairs(scan(official.year, [official.root]))
     (pair,) = pairs.values()
     return convert_pair(pair, parse_rule(rule), foreground, official.root / 'out')
@@ -340,7 +339,7 @@ def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
     pixels, mask = off_center()
     official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
     fault = convert(official)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, PairError)
     assert fault.kind == 'unclear orientation'
     assert f'EXIF orientation {orientation}' in fault.detail
 
@@ -370,6 +369,6 @@ def test_the_orientation_of_the_masks_own_file_comes_first(
 def test_an_empty_mask_says_what_to_do(official: Official, gray: int, words: str) -> None:
     official.add(1, mask=png((lesion() > 0).astype(np.uint8) * gray))
     fault = convert(official)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, PairError)
     assert words in fault.detail
     assert (f'--foreground {gray}' in fault.detail) == (gray > 0)

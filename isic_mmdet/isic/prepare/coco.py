@@ -3,23 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from isic_mmdet.isic.labels import Label
+from isic_mmdet.isic.labels import CATEGORIES, Label, category_of
 from isic_mmdet.isic.prepare.pairs import Record, image_path, mask_path
-
-#: Names of the categories; ids count from 1 in this order.
-CATEGORIES = {'lesion': ('lesion',), 'diagnosis': ('benign', 'melanoma')}
-
-
-def category_of(classes: str, label: Label) -> int:
-    """Return the category id of a lesion.
-
-    Args:
-        classes: `lesion` or `diagnosis`. In the latter seborrheic keratosis and nevus are benign.
-        label: has to hold `diagnosis` where `classes` is `diagnosis`.
-    """
-    if classes == 'lesion':
-        return 1
-    return 2 if label['diagnosis'] == 'melanoma' else 1
 
 
 def coco_split(
