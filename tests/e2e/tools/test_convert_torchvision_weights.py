@@ -23,7 +23,7 @@ def tool(root: Path) -> Tool:
     return call
 
 
-def test_converts_replaces_and_says_what_to_do_next(tool: Tool, tmp_path: Path) -> None:
+def test_converts_replaces_and_prints_the_next_step(tool: Tool, tmp_path: Path) -> None:
     source, out = tmp_path / 'in.pth', tmp_path / 'out.pth'
     model = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=4)
     torch.save(model.state_dict(), source)
@@ -35,22 +35,19 @@ def test_converts_replaces_and_says_what_to_do_next(tool: Tool, tmp_path: Path) 
     assert torch.load(out, weights_only=True)['meta']['source'] == 'in.pth'
 
 
-def test_a_fault_is_one_message_and_status_1(tool: Tool, tmp_path: Path) -> None:
-    torn = tmp_path / 'torn.pth'
-    torch.save({'a': torch.zeros(10_000)}, torn)
-    torn.write_bytes(torn.read_bytes()[:20_000])
-    result = tool(torn, tmp_path / 'out.pth')
+def test_an_error_is_one_message_and_status_1(tool: Tool, tmp_path: Path) -> None:
+    truncated = tmp_path / 'truncated.pth'
+    torch.save({'a': torch.zeros(10_000)}, truncated)
+    truncated.write_bytes(truncated.read_bytes()[:20_000])
+    result = tool(truncated, tmp_path / 'out.pth')
     assert result.returncode == 1
-    assert result.stderr.count('error: ') == 1 and str(torn) in result.stderr
+    assert result.stderr.count('error: ') == 1 and str(truncated) in result.stderr
     assert 'Traceback' not in result.stderr
     assert not (tmp_path / 'out.pth').exists()
 
 
-def test_wrong_arguments_are_status_2(tool: Tool, tmp_path: Path) -> None:
+def test_help_and_wrong_arguments(tool: Tool, tmp_path: Path) -> None:
     assert tool(tmp_path / 'in.pth').returncode == 2
-
-
-def test_help_names_the_download_and_ends_with_an_example(tool: Tool) -> None:
     result = tool('--help')
     assert result.returncode == 0
     assert 'maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth' in result.stdout

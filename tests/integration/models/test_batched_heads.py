@@ -1,4 +1,4 @@
-"""The batched heads beside mmdet's, which take the images one by one."""
+"""The batched heads compared with mmdet's, which process image by image."""
 
 import copy
 from pathlib import Path
@@ -16,7 +16,7 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs' / 'quickstart.py'
-# All anchors and proposals are drawn, so nothing is left to chance.
+# All anchors and proposals are drawn, so nothing is random.
 ALL = {
     'model.train_cfg.rpn.sampler.num': 20000,
     'model.train_cfg.rcnn.sampler.num': 2000,
@@ -56,7 +56,7 @@ def random_boxes(count, size, rng):
 
 
 def sample(shape, count, seed):
-    """A data sample of an image with some square lesions."""
+    """Return a data sample of an image with some square lesions."""
     rng = np.random.default_rng(seed)
     height, width = shape
     boxes = random_boxes(count, min(shape), rng)
@@ -75,7 +75,7 @@ def sample(shape, count, seed):
 
 
 def batch(*sizes):
-    """Images of one size after the other with their numbers of lesions, not yet padded."""
+    """Return images of these sizes and numbers of lesions, before the padding."""
     generator = torch.Generator().manual_seed(3)
     images = [
         torch.randint(0, 256, (3, *shape), generator=generator, dtype=torch.uint8)
@@ -177,7 +177,7 @@ def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
         ({'model.rpn_head.bbox_coder.clip_border': False}, 'BatchedRPNHead needs'),
     ],
 )
-def test_what_they_do_not_do_is_refused(cfg, settings, message):
+def test_unsupported_settings_are_refused(cfg, settings, message):
     with pytest.raises(ValueError, match=message):
         build(cfg, BATCHED, settings)
 
@@ -194,7 +194,7 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
         model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
 
 
-def test_a_diagnosis_is_learned_beside_them():
+def test_the_diagnosis_head_works_with_them():
     cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_256px.py'))
     cfg.model.backbone.init_cfg = None
     data = batch(*BATCHES['several'])

@@ -1,14 +1,9 @@
-"""The loss of masks, against NumPy, against mmdet's cross-entropy and against gradients."""
-
 import numpy as np
 import pytest
 import torch
 from mmdet.models.losses import CrossEntropyLoss
-from mmdet.registry import MODELS
-from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.models.bce_jaccard_loss import BCEJaccardLoss
 
 LABELS = torch.tensor([1, 0, 1])
@@ -27,7 +22,7 @@ def target():
 
 
 def in_numpy(pred, target, label):
-    """Return the loss, written out mask by mask."""
+    """Compute the loss mask by mask."""
     cells, distances = [], []
     for logits, truth, each in zip(pred.numpy(), target.numpy(), label.tolist(), strict=True):
         p = 1 / (1 + np.exp(-logits[each].astype(np.float64)))
@@ -38,39 +33,33 @@ def in_numpy(pred, target, label):
 
 
 def test_it_is_cross_entropy_plus_the_mean_jaccard_distance(pred, target):
-    loss = BCEJaccardLoss()(pred, target, LABELS)
-    assert loss.shape == ()
-    assert loss.item() == pytest.approx(in_numpy(pred, target, LABELS), abs=1e-6)
-
-
-def test_truth_may_cover_a_part_of_a_cell(pred):
     torch.manual_seed(2)
-    share = torch.rand(3, 4, 5)
-    loss = BCEJaccardLoss()(pred, share, LABELS).item()
-    assert loss == pytest.approx(in_numpy(pred, share, LABELS), abs=1e-6)
+    for truth in (target, torch.rand(3, 4, 5)):  # truth may be a share of a cell
+        loss = BCEJaccardLoss()(pred, truth, LABELS)
+        assert loss.shape == ()
+        assert loss.item() == pytest.approx(in_numpy(pred, truth, LABELS), abs=1e-6)
 
 
-def test_its_cross_entropy_is_that_of_mmdet(pred):
+def test_without_truth_it_is_mmdets_cross_entropy(pred):
     nothing = torch.zeros(3, 4, 5)
-    theirs = CrossEntropyLoss(use_mask=True)(pred, nothing, LABELS)
-    assert BCEJaccardLoss()(pred, nothing, LABELS).item() == pytest.approx(theirs.item())
+    expected = CrossEntropyLoss(use_mask=True)(pred, nothing, LABELS)
+    assert BCEJaccardLoss()(pred, nothing, LABELS).item() == pytest.approx(expected.item())
 
 
-def test_a_small_lesion_counts_as_much_as_a_large_one():
-    """Both masks are missed entirely; cross-entropy would count them by their cells."""
-    small, large = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
-    small[:, :1, :1], large[:, :8, :7] = 1, 1
+@pytest.mark.parametrize('lesion', [np.s_[:1, :1], np.s_[:8, :7]])
+def test_a_missed_lesion_counts_the_same_at_any_size(lesion):
+    truth = torch.zeros(1, 8, 8)
+    truth[0][lesion] = 1
     missed = torch.full((1, 1, 8, 8), -20.0)
     label = torch.zeros(1, dtype=torch.int64)
-    cross_entropy = CrossEntropyLoss(use_mask=True)
-    for truth in (small, large):
-        distance = BCEJaccardLoss()(missed, truth, label) - cross_entropy(missed, truth, label)
-        assert distance.item() == pytest.approx(1, abs=1e-4)
+    loss = BCEJaccardLoss()(missed, truth, label)
+    distance = loss - CrossEntropyLoss(use_mask=True)(missed, truth, label)
+    assert distance.item() == pytest.approx(1, abs=1e-4)
 
 
-def test_the_truth_itself_costs_nothing(target):
-    sure = (target * 2 - 1)[:, None] * 40
-    loss = BCEJaccardLoss()(sure, target, torch.zeros(3, dtype=torch.int64))
+def test_the_truth_itself_has_loss_zero(target):
+    logits = (target * 2 - 1)[:, None] * 40
+    loss = BCEJaccardLoss()(logits, target, torch.zeros(3, dtype=torch.int64))
     assert loss.item() == pytest.approx(0, abs=1e-6)
 
 
@@ -78,17 +67,7 @@ def test_gradients(pred, target):
     logits = pred.double().requires_grad_()
     loss = BCEJaccardLoss()
     assert torch.autograd.gradcheck(lambda x: loss(x, target.double(), LABELS), logits)
-
-
-def test_certain_logits_keep_the_gradient_finite(target):
     for value in (-1e4, 1e4):
-        logits = torch.full((3, 2, 4, 5), value, requires_grad=True)
-        BCEJaccardLoss()(logits, target, LABELS).backward()
-        assert torch.isfinite(logits.grad).all()
-
-
-def test_the_recipe_trains_its_masks_with_it(root):
-    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py')
-    init_default_scope(cfg.default_scope)
-    cfg.model.backbone.init_cfg = None
-    assert isinstance(MODELS.build(cfg.model).roi_head.mask_head.loss_mask, BCEJaccardLoss)
+        certain = torch.full((3, 2, 4, 5), value, requires_grad=True)
+        loss(certain, target, LABELS).backward()
+        assert torch.isfinite(certain.grad).all()

@@ -23,7 +23,7 @@ def model(root, request):
     cfg = load_config(root / f'configs/{request.param}.py')
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
-    # mmdet's own, which pastes probabilities where the threshold is below zero.
+    # mmdet pastes probabilities where the threshold is below zero.
     cfg.model.roi_head.mask_head.type = 'FCNMaskHead'
     cfg.model.test_cfg.rcnn.update(mask_thr_binary=-1, score_thr=0.0, max_per_img=3)
     torch.manual_seed(0)
@@ -33,7 +33,7 @@ def model(root, request):
 
 
 def predicted(model):
-    """Predict an image of 150 x 210 pixels that the model is shown at 128 x 160."""
+    """Predict an image of 150 x 210 pixels at a network input of 128 x 160."""
     sample = DetDataSample(
         metainfo=dict(
             img_shape=(128, 160),
@@ -48,7 +48,7 @@ def predicted(model):
     return found.pred_instances
 
 
-def test_only_the_pasting_is_left_out(model):
+def test_only_the_pasting_is_skipped(model):
     pasted = predicted(model)
     return_box_masks(model)
     found = predicted(model)
@@ -58,7 +58,7 @@ def test_only_the_pasting_is_left_out(model):
         torch.testing.assert_close(found[key], pasted[key])
     for cells, box, expected in zip(found.masks, found.bboxes, pasted.masks, strict=True):
         view = BoxCells(cells.numpy(), tuple(box.tolist()))
-        # mmdet cuts off what is beyond the box, and rounds down to steps of 1/255.
+        # mmdet clips at the box, and rounds down to steps of 1/255.
         x1, y1, x2, y2 = (round(side) for side in view.box)
         inside = slice(y1 + 1, y2 - 1), slice(x1 + 1, x2 - 1)
         probability = paste_probability([view], 1, SHAPE)[inside]
@@ -87,7 +87,7 @@ def test_a_model_with_other_masks_is_refused():
     ],
 )
 @pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
-def test_the_stages_of_cascades_are_averaged_as_they_are(name, direction):
+def test_stages_of_cascades_are_averaged_without_a_flip(name, direction):
     cfg = tiny_model(name)
     cfg['test_cfg']['rcnn'].update(score_thr=0.0, max_per_img=3)
     init_default_scope('mmdet')

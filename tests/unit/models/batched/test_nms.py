@@ -1,4 +1,4 @@
-"""Suppression of many sets at once beside that of one after another."""
+"""Suppression of many sets at once compared with sequential suppression."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from isic_mmdet.models.batched.nms import kept_boxes
 
 @pytest.mark.parametrize('threshold', [0.3, 0.5, 0.7])
 @pytest.mark.parametrize('spread', [3, 20, 60])
-def test_the_same_boxes_stay(threshold, spread):
+def test_the_same_boxes_are_kept(threshold, spread):
     rng = np.random.default_rng(spread)
     corners = 50 + rng.normal(0, spread, (5, 150, 2))
     sides = rng.uniform(10, 40, (5, 150, 2))
@@ -33,7 +33,7 @@ def test_a_long_chain_is_decided_to_its_end():
     assert torch.equal(found[0], torch.arange(101) % 2 == 0)
 
 
-def test_an_overlap_that_is_exactly_the_threshold_stays():
+def test_an_overlap_equal_to_the_threshold_is_kept():
     boxes = torch.tensor([[[0.0, 0, 8, 1], [2, 0, 10, 1]]])  # 6 of 10
     both = torch.ones(1, 2, dtype=torch.bool)
     assert kept_boxes(boxes, both, 0.6).all()

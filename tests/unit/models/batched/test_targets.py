@@ -1,4 +1,4 @@
-"""Assigning and drawing for a batch, beside mmdet's own for an image."""
+"""Assignment and sampling for a batch, compared with mmdet's for an image."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def random_boxes(count, rng):
 
 
 @pytest.mark.parametrize('name', ASSIGNERS)
-def test_boxes_go_to_whom_mmdet_gives_them(name):
+def test_boxes_are_assigned_as_by_mmdet(name):
     rng = np.random.default_rng(0)
     assigner = MaxIoUAssigner(**ASSIGNERS[name])
     lesions = [random_boxes(count, rng) for count in (1, 3, 0, 2)]
@@ -43,7 +43,7 @@ def test_boxes_go_to_whom_mmdet_gives_them(name):
     assert set(found.unique().tolist()) >= {BACKGROUND, 1, 2}
 
 
-def test_without_a_lesion_all_is_background():
+def test_without_a_lesion_every_box_is_background():
     boxes, usable = torch.rand(2, 5, 4), torch.tensor([[True] * 5, [True, False] * 2 + [True]])
     found = assign(MaxIoUAssigner(0.5, 0.5), boxes, usable, *pad([torch.zeros(0, 4)] * 2))
     assert torch.equal(found == BACKGROUND, usable)
@@ -59,7 +59,7 @@ def test_without_a_lesion_all_is_background():
         (1, 2, (1, 2)),
     ],
 )
-def test_as_many_are_drawn_as_mmdet_draws(positives, negatives, expected):
+def test_the_numbers_drawn_are_mmdets(positives, negatives, expected):
     sampler = RandomSampler(num=16, pos_fraction=0.25, add_gt_as_proposals=False)
     assigned = torch.tensor([1] * positives + [0] * negatives + [IGNORED] * 5)
     order = torch.randperm(len(assigned), generator=torch.Generator().manual_seed(0))
@@ -74,7 +74,7 @@ def test_as_many_are_drawn_as_mmdet_draws(positives, negatives, expected):
         assert torch.equal(kinds, kinds.sort(descending=True).values)
 
 
-def test_each_is_drawn_as_often_as_any_other():
+def test_all_boxes_are_drawn_equally_often():
     sampler = RandomSampler(num=8, pos_fraction=0.5, add_gt_as_proposals=False)
     assigned = torch.tensor([1] * 10 + [0] * 20).expand(4000, -1)
     torch.manual_seed(0)
