@@ -1,4 +1,4 @@
-# What every run shares: registration, logging, checkpoints, early stopping, plots, seed.
+# Settings of every run: registration, hooks, logging, visualization, random seed.
 _base_ = 'mmdet::_base_/default_runtime.py'
 
 custom_imports = dict(imports=['isic_mmdet.register'], allow_failed_imports=False)
@@ -32,7 +32,7 @@ default_hooks = dict(
     validation_loss=dict(type='ValidationLossHook'),
 )
 
-# Every logged loss is the mean since the one before.
+# A logged loss is the mean since the previous one.
 log_processor = dict(window_size=20)
 visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 randomness = dict(seed=0)

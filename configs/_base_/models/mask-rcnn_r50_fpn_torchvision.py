@@ -1,26 +1,26 @@
-# torchvision's maskrcnn_resnet50_fpn in mmdet, for benign and melanoma. What is not named here is
-# the same in both: ImageNet statistics (mmdet's are torchvision's times 255, for RGB from 0 to
-# 255), padding to multiples of 32, box-coder weights (10, 10, 5, 5) as deviations, sizes and
+# torchvision's maskrcnn_resnet50_fpn in mmdet, for benign and melanoma. All settings that are not
+# here are the same in both: ImageNet statistics (mmdet's are torchvision's times 255, for RGB from
+# 0 to 255), padding to multiples of 32, box-coder weights (10, 10, 5, 5) as deviations, sizes and
 # clipping at log(1000 / 16), 256 anchors and 512 regions per image, thresholds, 100 detections.
-# mmdet cannot be made to do three small things of torchvision's: take the mask targets half a
-# pixel off (RoIAlign with aligned=False on the truth), drop final boxes below 0.01 px, and leave
-# boxes that shrink to less than 16 / 1000 of their proposal unclipped.
+# Three small things of torchvision are not possible in mmdet: mask targets that are shifted by
+# half a pixel (RoIAlign with aligned=False on the truth), no final boxes below 0.01 px, and no
+# clipping of boxes that shrink to less than 16 / 1000 of their proposal.
 _base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
 
 model = dict(
     type='LesionMaskRCNN',
     backbone=dict(
         # Frozen: batch norm, stem and layer1 (mmdet trains the norm's weight and bias). The COCO
-        # weights were trained with eps=0, and some of their variances are near 1e-16, so that
-        # the usual 1e-5 would change those channels; torch wants it positive, and 1e-30 changes
-        # none. Weights that are only from ImageNet want norm_cfg.eps=1e-5.
+        # weights were trained with eps=0, and some of their variances are near 1e-16. The usual
+        # 1e-5 would change those channels; torch requires a positive eps, and 1e-30 changes none.
+        # Weights from ImageNet alone need norm_cfg.eps=1e-5.
         norm_cfg=dict(type='BN', requires_grad=False, eps=1e-30),
         norm_eval=True,
         frozen_stages=1,
     ),
     rpn_head=dict(
         type='Float32RPNHead',
-        # Rounded corners, and the distance of P6 from the size of the input.
+        # Corners are rounded, and the distances in P6 depend on the size of the input.
         anchor_generator=dict(type='TorchvisionAnchorGenerator'),
         loss_bbox=dict(_delete_=True, type='SmoothL1Loss', beta=1 / 9),  # mmdet: L1
     ),
@@ -36,11 +36,11 @@ model = dict(
         mask_head=dict(type='StripPasteMaskHead', num_classes=2),
     ),
     train_cfg=dict(
-        # A lesion gets its best anchor however little they overlap; mmdet asks for 0.3.
+        # The best anchor of a lesion learns it at any overlap; mmdet requires 0.3.
         rpn=dict(assigner=dict(min_pos_iou=0.0)),
         rpn_proposal=dict(max_per_img=2000, min_bbox_size=1e-3),  # mmdet: 1000, 0
         rcnn=dict(
-            assigner=dict(match_low_quality=False),  # mmdet: True, which its 0.5 makes idle
+            assigner=dict(match_low_quality=False),  # mmdet: True, without effect at its 0.5
             soft_mask_target=True,  # mmdet rounds the resampled truth to 0 and 1
         ),
     ),

@@ -1,5 +1,5 @@
-# 20 epochs of SGD at one learning rate, as the 2017 seed trained. Its description names the rate
-# for a batch of 2; momentum and weight decay are those of torchvision's own training script.
+# 20 epochs of SGD at one learning rate, as in the student project of 2017. Its description has the
+# rate for a batch of 2; momentum and weight decay are those of torchvision's training script.
 train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=20, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

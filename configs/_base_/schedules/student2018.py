@@ -1,6 +1,6 @@
-# 30 epochs at one learning rate, as the 2018 seed trained; StagedTrainingHook in the leaf config
-# says what learns when. Its description names no rate: this is the default of matterport's Mask
-# R-CNN, with its momentum, weight decay and gradient clipping.
+# 30 epochs at one learning rate, as in the student project of 2018; StagedTrainingHook of the leaf
+# config says what is trained when. The project's description has no rate: this is the default of
+# matterport's Mask R-CNN, with its momentum, weight decay and gradient clipping.
 train_cfg = dict(type='ResumableEpochTrainLoop', max_epochs=30, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
