@@ -3,9 +3,11 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.apis import DetInferencer
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -79,10 +81,15 @@ def test_hooks_of_the_base_are_kept_or_switched_off_with_a_reason(path):
 
 
 @every_config
-def test_a_decay_ends_with_the_training(path):
-    for scheduler in load_config(path).param_scheduler:
-        if scheduler.type == 'CosineAnnealingLR':
+def test_schedule_and_collation(path):
+    cfg = load_config(path)
+    for scheduler in cfg.param_scheduler:
+        if scheduler.type == 'CosineAnnealingLR':  # it ends with the training
             assert 'T_max' not in scheduler and 'end' not in scheduler
+    for split in ('train', 'val'):
+        assert cfg[f'{split}_dataloader'].collate_fn.type == 'shared_memory_collate'
+    # mmdet's inferencers take the collation of the test loader, which may be none of ours.
+    assert callable(DetInferencer._init_collate(SimpleNamespace(scope='mmdet'), cfg))
 
 
 @every_config

@@ -1,40 +1,22 @@
 import sys
 from multiprocessing import resource_sharer
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from mmdet.apis import DetInferencer
 from mmdet.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from isic_mmdet.datasets.collate import shared_memory_collate
 from isic_mmdet.engine.config.load import load_config
 
-CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
-
-
-class Ready(Dataset):
-    """Samples that are there already, the same ones in every process."""
-
-    def __init__(self, samples):
-        self.samples = samples
-
-    def __len__(self):
-        return len(self.samples)
-
-    def __getitem__(self, index):
-        return self.samples[index]
-
 
 @pytest.fixture(scope='module')
-def cfg(tiny_data):
-    cfg = load_config(CONFIGS / 'isic2018_maskrcnn_r18_256px.py', data_root=tiny_data)
+def cfg(root, tiny_data):
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py', data_root=tiny_data)
     init_default_scope(cfg.default_scope)
     return cfg
 
@@ -65,7 +47,7 @@ linux = pytest.mark.skipif(sys.platform != 'linux', reason='other systems share 
 
 
 def received(samples, collate):
-    loader = DataLoader(Ready(samples), batch_size=4, num_workers=1, collate_fn=collate)
+    loader = DataLoader(samples, batch_size=4, num_workers=1, collate_fn=collate)
     (batch,) = loader
     return batch
 
@@ -129,14 +111,6 @@ def test_views_of_test_time_augmentation_stay_lists(samples):
     batch = shared_memory_collate(views)
     assert [len(view) for view in batch['inputs']] == [4, 4]
     assert [len(view) for view in batch['data_samples']] == [4, 4]
-
-
-@pytest.mark.parametrize('config', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
-def test_recipes_use_it_and_mmdets_inferencer_accepts_them(config):
-    cfg = load_config(config)
-    for split in ('train', 'val'):
-        assert cfg[f'{split}_dataloader'].collate_fn.type == 'shared_memory_collate'
-    assert callable(DetInferencer._init_collate(SimpleNamespace(scope='mmdet'), cfg))
 
 
 def test_the_runner_finds_it_by_name(cfg):
