@@ -48,13 +48,7 @@ class BatchedRoIHead(StandardRoIHead):
         rpn_results_list: list[InstanceData],
         batch_data_samples: list[DetDataSample],
     ) -> dict[str, Tensor]:
-        """Return `loss_cls`, `acc`, `loss_bbox` and `loss_mask`.
-
-        Args:
-            x: (N, C, H, W) each, of the pyramid.
-            rpn_results_list: proposals, with `bboxes`, of N images.
-            batch_data_samples: with `gt_instances`, of the same.
-        """
+        """Return `loss_cls`, `acc`, `loss_bbox` and `loss_mask`; see mmdet for the arguments."""
         truths = [sample.gt_instances for sample in batch_data_samples]
         regions, lesion, positive = self._regions(rpn_results_list, truths)
         # Regions without a lesion take the last row.

@@ -45,12 +45,8 @@ class BatchedRPNHead(Float32RPNHead):
     ) -> dict[str, Tensor]:
         """Return `loss_rpn_cls` and `loss_rpn_bbox`, scalars.
 
-        Args:
-            cls_scores: (N, A, H, W) objectness of each level.
-            bbox_preds: (N, 4A, H, W) deltas of each level.
-            batch_gt_instances: with `bboxes`, of N images.
-            batch_img_metas: of the same.
-            batch_gt_instances_ignore: unused.
+        Args are those of mmdet: (N, A, H, W) objectness and (N, 4A, H, W) deltas of each level,
+        lesions with `bboxes` and metas of N images; regions to ignore are not supported.
         """
         anchors = self._anchors(cls_scores)
         usable = self._usable(anchors, cls_scores, batch_img_metas)
@@ -99,14 +95,7 @@ class BatchedRPNHead(Float32RPNHead):
     ) -> list[InstanceData]:
         """Return the proposals of N images: `bboxes`, falling `scores`, and `labels` of 0.
 
-        Args:
-            cls_scores: (N, A, H, W) objectness of each level.
-            bbox_preds: (N, 4A, H, W) deltas of each level.
-            score_factors: unused.
-            batch_img_metas: with `img_shape`, of N images.
-            cfg: `nms_pre`, `nms`, `max_per_img` and `min_bbox_size`; None takes the head's own.
-            rescale: has to be False.
-            with_nms: has to be True.
+        Args are those of mmdet; `cfg` is the head's own where it is None.
 
         Raises:
             ValueError: an argument or the kind of suppression is not supported.
