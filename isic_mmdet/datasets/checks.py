@@ -306,7 +306,7 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
     image, so nothing is decoded. (mmdet drops run-length masks in silence when
     `poly2mask=False`, and then trains with a mask loss of zero.)
     """
-    transforms = [t for t in dataset.pipeline.transforms if not _changes_pixels_only(t)]
+    transforms = [t for t in dataset.pipeline.transforms if not changes_pixels_only(t)]
     state = np.random.get_state()
     faults = []
     for index in tqdm(range(len(dataset)), 'checking the truth', unit='image', leave=False):
@@ -318,10 +318,11 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
     return faults
 
 
-def _changes_pixels_only(transform: Any) -> bool:
+def changes_pixels_only(transform: Any) -> bool:
+    """Return whether a transform, or every transform inside it, changes only `img`."""
     parts = getattr(transform, 'transforms', None)  # of SomeOf and its like
     if parts:
-        return all(map(_changes_pixels_only, parts))
+        return all(map(changes_pixels_only, parts))
     return type(transform).__name__ in PIXEL_TRANSFORMS
 
 

@@ -10,7 +10,7 @@ from mmdet.structures.mask import BitmapMasks
 from scipy.ndimage import gaussian_filter
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.datasets.checks import _changes_pixels_only
+from isic_mmdet.datasets.checks import changes_pixels_only
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
@@ -60,7 +60,7 @@ def test_the_recipe_changes_pixels_and_no_truth(root):
     (settings,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'SomeOf']
     transform = TRANSFORMS.build(settings)
     assert len(transform.transforms) == 4
-    assert _changes_pixels_only(transform)
+    assert changes_pixels_only(transform)
     mask = np.zeros((1, 64, 64), np.uint8)
     mask[0, 20:40, 10:30] = 1
     truth = {
@@ -81,9 +81,10 @@ def test_the_recipe_changes_pixels_and_no_truth(root):
     assert 20 <= changed < 40
 
 
-def test_a_wrapper_around_a_flip_is_not_passed_over():
+def test_changes_pixels_only():
+    assert changes_pixels_only(build(type='BytePhotoMetricDistortion'))
     flip = dict(type='RandomFlip', prob=1.0)
-    assert not _changes_pixels_only(build(type='SomeOf', transforms=[flip]))
+    assert not changes_pixels_only(build(type='SomeOf', transforms=[flip]))
 
 
 NOTHING = dict(
@@ -181,7 +182,3 @@ def test_the_input_is_not_changed():
 def test_images_that_are_not_of_bytes_are_refused():
     with pytest.raises(InputError, match=r'float32.*to_float32'):
         build(type='BytePhotoMetricDistortion')({'img': noise_image().astype(np.float32)})
-
-
-def test_it_changes_pixels_and_no_truth():
-    assert _changes_pixels_only(build(type='BytePhotoMetricDistortion'))
