@@ -29,7 +29,8 @@ Way = Callable[[Path], None]
 
 
 def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
-    from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files
+    from isic_mmdet.deploy.predict.folder import predict_files
+    from isic_mmdet.deploy.predict.outputs import FolderSettings
     from isic_mmdet.deploy.segmenter import LesionSegmenter
     from isic_mmdet.images.sources import SourceFile
     from isic_mmdet.isic.submission import mask_name

@@ -21,7 +21,8 @@ from benchmarks.images import pictures
 from benchmarks.missing import without_bfloat16
 from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
-from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files
+from isic_mmdet.deploy.predict.folder import predict_files
+from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.images.sources import SourceFile

@@ -54,7 +54,11 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
         model = networks.ours('float32', config)
         torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
         _write_images(work / 'images', number)
-        seen = _watched([config, checkpoint, work / 'images'], work / 'out', number)
+        seen = _watched(
+            [work / 'images', '--config', config, '--checkpoint', checkpoint],
+            work / 'out',
+            number,
+        )
     done, megabytes = zip(*seen, strict=True)
     warm = [mb for images, mb in seen if images >= _WARM * number]
     middle = len(warm) // 2
@@ -81,9 +85,9 @@ def _write_images(folder: Path, number: int) -> None:
             os.link(folder / f'ISIC_{index % len(made):07d}.jpg', path)
 
 
-def _watched(inputs: list[Path], out: Path, number: int) -> list[tuple[int, float]]:
+def _watched(arguments: list[Any], out: Path, number: int) -> list[tuple[int, float]]:
     """Predict, and return how many images were done and how many MB resident, again and again."""
-    command = [sys.executable, str(_ROOT / 'tools' / 'predict.py'), *map(str, inputs)]
+    command = [sys.executable, str(_ROOT / 'tools' / 'predict.py'), *map(str, arguments)]
     seen: list[tuple[int, float]] = []
     with tempfile.TemporaryFile('w+') as log, tqdm(total=number, unit='image') as bar:
         process = subprocess.Popen(

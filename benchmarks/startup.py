@@ -78,8 +78,8 @@ def _ways(
 ) -> dict[str, Callable[[], object]]:
     def ours() -> None:
         with tempfile.TemporaryDirectory(dir=work) as out:
-            arguments = [config, checkpoint, image, '--out', out, '--device', 'cpu']
-            _call([_ROOT / 'tools' / 'predict.py', *arguments])
+            model = ['--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
+            _call([_ROOT / 'tools' / 'predict.py', image, *model, '--out', out])
             _require(out, '*_segmentation.png')
 
     def peer() -> None:

@@ -11,7 +11,7 @@ from isic_mmdet.utils.files import require_writable
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
         'Write a model as an ONNX file, from the image at network size to score, label, box and\n'
-        'mask of the lesion. isic_mmdet.deploy, tools/predict.py --onnx and tools/serve.py use\n'
+        'mask of the lesion. isic_mmdet.deploy, tools/predict.py --model and tools/serve.py use\n'
         'it, without torch and mmdet.\n\n'
         'Before the file gets its name it is checked: in real images, ONNX Runtime has to find\n'
         'what PyTorch finds, masks at an IoU of 0.999 on average and 0.99 at worst, scores to\n'

@@ -101,7 +101,7 @@ def _of_a_missing_module(error: ModuleNotFoundError) -> str | None:
     return (
         f"the package '{package}' is missing in {sys.prefix}; activate the environment of the "
         'project, or install what it needs: pip install -r requirements.txt (for predict.py '
-        '--onnx and serve.py alone: requirements-runtime.txt)'
+        '--model and serve.py alone: requirements-runtime.txt)'
     )
 
 

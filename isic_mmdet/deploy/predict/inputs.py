@@ -3,20 +3,53 @@
 import glob
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from isic_mmdet.deploy.predict.skipped import Skipped, unread_ending
+from isic_mmdet.deploy.predict.mask_names import Found, faults_of_names, names_of, place
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.formats import SUFFIXES, UNREAD, suffix
+from isic_mmdet.images.formats import SUFFIXES, UNREAD, suffix, unread_format
 from isic_mmdet.images.sources import SourceFile, list_files
-from isic_mmdet.masks.mask_names import Found, faults_of_names, names_of, place
 
 # What official folders, and folders that were predicted into, hold beside the images.
 _NOT_IMAGES = ('_segmentation', '_superpixels')
 _URL = re.compile(r'[a-z][a-z0-9+.-]+://', re.IGNORECASE)
 _LONGEST_PATH = 4096
+
+
+# Names that are shown of each format.
+_SHOWN = 3
+_NO_ENDING = 'without an ending'
+_REMEDIES = {**UNREAD, _NO_ENDING: 'add .jpg or .png to its name'}
+_PLAIN_SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')
+
+
+class Skipped:
+    """Counts files by their ending.
+
+    Attributes:
+        count: of all files.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._names: defaultdict[str, list[str]] = defaultdict(list)
+
+    def add(self, ending: str, name: str) -> None:
+        """Count a file with an ending of `unread_ending`."""
+        self.count += 1
+        self._names[ending].append(name if name.isprintable() else ascii(name))
+
+    def __str__(self) -> str:
+        """Return one line, such as '2 files in formats that are not read: 2 .heic (...)'."""
+        kinds = [
+            f'{len(names)} {ending} ({_some(names)}; {_REMEDIES[ending]})'
+            for ending, names in sorted(self._names.items(), key=lambda item: -len(item[1]))
+        ]
+        files = '1 file' if self.count == 1 else f'{self.count} files'
+        return f'{files} in formats that are not read: {", ".join(kinds)}'
 
 
 class Inputs(NamedTuple):
@@ -194,3 +227,36 @@ def _plain_file(path: Path) -> SourceFile:
     except OSError:
         return SourceFile(path, None, 0, 0)  # reading it will say why
     return SourceFile(path, None, status.st_size, status.st_mtime_ns)
+
+
+def _some(names: list[str]) -> str:
+    return ', '.join([*names[:_SHOWN], *(['...'] if len(names) > _SHOWN else [])])
+
+
+def unread_ending(file: SourceFile) -> str | None:
+    """Return the ending of an image that is not read; None for what is read or is no image.
+
+    DICOM files often have no ending, or end in the digits of an identifier: these are looked into.
+    """
+    ending = suffix(file.name)
+    if ending in UNREAD:
+        return ending
+    if ending and not ending[1:].isdigit():
+        return None
+    start = _start(file)
+    if start.startswith(_PLAIN_SIGNATURES):
+        return _NO_ENDING
+    told = unread_format(start)
+    return '.dcm' if told is not None and told.startswith('DICOM') else None
+
+
+def _start(file: SourceFile) -> bytes:
+    try:
+        if file.member is not None:
+            return file.read()[:256]
+        if not file.path.is_file():
+            return b''
+        with file.path.open('rb') as stream:
+            return stream.read(256)
+    except Exception:  # whatever is wrong with it, no image is lost: it has no image's name
+        return b''

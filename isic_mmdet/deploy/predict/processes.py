@@ -1,28 +1,48 @@
-"""Processes that share one set of images, started by torchrun."""
+"""The processes that share one set of images: one alone, or several started by torchrun.
+
+torch is imported only where there are several: a process alone may run without it.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import torch
-import torch.distributed as dist
-from mmengine.dist import all_gather_object, barrier
-
-from isic_mmdet.deploy.predict.group import Group
-from isic_mmdet.engine.distributed import check_torchrun, is_lost_process
 from isic_mmdet.errors import InputError
 
-# In which processes that were started together find each other.
+# Processes that were started together have to find each other in this time.
 _MEETING = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One process alone; `TorchGroup` has several.
+
+    Attributes:
+        rank: number of this process.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def wait(self) -> None:
+        """Return when all processes are here."""
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all processes, in the order of their ranks."""
+        return [value]
 
 
 class TorchGroup(Group):
     """The processes of torch's default group."""
 
     def __init__(self) -> None:
-        super().__init__(dist.get_rank(), dist.get_world_size())
+        from torch import distributed
+
+        super().__init__(distributed.get_rank(), distributed.get_world_size())
 
     def wait(self) -> None:
         """Return when all processes are here.
@@ -30,7 +50,9 @@ class TorchGroup(Group):
         Raises:
             InputError: one has ended.
         """
-        with _together():
+        from mmengine.dist import barrier
+
+        with _together(self.size):
             barrier()
 
     def gather(self, value: Any) -> list[Any]:
@@ -39,21 +61,25 @@ class TorchGroup(Group):
         Raises:
             InputError: one has ended.
         """
-        with _together():
+        from mmengine.dist import all_gather_object
+
+        with _together(self.size):
             return all_gather_object(value)
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """Run a block that all processes run, and say so where gloo has lost one of them."""
+def _together(size: int) -> Iterator[None]:
+    """Run a block that all processes run; report it if gloo has lost one of them."""
+    from isic_mmdet.engine.distributed import is_lost_process
+
     try:
         yield
     except RuntimeError as error:
         if not is_lost_process(error):
             raise
         raise InputError(
-            f'another of the {dist.get_world_size()} processes has ended (its own message says '
-            'why); run the same command again with --resume, what is done stays'
+            f'another of the {size} processes has ended (see its own message); run the same '
+            'command again with --resume to keep what is done'
         ) from error
 
 
@@ -61,8 +87,8 @@ def _together() -> Iterator[None]:
 def process_group(launcher: str) -> Iterator[Group]:
     """Run a block in the group of the processes that torchrun started.
 
-    They exchange a few lines of text and no tensors, so the group is one over gloo, with a GPU
-    too. (`isic_mmdet.engine.distributed.launched` makes the group that a Runner needs.)
+    The processes exchange only a few lines of text, so the group uses gloo, with a GPU as well.
+    (`isic_mmdet.engine.distributed.launched` makes the group that a Runner needs.)
 
     Args:
         launcher: 'none' for a process alone, or 'pytorch'.
@@ -74,22 +100,28 @@ def process_group(launcher: str) -> Iterator[Group]:
     if launcher == 'none':
         yield Group()
         return
+    from torch import distributed
+
+    from isic_mmdet.engine.distributed import check_torchrun
+
     check_torchrun()
     try:
-        dist.init_process_group('gloo', timeout=_MEETING)
-    except (RuntimeError, dist.DistError) as error:
+        distributed.init_process_group('gloo', timeout=_MEETING)
+    except (RuntimeError, distributed.DistError) as error:
         raise InputError(
-            f'the processes did not find each other within {_MEETING.seconds} s, one has ended '
-            'perhaps; run the same command again with --resume, what is done stays'
+            f'the processes did not find each other within {_MEETING.seconds} s; one of them may '
+            'have ended. Run the same command again with --resume to keep what is done'
         ) from error
     # The first to finish wait for the last, as long as it takes.
-    dist.distributed_c10d._set_pg_timeout(timedelta(days=7))
+    distributed.distributed_c10d._set_pg_timeout(timedelta(days=7))
     try:
         yield TorchGroup()
     finally:
-        dist.destroy_process_group()
+        distributed.destroy_process_group()
 
 
 def own_device() -> str:
-    """Return the GPU that is this process's own, or the CPU where there is none."""
+    """Return the GPU of this process, or the CPU if there is none."""
+    import torch
+
     return f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'

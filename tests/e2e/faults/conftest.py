@@ -59,7 +59,8 @@ def predict_job(root, checkpoint, pictures, tmp_path_factory) -> Job:
     folder = tmp_path_factory.mktemp('predict')
 
     def arguments(out: Path) -> list:
-        model = [root / 'configs/quickstart.py', checkpoint, pictures, '--device', 'cpu']
+        config = root / 'configs/quickstart.py'
+        model = [pictures, '--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
         more = ['--batch-size', 3, '--overlay', '--submission', out / 'sent.zip']
         return [*model, *more, '--out', out]
 

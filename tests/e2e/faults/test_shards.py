@@ -21,9 +21,9 @@ def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
     """Eighteen pictures in nine batches."""
 
     def arguments(out: Path) -> list:
-        model = [root / 'configs/quickstart.py', checkpoint, tiny_data / 'images']
+        model = ['--config', root / 'configs/quickstart.py', '--checkpoint', checkpoint]
         more = ['--device', 'cpu', '--batch-size', 2, '--submission', out / 'sent.zip']
-        return [*model, *more, '--out', out]
+        return [tiny_data / 'images', *model, *more, '--out', out]
 
     job = Job(Tool(root, 'predict.py'), arguments, ('--resume',))
     return job.measure(tmp_path_factory.mktemp('archive'))

@@ -63,11 +63,12 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
     mine, theirs = tmp_path / 'onnx', tmp_path / 'checkpoint'
     zip_path = tmp_path / 'sent.zip'
     options = ('--overlay', '--submission', zip_path)
-    done = tool('predict', '--onnx', exported, images, '--out', mine, *options)
+    done = tool('predict', images, '--model', exported, '--out', mine, *options)
     assert done.returncode == 0, done.stderr[-3000:]
     assert zip_path.is_file()
     done = tool(
-        'predict', 'configs/quickstart.py', checkpoint, images, '--out', theirs, '--overlay'
+        *('predict', images, '--config', 'configs/quickstart.py', '--checkpoint', checkpoint),
+        *('--out', theirs, '--overlay'),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     names = sorted(str(path.relative_to(theirs)) for path in theirs.rglob('*'))
@@ -81,10 +82,10 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
         ]
         assert np.mean(masks[0] != masks[1]) < 0.01
     # The folder belongs to this model alone, and is finished.
-    done = tool('predict', '--onnx', exported, images, '--out', theirs, '--resume')
+    done = tool('predict', images, '--model', exported, '--out', theirs, '--resume')
     assert done.returncode == 1
     assert 'predictions of another model' in done.stderr
-    done = tool('predict', '--onnx', exported, images, '--out', mine, '--resume')
+    done = tool('predict', images, '--model', exported, '--out', mine, '--resume')
     assert done.returncode == 0
 
 
@@ -96,9 +97,9 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx', '--batch', '0'), 2, 'less than 1'),
         ('export_onnx', ('no.py', 'no.pth'), 2, '--out'),
         ('quantize_onnx', ('no.onnx', 'no.py', '--out', 'x.onnx'), 1, 'no such model'),
-        ('predict', ('--onnx', 'no.onnx', 'tests', '--out', 'x'), 1, 'no image is there'),
-        ('predict', ('no.py', 'no.pth', '--out', 'x'), 2, 'at least one INPUT'),
-        ('predict', ('--onnx', 'm.onnx', 'a', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
+        ('predict', ('tests', '--model', 'no.onnx', '--out', 'x'), 1, 'no image is there'),
+        ('predict', ('--model', 'm.onnx', '--out', 'x'), 2, 'INPUT'),
+        ('predict', ('a', '--model', 'm.onnx', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
     ],
 )
 def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, told):

@@ -72,9 +72,8 @@ def alone(predict, checkpoint, images, tmp_path_factory) -> Path:
     """What one process writes: OUT, and sent.zip in it."""
     out = tmp_path_factory.mktemp('alone')
     done = predict(
-        'configs/quickstart.py',
-        checkpoint,
         images,
+        *('--config', 'configs/quickstart.py', '--checkpoint', checkpoint),
         '--out',
         out,
         '--overlay',
@@ -122,8 +121,9 @@ def test_two_processes_write_what_one_writes_and_tell_what_they_cannot_read(
     broken.write_bytes(next(images.iterdir()).read_bytes()[:2000])
     out = tmp_path / 'out'
     # One by one: otherwise the images meet others in their batches, and round otherwise.
-    arguments = (checkpoint, broken, images, '--out', out, '--batch-size', 1)
-    done = predict('configs/quickstart.py', *arguments, processes=2)
+    model = ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint)
+    arguments = (broken, images, *model, '--out', out, '--batch-size', 1)
+    done = predict(*arguments, processes=2)
     assert done.returncode == 1
     assert done.stderr.count('1 of 6 images could not be read') == 1
     assert done.stderr.count(f'{broken}: ') == 1
@@ -133,12 +133,18 @@ def test_two_processes_write_what_one_writes_and_tell_what_they_cannot_read(
     assert left == ['predictions.csv', 'predictions.json']
 
 
+MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
+
+
 @pytest.mark.parametrize(
     ('arguments', 'status', 'told'),
     [
-        (('no.py', 'no.pth', 'nowhere', '--out', 'x'), 1, 'nowhere: no image is there'),
-        (('no.py', 'no.pth', 'tests', '--out', 'x', '--batch-size', '0'), 2, 'less than 1'),
-        (('no.py', 'no.pth', 'tests'), 2, '--out'),
+        (('nowhere', *MODEL, '--out', 'x'), 1, 'nowhere: no image is there'),
+        (('tests', *MODEL, '--out', 'x', '--batch-size', '0'), 2, 'less than 1'),
+        (('tests', *MODEL), 2, '--out'),
+        (('tests', '--out', 'x'), 2, 'give --model FILE.onnx, or --config and --checkpoint'),
+        (('tests', '--config', 'no.py', '--out', 'x'), 2, 'or --config and --checkpoint'),
+        (('tests', *MODEL, '--model', 'a.onnx', '--out', 'x'), 2, 'not both'),
     ],
 )
 def test_a_mistyped_command_gets_one_message(predict, arguments, status, told):
@@ -152,4 +158,4 @@ def test_a_mistyped_command_gets_one_message(predict, arguments, status, told):
 def test_help_ends_with_an_example(predict):
     done = predict('--help')
     assert done.returncode == 0
-    assert 'python tools/predict.py configs/' in done.stdout.split('example:')[1]
+    assert 'python tools/predict.py photos' in done.stdout.split('example:')[1]

@@ -65,7 +65,7 @@ def images(tiny_data, tmp_path_factory) -> Path:
 def predicted(root, model, images, tmp_path_factory) -> Path:
     """The output of `tools/predict.py` for the images, one by one."""
     out = tmp_path_factory.mktemp('predicted') / 'out'
-    command = ('tools/predict.py', '--onnx', model, images, '--out', out, '--batch-size', '1')
+    command = ('tools/predict.py', images, '--model', model, '--out', out, '--batch-size', '1')
     done = start(root, *command, stdout=subprocess.PIPE).wait()
     assert done == 0
     return out

@@ -35,7 +35,7 @@ def test_both_make_the_same_pictures(source, tmp_path):
 
 
 def test_each_turn_starts_anew(source, tmp_path):
-    ways = prepare._ways(source, 'seed', tmp_path)
+    ways = prepare._ways(source, 'quarter', tmp_path)
     folders = [way() for way in ways.values() for _ in range(2)]
     assert len(set(folders)) == 6
     report = json.loads((folders[1] / 'prepare_report.json').read_text())
@@ -44,7 +44,7 @@ def test_each_turn_starts_anew(source, tmp_path):
 
 def test_a_command_that_fails_is_an_error(tmp_path):
     with pytest.raises(InputError, match='failed'):
-        prepare._tool(tmp_path / 'nowhere', 'seed', 1, tmp_path)()
+        prepare._tool(tmp_path / 'nowhere', 'quarter', 1, tmp_path)()
 
 
 def test_the_loop_writes_what_it_is_asked_for(source, tmp_path):

@@ -50,7 +50,7 @@ def assert_predicted(out: Path, net, images) -> None:
 
 
 def test_it_predicts_with_torch_and_mmdet_hidden(root, net, exported, images, pictures, tmp_path):
-    arguments = ('--onnx', exported, pictures, '--out', tmp_path / 'out', '--overlay')
+    arguments = (pictures, '--model', exported, '--out', tmp_path / 'out', '--overlay')
     done = run(sys.executable, '-c', HIDDEN, root / 'tools/predict.py', *arguments, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_predicted(tmp_path / 'out', net, images)
@@ -79,7 +79,7 @@ def test_it_predicts_in_an_environment_of_less_than_400_mb(
     assert size < 400e6
     for name in ABSENT:
         assert run(python, '-c', f'import {name}', cwd=root).returncode != 0, name
-    arguments = ('--onnx', exported, pictures, '--out', tmp_path / 'out')
+    arguments = (pictures, '--model', exported, '--out', tmp_path / 'out')
     done = run(python, 'tools/predict.py', *arguments, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_predicted(tmp_path / 'out', net, images)

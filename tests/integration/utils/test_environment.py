@@ -27,12 +27,13 @@ sys.meta_path.insert(0, Spy())
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """
+IMAGE = Path(__file__).resolve().parents[3] / 'docs/images/iou_box.png'
 # Enough for each tool that uses torch to import it.
 CALLS = {
     'train.py': ['nowhere.py'],
     'test.py': ['nowhere.py', 'nowhere.pth'],
     'browse_dataset.py': ['nowhere.py', '--out', 'nowhere'],
-    'predict.py': ['nowhere.py', 'nowhere.pth', 'nowhere', '--out', 'nowhere'],
+    'predict.py': [str(IMAGE), '--config', 'no.py', '--checkpoint', 'no.pth', '--out', 'nowhere'],
     'export_onnx.py': ['nowhere.py', 'nowhere.pth', '--out', 'nowhere.onnx'],
     'quantize_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
     'convert_torchvision_weights.py': ['nowhere.pth', 'nowhere'],

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isic_mmdet.deploy.predict.folder import FolderSettings, predict_files, still_to_do
+from isic_mmdet.deploy.predict.folder import predict_files, still_to_do
 from isic_mmdet.deploy.predict.inputs import find_images
-from isic_mmdet.deploy.predict.overlay import HEIGHT
+from isic_mmdet.deploy.predict.outputs import HEIGHT, FolderSettings
 from isic_mmdet.deploy.predict.table import join_parts
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.frame import Frame

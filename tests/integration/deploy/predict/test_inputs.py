@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from isic_mmdet.deploy.predict import mask_names as mask_places
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.errors import InputError
-from isic_mmdet.masks import mask_names as mask_places
 
 
 @pytest.fixture

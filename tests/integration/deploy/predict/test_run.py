@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from isic_mmdet.deploy.predict.folder import FolderSettings
-from isic_mmdet.deploy.predict.run import ModelChoice, predict
+from isic_mmdet.deploy.predict.models import CheckpointModel
+from isic_mmdet.deploy.predict.outputs import FolderSettings
+from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.predict.table import read_rows
 from isic_mmdet.errors import InputError
 
@@ -19,8 +20,8 @@ def settings(tmp_path) -> FolderSettings:
 
 
 @pytest.fixture
-def model(config, checkpoint) -> ModelChoice:
-    return ModelChoice(str(config), str(checkpoint), device='cpu')
+def model(config, checkpoint) -> CheckpointModel:
+    return CheckpointModel(str(config), str(checkpoint), device='cpu')
 
 
 def masks(settings: FolderSettings) -> dict[str, bytes]:
@@ -76,17 +77,17 @@ def test_predictions_of_two_models_never_mix(model, config, checkpoint, pictures
     other = settings.out / 'other.pth'
     torch.save(weights, other)
     with pytest.raises(InputError, match='predictions of another model') as error:
-        predict(ModelChoice(str(config), str(other)), inputs, settings, resume=True)
+        predict(CheckpointModel(str(config), str(other)), inputs, settings, resume=True)
     assert [fault.split(': ')[0] for fault in error.value.faults] == [
         'checkpoint',
         'checkpoint_sha256',
     ]
     with pytest.raises(InputError, match='tta: False, now True'):
-        predict(ModelChoice(model.config, model.checkpoint, tta=True), inputs, settings, True)
+        predict(CheckpointModel(model.config, model.checkpoint, tta=True), inputs, settings, True)
 
 
 def test_flips_and_sizes_give_another_mask(model, pictures, settings, tmp_path):
-    average = ModelChoice(model.config, model.checkpoint, tta=True, device='cpu')
+    average = CheckpointModel(model.config, model.checkpoint, tta=True, device='cpu')
     other = FolderSettings(tmp_path / 'tta', False, 1, 1)
     inputs = [str(pictures[0])]
     predict(model, inputs, settings)
@@ -113,7 +114,7 @@ def test_no_submission_with_an_empty_mask(model, pictures, settings, tmp_path):
         f'_base_ = {model.config!r}\nmodel = dict(test_cfg=dict(rcnn=dict(score_thr=0.99)))\n'
     )
     sent = tmp_path / 'sent.zip'
-    blind = ModelChoice(str(shy), model.checkpoint, device='cpu')
+    blind = CheckpointModel(str(shy), model.checkpoint, device='cpu')
     with pytest.raises(InputError, match='no lesion was detected'):
         predict(blind, [str(pictures[0])], settings, submission=str(sent))
     assert not sent.exists()

@@ -232,7 +232,7 @@ def test_other_detectors_are_trained_and_scored_and_refused_elsewhere(
     for command in (
         ('test.py', config, checkpoint, '--work-dir', tmp_path / 'tta', '--tta'),
         ('test.py', config, checkpoint, '--work-dir', tmp_path / 'amp', '--amp'),
-        ('predict.py', config, checkpoint, images, '--out', tmp_path / 'out'),
+        ('predict.py', images, '--config', config, '--checkpoint', checkpoint, '--out', tmp_path),
         ('export_onnx.py', config, checkpoint, '--out', tmp_path / 'model.onnx'),
     ):
         ended = tool(root, *command)

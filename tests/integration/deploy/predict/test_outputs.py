@@ -1,6 +1,6 @@
 import numpy as np
 
-from isic_mmdet.deploy.predict.overlay import HEIGHT, overlay, shrunk
+from isic_mmdet.deploy.predict.outputs import HEIGHT, overlay, shown_image
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.masks.drawing import PREDICTION
 from isic_mmdet.masks.paste import BoxCells
@@ -12,11 +12,11 @@ def lesion(label: str | None = 'lesion') -> Segmentation:
 
 
 def test_large_images_are_shown_small_and_small_ones_as_they_are():
-    assert shrunk(np.zeros((3000, 2000, 3), np.uint8)).shape == (HEIGHT, 683, 3)
+    assert shown_image(np.zeros((3000, 2000, 3), np.uint8)).shape == (HEIGHT, 683, 3)
     small = np.zeros((30, 20, 3), np.uint8)
     small[..., 0] = 200
-    assert shrunk(small).shape == small.shape
-    assert shrunk(small)[0, 0].tolist() == [0, 0, 200]  # red, as BGR
+    assert shown_image(small).shape == small.shape
+    assert shown_image(small)[0, 0].tolist() == [0, 0, 200]  # red, as BGR
 
 
 def test_the_outline_runs_along_the_mask():

@@ -1,0 +1,115 @@
+"""What is written for one predicted image: its mask, its overlay and its row of the table."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.images.encoding import encode_jpeg, encode_png
+from isic_mmdet.images.orientation import stored_box, stored_mask
+from isic_mmdet.masks.drawing import PREDICTION, caption, draw_contours, resize_to_height
+from isic_mmdet.utils.files import write_atomically
+
+#: Largest height of an overlay in pixels.
+HEIGHT = 1024
+MASK_ENDING = '_segmentation.png'
+
+
+@dataclass(frozen=True)
+class FolderSettings:
+    """How a folder is predicted.
+
+    Attributes:
+        out: folder that everything is written into.
+        overlay: whether to draw an overlay of every image.
+        batch_size: largest number of images that go through the model together.
+        workers: threads that decode, and as many that write.
+    """
+
+    out: Path
+    overlay: bool
+    batch_size: int
+    workers: int
+
+    def files_of(self, name: str) -> list[Path]:
+        """Return the files of an image: its mask, and its overlay if one is drawn."""
+        files = [self.out / f'{name}{MASK_ENDING}']
+        return [*files, self.out / 'overlays' / f'{name}.jpg'] if self.overlay else files
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedImage:
+    """The lesion of an image.
+
+    Attributes:
+        name: of its mask, without `MASK_ENDING`.
+        file_name: of the image.
+        orientation: EXIF's number of the image file.
+        shown: from `shown_image`, if an overlay is drawn.
+        lesion: in the upright image.
+        seconds: in the model.
+    """
+
+    name: str
+    file_name: str
+    orientation: int
+    shown: NDArray[np.uint8] | None
+    lesion: Segmentation
+    seconds: float
+
+
+def write_outputs(settings: FolderSettings, image: PredictedImage) -> dict[str, Any]:
+    """Write the files of an image and return its row of `predictions.csv`."""
+    mask_path, *overlay_paths = settings.files_of(image.name)
+    if image.shown is not None:
+        drawn = cv2.cvtColor(overlay(image.shown, image.lesion, image.name), cv2.COLOR_BGR2RGB)
+        write_atomically(overlay_paths[0], encode_jpeg(np.asarray(drawn, np.uint8)))
+    mask = np.ascontiguousarray(stored_mask(image.lesion.mask, image.orientation)).view(np.uint8)
+    write_atomically(mask_path, encode_png(mask * np.uint8(255)))
+    return _row(image)
+
+
+def shown_image(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an (H, W, 3) RGB image as BGR, at most `HEIGHT` pixels high."""
+    height = min(HEIGHT, pixels.shape[0])
+    return np.asarray(cv2.cvtColor(resize_to_height(pixels, height), cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def overlay(shown: NDArray[np.uint8], lesion: Segmentation, name: str) -> NDArray[np.uint8]:
+    """Draw the contour of the lesion, under a line of text.
+
+    Args:
+        shown: (h, w, 3) uint8, BGR, from `shown_image`; drawn into.
+        lesion: of the full image.
+        name: of the image, for the line of text.
+
+    Returns:
+        (h', w, 3) uint8, BGR.
+    """
+    height, width = shown.shape[:2]
+    found = 'no detection' if lesion.label is None else f'{lesion.label} {lesion.score:.2f}'
+    draw_contours(shown, lesion.mask, PREDICTION, max(2, height // 200))
+    line = caption(f'{name}  {found}', width, max(14, height // 28))
+    return np.vstack([line, shown])
+
+
+def _row(image: PredictedImage) -> dict[str, Any]:
+    lesion = image.lesion
+    area = int(np.count_nonzero(lesion.mask))
+    row: dict[str, Any] = {
+        'image': image.name,
+        'file': str(PurePosixPath(image.name).with_name(image.file_name)),
+        'area_px': area,
+        'area_share': round(area / lesion.mask.size, 6),
+        'seconds': round(image.seconds, 4),
+    }
+    if lesion.label is None or lesion.box is None:
+        return row
+    height, width = lesion.mask.shape
+    box = stored_box(lesion.box, (height, width), image.orientation)
+    sides = dict(zip(('x', 'y', 'width', 'height'), (round(side, 2) for side in box), strict=True))
+    return {**row, 'label': lesion.label, 'score': round(lesion.score, 6), **sides}
