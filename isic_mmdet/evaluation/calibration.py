@@ -1,52 +1,54 @@
 """Whether a high score means a good mask."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isic_mmdet.evaluation.per_image import Row
 
-def calibration(rows: Sequence[Mapping[str, Any]], bins: int = 10) -> dict[str, Any]:
-    """Hold the detector's score against the IoU of its mask.
+
+def calibration(rows: Sequence[Row], bins: int = 10) -> dict[str, Any]:
+    """Compare the detector's score with the IoU of its mask.
 
     Args:
-        rows: one an image, with `iou` and `score` in [0, 1]; `score` is None without a detection.
+        rows: one per image, with `iou` and `score` in [0, 1]; `score` is None without a detection.
         bins: number of bins, see `binned`.
 
     Returns:
-        `images` with a score, `rank_correlation` of score and IoU (Spearman's, with mean ranks for
-        ties; NaN if all scores or all IoUs are equal), `error`, by how much the score is off from
-        the IoU (mean over images of the distance of the two means of their bin, as the expected
-        calibration error of Guo et al. 2017, arXiv 1706.04599; NaN without images), and the `bins`.
+        `images` with a score, `rank_correlation` of score and IoU, `error` and the `bins`. The
+        error is the mean over images of the distance between mean score and mean IoU of their bin
+        (as the expected calibration error of Guo et al. 2017, arXiv 1706.04599), NaN without
+        images.
     """
     scored = [row for row in rows if row['score'] is not None]
     score = np.array([row['score'] for row in scored], dtype=np.float64)
     iou = np.array([row['iou'] for row in scored], dtype=np.float64)
     found = binned(score, iou, bins)
-    off = [row['images'] * abs(row['mean_score'] - row['mean_iou']) for row in found]
+    errors = [row['images'] * abs(row['mean_score'] - row['mean_iou']) for row in found]
     return {
         'images': len(scored),
         'rank_correlation': rank_correlation(score, iou),
-        'error': sum(off) / len(scored) if scored else math.nan,
+        'error': sum(errors) / len(scored) if scored else math.nan,
         'bins': found,
     }
 
 
 def binned(score: ArrayLike, iou: ArrayLike, bins: int = 10) -> list[dict[str, float]]:
-    """Return mean score and mean IoU of bins that hold about as many images each.
+    """Return mean score and mean IoU of bins with about equal numbers of images.
 
-    Scores crowd near 1, where bins of equal width would put nearly all images into one.
+    Most scores are near 1, so bins of equal width would put nearly all images into one.
 
     Args:
         score: (N,) float.
         iou: (N,) float.
-        bins: at most so many; images of equal score share a bin, so there may be fewer.
+        bins: highest number of bins; images of equal score share one, so there may be fewer.
 
     Returns:
-        From the lowest scores to the highest: `score_low`, `score_high` (the lowest and highest
-        in the bin), `images`, `mean_score` and `mean_iou`.
+        From the lowest scores to the highest: `score_low` and `score_high` of the bin, `images`,
+        `mean_score` and `mean_iou`.
     """
     scores, ious = np.asarray(score, dtype=np.float64), np.asarray(iou, dtype=np.float64)
     if not scores.size:
@@ -66,7 +68,10 @@ def binned(score: ArrayLike, iou: ArrayLike, bins: int = 10) -> list[dict[str, f
 
 
 def rank_correlation(x: ArrayLike, y: ArrayLike) -> float:
-    """Return Spearman's rank correlation in [-1, 1], NaN if the ranks of one do not differ."""
+    """Return Spearman's rank correlation in [-1, 1], NaN if all values of x or y are equal.
+
+    Equal values share their mean rank.
+    """
     first, second = _ranks(x), _ranks(y)
     if not first.size or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
@@ -74,7 +79,6 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def _ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Return ranks from 1, equal values sharing the mean of theirs."""
     _, index, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[index]

@@ -1,4 +1,4 @@
-"""Detections of a whole split in one COCO result file."""
+"""The detections of a split in one COCO result file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ class CocoResultDump(BaseMetric):
 
     Each entry holds `image_id` (int), `isic_id` (str), `category` (class name), `bbox`
     (x, y, width, height in pixels of the prepared image), `score` in [0, 1] and `segmentation`
-    (compressed run-length code of the mask, size of the prepared image). Where the test set is made
-    of several annotation files, `image_id` may come more than once; `isic_id` names the image.
+    (compressed run-length code of the mask, size of the prepared image). If the test set consists
+    of several annotation files, `image_id` may not be unique; `isic_id` is.
 
     Args:
         out_file: path of the JSON file, written by the first process only.

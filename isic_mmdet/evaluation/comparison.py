@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.per_image import DISTANCE_COLUMNS
+from isic_mmdet.evaluation.per_image import DISTANCE_COLUMNS, Row
 from isic_mmdet.evaluation.scores import bootstrap_means
 from isic_mmdet.evaluation.summary import SCORES, full_name, has_boundary, values_of
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Row]
 
 
 def compare(rows: Rows, baseline: Rows) -> dict[str, dict[str, Any]]:
@@ -64,7 +64,7 @@ def _difference(rows: Rows, baseline: Rows, name: str) -> dict[str, Any]:
     }
 
 
-def _check_same_images(rows: Rows, baseline: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_same_images(rows: Rows, baseline: Mapping[str, Row]) -> None:
     ids = {row['image_id'] for row in rows}
     errors = [f'{image_id}: only in the predictions' for image_id in sorted(ids - baseline.keys())]
     errors += [f'{image_id}: only in the baseline' for image_id in sorted(baseline.keys() - ids)]

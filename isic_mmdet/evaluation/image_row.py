@@ -1,4 +1,4 @@
-"""What one image contributes to an evaluation: one row of numbers."""
+"""The row of `per_image.csv` of one image: its detections scored against the official mask."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -62,8 +62,8 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         'width': truth.shape[1],
     }
     for class_name, column in class_columns(classes).items():
-        its_scores = [s for s, label in zip(scores, labels, strict=True) if label == class_name]
-        row[column] = float(max(its_scores, default=0.0))
+        found_scores = [s for s, label in zip(scores, labels, strict=True) if label == class_name]
+        row[column] = float(max(found_scores, default=0.0))
     return row
 
 
@@ -82,13 +82,13 @@ def _class_name(classes: Sequence[str], label: int, name: str) -> str:
     if not 0 <= label < len(classes):
         raise InputError(
             f'{name}: class index {label} in data with {len(classes)} classes '
-            f'({", ".join(classes)}); make `num_classes` of the heads fit the data set'
+            f'({", ".join(classes)}); set `num_classes` of the heads to that number'
         )
     return classes[label]
 
 
 def _official_mask(sample: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Read the official mask and check that it shows the frame of the image."""
+    """Read the official mask and check that it has the shape of the image."""
     truth = read_mask(sample['original_mask'])
     (h, w), (height, width) = sample['ori_shape'][:2], truth.shape
     # Resizing rounds each side by less than a pixel, so h / height and w / width differ little.

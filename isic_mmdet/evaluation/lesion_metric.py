@@ -10,7 +10,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.class_rows import (
+from isic_mmdet.evaluation.classification import (
     have_classes,
     positive_class,
     rows_class_metrics,
@@ -35,7 +35,7 @@ class DataSet(NamedTuple):
 
     Attributes:
         images: ids of its images.
-        facts: what `metrics.json` shall say of it, JSON types only.
+        facts: entries for `metrics.json`, JSON types only.
     """
 
     images: frozenset[str]
@@ -44,23 +44,21 @@ class DataSet(NamedTuple):
 
 @METRICS.register_module()
 class LesionMetric(BaseMetric):
-    """Jaccard index and its company per image, and how well classes are told apart.
+    """Jaccard index and related scores per image, and how well classes are separated.
 
-    Each predicted mask is brought to the size of the official mask file and compared with it
-    there. `lesion/iou` judges the detection with the highest score, which is what a user gets;
-    `lesion/iou_max` the one that overlaps the truth most (the rule of the 2018 seed). Only one
-    row of numbers an image is kept, so memory does not grow with image size.
+    Each predicted mask is resized to the official mask file and compared with it there.
+    `lesion/iou` scores the detection with the highest score, `lesion/iou_max` the one that
+    overlaps the truth most (the rule of the 2018 student project). Only one row of numbers per
+    image is kept, so memory does not grow with image size.
 
-    An image without detection is scored as an empty mask (see `summary.summarize`); its `score` and
-    `predicted_label` are empty and its score for every class is 0.
+    An image without a detection is scored as an empty mask; its `score` and `predicted_label` are
+    empty and its score for every class is 0.
 
-    Of data with several classes whose images carry their true class (`gt_label`), the `classes/`
-    metrics tell how well all of them are told apart (see `classification.class_metrics`), and
-    the metrics of the positive class, such as `melanoma/auc`, how well it is told from the others.
-    Decisions are the class of the detection with the highest score (no detection: none of the
-    classes); average precision and AUC judge the highest score among the detections of the class
-    (none: 0). What is undefined, for instance the recall of a class without images, is NaN, and
-    null in `metrics.json`.
+    If the data have several classes and the true class of the images is known (`gt_label`), the
+    `classes/` metrics describe all classes (see `classification.class_metrics`) and metrics such as
+    `melanoma/auc` separate the positive class from the others. The decision is the class of the
+    detection with the highest score. Average precision and AUC use the highest score among the
+    detections of the class. Undefined values are NaN, and null in `metrics.json`.
 
     The data samples need, besides `pred_instances`, the meta keys `isic_id` (str), `ori_shape`
     (height, width) and `original_mask` (path of the official mask), and for data of several
@@ -85,24 +83,21 @@ class LesionMetric(BaseMetric):
         }
 
     `per_image.csv` has the columns `per_image.PER_IMAGE_COLUMNS`, of several classes
-    `per_image.class_columns`, and of several data sets `data_set`, sorted by `image_id`. Height
-    and width are those of the official mask.
-
-    Where several data sets are evaluated together, every metric is returned over all images and,
-    as `<name of the data set>/lesion/iou` and so on, over those of each.
+    `per_image.class_columns`, and of several data sets `data_set`, sorted by `image_id`. If
+    several data sets are evaluated together, every metric is returned over all images and, as
+    `<name of the data set>/lesion/iou` and so on, over those of each.
 
     Args:
         out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
-        provenance: facts about the run that `metrics.json` shall hold, JSON types only. May be
-            set until `evaluate` is called.
-        positive: the class that is told from all others; None takes melanoma where there is
-            such a class, and else none.
+        provenance: facts about the run for `metrics.json`, JSON types only. May be set until
+            `evaluate` is called.
+        positive: the positive class; None takes melanoma if it is one of several classes.
 
     Attributes:
         data_sets: the data sets that are evaluated together, by name; empty for a single one. May
             be set until `evaluate` is called.
         per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
-        positive: the class that is told from all others, once the classes are known.
+        positive: the positive class, once the classes are known.
     """
 
     # The names are complete ('lesion/iou'); None would make mmengine warn of a missing prefix.
@@ -129,10 +124,10 @@ class LesionMetric(BaseMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, meta: dict[str, Any]) -> None:
-        """Take the classes; mmengine sets them before the first image is evaluated.
+        """Set the classes, as mmengine does before the first image is evaluated.
 
         Raises:
-            InputError: the positive class is none of several classes.
+            InputError: the positive class is not one of several classes.
         """
         self.positive = positive_class(self._wanted_positive, meta['classes'])
         self._dataset_meta = meta
@@ -142,13 +137,13 @@ class LesionMetric(BaseMetric):
 
         Args:
             data_batch: not used.
-            data_samples: one dict an image, as described above.
+            data_samples: one dict per image, as described above.
 
         Raises:
-            InputError: if a mask file is unreadable or not of the image's shape, a meta key is
+            InputError: a mask file is unreadable or not of the image's shape, a meta key is
                 missing, a score is not finite, a class index does not exist, or predicted masks
                 are missing, not binary or not at `ori_shape`.
-            ValueError: if `dataset_meta` was not set.
+            ValueError: `dataset_meta` was not set.
         """
         if self.dataset_meta is None:
             raise ValueError('set `dataset_meta` with the `classes` of the data set first')
@@ -158,17 +153,16 @@ class LesionMetric(BaseMetric):
     def evaluate(self, size: int) -> dict[str, float]:
         """Gather the rows of all processes, compute the metrics and write the files.
 
-        mmengine's own gathering cuts the list at `size` by position, which is right only while
-        every sampler deals the images out in turns. Here padding is recognized by image id, and
-        a missing image is an error. All processes see all rows, so they return, or raise, the
-        same.
+        mmengine cuts the gathered list at `size` by position, which is wrong for other samplers
+        than its own. Here padding is recognized by image id, and a missing image is an error. All
+        processes see all rows, so they return, or raise, the same.
 
         Args:
             size: number of images in the data set.
 
         Raises:
-            InputError: if the images scored are not exactly `size` different ones, or only some
-                of them carry their true class.
+            InputError: the scored images are not exactly `size` different ones, or only some of
+                them carry their true class.
         """
         gathered = [row for part in all_gather_object(self.results) for row in part]
         self.results.clear()
@@ -185,7 +179,7 @@ class LesionMetric(BaseMetric):
         }
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Return all metrics from one row an image."""
+        """Return all metrics from one row per image."""
         metrics = summarize(results, intervals=('iou',))
         if have_classes(results):
             metrics |= rows_class_metrics(results, self.positive)
@@ -203,7 +197,7 @@ class LesionMetric(BaseMetric):
         return [*own, *(f'{part}/{name}' for part in self.data_sets for name in own)]
 
     def _rows_of(self, name: str, part: DataSet) -> list[dict[str, Any]]:
-        """Return the rows of one data set, and note its name in them."""
+        """Return the rows of one data set, with its name in the column `data_set`."""
         rows = [row for row in self.per_image if row['image_id'] in part.images]
         for row in rows:
             row['data_set'] = name
@@ -232,7 +226,7 @@ class LesionMetric(BaseMetric):
 
 
 def _one_row_per_image(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
-    """Drop what a sampler padded and return the rows sorted by image id."""
+    """Drop the padding of a sampler and return the rows sorted by image id."""
     by_id = {row['image_id']: row for row in rows}
     if len(by_id) != size:
         counts = Counter(row['image_id'] for row in rows)

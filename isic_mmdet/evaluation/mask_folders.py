@@ -1,7 +1,7 @@
-"""Masks in folders and zips: which prediction belongs to which truth, and reading them.
+"""Masks in folders and zips: which prediction belongs to which truth.
 
-What is accepted and what is a fault are those of the official scorer (isic-challenge-scoring
-5.6.0). It stops at its first fault; here they are collected.
+The rules are those of the official scorer (isic-challenge-scoring 5.6.0). It stops at the first
+error; here all errors are collected.
 """
 
 import re
@@ -15,7 +15,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, zip_members
 from isic_mmdet.isic.archives import ISIC_ID
 
-# Every seven digits in a row, overlapping ones too: of eight digits the first and the last seven.
+# Overlapping matches: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
 _NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
 
@@ -35,13 +35,12 @@ class Pairing:
 
     Attributes:
         pairs: sorted by image id.
-        faults: one line each: truth without an id, several truths, no or several predictions.
-        extra: number of files among the predictions that belong to no truth. The official scorer
-            passes them over.
+        errors: one line each: truth without an id, several truths, no or several predictions.
+        extra: number of predicted files without a truth, which the official scorer ignores.
     """
 
     pairs: list[MaskPair]
-    faults: list[str]
+    errors: list[str]
     extra: int
 
 
@@ -50,12 +49,12 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
 
     As for the official scorer, a truth has `ISIC_` and seven digits in its name, and a file is
     its prediction if it has the same seven digits anywhere in its name before the suffix. Unlike
-    there, two truths of one image are a fault, and so are two files of one name in different
+    there, two truths of one image are an error, and so are two files of one name in different
     folders of a zip, of which the official scorer takes the last.
 
     Args:
-        predictions: folder of masks (its subfolders are not searched) or a zip.
-        truth: the same; `ATTRIBUTION.txt` and `LICENSE.txt` are passed over.
+        predictions: folder of masks (without its subfolders) or a zip.
+        truth: the same; `ATTRIBUTION.txt` and `LICENSE.txt` are ignored.
 
     Raises:
         InputError: one of the two is neither a folder nor a readable zip, or `truth` is empty.
@@ -66,28 +65,28 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
         for number in set(_NUMBERS.findall(_stem(file))):
             by_number[number].append(file)
 
-    pairs, faults, used = [], [], set()
     truths, nameless = _truths_by_id(truth)
-    faults += [
-        f'{file}: no ISIC id (ISIC_ and seven digits) in the name; leave nothing but masks there'
+    errors = [
+        f'{file}: no ISIC id (ISIC_ and seven digits) in the name; leave only masks there'
         for file in nameless
     ]
+    pairs, used = [], set()
     for image_id, files in sorted(truths.items()):
         found = by_number.get(image_id.removeprefix('ISIC_'), [])
         used.update(found)
         if len(files) > 1:
-            faults.append(f'{image_id}: {len(files)} truth masks: {_names(files)}')
+            errors.append(f'{image_id}: {len(files)} truth masks: {_names(files)}')
         if not found:
-            faults.append(f'{image_id}: no prediction in {predictions}')
+            errors.append(f'{image_id}: no prediction in {predictions}')
         elif len(found) > 1:
-            faults.append(f'{image_id}: {len(found)} predictions: {_names(found)}')
+            errors.append(f'{image_id}: {len(found)} predictions: {_names(found)}')
         elif len(files) == 1:
             pairs.append(MaskPair(image_id, files[0], found[0]))
-    return Pairing(pairs, faults, len(predicted) - len(used))
+    return Pairing(pairs, errors, len(predicted) - len(used))
 
 
 def _list_files(source: Path) -> Iterator[SourceFile]:
-    """List what stands directly in a folder, or anywhere in a zip, as the official scorer does."""
+    """List the files of a folder, or all members of a zip, as the official scorer does."""
     if source.is_dir():
         for path in source.iterdir():
             status = path.lstat()

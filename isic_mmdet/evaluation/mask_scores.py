@@ -1,12 +1,12 @@
 """Scores of all masks of a set against their truth, decoded in parallel."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,10 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
-from isic_mmdet.evaluation.mask_looks import MaskLook, look_at, notes_on
-from isic_mmdet.evaluation.per_image import (
-    BOUNDARY_COLUMNS,
-    PER_IMAGE_COLUMNS,
-    Row,
-)
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
 from isic_mmdet.evaluation.scores import confusion, mask_scores, pack
 from isic_mmdet.images.sources import close_zips
-from isic_mmdet.masks.mask_files import UnreadableMaskError, read_gray_mask
+from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, UnreadableMaskError, read_gray_mask
 from isic_mmdet.utils.cores import available_cores
 
 
@@ -31,22 +26,30 @@ class ScoredMasks:
     """The scores of a set of masks.
 
     Attributes:
-        rows: one an image, sorted by id, as `score_pair` returns them.
+        rows: one per image, sorted by id: the columns `PER_IMAGE_COLUMNS` (an empty mask counts as
+            no detection, and the single mask is also the best of its image), `TRUTH_COLUMNS` and,
+            if wanted, `BOUNDARY_COLUMNS` (None where undefined).
         extra: number of files among the predictions that belong to no truth.
-        notes: what is strange about the masks as a whole, one sentence each.
+        notes: unusual properties of the whole set, one sentence each.
     """
 
-    rows: list[Row]
+    rows: list[dict[str, Any]]
     extra: int
     notes: list[str]
 
 
-class ScoredPair(NamedTuple):
-    """The scores of one mask, and what the two masks look like."""
+class _Look(NamedTuple):
+    """Highest gray of a mask file, and whether all pixels or all four corners are lesion."""
 
-    row: Row
-    truth: MaskLook
-    prediction: MaskLook
+    brightest: int
+    is_full: bool
+    has_corners: bool
+
+
+class _ScoredPair(NamedTuple):
+    row: dict[str, Any]
+    truth: _Look
+    prediction: _Look
 
 
 def score_masks(
@@ -58,76 +61,81 @@ def score_masks(
 ) -> ScoredMasks:
     """Score every prediction against its truth.
 
-    Decoding and counting run in threads, since both leave Python's lock alone; each holds two
+    Decoding and counting release Python's lock, so they run in threads. Each thread holds two
     masks at a time, however many images there are.
 
     Args:
         predictions: folder or zip, see `pair_masks`.
         truth: the same.
         boundary: also compute the distances between the borders and the best shift of the
-            outline, which takes longer than all else.
-        workers: number of threads; None takes one for each core.
+            outline, which takes longer than everything else.
+        workers: number of threads; None takes one per core.
         show_progress: show a progress bar on stderr.
 
     Raises:
-        InputError: the official scorer would refuse these files; lists all faults.
+        InputError: the official scorer would refuse these files; lists all errors.
     """
     pairing = pair_masks(predictions, truth)
-    scored: list[ScoredPair] = []
-    faults = list(pairing.faults)
+    scored: list[_ScoredPair] = []
+    errors = list(pairing.errors)
     results = _in_threads(pairing.pairs, boundary, workers or available_cores())
     try:
         for result in tqdm(
             results, 'scoring', len(pairing.pairs), unit='image', disable=not show_progress
         ):
-            if isinstance(result, ScoredPair):
+            if isinstance(result, _ScoredPair):
                 scored.append(result)
             else:
-                faults += result
+                errors += result
     finally:
         results.close()
         close_zips()
-    if faults:
+    if errors:
         raise InputError(
-            f'{predictions}: cannot be scored, as in the challenge; mend these files'
-            f' ({len(faults)} faults):',
-            faults,
-            shown=len(faults),
+            f'{predictions}: cannot be scored, as in the challenge; fix these files'
+            f' ({len(errors)} errors):',
+            errors,
+            shown=len(errors),
         )
-    notes = notes_on('predictions', [pair.prediction for pair in scored])
-    notes += notes_on('truth', [pair.truth for pair in scored])
+    notes = _notes('predictions', [pair.prediction for pair in scored])
+    notes += _notes('truth', [pair.truth for pair in scored])
     return ScoredMasks([pair.row for pair in scored], pairing.extra, notes)
 
 
-def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
-    """Score one mask.
+def _in_threads(
+    pairs: list[MaskPair], boundary: bool, workers: int
+) -> Generator[_ScoredPair | list[str], None, None]:
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from pool.map(partial(_score_pair, boundary=boundary), pairs)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
-    Returns:
-        A row of the columns `PER_IMAGE_COLUMNS` (an empty mask counts as no detection, and a
-        single mask is also the best of its image), `TRUTH_COLUMNS` and, if wanted,
-        `BOUNDARY_COLUMNS` (None where undefined), and the looks of both masks; or the faults of
-        the two files.
-    """
+
+def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
+    """Return the scores and looks of one pair, or the errors of its two files."""
     masks: list[NDArray[np.bool_]] = []
-    looks: list[MaskLook] = []
-    faults = []
+    looks: list[_Look] = []
+    errors = []
     for file in (pair.truth, pair.prediction):
         try:
             mask, brightest = read_gray_mask(file)
-            masks.append(mask)
-            looks.append(look_at(mask, brightest))
         except UnreadableMaskError as error:
-            faults.append(f'{file}: {error}')
-    if faults:
-        return faults
+            errors.append(f'{file}: {error}')
+        else:
+            masks.append(mask)
+            corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
+            looks.append(_Look(brightest, bool(mask.all()), bool(corners.all())))
+    if errors:
+        return errors
     truth, prediction = masks
     if truth.shape != prediction.shape:
         size, wanted = (f'{width} x {height}' for height, width in (prediction.shape, truth.shape))
         return [f'{pair.prediction}: {size} pixels, but its truth has {wanted} (width x height)']
     counts = confusion(pack(truth), pack(prediction))
     scores = mask_scores(counts)
-    row: Row = dict.fromkeys(PER_IMAGE_COLUMNS)
-    row |= {
+    edges = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
+    row = dict.fromkeys(PER_IMAGE_COLUMNS) | {
         'image_id': pair.image_id,
         **scores,
         'iou_max': scores['iou'],
@@ -135,30 +143,17 @@ def score_pair(pair: MaskPair, boundary: bool) -> ScoredPair | list[str]:
         'height': truth.shape[0],
         'width': truth.shape[1],
         'lesion_share': (counts.tp + counts.fn) / truth.size,
-        'touches_border': _touches_border(truth),
+        'touches_border': any(bool(edge.any()) for edge in edges),
     }
     if boundary:
         row |= _boundary_columns(truth, prediction)
-    return ScoredPair(row, *looks)
+    return _ScoredPair(row, *looks)
 
 
-def _in_threads(
-    pairs: list[MaskPair], boundary: bool, workers: int
-) -> Generator[ScoredPair | list[str], None, None]:
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(partial(score_pair, boundary=boundary), pairs)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _touches_border(mask: NDArray[np.bool_]) -> bool:
-    return any(bool(edge.any()) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-
-
-def _boundary_columns(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> Row:
-    from isic_mmdet.evaluation.boundary import boundary_distances
-    from isic_mmdet.evaluation.outline_shift import outline_shift
+def _boundary_columns(
+    truth: NDArray[np.bool_], prediction: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    from isic_mmdet.evaluation.boundary import boundary_distances, outline_shift  # imports OpenCV
 
     diagonal = math.hypot(*truth.shape)
     found = boundary_distances(truth, prediction)
@@ -171,3 +166,35 @@ def _boundary_columns(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -
         name: None if math.isnan(value) else value
         for name, value in zip(BOUNDARY_COLUMNS, values, strict=True)
     }
+
+
+def _notes(name: str, looks: Sequence[_Look]) -> list[str]:
+    """Return the signs that masks were stored in an unexpected way, one sentence each."""
+    total = len(looks)
+
+    def masks(count: int) -> str:
+        share = f'all {total}' if count == total else f'{count} of {total}'
+        return f'{share} masks of the {name}'
+
+    dim = [look.brightest for look in looks if 0 < look.brightest <= GRAY_THRESHOLD]
+    notes = []
+    if dim:
+        grays = '0 and 1' if max(dim) == 1 else f'grays of at most {max(dim)}'
+        notes.append(
+            f'{masks(len(dim))} hold only {grays}: the challenge counts grays above '
+            f'{GRAY_THRESHOLD} as lesion and reads these masks as empty; if they mark lesions, '
+            'save them with 0 and 255 and score again'
+        )
+    full = sum(look.is_full for look in looks)
+    if full:
+        notes.append(f'{masks(full)} are lesion everywhere')
+    inverted = sum(look.has_corners and not look.is_full for look in looks)
+    if 2 * inverted > total:
+        notes.append(
+            f'{masks(inverted)} are lesion in all four corners: if lesions are black in them, '
+            'invert them and score again'
+        )
+    blank = sum(look.brightest == 0 for look in looks)
+    if blank and (name == 'truth' or blank == total):
+        notes.append(f'{masks(blank)} are empty')
+    return notes

@@ -8,12 +8,16 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.json_file import read_json
+
+_TEXTS = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
+_RECORDS = ('training', 'versions')
 
 
 def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON atomically; NaN and infinities, which JSON lacks, become null."""
     text = json.dumps(_finite(content), indent=2, allow_nan=False, ensure_ascii=False)
-    # Bytes of a path that are no text are told by the escapes that JSON has.
+    # Bytes of a path that are not text become the escapes of JSON.
     write_atomically(path, (text + '\n').encode(errors='backslashreplace'))
 
 
@@ -21,52 +25,48 @@ def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     """Return the contents of `metrics.json` files.
 
     Raises:
-        InputError: with one line for every file that is missing or something else.
+        InputError: one line for every file that is missing or of another kind.
     """
-    reports, faults = [], []
+    reports, errors = [], []
     for path in paths:
         try:
-            report = json.loads(Path(path).read_text(encoding='utf-8'))
-        except OSError as error:
-            faults.append(f'{path}: cannot be read ({error.strerror})')
-        except (ValueError, RecursionError) as error:
-            faults.append(f'{path}: not JSON ({error})')
-        else:
-            found = _faults(report)
-            faults += [f'{path}: {fault}' for fault in found]
-            if not found:
-                reports.append(report)
-    if faults:
-        raise InputError('give metrics.json files as tools/test.py writes them:', faults)
+            report = read_json(Path(path), 'write it again with tools/test.py')
+        except InputError as error:
+            errors.append(str(error))
+            continue
+        wrong = _errors(report)
+        errors += [f'{path}: {error}' for error in wrong]
+        if not wrong:
+            reports.append(report)
+    if errors:
+        raise InputError('give metrics.json files as tools/test.py writes them:', errors)
     return reports
 
 
-def _faults(report: Any) -> list[str]:
-    """Return which parts of a `metrics.json` are of another kind than they have to be."""
+def _errors(report: Any) -> list[str]:
+    """Return what is wrong with the values of a `metrics.json`; unknown entries are ignored."""
     if not isinstance(report, dict) or not isinstance(report.get('metrics'), dict):
         return ['has no "metrics"']
-    faults = [
-        f'{name} is no number: {value!r:.60}'
-        for name, value in report['metrics'].items()
-        if value is not None and type(value) not in (int, float)
-    ]
-    for name in ('training', 'versions'):
-        if not isinstance(report.get(name) or {}, dict):
-            faults.append(f'"{name}" is no record')
     training = report.get('training')
     seconds = training.get('seconds') if isinstance(training, dict) else None
-    if seconds is not None and type(seconds) not in (int, float):
-        faults.append(f'the seconds of the training are no number: {seconds!r:.60}')
-    texts = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
-    for name in texts:
-        if not isinstance(report.get(name) or '', str):
-            faults.append(f'"{name}" is no text: {report[name]!r:.60}')
-    if not isinstance(report.get('tta') or False, bool):
-        faults.append(f'"tta" is not true or false: {report["tta"]!r:.60}')
     matrix = report.get('confusion_matrix')
-    if matrix is not None and not _is_matrix(matrix):
-        faults.append(f'the confusion matrix is none: {matrix!r:.60}')
-    return faults
+    tta = report.get('tta')
+    checks = [
+        *((name, value, _is_number(value), 'number') for name, value in report['metrics'].items()),
+        *((key, report.get(key), isinstance(report.get(key) or {}, dict), 'record')
+          for key in _RECORDS),
+        *((key, report.get(key), isinstance(report.get(key) or '', str), 'text') for key in _TEXTS),
+        ('training seconds', seconds, _is_number(seconds), 'number'),
+        ('tta', tta, tta is None or isinstance(tta, bool), 'true or false'),
+        ('confusion_matrix', matrix, matrix is None or _is_matrix(matrix), 'confusion matrix'),
+    ]  # fmt: skip
+    return [
+        f'{name} is not a {kind}: {value!r:.60}' for name, value, fits, kind in checks if not fits
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or type(value) in (int, float)
 
 
 def _is_matrix(matrix: Any) -> bool:

@@ -1,38 +1,29 @@
-"""`per_image.csv`: one row of scores per image, its writer and its reader."""
+"""`per_image.csv`: one row of scores per image. Its writer, its reader, and what can be added."""
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.isic.archives import ISIC_ID
 from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
 from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.json_file import read_json
 
-#: One image: `PER_IMAGE_COLUMNS`, and further columns where they are known.
-Row = dict[str, Any]
+#: The values of one image by column: `PER_IMAGE_COLUMNS`, and the other columns where known.
+#: It is no TypedDict because the score columns of the classes are named after the classes.
+Row = Mapping[str, Any]
 
 PER_IMAGE_COLUMNS = (
-    'image_id',
-    'iou',
-    'iou_max',
-    'dice',
-    'pixel_accuracy',
-    'sensitivity',
-    'specificity',
-    'score',
-    'label',
-    'predicted_label',
-    'detections',
-    'height',
-    'width',
+    *('image_id', 'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity'),
+    *('score', 'label', 'predicted_label', 'detections', 'height', 'width'),
 )
 DISTANCE_COLUMNS = (
-    'hausdorff95_px',
-    'hausdorff95_diagonal',
-    'surface_distance_px',
-    'surface_distance_diagonal',
+    *('hausdorff95_px', 'hausdorff95_diagonal'),
+    *('surface_distance_px', 'surface_distance_diagonal'),
 )
 SHIFT_COLUMNS = ('outline_shift_px', 'outline_shift_diagonal', 'iou_shifted')
 BOUNDARY_COLUMNS = DISTANCE_COLUMNS + SHIFT_COLUMNS
@@ -49,11 +40,7 @@ _KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_
 
 
 def class_columns(classes: Sequence[str]) -> dict[str, str]:
-    """Return the columns of `per_image.csv` that hold the score of each of several classes.
-
-    Returns:
-        Class name to column name, in the order of the classes; empty for a single class.
-    """
+    """Return the score column of each class by class name, in order; empty for a single class."""
     return {name: f'{name}{_CLASS_SCORE}' for name in classes} if len(classes) > 1 else {}
 
 
@@ -62,8 +49,8 @@ def classes_of(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(name.removesuffix(_CLASS_SCORE) for name in columns if name.endswith(_CLASS_SCORE))
 
 
-def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write one line an image atomically, floats in full precision, None as an empty cell."""
+def write_per_image(path: Path, rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """Write one line per image atomically, floats in full precision, None as an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction='raise', lineterminator='\n')
     writer.writeheader()
@@ -71,50 +58,121 @@ def write_per_image(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequ
     write_atomically(path, text.getvalue().encode())
 
 
-def read_per_image(path: Path) -> list[Row]:
-    """Read a `per_image.csv` of `tools/test.py` or of `tools/score.py`, sorted by image id.
+def read_per_image(
+    path: Path, columns: Collection[str] = PER_IMAGE_COLUMNS
+) -> list[dict[str, Any]]:
+    """Read a `per_image.csv` of `tools/test.py` or `tools/score.py`, sorted by image id.
+
+    Args:
+        path: of the table.
+        columns: that it must have, among them `image_id`.
 
     Returns:
-        One row an image: numbers, `touches_border` as bool, else text; None where empty.
+        One row per image: numbers, `touches_border` as bool, else text; None where empty.
 
     Raises:
-        InputError: the file is missing, no such table, or holds an image twice or a value that
-            makes no sense; lists all faults.
+        InputError: the file is missing, is no such table, or holds an image twice or an invalid
+            value; lists all errors.
     """
-    rows, faults = {}, []
-    for number, cells in read_rows(path, {*PER_IMAGE_COLUMNS}):
-        row, wrong = parse_cells(cells)
-        wrong += _label_faults(row)
+    rows, errors = {}, []
+    for number, cells in _read_rows(path, columns):
+        row, wrong = _parse_cells(cells)
+        wrong += _label_errors(row)
         if row['image_id'] is None:
             wrong.append('image_id is empty')
         if row['image_id'] in rows:
             wrong.append(f'{row["image_id"]} is there twice')
-        faults += [f'line {number}: {fault}' for fault in wrong]
+        errors += [f'line {number}: {error}' for error in wrong]
         rows[row['image_id']] = row
-    if faults:
-        raise InputError(f'{path}: some values cannot be right; write it again', faults)
-    if not rows:
-        raise InputError(f'{path}: has no rows; write it again')
+    if errors:
+        raise InputError(f'{path}: damaged; write it again', errors)
     return [rows[image_id] for image_id in sorted(rows)]
 
 
-def read_rows(path: Path, columns: Collection[str]) -> tuple[tuple[int, dict[str, str]], ...]:
-    """Return line number and cells of each row of a table with some columns."""
+def read_scores(path: Path) -> dict[str, float | None]:
+    """Read the scores of detections by ISIC id, None where nothing was detected.
+
+    Args:
+        path: a table with the columns `score` and `image` (`predictions.csv` of
+            `tools/predict.py`) or `image_id` (`per_image.csv`).
+
+    Raises:
+        InputError: the file is missing, lacks a column, names an image twice or without its
+            ISIC id, or a score is not in [0, 1]; lists all errors.
+    """
+    scores: dict[str, float | None] = {}
+    errors = []
+    for number, cells in _read_rows(path, {'score'}):
+        name = cells.get('image') or cells.get('image_id') or ''
+        found = re.search(ISIC_ID, Path(name).name)
+        if not found:
+            errors.append(f'line {number}: no ISIC id in image {name!r}')
+            continue
+        if found[0] in scores:
+            errors.append(f'line {number}: {found[0]} is there twice')
+        row, wrong = _parse_cells({'score': cells['score']})
+        errors += [f'line {number}: {error}' for error in wrong]
+        scores[found[0]] = row['score']
+    if errors:
+        raise InputError(f'{path}: cannot be matched to masks; write it again', errors)
+    return scores
+
+
+def read_labels(path: Path) -> dict[str, Row]:
+    """Read diagnosis, sex and age by ISIC id from an annotation file of `tools/prepare_isic.py`.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or its images carry no ISIC id.
+    """
+    content = read_json(path, 'give an annotation file of tools/prepare_isic.py')
+    images = content.get('images') if isinstance(content, dict) else None
+    if not isinstance(images, list) or not all(
+        isinstance(image, dict) and 'isic_id' in image for image in images
+    ):
+        raise InputError(
+            f'{path}: no images with an isic_id; give an annotation file of tools/prepare_isic.py'
+        )
+    labels: dict[str, Row] = {}
+    errors = []
+    for image in images:
+        name = image['isic_id']
+        if not isinstance(name, str) or name in labels:
+            errors.append(f'isic_id {name!r} is not text or is there twice')
+            continue
+        labels[name] = {key: image[key] for key in LABEL_COLUMNS if image.get(key) is not None}
+        errors += [
+            f'{name}: {key} is {value!r}'
+            for key, value in labels[name].items()
+            if not (_is_age(value) if key == 'age' else isinstance(value, str))
+        ]
+    if errors:
+        raise InputError(f'{path}: damaged; prepare the data again', errors)
+    return labels
+
+
+def _is_age(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 150
+
+
+def _read_rows(path: Path, columns: Collection[str]) -> tuple[tuple[int, dict[str, str]], ...]:
+    """Return line number and cells of each row of a table that must have some columns."""
     table = read_csv(path, _KNOWN_COLUMNS, 'run tools/test.py or tools/score.py first')
     if not set(BOUNDARY_COLUMNS).isdisjoint(table.header.columns):
-        # All of them or none: those of a part would be left out of the means unsaid.
+        # A table with only some of them would be scored without its boundary metrics.
         columns = {*columns, *BOUNDARY_COLUMNS}
     absent = sorted({*columns} - {*table.header.columns})
-    if absent:
+    if absent and table.header.columns:
         raise InputError(
             f'{path}: lacks the columns {", ".join(absent)}; it has {table.header}; write it again'
         )
+    if not table.rows:
+        raise InputError(f'{path}: has no rows; write it again')
     return table.rows
 
 
-def parse_cells(cells: Mapping[str, str]) -> tuple[Row, list[str]]:
-    """Return the values of a row, and an error for each value that makes no sense."""
-    row: Row = {}
+def _parse_cells(cells: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of a row, and one error per invalid value."""
+    row: dict[str, Any] = {}
     errors = []
     for name, text in cells.items():
         if name == 'touches_border':
@@ -141,8 +199,7 @@ def _number(name: str, value: float | None) -> tuple[float | None, bool]:
     return value, 0 <= value <= 1 or not (name in _IN_UNIT or classes_of([name]))
 
 
-def _label_faults(row: Row) -> list[str]:
-    """Return which labels are none of the classes whose scores the row holds."""
+def _label_errors(row: Row) -> list[str]:
     classes = classes_of(row)
     return [
         f'{name} is {row[name]!r}, none of the classes {list(classes)}'

@@ -15,16 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: The agreement of human experts (Codella et al. 2019, arXiv 1902.03368).
 JACCARD_THRESHOLD = 0.65
 
-# Index arrays of the bootstrap are drawn in blocks of about this many numbers, 1.6 MB: what is
-# picked by them is averaged while it is in the cache.
+# The bootstrap draws its indices in blocks of about this many numbers (1.6 MB), so that the drawn
+# values are averaged while they are in the cache.
 _BLOCK = 200_000
 
 
 @dataclass(frozen=True, eq=False)
 class PackedMask:
-    """A binary mask at one bit a pixel; make it with `pack`.
+    """A binary mask with one bit per pixel; make it with `pack`.
 
     Attributes:
         bits: (ceil(H * W / 8),) uint8, row-major; unused bits of the last byte are 0.
@@ -48,8 +49,8 @@ def pack(mask: NDArray[np.bool_]) -> PackedMask:
     """Pack a (H, W) bool mask.
 
     Raises:
-        ValueError: if the mask is not a bool array of two dimensions with at least one pixel;
-            grays must go through `binarize` first.
+        ValueError: the mask is not a bool array of two dimensions with at least one pixel; masks
+            of grays need `binarize` first.
     """
     if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
         raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
@@ -60,7 +61,7 @@ def confusion(truth: PackedMask, prediction: PackedMask) -> Confusion:
     """Count the pixels on which truth and prediction agree and differ.
 
     Raises:
-        ValueError: if the two masks differ in size.
+        ValueError: the two masks differ in size.
     """
     if truth.shape != prediction.shape:
         raise ValueError(f'truth is {truth.shape}, prediction is {prediction.shape}')
@@ -80,57 +81,35 @@ def dice(c: Confusion) -> float:
     return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn)
 
 
-def pixel_accuracy(c: Confusion) -> float:
-    """Return the share of pixels, in [0, 1], on which prediction and truth agree."""
-    return _ratio(c.tp + c.tn, sum(c))
-
-
-def sensitivity(c: Confusion) -> float:
-    """Return the share of the lesion that was found, in [0, 1]; 1 if the truth is empty."""
-    return _ratio(c.tp, c.tp + c.fn)
-
-
-def specificity(c: Confusion) -> float:
-    """Return the share of the skin left alone, in [0, 1]; 1 if the truth fills the image."""
-    return _ratio(c.tn, c.tn + c.fp)
-
-
 def threshold_jaccard(jaccard_index: float) -> float:
-    """Return the Jaccard index, or 0 where it is below 0.65.
-
-    The threshold comes from the agreement of human experts; see Codella et al. 2019
-    (arXiv 1902.03368).
-    """
+    """Return the Jaccard index, or 0 if it is below `JACCARD_THRESHOLD`."""
     return jaccard_index if jaccard_index >= JACCARD_THRESHOLD else 0.0
 
 
 def mask_scores(c: Confusion) -> dict[str, float]:
-    """Return the five per-image scores under the names of `per_image.csv`."""
+    """Return the scores of one image in [0, 1] under the names of `per_image.csv`.
+
+    Sensitivity is 1 if the truth is empty, specificity is 1 if the truth fills the image.
+    """
     return {
         'iou': jaccard(c),
         'dice': dice(c),
-        'pixel_accuracy': pixel_accuracy(c),
-        'sensitivity': sensitivity(c),
-        'specificity': specificity(c),
+        'pixel_accuracy': _ratio(c.tp + c.tn, sum(c)),
+        'sensitivity': _ratio(c.tp, c.tp + c.fn),
+        'specificity': _ratio(c.tn, c.tn + c.fp),
     }
 
 
 def bootstrap_interval(
     values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean (Efron 1979).
+    """Return the percentile bootstrap interval of the mean (Efron 1979), see `bootstrap_means`.
 
     Args:
-        values: (N,) float, one value an image, N >= 1.
+        values: (N,) float, one value per image.
         level: coverage in (0, 1).
         resamples: number of draws of N values with replacement.
-        seed: of the random generator; the same values and seed give the same interval.
-
-    Returns:
-        Lower and upper bound, in the unit of `values`.
-
-    Raises:
-        ValueError: if there are no values.
+        seed: of the random generator.
     """
     means = bootstrap_means(values, resamples, seed)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
@@ -140,18 +119,18 @@ def bootstrap_interval(
 def bootstrap_means(
     values: ArrayLike, resamples: int = 10_000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return the means of values drawn anew with replacement.
+    """Return the means of values drawn with replacement.
 
     Args:
-        values: (N,) float, one value an image, or (N, M), whose columns meet the same draws.
-        resamples: number of draws of N images with replacement.
-        seed: of the random generator; the draws depend on it and on N alone.
+        values: (N,) float, one value per image, or (N, M), whose columns use the same draws.
+        resamples: number of draws of N images.
+        seed: of the random generator; the draws depend only on it and on N.
 
     Returns:
         (resamples,) or (resamples, M) float.
 
     Raises:
-        ValueError: if there are no values.
+        ValueError: there are no values.
     """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
@@ -172,5 +151,5 @@ def _count(bits: NDArray[np.uint8]) -> int:
     return int(np.bitwise_count(bits).sum())
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
+def _ratio(part: int, total: int) -> float:
+    return part / total if total else 1.0

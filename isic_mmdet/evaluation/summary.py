@@ -1,30 +1,20 @@
-"""Means over images with their intervals."""
+"""Means over images with their bootstrap intervals."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, Row
 from isic_mmdet.evaluation.scores import bootstrap_means, threshold_jaccard
 
-#: Means over images, in the order in which they are told. Of mask files, one an image, the best
-#: detection is the only one, and `iou_max` is `iou`.
-SCORES = (
-    'iou',
-    'iou_max',
-    'iou_thr65',
-    'dice',
-    'pixel_accuracy',
-    'sensitivity',
-    'specificity',
-)
+#: Means over images, in the order of the tables. Of mask files, one per image, `iou_max` is `iou`.
+SCORES = ('iou', 'iou_max', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
 
 
-def has_boundary(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the borders were compared."""
+def has_boundary(rows: Sequence[Row]) -> bool:
+    """Return whether the boundary metrics were computed."""
     return all(name in row for row in rows for name in BOUNDARY_COLUMNS)
 
 
@@ -33,7 +23,7 @@ def full_name(name: str) -> str:
     return f'boundary/{name}' if name in BOUNDARY_COLUMNS else f'lesion/{name}'
 
 
-def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
+def values_of(rows: Sequence[Row], name: str) -> NDArray[np.float64]:
     """Return one metric of every image, (N,), NaN where it is undefined."""
     if name == 'iou_thr65':
         return np.array([threshold_jaccard(row['iou']) for row in rows])
@@ -41,23 +31,22 @@ def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float6
 
 
 def summarize(
-    rows: Sequence[Mapping[str, Any]], intervals: Collection[str] = SCORES + BOUNDARY_COLUMNS
+    rows: Sequence[Row], intervals: Collection[str] = SCORES + BOUNDARY_COLUMNS
 ) -> dict[str, float]:
     """Return the mean of each metric over images, with 95 % bootstrap intervals.
 
     An image without a detection counts with the scores of an empty mask, as in an official
-    submission: 0 for overlaps and sensitivity (1 if the truth is empty, too), the share of skin for
-    the pixel accuracy, and 1 for the specificity.
+    submission.
 
     Args:
-        rows: at least one, see `per_image`; with the columns of borders if they were compared.
+        rows: at least one, see `per_image`.
         intervals: metrics whose interval is added as `..._ci_low` and `..._ci_high`.
 
     Returns:
-        Scores are in [0, 1]; `lesion/missed` is the share of images without a detection. Distances
-        and shifts of the outline are means over the `boundary/images` images where they are
-        defined, in pixels or as a share of the image diagonal. A mean over no image is NaN, and so
-        is the interval of fewer than two.
+        Scores are in [0, 1]; `lesion/missed` is the share of images without a detection. If the
+        boundary metrics were computed, their means over the `boundary/images` images where they
+        are defined, in pixels or as a share of the image diagonal. A mean over no image is NaN,
+        and so is the interval of fewer than two.
 
     Raises:
         ValueError: there are no rows.
@@ -73,7 +62,7 @@ def summarize(
 
 
 def _means(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], intervals: Collection[str]
+    rows: Sequence[Row], names: Sequence[str], intervals: Collection[str]
 ) -> tuple[dict[str, float], int]:
     """Return means and intervals over the images that define the metrics, and their number.
 
@@ -83,7 +72,7 @@ def _means(
     values = values[~np.isnan(values).any(axis=1)]
     metrics = {}
     for name, column in zip(names, values.T, strict=True):
-        # NumPy sums a row of memory in pairs, which is more exact than down a column.
+        # NumPy sums a row of memory in pairs, which is more exact than along a column.
         metrics[full_name(name)] = float(np.mean(column.copy())) if len(column) else math.nan
     bounded = [index for index, name in enumerate(names) if name in intervals]
     low, high = np.full((2, len(names)), math.nan)

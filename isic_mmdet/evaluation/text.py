@@ -7,7 +7,7 @@ from typing import Any
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 from isic_mmdet.evaluation.summary import SCORES, full_name
 
-# Columns after the mean and interval of `iou`; the file has all of them with intervals.
+# Columns after mean and interval of `iou` in the tables of groups.
 _IN_GROUPS = (
     *('iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'missed'),
     *('hausdorff95_px', 'surface_distance_px'),
@@ -28,21 +28,19 @@ def format_scores(content: Mapping[str, Any]) -> str:
 
 
 def _metrics(content: Mapping[str, Any]) -> str:
-    metrics = content['metrics']
+    metrics, images = content['metrics'], content['images']
     rows = [
         [name, _number(metrics[full_name(name)]), _interval(metrics, full_name(name))]
         for name in SCORES + BOUNDARY_COLUMNS
         if full_name(name) in metrics
     ]
     rows.append(['missed', _number(metrics['lesion/missed']), ''])
-    lines = [f'{content["images"]} images', '']
-    lines += _table(['metric', 'mean', '95 % interval'], rows)
-    if metrics.get('boundary/images', content['images']) < content['images']:
-        lines.append(
-            f'borders: over the {metrics["boundary/images"]} images where neither mask is empty'
-        )
+    lines = [f'{images} images', '', _table(['metric', 'mean', '95 % interval'], rows)]
+    defined = metrics.get('boundary/images', images)
+    if defined < images:
+        lines.append(f'boundary metrics: mean over the {defined} images without an empty mask')
     if content['extra_predictions']:
-        lines.append(f'{content["extra_predictions"]} files of the predictions have no truth')
+        lines.append(f'{content["extra_predictions"]} prediction files have no truth')
     lines += [f'note: {note}' for note in content.get('notes', ())]
     return '\n'.join(lines)
 
@@ -57,14 +55,9 @@ def _classes(metrics: Mapping[str, float], matrix: Mapping[str, Any]) -> str:
             classes, matrix['counts'], matrix['no_detection'], strict=True
         )
     ]
+    values = _table(['classes', 'value'], [[name, _number(metrics[name])] for name in names])
     head = ['true class', 'AUC', *(f'-> {name}' for name in classes), '-> none']
-    return '\n'.join(
-        [
-            *_table(['classes', 'value'], [[name, _number(metrics[name])] for name in names]),
-            '',
-            *_table(head, rows),
-        ]
-    )
+    return f'{values}\n\n{_table(head, rows)}'
 
 
 def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
@@ -79,8 +72,7 @@ def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
         ]
         for group in groups
     ]
-    head = [key, 'images', 'iou', '95 % interval', *names]
-    return '\n'.join(_table(head, rows))
+    return _table([key, 'images', 'iou', '95 % interval', *names], rows)
 
 
 def _calibration(content: Mapping[str, Any]) -> str:
@@ -94,13 +86,11 @@ def _calibration(content: Mapping[str, Any]) -> str:
         for row in content['bins']
     ]
     correlation, error = (_number(content[name]) for name in ('rank_correlation', 'error'))
-    return '\n'.join(
-        [
-            f'score and IoU: rank correlation {correlation} over {content["images"]} images, mean '
-            f'difference {error}',
-            *_table(['score', 'images', 'mean score', 'mean iou'], rows),
-        ]
+    title = (
+        f'score and IoU: rank correlation {correlation} over {content["images"]} images, mean '
+        f'difference {error}'
     )
+    return f'{title}\n{_table(["score", "images", "mean score", "mean iou"], rows)}'
 
 
 def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:
@@ -117,10 +107,10 @@ def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     head = ['metric', 'value', 'baseline', 'difference', '95 % interval', 'better draws', 'better']
     title = (
-        'compared with the baseline by a paired bootstrap over the images (better: the interval '
+        'comparison with the baseline by a paired bootstrap over the images (better: the interval '
         'excludes 0)'
     )
-    return '\n'.join([title, *_table(head, rows)])
+    return f'{title}\n{_table(head, rows)}'
 
 
 def _interval(row: Mapping[str, float], name: str = '') -> str:
@@ -132,13 +122,13 @@ def _number(value: float) -> str:
     return '-' if math.isnan(value) else f'{value:.4f}'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
+    return '\n'.join(
         '  '.join(
             cell.rjust(width) if index else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in (head, *rows)
-    ]
+    )

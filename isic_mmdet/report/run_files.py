@@ -1,4 +1,4 @@
-"""Reading the files that a run leaves: scores per image and the log of the training."""
+"""Reading what a training and an evaluation leave, for figures and reports."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.csv_file import read_csv, to_number
+from isic_mmdet.evaluation import per_image
 
-# What stands before `loss`, `loss_mask` and so on in the log, and whose losses those are.
+# The prefix of `loss`, `loss_mask` and so on in the log, and the images that it stands for.
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
 RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
 
@@ -20,34 +20,11 @@ def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
     """Return the columns `iou`, `iou_max` and `detections` of a `per_image.csv`, (N,) each.
 
     Raises:
-        InputError: if the file is missing or empty, or a column is missing or not numeric.
+        InputError: as `per_image.read_per_image`.
     """
     names = (*RULES, 'detections')
-    table = read_csv(Path(path), names, 'run a test first')
-    absent = [name for name in names if name not in table.header.columns]
-    if absent and table.header.columns:
-        raise InputError(
-            f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
-        )
-    if not table.rows:
-        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
-    faults = [
-        f'line {line}, column {name}: {row[name]!r} is not a number'
-        for line, row in table.rows
-        for name in names
-        if to_number(row[name]) is None
-    ]
-    if faults:
-        raise InputError(f'{path}: a score is not a number; write it again', faults)
-    columns = {
-        name: np.array([to_number(row[name]) for _, row in table.rows], np.float64)
-        for name in names
-    }
-    for name, values in columns.items():
-        most = np.inf if name == 'detections' else 1
-        if not (np.isfinite(values).all() and (values >= 0).all() and (values <= most).all()):
-            raise InputError(f'{path}: a value of {name} makes no sense; write it again')
-    return columns
+    rows = per_image.read_per_image(Path(path), ('image_id', *names))
+    return {name: np.array([row[name] for row in rows], np.float64) for name in names}
 
 
 def summary(values: NDArray[np.float64]) -> dict[str, float]:
@@ -61,36 +38,36 @@ def read_scalars(path: str | Path) -> list[dict[str, Any]]:
     """Return the records of a JSON-lines file of mmengine: numbers by their names.
 
     Raises:
-        InputError: the file is missing or damaged, with the line at fault.
+        InputError: the file is missing or damaged; names the line.
     """
     try:
         lines = Path(path).read_text(encoding='utf-8').splitlines()
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); train first') from error
     except UnicodeDecodeError as error:
-        raise InputError(f'{path}: not text ({error}); put a good copy in its place') from error
+        raise InputError(f'{path}: not text ({error}); replace it by a good copy') from error
     records = []
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f'{path}, line {number}: not JSON ({error}); take the damaged line out'
+                f'{path}, line {number}: not JSON ({error}); remove the damaged line'
             ) from error
         if not _is_record(record):
             raise InputError(
-                f'{path}, line {number}: no numbers by their names; take the damaged line out'
+                f'{path}, line {number}: no numbers by their names; remove the damaged line'
             )
         records.append(record)
     return records
 
 
 def continued(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records of one training out of those of its resumed or repeated parts.
+    """Return the records of one training from those of its resumed or repeated parts.
 
-    When the iteration falls back, everything logged from that iteration on is void, the
-    validations in between too. Losses carry the iteration, those of held-out images also; the
-    scores of a validation do not, and follow by their place in the log.
+    When the iteration number falls, the training was resumed from there: everything logged from
+    that iteration on is void, the validations in between too. Losses carry the iteration, also
+    those of held-out images. The scores of a validation do not, so their place in the log decides.
     """
     kept: list[dict[str, Any]] = []
     latest: dict[str, int] = {}
@@ -98,7 +75,7 @@ def continued(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         kind = _kind(record)
         if kind is not None:
             step = record['step']
-            # One step has a record of each kind.
+            # One step has one record of each kind.
             if step < max(latest.values(), default=step) or step == latest.get(kind):
                 del kept[_first_void(kept, kind, step) :]
                 latest.clear()
@@ -108,10 +85,10 @@ def continued(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
-    """Return the unit in which a training counts its time, and how many iterations it lasts.
+    """Return the unit in which a training counts its time, and its length in iterations.
 
-    An epoch's iterations are not in the log: every epoch logs its first record after the same
-    number of iterations. Of a single epoch only the last logged iteration is known.
+    The log does not hold the length of an epoch, but every epoch logs its first record after the
+    same number of iterations. Of a single epoch only the last logged iteration is known.
     """
     first_steps: dict[int, int] = {}
     for record in records:
@@ -125,10 +102,23 @@ def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
     return 'epoch', (first_steps[end] - first_steps[start]) / (end - start)
 
 
+def training_data(training: Any) -> str | None:
+    """Return what a model was trained on, such as 'isic2018 train, 1457 images, a1b2c3d4'.
+
+    Args:
+        training: of a `metrics.json`; unknown parts are skipped, and None is returned if all are.
+            The last part is the beginning of the SHA-256 of the annotation file.
+    """
+    if not isinstance(training, Mapping):
+        return None
+    name, images, digest = (training.get(key) for key in ('data', 'images', 'data_digest'))
+    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
+    return ', '.join(str(part) for part in parts if part) or None
+
+
 def _is_record(value: Any) -> bool:
     if not isinstance(value, dict) or not all(type(v) in (int, float) for v in value.values()):
         return False
-    # Losses are drawn over the iterations, and whole numbers tell epochs and iterations.
     counts = [value[key] for key in ('step', 'epoch', 'iter') if key in value]
     is_counted = all(type(count) is int and 0 <= count < 2**53 for count in counts)
     return is_counted and ('step' in value or (_kind(value) is None and 'epoch' not in value))
@@ -147,20 +137,3 @@ def _first_void(records: Sequence[Mapping[str, Any]], kind: str, step: int) -> i
         if (other := _kind(record)) is not None
         and (record['step'] > step or (record['step'] == step and other == kind))
     )
-
-
-def training_data(training: Any) -> str | None:
-    """Return what a model was trained on, such as 'isic2018 train, 1457 images, a1b2c3d4'.
-
-    Args:
-        training: of a `metrics.json`; what it does not say is left out. The last part is the
-            beginning of the SHA-256 of the annotation file.
-
-    Returns:
-        None where it says nothing of the data.
-    """
-    if not isinstance(training, Mapping):
-        return None
-    name, images, digest = (training.get(key) for key in ('data', 'images', 'data_digest'))
-    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
-    return ', '.join(str(part) for part in parts if part) or None

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.evaluation import scores as core
 from isic_mmdet.evaluation.metrics_file import write_metrics
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, write_per_image
+from isic_mmdet.evaluation.scores import confusion, jaccard, mask_scores, pack
 from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.utils.files import write_json
 
@@ -52,15 +52,13 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
                     'segmentation': {**found, 'counts': found['counts'].decode()},
                 }
             )
-        against = core.pack(truth)
-        counts = [
-            core.confusion(against, core.pack(mask)) for mask in masks or [np.zeros_like(truth)]
-        ]
+        against = pack(truth)
+        counts = [confusion(against, pack(mask)) for mask in masks or [np.zeros_like(truth)]]
         rows.append(
             {
                 'image_id': image['isic_id'],
-                **core.mask_scores(counts[0]),
-                'iou_max': max(map(core.jaccard, counts)),
+                **mask_scores(counts[0]),
+                'iou_max': max(map(jaccard, counts)),
                 'score': scores[0] if scores else None,
                 'label': 'lesion',
                 'predicted_label': 'lesion' if scores else None,

@@ -1,6 +1,5 @@
 """Gathering the files of one evaluation, and making sure that they belong together."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.metrics_file import read_reports
-from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.per_image import Row, read_per_image
 from isic_mmdet.evaluation.scores import threshold_jaccard
 from isic_mmdet.report.run_files import continued, read_scalars
-from isic_mmdet.utils.csv_file import read_csv, to_number
 
 SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
 _TOLERANCE = 1e-6
@@ -87,7 +85,7 @@ def read_evaluation(work_dir: str | Path) -> Evaluation:
     """
     folder = Path(work_dir)
     (metrics,) = read_reports([folder / 'metrics.json'])
-    images = _read_images(folder / 'per_image.csv')
+    images = map(_image, read_per_image(folder / 'per_image.csv'))
     logs = [path for path in (folder, folder.resolve().parent) if (path / 'scalars.json').is_file()]
     scalars = continued(read_scalars(logs[0] / 'scalars.json')) if logs else []
     evaluation = Evaluation(metrics, tuple(images), tuple(scalars))
@@ -102,50 +100,7 @@ def read_evaluation(work_dir: str | Path) -> Evaluation:
     return evaluation
 
 
-def _read_images(path: Path) -> list[ImageScores]:
-    table = read_csv(path, PER_IMAGE_COLUMNS, 'run tools/test.py first')
-    absent = [name for name in PER_IMAGE_COLUMNS if name not in table.header.columns]
-    if absent and table.header.columns:
-        raise InputError(
-            f'{path}: lacks the column {", ".join(absent)}; give the per_image.csv of a test'
-        )
-    if not table.rows:
-        raise InputError(f'{path}: has no rows; run tools/test.py again to write it')
-    images, faults = [], []
-    for number, row in table.rows:
-        try:
-            images.append(_image(row))
-        except ValueError as error:
-            faults.append(f'line {number}: {error}')
-    counts = Counter(image.image_id for image in images)
-    faults += [f'{name} comes {count} times' for name, count in counts.items() if count > 1]
-    if faults:
-        raise InputError(f'{path}: damaged; run tools/test.py again to write it:', faults)
-    return images
-
-
-def _image(row: Mapping[str, str]) -> ImageScores:
-    scores = {name: _number(row, name) for name in SCORES}
-    score = _number(row, 'score') if row['score'] else None
-    for value in (*scores.values(), score):
-        if value is not None and not 0 <= value <= 1:
-            raise ValueError(f'a score of {value}, which is not in [0, 1]')
-    counts = [_number(row, name) for name in ('detections', 'height', 'width')]
-    are_counts = all(count.is_integer() and 0 <= count < 2**31 for count in counts)
-    if not are_counts or 0 in counts[1:]:
-        raise ValueError(f'detections, height and width of {counts}')
-    return ImageScores(
-        row['image_id'],
-        scores,
-        score,
-        row['label'] or None,
-        row['predicted_label'] or None,
-        *map(int, counts),
-    )
-
-
-def _number(row: Mapping[str, str], column: str) -> float:
-    value = to_number(row[column])
-    if value is None:
-        raise ValueError(f'column {column}: {row[column]!r} is not a number')
-    return value
+def _image(row: Row) -> ImageScores:
+    others = ('image_id', 'score', 'label', 'predicted_label', 'detections', 'height', 'width')
+    scores = {name: row[name] for name in SCORES}
+    return ImageScores(scores=scores, **{name: row[name] for name in others})

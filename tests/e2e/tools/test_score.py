@@ -148,7 +148,7 @@ def test_bad_masks_end_with_1_and_are_all_listed(tool, data):
     assert 'Traceback' not in done.stderr
     for number in (3, 4, 5):
         assert f'ISIC_000000{number}' in done.stderr
-    assert '(3 faults)' in done.stderr
+    assert '(3 errors)' in done.stderr
     assert not (data / 'scores.json').exists()
 
 
@@ -190,7 +190,7 @@ def test_distances_groups_and_labels(tool, data):
     # What is bad there is shape, not width.
     assert abs(scores['metrics']['boundary/outline_shift_px']) < 3
     assert scores['metrics']['boundary/iou_shifted'] > scores['metrics']['lesion/iou']
-    assert 'borders: over the 11 images where neither mask is empty' in done.stdout
+    assert 'boundary metrics: mean over the 11 images without an empty mask' in done.stdout
     assert list(scores['groups']) == ['diagnosis', 'size', 'share', 'border', 'age']
     assert [(g['group'], g['images']) for g in scores['groups']['diagnosis']] == [
         ('melanoma', 6),
@@ -266,7 +266,7 @@ def test_files_of_other_images_are_an_error(tool, data):
     (data / 'predictions.csv').write_text('image,score\nISIC_0000099,0.5\n')
     done = tool('good', 'truth', '--scores', 'predictions.csv')
     assert done.returncode == 1
-    assert 'names none of the 12 images' in done.stderr
+    assert 'names none of the 12 scored images' in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from sklearn import metrics as sklearn_metrics
 from torch.utils.data import BatchSampler
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.class_rows import rows_class_metrics, rows_confusion
+from isic_mmdet.evaluation.classification import rows_class_metrics, rows_confusion
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, read_per_image
+from isic_mmdet.evaluation.scores import bootstrap_interval, confusion, mask_scores, pack
 from isic_mmdet.masks.mask_files import read_mask
 
 LESION, TWO_CLASSES = ('lesion',), ('benign', 'melanoma')
@@ -167,11 +167,11 @@ def test_means_equal_those_of_the_core_over_many_images(tmp_path):
     for number in range(9):
         truth, prediction = rng.random((2, HEIGHT, WIDTH)) < 0.8
         samples.append(make_sample(tmp_path, number, truth, [prediction], [0.5]))
-        scores.append(core.mask_scores(core.confusion(core.pack(truth), core.pack(prediction))))
+        scores.append(mask_scores(confusion(pack(truth), pack(prediction))))
     metrics, _ = run(samples)
     for name in scores[0]:
         assert metrics[f'lesion/{name}'] == pytest.approx(np.mean([s[name] for s in scores]))
-    low, high = core.bootstrap_interval([s['iou'] for s in scores])
+    low, high = bootstrap_interval([s['iou'] for s in scores])
     assert (metrics['lesion/iou_ci_low'], metrics['lesion/iou_ci_high']) == (low, high)
     assert low < metrics['lesion/iou'] < high
 

@@ -385,7 +385,7 @@ def test_no_fault_is_hidden_however_many_there_are(folders):
 def test_two_truths_of_one_image_are_a_fault(folders):
     truth, predictions = folders
     shutil.copy(truth / NAME, truth / 'ISIC_0000002_attribute_streaks.png')
-    assert [f[:29] for f in pair_masks(predictions, truth).faults] == [
+    assert [f[:29] for f in pair_masks(predictions, truth).errors] == [
         'ISIC_0000002: 2 truth masks: '
     ]
 
@@ -396,7 +396,7 @@ def test_zips_may_hold_leftovers_of_macos_and_folders(folders):
     with zipfile.ZipFile(path, 'a') as archive:
         archive.writestr(f'__MACOSX/predictions/._{NAME}', b'\0')
         archive.writestr('ISIC_0000001/', b'')
-    assert pair_masks(path, truth).faults == []
+    assert pair_masks(path, truth).errors == []
 
 
 def test_a_zip_member_that_is_there_twice_is_a_fault(folders):
@@ -404,7 +404,7 @@ def test_a_zip_member_that_is_there_twice_is_a_fault(folders):
     path = zipped(predictions)
     with zipfile.ZipFile(path, 'a') as archive:
         archive.write(predictions / NAME, f'again/{NAME}')
-    assert 'ISIC_0000002: 2 predictions' in pair_masks(path, truth).faults[0]
+    assert 'ISIC_0000002: 2 predictions' in pair_masks(path, truth).errors[0]
 
 
 def test_a_damaged_zip_member_is_unreadable(folders):
@@ -429,7 +429,7 @@ def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
     (tmp_path / 'nothing').mkdir()
     with pytest.raises(InputError, match='nothing: holds no masks'):
         pair_masks(predictions, tmp_path / 'nothing')
-    assert len(pair_masks(tmp_path / 'nothing', truth).faults) == 3
+    assert len(pair_masks(tmp_path / 'nothing', truth).errors) == 3
 
 
 def test_a_vanished_file_is_unreadable(tmp_path):

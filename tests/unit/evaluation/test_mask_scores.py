@@ -1,3 +1,5 @@
+"""Scores of mask files equal the official ones; masks stored in another way are noticed."""
+
 import math
 
 import cv2
@@ -5,11 +7,10 @@ import numpy as np
 import pytest
 from isic_challenge_scoring.segmentation import SegmentationScore
 
-from isic_mmdet.evaluation import scores as core
-from isic_mmdet.evaluation.boundary import boundary_distances
+from isic_mmdet.evaluation.boundary import boundary_distances, outline_shift
 from isic_mmdet.evaluation.mask_scores import score_masks
-from isic_mmdet.evaluation.outline_shift import outline_shift
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS, TRUTH_COLUMNS
+from isic_mmdet.evaluation.scores import confusion, jaccard, pack
 from isic_mmdet.evaluation.summary import summarize
 
 # A pandas deprecation inside the official scorer, which is pinned.
@@ -99,7 +100,7 @@ def test_scores_equal_the_official_ones_on_the_325_test_pairs(shared, tmp_path):
     assert min(ious) == 0 and max(ious) == 1 and 0.3 < np.median(ious) < 0.95
 
 
-def test_a_row_tells_of_mask_and_truth(small):
+def test_a_row_describes_mask_and_truth(small):
     truth, predictions = small
     rows = score_masks(predictions, truth, boundary=True, show_progress=False).rows
     undefined = 0
@@ -108,9 +109,7 @@ def test_a_row_tells_of_mask_and_truth(small):
         t, p = (cv2.imread(str(f / name), cv2.IMREAD_UNCHANGED) > 128 for f in (truth, predictions))
         assert tuple(row) == PER_IMAGE_COLUMNS + TRUTH_COLUMNS + BOUNDARY_COLUMNS
         assert (row['height'], row['width']) == SHAPES[number % 8]
-        assert (
-            row['iou'] == row['iou_max'] == core.jaccard(core.confusion(core.pack(t), core.pack(p)))
-        )
+        assert row['iou'] == row['iou_max'] == jaccard(confusion(pack(t), pack(p)))
         assert row['detections'] == int(p.any())
         assert row['score'] is row['label'] is row['predicted_label'] is None
         assert row['lesion_share'] == pytest.approx(t.mean())
@@ -143,3 +142,54 @@ def test_a_progress_bar_on_stderr(small, capsys):
     truth, predictions = small
     score_masks(predictions, truth)
     assert '24/24' in capsys.readouterr().err
+
+
+Y, X = np.mgrid[:60, :80]
+DISC = ((Y - 30) ** 2 + (X - 40) ** 2 < 400).astype(np.uint8)
+LARGE = np.full_like(DISC, 255)
+LARGE[20:25] = 0
+
+
+def notes(tmp_path, predictions, truth):
+    """Return the notes on two sets of masks, after comparing the scores with the official ones."""
+    for name, masks in (('p', predictions), ('t', truth)):
+        (tmp_path / name).mkdir()
+        for number, mask in enumerate(masks):
+            cv2.imwrite(str(tmp_path / name / f'ISIC_{number:07d}_segmentation.png'), mask)
+    assert_as_official(tmp_path / 't', tmp_path / 'p', tolerance=1e-12)
+    return score_masks(tmp_path / 'p', tmp_path / 't', show_progress=False).notes
+
+
+@pytest.mark.parametrize('gray', [1, 127, 128])
+@pytest.mark.parametrize('which', ['predictions', 'truth'])
+def test_masks_without_a_gray_above_the_threshold(tmp_path, which, gray):
+    good, dim = [DISC * 255] * 3, [DISC * gray] * 3
+    (note,) = notes(tmp_path, *((dim, good) if which == 'predictions' else (good, dim)))
+    assert f'all 3 masks of the {which} hold only' in note
+    assert ('0 and 1:' in note) == (gray == 1)
+    assert '0 and 255' in note
+
+
+@pytest.mark.parametrize(
+    ('predictions', 'truth', 'expected'),
+    [
+        ([DISC * 255] * 3, [DISC * 255] * 3, []),
+        ([DISC, DISC * 255, DISC * 200], [DISC * 255] * 3, ['1 of 3 masks of the predictions']),
+        (
+            [255 - DISC * 255] * 3,
+            [DISC * 255, DISC * 0, DISC * 0 + 255],
+            [
+                'all 3 masks of the predictions are lesion in all four corners',
+                '1 of 3 masks of the truth are lesion everywhere',
+                '1 of 3 masks of the truth are empty',
+            ],
+        ),
+        # One large lesion is not an inverted mask.
+        ([LARGE, DISC * 255, DISC * 255], [DISC * 255] * 3, []),
+    ],
+    ids=['good', 'some dim', 'inverted, full and empty', 'large lesion'],
+)
+def test_unusual_masks_get_a_note(tmp_path, predictions, truth, expected):
+    found = notes(tmp_path, predictions, truth)
+    assert len(found) == len(expected)
+    assert all(note.startswith(start) for note, start in zip(found, expected, strict=True))

@@ -36,13 +36,13 @@ def test_distances_and_in_how_many_images_they_are_defined():
     names = SCORES + BOUNDARY_COLUMNS
     found = lines(metrics=metrics(2.5, names) | {'boundary/images': 6})
     assert [line[0] for line in found[3:-2]] == list(names)
-    assert ' '.join(found[-1]) == 'borders: over the 6 images where neither mask is empty'
+    assert ' '.join(found[-1]) == 'boundary metrics: mean over the 6 images without an empty mask'
     assert 'distances:' not in lines(metrics=metrics(2.5, names) | {'boundary/images': 8})[-1]
 
 
 def test_files_without_a_truth_are_mentioned():
     last = lines(extra_predictions=3)[-1]
-    assert ' '.join(last) == '3 files of the predictions have no truth'
+    assert ' '.join(last) == '3 prediction files have no truth'
 
 
 def test_an_interval_of_nothing_is_a_dash():

@@ -97,9 +97,9 @@ def test_summary_is_numpys():
         (None, 'cannot be read'),
         ('', 'no rows'),
         ('image_id,iou,iou_max,detections\n', 'no rows'),
-        ('image_id,iou\nISIC_0000000,0.5\n', 'lacks the column iou_max, detections'),
-        ('image_id,iou,iou_max,detections\nISIC_0000000,,0.5,1\n', 'not a number'),
-        ('image_id,iou,iou_max,detections\nISIC_0000000,0.5\n', 'not a number'),
+        ('image_id,iou\nISIC_0000000,0.5\n', 'lacks the columns detections, iou_max'),
+        ('image_id,iou,iou_max,detections\nISIC_0000000,,0.5,1\n', 'damaged'),
+        ('image_id,iou,iou_max,detections\nISIC_0000000,0.5\n', 'damaged'),
     ],
 )
 def test_unfit_per_image_files_are_refused(tmp_path, content, fault):
@@ -190,11 +190,11 @@ def test_unfit_scalars_are_refused(tmp_path, content, fault):
 @pytest.mark.parametrize(
     'content',
     [
-        b'iou,iou_max,detections\nnan,0.5,1\n',
-        b'iou,iou_max,detections\n0.5,1.5,1\n',
-        b'iou,iou_max,detections\n0.5,0.5,-1\n',
-        b'iou,iou_max,detections\n0.5,inf,1\n',
-        'iou,iou_max,detections\n0.5,0.5,1\n'.encode('utf-32'),
+        b'image_id,iou,iou_max,detections\na,nan,0.5,1\n',
+        b'image_id,iou,iou_max,detections\na,0.5,1.5,1\n',
+        b'image_id,iou,iou_max,detections\na,0.5,0.5,-1\n',
+        b'image_id,iou,iou_max,detections\na,0.5,inf,1\n',
+        'image_id,iou,iou_max,detections\na,0.5,0.5,1\n'.encode('utf-32'),
         b'iou,iou_max,detections\n"' + b'x' * 200_000,
     ],
 )
@@ -219,5 +219,5 @@ def test_values_that_make_no_sense_are_refused(tmp_path, content):
 def test_lines_of_a_log_that_make_no_sense_are_named(tmp_path, line):
     path = tmp_path / 'scalars.json'
     path.write_text('{"loss": 1.0, "epoch": 1, "iter": 5, "step": 5}\n' + line + '\n')
-    with pytest.raises(InputError, match=r'scalars\.json, line 2: .*take the damaged line out'):
+    with pytest.raises(InputError, match=r'scalars\.json, line 2: .*remove the damaged line'):
         read_scalars(path)

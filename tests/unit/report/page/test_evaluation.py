@@ -73,7 +73,7 @@ def test_faults_of_the_table_are_told_at_once(run):
     edit(folder / 'per_image.csv', lambda text: text.replace(',96,96\n', ',tall,96\n', 1))
     with pytest.raises(InputError) as caught:
         read_evaluation(folder)
-    assert f'{twice} comes 2 times' in str(caught.value)
+    assert f'{twice} is there twice' in str(caught.value)
     assert 'line 7' in str(caught.value), 'not a number'
     assert "'tall'" in str(caught.value)
 

@@ -8,10 +8,11 @@ from isic_mmdet.evaluation.per_image import (
     BOUNDARY_COLUMNS,
     PER_IMAGE_COLUMNS,
     TRUTH_COLUMNS,
+    read_labels,
     read_per_image,
+    read_scores,
     write_per_image,
 )
-from isic_mmdet.evaluation.tables import read_labels, read_scores
 
 SCORES = dict.fromkeys(('iou', 'iou_max', 'dice', 'pixel_accuracy'), 0.5)
 
