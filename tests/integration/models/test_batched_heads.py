@@ -1,7 +1,6 @@
 """The batched heads compared with mmdet's, which process image by image."""
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from torch.profiler import ProfilerActivity, profile
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 
-CONFIG = Path(__file__).resolve().parents[3] / 'configs' / 'quickstart.py'
 # All anchors and proposals are drawn, so nothing is random.
 ALL = {
     'model.train_cfg.rpn.sampler.num': 20000,
@@ -32,10 +30,8 @@ BATCHED = {
 
 
 @pytest.fixture(scope='module')
-def cfg(tiny_data):
-    cfg = load_config(CONFIG, data_root=tiny_data)
-    cfg.model.backbone.init_cfg = None
-    return cfg
+def cfg(root):
+    return load_config(root / 'configs/quickstart.py')
 
 
 def build(cfg, *settings):
@@ -194,8 +190,8 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
         model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
 
 
-def test_the_diagnosis_head_works_with_them():
-    cfg = load_config(CONFIG.with_name('isic2017_maskrcnn_r18_256px.py'))
+def test_the_diagnosis_head_works_with_them(root):
+    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
     cfg.model.backbone.init_cfg = None
     data = batch(*BATCHES['several'])
     found = []

@@ -1,12 +1,13 @@
 """The diagnosis head, compared with NumPy."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 import isic_mmdet.register  # noqa: F401
@@ -32,12 +33,16 @@ def maps():
     return [torch.randn(2, 4, 16, 16), torch.randn(2, 6, 8, 8)]
 
 
-@pytest.fixture
-def detector(root):
+@pytest.fixture(scope='module')
+def cfg(root):
     cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
-    init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
     cfg.model.roi_head.diagnosis_head.loss.update(class_weight=WEIGHTS, loss_weight=0.1)
+    return cfg
+
+
+@pytest.fixture
+def detector(cfg):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
@@ -172,11 +177,12 @@ def test_no_detection_has_no_diagnosis(detector):
     assert found[0].masks.shape == (0, 96, 128)
 
 
-@pytest.mark.parametrize(('head', 'change'), [('bbox_head', 2), ('mask_head', False)])
-def test_other_heads_with_classes_are_refused(root, head, change):
-    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
-    init_default_scope(cfg.default_scope)
-    setting = 'num_classes' if head == 'bbox_head' else 'class_agnostic'
-    cfg.model.roi_head[head][setting] = change
+@pytest.mark.parametrize(
+    ('head', 'change'),
+    [('bbox_head', dict(num_classes=2)), ('mask_head', dict(class_agnostic=False))],
+)
+def test_other_heads_with_classes_are_refused(cfg, head, change):
+    model = copy.deepcopy(cfg.model)
+    model.roi_head[head].update(change)
     with pytest.raises(ValueError, match='class_agnostic=True'):
-        MODELS.build(cfg.model)
+        MODELS.build(model)

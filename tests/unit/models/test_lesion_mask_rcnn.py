@@ -1,18 +1,15 @@
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
 
-CONFIG = Path(__file__).resolve().parents[3] / 'configs' / 'quickstart.py'
 # mmdet's own classes in place of this project's.
 STOCK = {
     'model.type': 'MaskRCNN',
@@ -23,11 +20,8 @@ STOCK = {
 
 
 @pytest.fixture(scope='module')
-def cfg(tiny_data):
-    cfg = load_config(CONFIG, data_root=tiny_data)
-    cfg.model.backbone.init_cfg = None
-    init_default_scope(cfg.default_scope)
-    return cfg
+def cfg(root, tiny_data):
+    return load_config(root / 'configs/quickstart.py', data_root=tiny_data)
 
 
 @pytest.fixture(scope='module')
