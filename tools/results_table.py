@@ -23,7 +23,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.report.results_table import read_reports, results_table, update_table
+    from isic_mmdet.evaluation.metrics_file import read_reports
+    from isic_mmdet.report.results_table import results_table, update_table
 
     if args.readme:
         update_table(args.readme, args.metrics)

@@ -17,22 +17,19 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # megapixels
 
 
 def resolution_histogram(sizes: ArrayLike, out: str | Path) -> 'Figure':
-    """Draw how many images there are of which resolution, on a logarithmic axis of megapixels.
+    """Draw a histogram of the resolutions on a logarithmic axis of megapixels, write and return it.
 
-    The limit above which the 2018 seed shrinks an image is a border between two bars.
+    The limit above which the 2018 student project shrinks an image is a border between two bars.
 
     Args:
         sizes: (N, 2), height and width of one or more images in pixels.
         out: PNG to write.
-
-    Returns:
-        The figure that was written.
     """
     megapixels = np.prod(np.asarray(sizes, dtype=np.float64), axis=1) / 1e6
     limit = QUARTER_AREA / 1e6
-    # Bars are numbered from the limit on; an image of just that area is not above it.
+    # Bars are numbered from the limit; an image of exactly that area is below it.
     bars = np.ceil(np.log10(megapixels / limit) * BINS_PER_DECADE).astype(int)
-    # From 0.2 to 2 megapixels at least, so that images of a single size have ticks around them.
+    # At least from 0.2 to 2 megapixels, so that images of one size have ticks around them.
     numbers = np.arange(min(bars.min(), -3), max(bars.max(), 7) + 1)
     counts = [int((bars == number).sum()) for number in numbers]
     right = limit * 10 ** (numbers / BINS_PER_DECADE)
@@ -43,7 +40,7 @@ def resolution_histogram(sizes: ArrayLike, out: str | Path) -> 'Figure':
     drawn = axes.bar(
         left, counts, right - left, align='edge', color='#56B4E9', edgecolor='black', linewidth=0.6
     )
-    # On white, or the lines below would run through a number.
+    # The white box keeps the lines from crossing a number.
     white = dict(facecolor='white', edgecolor='none', pad=1)
     for bar, label in zip(drawn, axes.bar_label(drawn, padding=3, fontsize=9), strict=True):
         label.set(visible=bar.get_height() > 0, bbox=white, zorder=4)
@@ -58,7 +55,7 @@ def resolution_histogram(sizes: ArrayLike, out: str | Path) -> 'Figure':
         linewidth=2,
         linestyle='--',
         label=f'700 x 700 pixels ({limit:.2f} MP); above it: {above} images,\n'
-        'shrunk to a quarter of each side by the rule of the 2018 seed',
+        'shrunk to a quarter of each side by the rule of the 2018 student project',
     )
     ticks = [tick for tick in TICKS if left[0] <= tick <= right[-1]]
     axes.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
@@ -66,7 +63,7 @@ def resolution_histogram(sizes: ArrayLike, out: str | Path) -> 'Figure':
     axes.set_xlabel('official resolution in megapixels (MP), logarithmic')
     axes.set_ylabel('images')
     axes.set_title(f'{len(megapixels)} images, {megapixels.min():.2f} to {megapixels.max():.2f} MP')
-    # Below the axes, where it hides no bar.
+    # Below the axes the legend hides no bar.
     figure.legend(loc='outside lower center', ncols=2, fontsize=9)
     save_figure(figure, out)
     return figure
