@@ -65,16 +65,7 @@ PART[2:5, 3:8] = 255
 @pytest.mark.parametrize('prediction', [EMPTY, FULL, PART], ids=['empty', 'full', 'part'])
 def test_scores_equal_the_official_ones_on_edge_cases(truth, prediction):
     assert_as_official(truth, prediction)
-
-
-@pytest.mark.parametrize('truth', [0, 255])
-@pytest.mark.parametrize('prediction', [0, 255])
-def test_scores_equal_the_official_ones_on_one_pixel(truth, prediction):
-    assert_as_official(np.array([[truth]], np.uint8), np.array([[prediction]], np.uint8))
-
-
-def test_empty_truth_with_empty_prediction_scores_1():
-    assert set(ours(EMPTY, EMPTY).values()) == {1.0}
+    assert_as_official(truth[:1, :1], prediction[:1, :1])  # one pixel
 
 
 def test_gray_128_is_skin_and_129_is_lesion():
@@ -119,78 +110,29 @@ def test_means_equal_the_official_ones_over_images_of_different_size():
     }
 
 
-def distort(mask, other, rng):
-    """Return a dozen plausible and implausible predictions for a real mask."""
-    kernel = np.ones((15, 15), np.uint8)
-    noise = cv2.GaussianBlur(rng.normal(0, 900, mask.shape), (0, 0), 9) + mask
-    return [
-        mask,
-        np.roll(mask, 20, axis=1),
-        np.roll(mask, (-150, 90), axis=(0, 1)),
-        cv2.erode(mask, kernel),
-        cv2.dilate(mask, kernel),
-        np.clip(noise, 0, 255).astype(np.uint8),
-        mask[::-1, ::-1],
-        255 - mask,
-        other,
-        np.zeros_like(mask),
-    ]
-
-
-@pytest.mark.shared_data
-def test_scores_equal_the_official_ones_on_real_masks(shared, tmp_path):
-    rng = np.random.default_rng(3)
-    files = sorted((shared / 'isic2018/ISIC2018_Task1_Training_GroundTruth').glob('*.png'))[::57]
-    assert len(files) == 40
-    masks = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in files]
-    rounds = zip(*(distort(m, masks[i - 1], rng) for i, m in enumerate(masks)), strict=True)
-    for number, predictions in enumerate(rounds):
-        folder = tmp_path / f'round_{number}'
-        folder.mkdir()
-        for file, prediction in zip(files, predictions, strict=True):
-            cv2.imwrite(str(folder / file.name), prediction)
-        truth_folder = tmp_path / 'truth'
-        truth_folder.mkdir(exist_ok=True)
-        for file in files:
-            (truth_folder / file.name).write_bytes(file.read_bytes())
-        expected = SegmentationScore.from_dir(truth_folder, folder).macro_average
-        rows = [
-            ours(m, p) | {'iou_max': 0.0, 'detections': 1}
-            for m, p in zip(masks, predictions, strict=True)
-        ]
-        found = summarize(rows)
-        for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
-            assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
-
-
 @pytest.mark.shared_data
 def test_scores_equal_the_official_ones_at_full_size(shared):
-    rng = np.random.default_rng(4)
     folder = shared / 'isic2017_fullsize/ISIC-2017_Training_Part1_GroundTruth'
     for file in sorted(folder.glob('*.png'))[::8]:
         mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        for prediction in distort(mask, np.roll(mask, 77, axis=0), rng)[1:6]:
+        noise = cv2.GaussianBlur(np.random.default_rng(4).normal(0, 900, mask.shape), (0, 0), 9)
+        for prediction in (
+            np.roll(mask, (-150, 90), axis=(0, 1)),
+            cv2.erode(mask, np.ones((15, 15), np.uint8)),
+            np.clip(noise + mask, 0, 255).astype(np.uint8),
+        ):
             assert_as_official(mask, prediction)
 
 
-def test_a_packed_mask_takes_one_bit_a_pixel():
+def test_packed_masks():
     packed = pack(np.ones((1000, 801), bool))
     assert packed.bits.nbytes == 1000 * 801 // 8
     assert confusion(packed, packed) == (801_000, 0, 0, 0)
-
-
-def test_pack_refuses_grays_and_images():
-    with pytest.raises(ValueError, match='uint8'):
-        pack(np.full((4, 4), 255, np.uint8))
-    with pytest.raises(ValueError, match='bool'):
-        pack(np.ones((4, 4, 3), bool))
-    with pytest.raises(ValueError, match='bool'):
-        pack(np.ones((0, 4), bool))
-
-
-def test_confusion_refuses_masks_of_different_size():
     with pytest.raises(ValueError, match=r'\(2, 8\).*\(4, 4\)'):
         confusion(pack(np.ones((2, 8), bool)), pack(np.ones((4, 4), bool)))
+    for wrong in (np.full((4, 4), 255, np.uint8), np.ones((4, 4, 3), bool), np.ones((0, 4), bool)):
+        with pytest.raises(ValueError, match='bool'):
+            pack(wrong)
 
 
 def test_bootstrap_interval_equals_scipys():
@@ -227,12 +169,9 @@ def test_the_blocks_of_the_bootstrap_do_not_change_the_draws(number):
     assert not np.array_equal(bootstrap_means(values, resamples=9, seed=1), expected)
 
 
-def test_bootstrap_interval_of_equal_values_is_that_value():
+def test_equal_values_and_none():
     assert bootstrap_interval([0.5]) == (0.5, 0.5)
     assert bootstrap_interval([0.25] * 9) == (0.25, 0.25)
-
-
-def test_nothing_to_summarize_is_an_error():
     with pytest.raises(ValueError, match='no values'):
         bootstrap_interval([])
     with pytest.raises(ValueError, match='no images'):
