@@ -1,1 +1,1 @@
-"""Measurements of speed and memory beside the peers, each a module with a `run`."""
+"""Measurements of speed and memory compared with the baselines, each a module with a `run`."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Measure speed and memory beside the peers, and write the table of docs/performance.md."""
+"""Measure speed and memory of this project and of its baselines; write result files."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ from isic_mmdet.cli import make_parser, run
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils import failures
 
-# Which module measures it. Each takes its own data along, and its peers their turns in between.
+# The module of each benchmark. Each brings its own data and alternates with its baselines.
 BENCHMARKS = {
     'train': 'training',
     'infer': 'inference',
@@ -28,10 +28,10 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
         f'{__doc__}\n\n'
-        'Ours and the peers (stock mmdet, torchvision, the official scorer, plain loops) take\n'
-        'turns, and medians are compared. Let nothing else run on the machine in the meantime.\n'
-        'All of it takes about 40 minutes on two CPU cores; on a GPU, train and infer measure\n'
-        'that instead.',
+        'Ours and the baselines (stock mmdet, torchvision, the official scorer, plain loops)\n'
+        'alternate, and medians are compared. Let nothing else run on the machine.\n'
+        'Everything takes about 40 minutes on two CPU cores; with a GPU, train and infer measure\n'
+        'the GPU instead. tools/docs_tables.py makes the tables of the docs from the results.',
         'python -m benchmarks train infer',
     )
     parser.add_argument(
@@ -47,16 +47,10 @@ def parse_args() -> argparse.Namespace:
         '(default: benchmarks/results; with --quick nothing is written)',
     )
     parser.add_argument(
-        '--page',
-        type=Path,
-        default=ROOT / 'docs' / 'performance.md',
-        help='page whose table is made from the JSON files (default: docs/performance.md)',
-    )
-    parser.add_argument(
         '--quick',
         action='store_true',
-        help='small and once, to see that it runs: numbers of no worth, held against no goal, and '
-        'written nowhere but to a given --out',
+        help='small and once, to see that it runs; the numbers mean nothing, are compared with no '
+        'goal, and are written only to a given --out',
     )
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in BENCHMARKS]
@@ -82,7 +76,7 @@ def main() -> None:
             failed.append(name)
             print(f'{name}: {failures.explanation(error) or failures.report(error)}\n', flush=True)
     if not args.quick:
-        update_page(args.out or RESULTS, args.page)
+        _draw_growth(args.out or RESULTS)
     if failed:
         raise InputError(f'not measured: {", ".join(failed)}; the reasons are above')
 
@@ -108,16 +102,11 @@ def measure(name: str, out: Path | None, quick: bool) -> None:
     print(performance_table([content]), flush=True)
 
 
-def update_page(results: Path, page: Path) -> None:
+def _draw_growth(results: Path) -> None:
     from benchmarks import plots
-    from benchmarks.table import update_performance
 
-    files = [
-        folder / f'{name}.json' for folder in (results, results / 'gpu') for name in BENCHMARKS
-    ]
-    update_performance(page, [path for path in files if path.is_file()])
     if all((results / f'{name}.json').is_file() for name in plots.NEEDED):
-        plots.draw_growth(results, page.parent / 'images' / 'growth.png')
+        plots.draw_growth(results, ROOT / 'docs' / 'images' / 'growth.png')
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 _SIDE = 2048
-_TURNS = 8
+_ROUNDS = 8
 
 
 def arithmetic(step: Callable[[], object], seconds: float, device: torch.device) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def arithmetic(step: Callable[[], object], seconds: float, device: torch.device)
 def _matrix_product_rate(device: torch.device) -> float:
     left, right = (torch.randn(_SIDE, _SIDE, dtype=torch.bfloat16, device=device) for _ in range(2))
     fastest = float('inf')
-    for _ in range(_TURNS):
+    for _ in range(_ROUNDS):
         start = time.perf_counter()
         product = left @ right
         if product.is_cuda:

@@ -21,8 +21,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-# Share of the free memory that this process may take. A peer that wants more than there is shall
-# end with a message, and not the others with it.
+# Share of the free memory that this process may take. A baseline that needs more must end with
+# a message and must not stop the others.
 _SHARE = 0.8
 
 Way = Callable[[Path], None]
@@ -79,9 +79,9 @@ def _mmdet(mask: Path, size: str) -> Way:
 def _torchvision(mask: Path, size: str) -> Way:
     import torch
 
-    from benchmarks.networks import torchvision_peer
+    from benchmarks.networks import torchvision_baseline
 
-    model = torchvision_peer(int(size)).eval()
+    model = torchvision_baseline(int(size)).eval()
 
     @torch.inference_mode()
     def way(path: Path) -> None:

@@ -1,7 +1,7 @@
-"""From JPEG to mask file, beside the peers and the floor.
+"""From JPEG to mask file, compared with the baselines and the lower bound.
 
-Ours is what `tools/predict.py` does with a model that is loaded. The peers read an image, find what
-they find, and write the mask with the highest score. The floor is the bare backbone and FPN.
+Ours is what `tools/predict.py` does with a model that is loaded. The baselines read an image,
+predict, and write the mask with the highest score. The lower bound is the bare backbone and FPN.
 """
 
 import tempfile
@@ -30,7 +30,7 @@ from isic_mmdet.images.sources import SourceFile
 # After networks, which installs what mmcv lacks.
 from mmdet.apis import inference_detector  # isort: skip
 
-# With random weights every peer finds as many as it keeps; a trained one would find few.
+# With random weights every baseline finds as many as it keeps; a trained one would find few.
 _DETECTIONS = (1, 10, 100)
 # Any process but the first shows no progress bar.
 _QUIET = 1
@@ -74,7 +74,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     rows += [
         row(what, middle[best], name, middle[name], at_most=1.6)
         for name in middle
-        if name.startswith('floor: ')
+        if name.startswith('lower bound: ')
     ]
     if not lacking:
         rows += [
@@ -82,7 +82,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
             for name in ('stock mmdet', 'torchvision')
         ]
     rows += [
-        row(f'{what}, peers keep {count}', middle[best], name, middle[f'{name}, {count} kept'])
+        row(f'{what}, baselines keep {count}', middle[best], name, middle[f'{name}, {count} kept'])
         for name in ('stock mmdet', 'torchvision')
         for count in _DETECTIONS[:-1]
     ]
@@ -116,7 +116,7 @@ def _ways(
             networks.stock_mmdet(count).to(device), paths, size, work
         )
         ways[f'torchvision{kept}'] = _torchvision_way(
-            networks.torchvision_peer(size, count).to(device), paths, work
+            networks.torchvision_baseline(size, count).to(device), paths, work
         )
     if not with_bfloat16:
         return ways
@@ -124,7 +124,7 @@ def _ways(
         ('stock', networks.stock_mmdet),
         ('our', partial(networks.ours, 'bfloat16')),
     ):
-        ways[f'floor: {of} backbone and FPN, bfloat16'] = _floor_way(
+        ways[f'lower bound: {of} backbone and FPN, bfloat16'] = _bound_way(
             build().to(device), size, batch, len(files) // batch, device
         )
     return ways
@@ -172,7 +172,7 @@ def _torchvision_way(model: nn.Module, paths: list[Path], work: Path) -> Callabl
     return way
 
 
-def _floor_way(
+def _bound_way(
     model: nn.Module, size: int, batch: int, batches: int, device: torch.device
 ) -> Callable[[], object]:
     maps_of = networks.bare(model.eval(), 'bfloat16')

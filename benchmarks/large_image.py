@@ -1,8 +1,8 @@
-"""How time and memory grow with the size of an image, from JPEG to mask file, beside the peers.
+"""Growth of time and memory with the size of an image, from JPEG to mask file.
 
-Every model has a process of its own and they take turns. Ours does what `tools/predict.py` does
-once the model is loaded; the peers read the image, find their 100 detections, and write the mask
-with the highest score. All networks see the image at 512 pixels and have random weights.
+Every model has a process of its own and they alternate. Ours does what `tools/predict.py` does
+once the model is loaded; the baselines read the image, find their 100 detections, and write the
+mask with the highest score. All networks see the image at 512 pixels and have random weights.
 """
 
 import io
@@ -31,7 +31,7 @@ from isic_mmdet.synthetic import make_sample
 SHAPES = ((408, 612), (1000, 1500), (1633, 2449), (4499, 6748))
 #: The images that the goals are about.
 SMALL, LARGE = (1000, 1500), (4499, 6748)
-#: Seconds after which a peer has not finished.
+#: Seconds after which a baseline has not finished.
 LIMIT = 120.0
 _SIZE = 512
 _MOST_MB = 400
@@ -139,7 +139,7 @@ def _times(
 ) -> tuple[dict[str, list[list[float]]], list[list[float]]]:
     """Return seconds: by way, size and turn; and by size and turn, those of decoding all pixels.
 
-    A way that gives no answer takes no further turns, and has no times for that size and those
+    A way that gives no answer takes no further rounds, and has no times for that size and those
     after it.
     """
     processes = {name: _started(work, name, way) for name, way in ways.items()}
@@ -183,7 +183,9 @@ def _time_rows(
     what = f'one {largest[0]} x {largest[1]} image, JPEG to mask file'
     rows: list[dict[str, Any]] = []
     # By name and size; the second size is that of SMALL, the last is `largest`.
-    middle = {name: [statistics.median(turns) for turns in sizes] for name, sizes in times.items()}
+    middle = {
+        name: [statistics.median(rounds) for rounds in sizes] for name, sizes in times.items()
+    }
     decoded = statistics.median(decoding[-1])
     best = next(iter(middle))
     for name in middle:
@@ -201,8 +203,8 @@ def _time_rows(
                 {
                     'what': f'{what} ({best})',
                     'ours_s': middle[best][-1],
-                    'peer': name,
-                    'peer_s': None,
+                    'baseline': name,
+                    'baseline_s': None,
                     'ratio': None,
                 }
             )
@@ -221,18 +223,18 @@ def _memory_rows(
     for name, ours in above.items():
         if not name.startswith('ours') or ours is None:
             continue
-        for peer, its in above.items():
-            if peer.startswith('ours'):
+        for baseline, its in above.items():
+            if baseline.startswith('ours'):
                 continue
             rows.append(
                 {
                     'what': f'{what} ({name})',
                     'ours_mb': ours,
-                    'peer': peer,
-                    'peer_mb': its,
+                    'baseline': baseline,
+                    'baseline_mb': its,
                     'ratio': None if its is None else its / ours,
                     'goal': f'at most {_MOST_MB} MB',
-                    'reached': ours <= _MOST_MB,
+                    'met': ours <= _MOST_MB,
                 }
             )
     return rows

@@ -1,6 +1,6 @@
-"""The networks that are compared: this project's, its peers, and the floor under all of them.
+"""The networks that are compared: this project's, its baselines, and their lower bound.
 
-All have a ResNet-50 with FPN, one class beside the background, and random weights; the budgets of
+All have a ResNet-50 with FPN, one class and the background, and random weights; the budgets of
 proposals, samples and detections are each one's own defaults.
 """
 
@@ -48,7 +48,7 @@ def stock_mmdet(detections: int | None = None) -> nn.Module:
     return _built(cfg.model)
 
 
-def torchvision_peer(size: int, detections: int = 100) -> nn.Module:
+def torchvision_baseline(size: int, detections: int = 100) -> nn.Module:
     """Return torchvision's `maskrcnn_resnet50_fpn` for one class and images of `size` px."""
     torch.manual_seed(0)
     return torchvision.models.detection.maskrcnn_resnet50_fpn(

@@ -1,8 +1,8 @@
-"""An exported model beside the checkpoint it was made of, and beside mmdet's own inferencer.
+"""An exported model compared with its checkpoint and with mmdet's own inferencer.
 
     python -m benchmarks.onnx --model M.onnx --config C --checkpoint P --out F.json
 
-Every way has a process of its own, and all take turns: in being started (from nothing to the first
+Every way has a process of its own, and all alternate: in being started (from nothing to the first
 mask), and then in finding the lesion of one image of 1024 x 1024 pixels that lies in memory, with
 a mask of its size. Memory is the peak of the whole process.
 """
@@ -27,8 +27,6 @@ from isic_mmdet.errors import InputError
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SIDE = 1024
-_BEGIN = '<!-- onnx:begin -->'
-_END = '<!-- onnx:end -->'
 # With random weights it would find as many lesions as it may keep, and paste a mask of each; a
 # trained one finds few. So it keeps one, which is the kindest to it.
 _STOCK = """_base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
@@ -169,8 +167,8 @@ def _starts(
 ) -> dict[str, list[float]]:
     """Return seconds to the first mask of several starts of each way."""
     found: dict[str, list[float]] = {name: [] for name in ways}
-    turns = [(turn, name) for turn in range(warm_ups + repeats) for name in ways]
-    for turn, name in tqdm(turns, 'starting', unit='start'):
+    rounds = [(turn, name) for turn in range(warm_ups + repeats) for name in ways]
+    for turn, name in tqdm(rounds, 'starting', unit='start'):
         predictor = Predictor(image, ways[name])
         predictor.close()
         if turn >= warm_ups:
@@ -181,7 +179,7 @@ def _starts(
 def _turns(
     image: Path, ways: Mapping[str, tuple[str, ...]], repeats: int, warm_ups: int
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Return the seconds of several turns of each way, and its peak memory after them in MB."""
+    """Return the seconds of several rounds of each way, and its peak memory after them in MB."""
     predictors = {name: Predictor(image, way) for name, way in ways.items()}
     for _ in tqdm(range(warm_ups + repeats), 'predicting', unit='turn'):
         for predictor in predictors.values():
@@ -232,27 +230,26 @@ def _rows(
 
 
 def _memory_row(
-    config: str, ours: float, peer: str, peers: float, at_least: float | None
+    config: str, ours: float, baseline: str, baselines: float, at_least: float | None
 ) -> dict[str, Any]:
     content: dict[str, Any] = {
         'what': f'ONNX Runtime, {config}: peak memory',
         'ours_mb': ours,
-        'peer': peer,
-        'peer_mb': peers,
-        'ratio': peers / ours,
+        'baseline': baseline,
+        'baseline_mb': baselines,
+        'ratio': baselines / ours,
     }
     if at_least is not None:
         content['goal'] = f'at most 1/{at_least:g} of it'
-        content['reached'] = peers / ours >= at_least
+        content['met'] = baselines / ours >= at_least
     return content
 
 
 def main() -> None:
     """Measure what the command line names, print a table and write a file."""
     parser = cli.make_parser(
-        __doc__.split('\n\n')[0]
-        + '\n\nEvery way has a process of its own, and all take turns. Let '
-        'nothing else run\non the machine. Six starts and twelve turns of five ways take about '
+        __doc__.split('\n\n')[0] + '\n\nEvery way has a process of its own, and all alternate. Let '
+        'nothing else run\non the machine. Six starts and twelve rounds of five ways take about '
         'five minutes.',
         'python -m benchmarks.onnx --model model.onnx \\\n'
         '    --config configs/isic2018_maskrcnn.py --checkpoint best.pth --out onnx.json',
@@ -261,16 +258,12 @@ def main() -> None:
     parser.add_argument('--config', required=True, help='that it was exported from')
     parser.add_argument('--checkpoint', required=True, help='that it was exported from')
     parser.add_argument('--out', type=Path, required=True, help='JSON file to be written')
-    parser.add_argument(
-        '--page', type=Path, help='Markdown file whose table is made anew, such as docs/deploy.md'
-    )
     parser.add_argument('--quick', action='store_true', help='once, to see that it runs')
     args = parser.parse_args()
 
     from benchmarks.rows import unjudged
     from benchmarks.table import performance_table
     from isic_mmdet.engine.provenance import hardware_here, versions
-    from isic_mmdet.report.markers import replace_between
     from isic_mmdet.utils.files import write_json
 
     content = {
@@ -283,10 +276,7 @@ def main() -> None:
     }
     content = unjudged(content) if args.quick else content
     write_json(args.out, content, indent=1)
-    table = performance_table([content])
-    print(table)
-    if args.page is not None:
-        replace_between(args.page, _BEGIN, _END, table)
+    print(performance_table([content]))
 
 
 def onnxruntime_version() -> str:

@@ -1,6 +1,6 @@
-"""The training pipeline alone, from prepared images to batches, beside mmdet's own transforms.
+"""The training pipeline alone, from prepared images to batches, and mmdet's own transforms.
 
-Each has a process of its own, and they take turns. The images are those of `data/isic2018`, or
+Each has a process of its own, and they alternate. The images are those of `data/isic2018`, or
 drawn ones where these are not prepared.
 """
 
@@ -21,7 +21,7 @@ from isic_mmdet.synthetic import write_dataset
 #: Images a second of one worker process: with eight, 1,000 or five times what a GPU trains.
 WANTED = 125
 WORKERS = (0, 1, 2)
-RECIPE = 'ours, with windows and turns'
+RECIPE = 'ours, with windows and rounds'
 PEERS = {'stock mmdet': 'mmdet', 'stock mmdet, freed memory kept': 'mmdet-kept'}
 WAYS = {RECIPE: 'recipe', 'ours': 'ours'} | PEERS
 
@@ -60,7 +60,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
                         of_ways[name].append(one)
         for process in processes.values():
             process.close()
-    milliseconds = {name: _medians(turns) for name, turns in transforms.items()}
+    milliseconds = {name: _medians(rounds) for name, rounds in transforms.items()}
     return {
         'rows': [*_loader_rows(seconds), *_transform_rows(milliseconds)],
         'details': {
@@ -81,8 +81,8 @@ def _data(folder: Path, quick: bool) -> tuple[Path, str]:
     return folder / 'data', f'synthetic images of {size} px'
 
 
-def _medians(turns: list[Mapping[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
+def _medians(rounds: list[Mapping[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(turn[name] for turn in rounds) for name in rounds[0]}
 
 
 def _loader_rows(seconds: Mapping[str, Mapping[str, list[float]]]) -> list[dict[str, Any]]:
@@ -93,17 +93,17 @@ def _loader_rows(seconds: Mapping[str, Mapping[str, list[float]]]) -> list[dict[
             what = f'training pipeline, an image of 512 px, {workers} worker processes'
             rows.append(row(what, ours, name, statistics.median(of_ways[name])))
     one = {name: 1 / statistics.median(values) for name, values in seconds['1'].items()}
-    peer = one['stock mmdet']
-    for name, what in (('ours', ''), (RECIPE, ' with windows and turns')):
+    baseline = one['stock mmdet']
+    for name, what in (('ours', ''), (RECIPE, ' with windows and rounds')):
         rows.append(
             {
                 'what': f'training pipeline{what}, images of one worker process',
                 'ours_per_s': one[name],
-                'peer': 'stock mmdet',
-                'peer_per_s': peer,
-                'ratio': one[name] / peer,
+                'baseline': 'stock mmdet',
+                'baseline_per_s': baseline,
+                'ratio': one[name] / baseline,
                 'goal': f'at least {WANTED} /s',
-                'reached': one[name] >= WANTED,
+                'met': one[name] >= WANTED,
             }
         )
     return rows
@@ -113,10 +113,10 @@ def _transform_rows(milliseconds: Mapping[str, Mapping[str, float]]) -> list[dic
     """Compare transform by transform; both pipelines have the same steps."""
     pairs = zip(milliseconds['ours'].items(), milliseconds['stock mmdet'].items(), strict=True)
     return [
-        row(f'transform {name}', taken / 1000, f'stock mmdet: {peer}', peer_taken / 1000)
-        for (name, taken), (peer, peer_taken) in pairs
+        row(f'transform {name}', taken / 1000, f'stock mmdet: {baseline}', baseline_taken / 1000)
+        for (name, taken), (baseline, baseline_taken) in pairs
     ]
 
 
 if __name__ == '__main__':
-    alone.main('pipeline', 'Time the training pipeline beside stock mmdet (about 4 minutes).', run)
+    alone.main('pipeline', 'Time the training pipeline and stock mmdet (about 4 minutes).', run)

@@ -7,7 +7,7 @@ it answers `transforms N` with the milliseconds an image that each transform tak
 `loader WORKERS N` with the seconds that a loader takes to deliver N images to this process.
 
 `recipe` is the data set and the pipeline of the recipes, `ours` the same without the windows and
-turns that mmdet has not, `mmdet` the steps of `ours` with nothing but mmdet's parts, and
+rounds that mmdet has not, `mmdet` the steps of `ours` with nothing but mmdet's parts, and
 `mmdet-kept` these in a process that keeps freed memory, as ours does.
 """
 

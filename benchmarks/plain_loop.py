@@ -1,4 +1,4 @@
-"""The loop that a preparation is measured beside: read, resize, write, image by image.
+"""The loop that a preparation is compared with: read, resize, write, image by image.
 
     python -m benchmarks.plain_loop SRC OUT RULE [gray]
 

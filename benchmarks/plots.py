@@ -48,7 +48,7 @@ def draw_growth(results: Path, out: Path) -> None:
 
 def _over_size(axes: 'Axes', details: Mapping[str, Any]) -> None:
     for name, sizes in details['seconds'].items():
-        times = [median(turns) for turns in sizes]
+        times = [median(rounds) for rounds in sizes]
         megapixels = details['megapixels'][: len(times)]
         axes.plot(megapixels, times, 'o-', color=_COLOURS[name], label=name)
     axes.set(xlabel='megapixels', ylabel='seconds, JPEG to mask file', xscale='log', yscale='log')
@@ -62,9 +62,9 @@ def _over_detections(axes: 'Axes', details: Mapping[str, Any]) -> None:
     seconds = details['seconds_per_image']
     for name in ('stock mmdet', 'torchvision'):
         times = {100: median(seconds[name])}
-        for key, turns in seconds.items():
+        for key, rounds in seconds.items():
             if key.startswith(f'{name}, '):
-                times[int(key.removeprefix(f'{name}, ').split()[0])] = median(turns)
+                times[int(key.removeprefix(f'{name}, ').split()[0])] = median(rounds)
         counts = sorted(times)
         axes.plot(counts, [times[n] for n in counts], 'o-', color=_COLOURS[name], label=name)
     ours = 'ours, bfloat16' if 'ours, bfloat16' in seconds else 'ours, float32'

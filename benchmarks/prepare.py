@@ -1,6 +1,6 @@
-"""`tools/prepare_isic.py` on full-size images, beside a loop of reading, resizing and writing.
+"""`tools/prepare_isic.py` on full-size images, and a loop of reading, resizing and writing.
 
-Both are started by their command lines, take turns, and write to new folders on the same disk. The
+Both are started by their command lines, alternate, and write to new folders on the same disk. The
 data set is made of few images under many ids; each turn decodes all.
 """
 
@@ -33,8 +33,8 @@ RULES = ('quarter', 'max-side=1024')
 PROCESSES = (1, 2, 4)
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PEER = 'loop of imread, resize, imwrite'
-_GRAY_PEER = 'the same, masks read as gray'
+_BASELINE = 'loop of imread, resize, imwrite'
+_GRAY_BASELINE = 'the same, masks read as gray'
 _AT_LEAST = 4.0
 
 Seconds = Mapping[str, list[float]]
@@ -89,10 +89,10 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
 
 
 def _rows(what: str, seconds: Seconds, at_least: float | None) -> list[dict[str, Any]]:
-    ours, *peers = medians(seconds).items()
+    ours, *baselines = medians(seconds).items()
     return [
-        row(f'prepare_isic.py {what}', ours[1], peer, middle, at_least=at_least)
-        for peer, middle in peers
+        row(f'prepare_isic.py {what}', ours[1], baseline, middle, at_least=at_least)
+        for baseline, middle in baselines
     ]
 
 
@@ -103,8 +103,8 @@ def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
         {
             'what': f'images of prepare_isic.py, {name} processes',
             'ours_per_s': rate,
-            'peer': 'the same, 1 process',
-            'peer_per_s': one,
+            'baseline': 'the same, 1 process',
+            'baseline_per_s': one,
             'ratio': rate / one,
         }
         for name, rate in rates.items()
@@ -114,8 +114,8 @@ def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
 def _ways(source: Path, rule: str, folder: Path) -> dict[str, Callable[[], object]]:
     return {
         'ours': _tool(source, rule, 2, folder),
-        _PEER: _loop(source, rule, folder),
-        _GRAY_PEER: _loop(source, rule, folder, 'gray'),
+        _BASELINE: _loop(source, rule, folder),
+        _GRAY_BASELINE: _loop(source, rule, folder, 'gray'),
     }
 
 
@@ -150,7 +150,9 @@ def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dic
     for pixels, (image, mask) in sorted(by_pixels.items()):
         ways = {
             'ours': partial(_convert, image, mask, rule, folder / 'sizes'),
-            _GRAY_PEER: partial(shrink, image, mask, parse_rule(rule), folder / 'sizes', gray=True),
+            _GRAY_BASELINE: partial(
+                shrink, image, mask, parse_rule(rule), folder / 'sizes', gray=True
+            ),
         }
         middle = medians(interleaved(ways, repeats, title=f'{pixels / 1e6:.1f} megapixels'))
         found.append({'megapixels': pixels / 1e6, **middle})
@@ -174,4 +176,4 @@ def _convert(image: Path, mask: Path, rule: str, out: Path) -> None:
 
 
 if __name__ == '__main__':
-    alone.main('prepare', 'Time the preparation beside a plain loop (about 12 minutes).', run)
+    alone.main('prepare', 'Time the preparation and a plain loop (about 12 minutes).', run)

@@ -1,4 +1,4 @@
-"""`tools/score.py` and `LesionMetric` beside the challenge's own scorer, on the same files.
+"""`tools/score.py` and `LesionMetric` compared with the challenge's own scorer, on the same files.
 
 The official scorer is started as its users start it, by its command line, and so is ours; both
 print their scores, and the JSON of both has to tell the same. `LesionMetric` gets what it gets in
@@ -30,7 +30,7 @@ from isic_mmdet.utils.files import write_json
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OURS = [sys.executable, str(_ROOT / 'tools' / 'score.py')]
-_PEER = [sys.executable, '-m', 'isic_challenge_scoring']
+_BASELINE = [sys.executable, '-m', 'isic_challenge_scoring']
 # What the official scorer calls ours.
 _NAMES = {
     'jaccard': 'lesion/iou',
@@ -90,7 +90,7 @@ def measure_tool(
         title: what is scored.
         truth: folder of true masks.
         predictions: folder of predicted masks.
-        repeats: turns of each, after one that does not count.
+        repeats: rounds of each, after one that does not count.
 
     Returns:
         The row, and all seconds with the largest difference between two scores. Without the
@@ -108,7 +108,7 @@ def measure_tool(
         seconds = interleaved(ways, repeats, title='scoring folders')
         return {'what': title, 'ours_s': medians(seconds)['ours']}, {'seconds': seconds}
     difference = _largest_difference(truth, predictions)
-    ways[OFFICIAL_SCORER] = lambda: _finish([*_PEER, 'segmentation', *folders[::-1]])
+    ways[OFFICIAL_SCORER] = lambda: _finish([*_BASELINE, 'segmentation', *folders[::-1]])
     seconds = interleaved(ways, repeats, title='scoring folders')
     middle = medians(seconds)
     line = row(title, middle['ours'], OFFICIAL_SCORER, middle[OFFICIAL_SCORER], at_least=5)
@@ -133,10 +133,10 @@ def measure_metric(title: str, pairs: Pairs, repeats: int) -> tuple[dict[str, An
     if not without_official_scorer():
         ways[OFFICIAL_SCORER] = lambda: _with_official_classes(pairs, grays)
     seconds = interleaved(ways, repeats, title='scoring masks in memory')
-    ours, *peer = (medians(seconds)[name] / len(pairs) for name in ways)
+    ours, *baseline = (medians(seconds)[name] / len(pairs) for name in ways)
     line = {'what': title, 'ours_s': ours}
-    if peer:
-        line = row(title, ours, OFFICIAL_SCORER, peer[0], at_least=5)
+    if baseline:
+        line = row(title, ours, OFFICIAL_SCORER, baseline[0], at_least=5)
     return line, {'images': len(pairs), 'seconds': seconds}
 
 
@@ -162,7 +162,7 @@ def _largest_difference(truth: Path, predictions: Path) -> float:
         file = Path(folder, 'scores.json')
         _finish([*_OURS, str(predictions), str(truth), '--out', str(file)])
         ours = json.loads(file.read_text(encoding='utf-8'))['metrics']
-    told = _finish([*_PEER, '-o', 'json', 'segmentation', str(truth), str(predictions)])
+    told = _finish([*_BASELINE, '-o', 'json', 'segmentation', str(truth), str(predictions)])
     official = json.loads(told)['macro_average']
     difference = max(abs(ours[name] - official[other]) for other, name in _NAMES.items())
     if difference > _TOLERANCE:
@@ -250,17 +250,17 @@ def _memory_row(name: str, peaks: Mapping[int, Mapping[str, float]]) -> dict[str
     return {
         'what': f'peak memory of {name}, {many} pairs of 1 megapixel',
         'ours_mb': peaks[many][name],
-        'peer': f'the same, {few} pairs',
-        'peer_mb': peaks[few][name],
+        'baseline': f'the same, {few} pairs',
+        'baseline_mb': peaks[few][name],
         'ratio': ratio,
         'goal': 'at most 1.1 x',
-        'reached': ratio <= 1.1,
+        'met': ratio <= 1.1,
     }
 
 
 def _parse_args() -> argparse.Namespace:
     parser = cli.make_parser(
-        'Time the scorer and the evaluator beside the official scorer (about 5 minutes).',
+        'Time the scorer and the evaluator and the official scorer (about 5 minutes).',
         'python -m benchmarks.scoring --out score.json',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='JSON', help='file of results')

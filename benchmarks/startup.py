@@ -1,4 +1,4 @@
-"""From the start of a command to its first mask file, beside mmdet's own inferencer.
+"""From the start of a command to its first mask file, compared with mmdet's own inferencer.
 
 Both have the same model with the same random weights and the same image, and each turn is a new
 process, measured from its start to its end. mmdet's writes its result as it does itself, as JSON
@@ -25,7 +25,7 @@ from isic_mmdet.errors import InputError
 _ROOT = Path(__file__).resolve().parents[1]
 # mmcv's operators have to be there before mmdet is imported. No picture is drawn, for ours draws
 # none.
-_PEER = """
+_BASELINE = """
 import sys
 from isic_mmdet import compat
 compat.install()
@@ -82,12 +82,12 @@ def _ways(
             _call([_ROOT / 'tools' / 'predict.py', image, *model, '--out', out])
             _require(out, '*_segmentation.png')
 
-    def peer() -> None:
+    def baseline() -> None:
         with tempfile.TemporaryDirectory(dir=work) as out:
-            _call(['-c', _PEER, config, checkpoint, image, out])
+            _call(['-c', _BASELINE, config, checkpoint, image, out])
             _require(out, '**/*.json')
 
-    return {'ours': ours, 'mmdet': peer, 'import torch': partial(_call, ['-c', _TORCH])}
+    return {'ours': ours, 'mmdet': baseline, 'import torch': partial(_call, ['-c', _TORCH])}
 
 
 def _require(folder: str, pattern: str) -> None:

@@ -1,34 +1,9 @@
-"""The table of `docs/performance.md`, made from the files of `benchmarks/results`."""
+"""Markdown tables of the result files of benchmarks."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from isic_mmdet.report.markers import replace_between
-
-BEGIN = '<!-- performance:begin -->'
-END = '<!-- performance:end -->'
-PROFILE_BEGIN = '<!-- profile:begin -->'
-PROFILE_END = '<!-- profile:end -->'
-_COLUMNS = ('what', 'ours', 'beside', 'its', 'ratio', 'goal', 'reached')
-
-
-def update_performance(page: Path, results: Sequence[Path]) -> None:
-    """Write the table of some result files into a page.
-
-    Args:
-        page: Markdown with the markers for the table and for the profile of a training step.
-        results: JSON files of `python -m benchmarks`; the first profile is the one that is shown.
-
-    Raises:
-        InputError: the page has no such markers.
-    """
-    contents = [json.loads(path.read_text(encoding='utf-8')) for path in results]
-    replace_between(page, BEGIN, END, performance_table(contents))
-    profiled = [each for each in contents if 'profile' in each.get('details', {})]
-    if profiled:
-        replace_between(page, PROFILE_BEGIN, PROFILE_END, profile_table(profiled[0]))
+_COLUMNS = ('what', 'ours', 'baseline', 'baseline value', 'ratio', 'goal', 'met')
 
 
 def performance_table(contents: Sequence[Mapping[str, Any]]) -> str:
@@ -56,10 +31,10 @@ def profile_table(content: Mapping[str, Any]) -> str:
         return '\n'.join(lines)
     lines += [
         '',
-        f'Ours takes {used["operations"] / 1e9:.0f} thousand million operations a step, '
-        f'{used["operations_per_s"] / 1e9:.0f} a second: {used["share"]:.0%} of the '
-        f'{used["bfloat16_operations_per_s"] / 1e9:.0f} that a product of two large matrices '
-        'reaches in bfloat16 on the same device.',
+        f'One step is {used["operations"] / 1e9:.0f} GFLOP at '
+        f'{used["operations_per_s"] / 1e9:.0f} GFLOP/s: {used["share"]:.0%} of the '
+        f'{used["bfloat16_operations_per_s"] / 1e9:.0f} GFLOP/s of a product of two large '
+        'matrices in bfloat16 on the same device.',
     ]
     return '\n'.join(lines)
 
@@ -72,15 +47,15 @@ def _one_table(content: Mapping[str, Any]) -> str:
         '| ' + ' | '.join(['---'] * len(_COLUMNS)) + ' |',
     ]
     for entry in content['rows']:
-        reached = {True: 'yes', False: '**no**', None: ''}[entry.get('reached')]
+        met = {True: 'yes', False: '**no**', None: ''}[entry.get('met')]
         cells = (
             entry['what'],
             _quantity(entry, 'ours'),
-            entry.get('peer', ''),
-            _quantity(entry, 'peer'),
+            entry.get('baseline', ''),
+            _quantity(entry, 'baseline'),
             f'{entry["ratio"]:.2f}' if entry.get('ratio') is not None else '',
             entry.get('goal', ''),
-            reached,
+            met,
         )
         lines.append('| ' + ' | '.join(cells) + ' |')
     for reason in content.get('skipped', ()):
@@ -96,4 +71,4 @@ def _quantity(entry: Mapping[str, Any], of: str) -> str:
     for unit, shown in (('mb', 'MB'), ('per_s', '/s')):
         if entry.get(f'{of}_{unit}') is not None:
             return f'{entry[f"{of}_{unit}"]:.0f} {shown}'
-    return 'not finished' if of == 'peer' and entry.get('peer') else ''
+    return 'not finished' if of == 'baseline' and entry.get('baseline') else ''

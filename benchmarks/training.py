@@ -1,7 +1,7 @@
-"""A training step beside those of the peers, and beside its floor.
+"""A training step compared with those of the baselines and with its lower bound.
 
-A step is forward, backward and the optimizer's move on a batch that is ready in memory. The floor
-is forward and backward of the bare backbone and FPN, which no training of the network can go below.
+A step is forward, backward and the optimizer's move on a batch that is ready in memory. The lower
+bound is forward and backward of the bare backbone and FPN.
 """
 
 import copy
@@ -61,7 +61,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     rows += [
         row(what, middle[best], name, middle[name], at_most=limit)
         for name in middle
-        if name.startswith('floor: ')
+        if name.startswith('lower bound: ')
     ]
     if not lacking:
         rows += [
@@ -94,11 +94,13 @@ def _steps(
         'ours, bfloat16': lambda: mmdet_step(networks.ours('bfloat16'), batch, device),
         'ours, float32': lambda: mmdet_step(networks.ours('float32'), batch, device),
         'stock mmdet': lambda: mmdet_step(networks.stock_mmdet(), batch, device),
-        'torchvision': lambda: _torchvision_step(networks.torchvision_peer(size), batch, device),
-        'floor: stock backbone and FPN, bfloat16': lambda: _floor_step(
+        'torchvision': lambda: _torchvision_step(
+            networks.torchvision_baseline(size), batch, device
+        ),
+        'lower bound: stock backbone and FPN, bfloat16': lambda: _bound_step(
             networks.stock_mmdet(), size, len(batch), device
         ),
-        'floor: our backbone and FPN, bfloat16': lambda: _floor_step(
+        'lower bound: our backbone and FPN, bfloat16': lambda: _bound_step(
             networks.ours('bfloat16'), size, len(batch), device
         ),
     }
@@ -142,7 +144,7 @@ def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.devi
     return step
 
 
-def _floor_step(model: nn.Module, size: int, batch: int, device: torch.device) -> Step:
+def _bound_step(model: nn.Module, size: int, batch: int, device: torch.device) -> Step:
     model.to(device).train()
     maps_of = networks.bare(model, 'bfloat16')
     images = torch.randn(batch, 3, size, size, device=device)
@@ -239,11 +241,11 @@ def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
     return {
         'what': 'memory of a training step, R50-FPN, batch 2, 1024 px',
         'ours_mb': megabytes['ours'],
-        'peer': 'stock mmdet',
-        'peer_mb': megabytes['stock mmdet'],
+        'baseline': 'stock mmdet',
+        'baseline_mb': megabytes['stock mmdet'],
         'ratio': megabytes['stock mmdet'] / megabytes['ours'],
         'goal': 'at most 4096 MB',
-        'reached': megabytes['ours'] <= 4096,
+        'met': megabytes['ours'] <= 4096,
     }
 
 

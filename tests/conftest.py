@@ -20,7 +20,6 @@ NEEDS_TORCH = [
 collect_ignore_glob = [] if HAS_TORCH else NEEDS_TORCH
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
-MARKERS = ('<!-- figures:begin -->', '<!-- figures:end -->')
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,8 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         '--figures',
         action='store_true',
-        help='write what tests measure into benchmarks/results/reliability.json and the table of '
-        'docs/reliability.md',
+        help='write what tests measure into benchmarks/results/reliability.json '
+        '(tools/docs_tables.py makes the table of it)',
     )
 
 
@@ -109,19 +108,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     figures = session.config.stash.get(FIGURES, {})
     if not (session.config.getoption('--figures') and figures):
         return
-    from isic_mmdet.report.markers import replace_between
     from isic_mmdet.utils.files import write_json
 
     path = ROOT / 'benchmarks' / 'results' / 'reliability.json'
     known = json.loads(path.read_text()) if path.is_file() else {}
     known |= figures
     write_json(path, dict(sorted(known.items())), indent=1)
-    rows = [
-        f'| {each["what"]} | {each["result"]} | `{each["test"].removeprefix("tests/")}` |'
-        for each in dict(sorted(known.items())).values()
-    ]
-    table = '\n'.join(['| what | result | test |', '| --- | --- | --- |', *rows])
-    replace_between(ROOT / 'docs' / 'reliability.md', *MARKERS, table)
 
 
 @pytest.fixture(scope='session')

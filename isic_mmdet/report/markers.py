@@ -1,4 +1,4 @@
-"""Parts of Markdown files that programs write."""
+"""Blocks of Markdown files that programs write, between two marker lines."""
 
 from pathlib import Path
 
@@ -7,7 +7,12 @@ from isic_mmdet.utils.files import write_atomically
 
 
 def replace_between(path: str | Path, begin: str, end: str, content: str) -> None:
-    """Put `content` between two marker lines of a Markdown file.
+    """Put `content` between two marker lines of a Markdown file; see `with_block`."""
+    write_atomically(path, with_block(path, begin, end, content).encode())
+
+
+def with_block(path: str | Path, begin: str, end: str, content: str) -> str:
+    """Return the text of a Markdown file with other content between two marker lines.
 
     Args:
         path: of the file.
@@ -16,7 +21,7 @@ def replace_between(path: str | Path, begin: str, end: str, content: str) -> Non
         content: Markdown, without empty lines around it.
 
     Raises:
-        InputError: the file cannot be read, or the markers are not there once each, in order.
+        InputError: the file cannot be read, or does not have each marker once, in order.
     """
     try:
         text = Path(path).read_text(encoding='utf-8')
@@ -29,4 +34,4 @@ def replace_between(path: str | Path, begin: str, end: str, content: str) -> Non
         )
     head, _, rest = text.partition(begin)
     _, _, tail = rest.partition(end)
-    write_atomically(path, f'{head}{begin}\n\n{content}\n\n{end}{tail}'.encode())
+    return f'{head}{begin}\n\n{content}\n\n{end}{tail}'

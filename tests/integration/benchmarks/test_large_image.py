@@ -22,7 +22,7 @@ def test_a_picture_has_the_shape_and_the_noise_that_files_of_its_size_have():
     assert 1 < 8 * len(data) / 1.5e6 < 8
 
 
-def test_rows_hold_ours_against_its_own_small_image_and_every_peer():
+def test_rows_hold_ours_against_its_own_small_image_and_every_baseline():
     times = {
         'ours, bfloat16': [[0.3], [0.4, 0.5, 0.6], [0.9, 0.8, 1.0]],
         'ours': [[0.3], [0.4], [1.1]],
@@ -32,11 +32,11 @@ def test_rows_hold_ours_against_its_own_small_image_and_every_peer():
     decoding = [[0.1], [0.1], [0.2, 0.3, 0.1]]
     rows = large_image._time_rows(times, decoding, (4499, 6748))
     fast, slow, mmdet, torchvision = rows
-    assert fast['ours_s'] == 0.9 and fast['peer_s'] == pytest.approx(1.5 * 0.5 + 0.2)
-    assert fast['reached'] is True
-    assert slow['peer_s'] == pytest.approx(1.5 * 0.4 + 0.2) and slow['reached'] is False
+    assert fast['ours_s'] == 0.9 and fast['baseline_s'] == pytest.approx(1.5 * 0.5 + 0.2)
+    assert fast['met'] is True
+    assert slow['baseline_s'] == pytest.approx(1.5 * 0.4 + 0.2) and slow['met'] is False
     assert mmdet['ratio'] == pytest.approx(20)
-    assert torchvision['peer'] == 'torchvision' and torchvision['peer_s'] is None
+    assert torchvision['baseline'] == 'torchvision' and torchvision['baseline_s'] is None
 
 
 def test_memory_rows_count_from_the_loaded_model():
@@ -46,9 +46,9 @@ def test_memory_rows_count_from_the_loaded_model():
         'torchvision': {'loaded_mb': 600.0, 'fault': 'not finished in 300 s'},
     }
     mmdet, torchvision = large_image._memory_rows(memory, (4499, 6748))
-    assert (mmdet['ours_mb'], mmdet['peer_mb'], mmdet['reached']) == (200, 4000, True)
+    assert (mmdet['ours_mb'], mmdet['baseline_mb'], mmdet['met']) == (200, 4000, True)
     assert mmdet['ratio'] == 20
-    assert torchvision['peer_mb'] is None and torchvision['ratio'] is None
+    assert torchvision['baseline_mb'] is None and torchvision['ratio'] is None
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_it_runs_and_leaves_its_numbers(root, tmp_path):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     content = json.loads(out.read_text())
-    assert {'stock mmdet', 'torchvision'} <= {row['peer'] for row in content['rows']}
+    assert {'stock mmdet', 'torchvision'} <= {row['baseline'] for row in content['rows']}
     assert all(row['ratio'] > 0 for row in content['rows'])
     assert content['command'].startswith('python -m benchmarks.large_image --quick')
     assert str(root) not in content['command']

@@ -12,7 +12,7 @@ def test_goals_are_held_against_medians():
     peaks = {'ONNX Runtime': 300.0, 'PyTorch': 800.0, inferencer: 901.0}
     rows = benchmark._rows(starts, seconds, peaks, 'mine')
     # One image, start, memory; each beside PyTorch and the inferencer.
-    assert [row.get('reached') for row in rows] == [False, None, None, False, None, True]
+    assert [row.get('met') for row in rows] == [False, None, None, False, None, True]
     assert rows[0]['ratio'] == pytest.approx(0.95)
     assert rows[3]['ratio'] == pytest.approx(5.4 / 1.1)
     content = {'command': 'c', 'hardware': 'h', 'date': '2026-11-25', 'rows': rows}

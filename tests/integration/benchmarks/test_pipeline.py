@@ -22,17 +22,17 @@ def test_both_hand_the_same_images_to_the_net(datasets):
         for way in ('ours', 'mmdet'):
             np.random.seed(index)
             packed.append(datasets[way][index])
-        ours, peer = packed
-        assert ours['inputs'].shape == peer['inputs'].shape
+        ours, baseline = packed
+        assert ours['inputs'].shape == baseline['inputs'].shape
         assert max(ours['inputs'].shape) == 512
         assert ours['inputs'].dtype == torch.uint8
-        off = np.abs(ours['inputs'].numpy() - peer['inputs'].numpy().clip(0, 255))
+        off = np.abs(ours['inputs'].numpy() - baseline['inputs'].numpy().clip(0, 255))
         assert off.mean() < 3
         assert np.array_equal(
             ours['data_samples'].gt_instances.masks.masks,
-            peer['data_samples'].gt_instances.masks.masks,
+            baseline['data_samples'].gt_instances.masks.masks,
         )
-        assert ours['data_samples'].flip_direction == peer['data_samples'].flip_direction
+        assert ours['data_samples'].flip_direction == baseline['data_samples'].flip_direction
 
 
 def test_the_recipe_has_its_windows_and_turns_besides(datasets):

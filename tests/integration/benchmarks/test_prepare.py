@@ -57,7 +57,7 @@ def test_every_size_is_measured_once(tmp_path):
     files = draw_pairs(tmp_path / 'drawn', [(60, 80), (60, 80), (120, 160)])
     found = prepare._over_sizes(files, 'max-side=40', tmp_path, 1)
     assert [entry['megapixels'] for entry in found] == [0.0048, 0.0192]
-    assert all(entry['ours'] > 0 and entry[prepare._GRAY_PEER] > 0 for entry in found)
+    assert all(entry['ours'] > 0 and entry[prepare._GRAY_BASELINE] > 0 for entry in found)
 
 
 @pytest.mark.slow
@@ -66,5 +66,5 @@ def test_a_quick_run(tmp_path):
     assert json.loads(json.dumps(content)) == content
     first = content['rows'][0]
     assert first['goal'] == 'at least 4 x as fast'
-    assert first['ratio'] == first['peer_s'] / first['ours_s']
+    assert first['ratio'] == first['baseline_s'] / first['ours_s']
     assert set(content['details']['images_per_s_over_processes']) == {'1', '2', '4'}

@@ -22,8 +22,8 @@ def test_it_runs_and_leaves_its_numbers(root, tmp_path):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     content = json.loads(out.read_text())
-    assert [row['peer'] for row in content['rows']] == [
+    assert [row['baseline'] for row in content['rows']] == [
         "mmdet's inferencer, the same model",
         'import torch',
     ]
-    assert all(row['ours_s'] > 0 and row['peer_s'] > 0 for row in content['rows'])
+    assert all(row['ours_s'] > 0 and row['baseline_s'] > 0 for row in content['rows'])

@@ -2,12 +2,12 @@ from benchmarks import timing
 
 
 def test_ways_take_turns_and_warm_ups_do_not_count(monkeypatch):
-    turns = []
+    rounds = []
     clock = iter(range(100))
     monkeypatch.setattr(timing.time, 'perf_counter', lambda: next(clock))
-    ways = {'a': lambda: turns.append('a'), 'b': lambda: turns.append('b')}
+    ways = {'a': lambda: rounds.append('a'), 'b': lambda: rounds.append('b')}
     seconds = timing.interleaved(ways, repeats=3, warm_ups=1)
-    assert turns == ['a', 'b'] * 4
+    assert rounds == ['a', 'b'] * 4
     assert seconds == {'a': [1, 1, 1], 'b': [1, 1, 1]}
 
 
