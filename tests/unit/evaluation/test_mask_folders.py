@@ -20,6 +20,7 @@ from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import UnreadableMaskError, read_gray_mask
+from tests.support.official_scores import assert_equal_official
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
@@ -74,15 +75,7 @@ def assert_same_verdict(truth, predictions):
             score_masks(predictions, truth, show_progress=False)
         return error.value.faults
     found = summarize(score_masks(predictions, truth, show_progress=False).rows)
-    for name, official_name in {
-        'iou': 'jaccard',
-        'iou_thr65': 'threshold_jaccard',
-        'dice': 'dice',
-        'pixel_accuracy': 'accuracy',
-        'sensitivity': 'sensitivity',
-        'specificity': 'specificity',
-    }.items():
-        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
+    assert_equal_official(found, expected)
     return []
 
 
@@ -132,7 +125,7 @@ def with_byte_changed(data, position):
     return bytes(data)
 
 
-COLOUR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+COLOR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 # What a prediction may hold, and whether it is accepted.
 CONTENTS = {
     '8 bit': (encode(gray(5)), True),
@@ -141,13 +134,13 @@ CONTENTS = {
     'gray TIFF': (encode(gray(5), 'TIFF'), True),
     'gray with a transparent value': (encode(gray(5), transparency=0), True),
     'all black': (encode(np.zeros((24, 32), np.uint8)), True),
-    'color': (encode(COLOUR), False),
-    'color JPEG': (encode(COLOUR, 'JPEG'), False),
+    'color': (encode(COLOR), False),
+    'color JPEG': (encode(COLOR, 'JPEG'), False),
     'gray and alpha': (encode(gray(5), mode='LA'), False),
     'palette': (encode(gray(5), mode='P'), False),
     '16 bit': (encode(gray(5).astype(np.uint16) * 257), False),
     'too wide': (encode(gray(5, (24, 33))), False),
-    'turned': (encode(gray(5, (32, 24))), False),
+    'rotated': (encode(gray(5, (32, 24))), False),
     'cut off': (encode(gray(5))[:300], False),
     'header only': (encode(gray(5))[:40], False),
     'damaged': (bad_png(), False),
@@ -158,7 +151,7 @@ CONTENTS = {
     'black and white, 16 bit': (encode(black_and_white().astype(np.uint16) * 257), False),
     'black and white, color': (encode(black_and_white(), mode='RGB'), False),
     'black and white, too wide': (encode(black_and_white((24, 33))), False),
-    'black and white, turned': (encode(black_and_white((32, 24))), False),
+    'black and white, rotated': (encode(black_and_white((32, 24))), False),
     'put together': (png(), True),
     'interlaced': (interlaced(), True),
     'transparent value': (png(before=chunk(b'tRNS', b'\0\0')), True),
@@ -258,103 +251,75 @@ def test_damage_of_any_kind_gets_the_official_verdict(tmp_path):
     assert number / 5 < accepted < number * 4 / 5
 
 
-def missing(truth, predictions):
-    (predictions / NAME).unlink()
+def rename(folder, new):
+    (folder / new).parent.mkdir(exist_ok=True)
+    (folder / NAME).rename(folder / new)
 
 
-def twice(truth, predictions):
-    shutil.copy(predictions / NAME, predictions / 'ISIC_0000002.png')
+def copy(folder, new):
+    shutil.copy(folder / NAME, folder / new)
 
 
-def number_in_a_longer_one(truth, predictions):
-    shutil.copy(predictions / NAME, predictions / '00000023.png')  # 0000002 and 0000023
+def mask_is_a_folder(folder):
+    (folder / NAME).unlink()
+    (folder / NAME).mkdir()
 
 
-def other_name(truth, predictions):
-    (predictions / NAME).rename(predictions / 'model7_0000002.v1.mask.PNG')
-
-
-def number_only_behind_the_last_dot(truth, predictions):
-    (predictions / NAME).rename(predictions / 'mask.0000002')
-
-
-def extra(truth, predictions):
-    shutil.copy(predictions / NAME, predictions / 'ISIC_0000009_segmentation.png')
-    (predictions / 'predictions.csv').write_text('image,score\n')
-
-
-def finder_leftover(truth, predictions):
-    (predictions / f'._{NAME}').write_bytes(b'\0')
-
-
-def folder_called_like_a_mask(truth, predictions):
-    (predictions / NAME).unlink()
-    (predictions / NAME).mkdir()
-
-
-def subfolder(truth, predictions):
-    (predictions / 'inner').mkdir()
-    (predictions / NAME).rename(predictions / 'inner' / NAME)
-
-
-def licenses_in_the_truth(truth, predictions):
-    (truth / 'LICENSE.txt').write_text('CC-0')
-    (truth / 'ATTRIBUTION.txt').write_text('thanks')
-
-
-def stray_file_in_the_truth(truth, predictions):
-    (truth / 'Thumbs.db').write_bytes(b'')
-
-
-def lower_case_truth(truth, predictions):
-    (truth / NAME).rename(truth / NAME.lower())
-
-
-def truth_of_2016(truth, predictions):
-    (truth / NAME).rename(truth / 'ISIC_0000002_Segmentation.png')
-
-
-LAYOUTS = {
-    missing: 'ISIC_0000002: no prediction in .*predictions',
-    twice: 'ISIC_0000002: 2 predictions: .*ISIC_0000002.png, .*ISIC_0000002_segmentation.png',
-    number_in_a_longer_one: 'ISIC_0000002: 2 predictions: .*00000023.png',
-    other_name: '',
-    number_only_behind_the_last_dot: 'ISIC_0000002: no prediction',
-    extra: '',
-    finder_leftover: 'ISIC_0000002: 2 predictions',
-    folder_called_like_a_mask: 'unreadable .*directory',
-    subfolder: 'ISIC_0000002: no prediction',
-    licenses_in_the_truth: '',
-    stray_file_in_the_truth: 'Thumbs.db: no ISIC id',
-    lower_case_truth: 'isic_0000002_segmentation.png: no ISIC id',
-    truth_of_2016: '',
+NO_PREDICTION, TWO = 'ISIC_0000002: no prediction in .*predictions', 'ISIC_0000002: 2 predictions'
+# A change of the predictions and the error that it causes, '' for none.
+PREDICTIONS = {
+    'missing': (lambda p: (p / NAME).unlink(), NO_PREDICTION),
+    'twice': (
+        lambda p: copy(p, 'ISIC_0000002.png'),
+        f'{TWO}: .*ISIC_0000002.png, .*ISIC_0000002_segmentation.png',
+    ),
+    # 0000002 and 0000023
+    'number in a longer one': (lambda p: copy(p, '00000023.png'), f'{TWO}: .*00000023.png'),
+    'other name': (lambda p: rename(p, 'model7_0000002.v1.mask.PNG'), ''),
+    'number only after the last dot': (lambda p: rename(p, 'mask.0000002'), NO_PREDICTION),
+    'extra mask': (lambda p: copy(p, 'ISIC_0000009_segmentation.png'), ''),
+    'extra table': (lambda p: (p / 'predictions.csv').write_text('image,score\n'), ''),
+    'leftover of macOS': (lambda p: (p / f'._{NAME}').write_bytes(b'\0'), TWO),
+    'folder named like a mask': (mask_is_a_folder, 'unreadable .*directory'),
+    'subfolder': (lambda p: rename(p, f'inner/{NAME}'), NO_PREDICTION),
+}
+TRUTHS = {
+    'license': (lambda t: (t / 'LICENSE.txt').write_text('CC-0'), ''),
+    'attribution': (lambda t: (t / 'ATTRIBUTION.txt').write_text('thanks'), ''),
+    'other file': (lambda t: (t / 'Thumbs.db').write_bytes(b''), 'Thumbs.db: no ISIC id'),
+    'lower case': (
+        lambda t: rename(t, NAME.lower()),
+        'isic_0000002_segmentation.png: no ISIC id',
+    ),
+    'name of 2016': (lambda t: rename(t, 'ISIC_0000002_Segmentation.png'), ''),
 }
 
 
 @pytest.mark.parametrize(
-    ('spoil', 'fault'), LAYOUTS.items(), ids=[spoil.__name__ for spoil in LAYOUTS]
+    ('which', 'change', 'error'),
+    [(1, *case) for case in PREDICTIONS.values()] + [(0, *case) for case in TRUTHS.values()],
+    ids=[*PREDICTIONS, *TRUTHS],
 )
-def test_folders_of_any_layout(folders, spoil, fault):
-    spoil(*folders)
-    faults = assert_same_verdict(*folders)
-    if fault:
-        (found,) = faults
-        assert re.search(fault, found)
-    else:
-        assert faults == []
+def test_folders_of_any_layout(folders, which, change, error):
+    change(folders[which])
+    found = assert_same_verdict(*folders)
+    assert bool(found) == bool(error)
+    if error:
+        assert len(found) == 1 and re.search(error, found[0])
 
 
 def test_extra_predictions_are_counted(folders):
     truth, predictions = folders
-    extra(truth, predictions)
+    copy(predictions, 'ISIC_0000009_segmentation.png')
+    (predictions / 'predictions.csv').write_text('image,score\n')
     assert pair_masks(predictions, truth).extra == 2
     assert score_masks(predictions, truth, show_progress=False).extra == 2
 
 
-def test_all_faults_are_listed_at_once(folders):
+def test_all_errors_are_listed_at_once(folders):
     truth, predictions = folders
     (predictions / 'ISIC_0000001_segmentation.png').unlink()
-    (predictions / NAME).write_bytes(encode(COLOUR))
+    (predictions / NAME).write_bytes(encode(COLOR))
     (truth / NAME).write_bytes(b'')
     (predictions / 'ISIC_0000003_segmentation.png').write_bytes(encode(gray(1, (3, 4))))
     (truth / 'notes.txt').write_text('')
@@ -373,7 +338,7 @@ def test_all_faults_are_listed_at_once(folders):
     assert all(fault in str(error.value) for fault in error.value.faults)
 
 
-def test_no_fault_is_hidden_however_many_there_are(folders):
+def test_no_error_is_hidden(folders):
     truth, predictions = folders
     for number in range(4, 60):
         shutil.copy(truth / NAME, truth / f'ISIC_{number:07d}_segmentation.png')
@@ -382,7 +347,7 @@ def test_no_fault_is_hidden_however_many_there_are(folders):
     assert 'ISIC_0000059: no prediction' in str(error.value)
 
 
-def test_two_truths_of_one_image_are_a_fault(folders):
+def test_two_truths_of_one_image_are_an_error(folders):
     truth, predictions = folders
     shutil.copy(truth / NAME, truth / 'ISIC_0000002_attribute_streaks.png')
     assert [f[:29] for f in pair_masks(predictions, truth).errors] == [
@@ -390,18 +355,13 @@ def test_two_truths_of_one_image_are_a_fault(folders):
     ]
 
 
-def test_zips_may_hold_leftovers_of_macos_and_folders(folders):
+def test_zips_with_leftovers_and_with_a_mask_twice(folders):
     truth, predictions = folders
     path = zipped(predictions)
     with zipfile.ZipFile(path, 'a') as archive:
         archive.writestr(f'__MACOSX/predictions/._{NAME}', b'\0')
         archive.writestr('ISIC_0000001/', b'')
     assert pair_masks(path, truth).errors == []
-
-
-def test_a_zip_member_that_is_there_twice_is_a_fault(folders):
-    truth, predictions = folders
-    path = zipped(predictions)
     with zipfile.ZipFile(path, 'a') as archive:
         archive.write(predictions / NAME, f'again/{NAME}')
     assert 'ISIC_0000002: 2 predictions' in pair_masks(path, truth).errors[0]

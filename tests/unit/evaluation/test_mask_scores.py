@@ -12,18 +12,11 @@ from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS, TRUTH_COLUMNS
 from isic_mmdet.evaluation.scores import confusion, jaccard, pack
 from isic_mmdet.evaluation.summary import summarize
+from tests.support.official_scores import assert_equal_official
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
 
-OFFICIAL_NAMES = {
-    'iou': 'jaccard',
-    'iou_thr65': 'threshold_jaccard',
-    'dice': 'dice',
-    'pixel_accuracy': 'accuracy',
-    'sensitivity': 'sensitivity',
-    'specificity': 'specificity',
-}
 SHAPES = [(40, 50), (61, 33), (8, 90), (50, 50), (47, 31), (33, 60), (70, 22), (29, 29)]
 
 
@@ -69,17 +62,15 @@ def small(tmp_path_factory):
     return truth, root / 'predictions'
 
 
-def assert_as_official(truth, predictions, tolerance):
-    expected = SegmentationScore.from_dir(truth, predictions).macro_average
+def assert_as_official(truth, predictions):
     rows = score_masks(predictions, truth, show_progress=False).rows
-    found = summarize(rows)
-    for name, official_name in OFFICIAL_NAMES.items():
-        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=tolerance)
+    official = SegmentationScore.from_dir(truth, predictions).macro_average
+    assert_equal_official(summarize(rows), official)
     return rows
 
 
 def test_scores_equal_the_official_ones(small):
-    rows = assert_as_official(*small, tolerance=1e-12)
+    rows = assert_as_official(*small)
     assert [row['image_id'] for row in rows] == [f'ISIC_{n:07d}' for n in range(24)]
 
 
@@ -93,7 +84,7 @@ def test_scores_equal_the_official_ones_on_the_325_test_pairs(shared, tmp_path):
     for file in files:
         (truth / file.name).symlink_to(file)
     write_distorted(files, tmp_path / 'predictions')
-    rows = assert_as_official(truth, tmp_path / 'predictions', tolerance=1e-9)
+    rows = assert_as_official(truth, tmp_path / 'predictions')
     assert len(rows) == 325
     # The distortions reach from nothing right to everything right.
     ious = [row['iou'] for row in rows]
@@ -156,7 +147,7 @@ def notes(tmp_path, predictions, truth):
         (tmp_path / name).mkdir()
         for number, mask in enumerate(masks):
             cv2.imwrite(str(tmp_path / name / f'ISIC_{number:07d}_segmentation.png'), mask)
-    assert_as_official(tmp_path / 't', tmp_path / 'p', tolerance=1e-12)
+    assert_as_official(tmp_path / 't', tmp_path / 'p')
     return score_masks(tmp_path / 'p', tmp_path / 't', show_progress=False).notes
 
 

@@ -19,17 +19,10 @@ from isic_mmdet.evaluation.scores import (
 )
 from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.masks.mask_files import binarize
+from tests.support.official_scores import OFFICIAL_NAMES, assert_equal_official
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
-
-OFFICIAL_NAMES = {
-    'iou': 'jaccard',
-    'dice': 'dice',
-    'pixel_accuracy': 'accuracy',
-    'sensitivity': 'sensitivity',
-    'specificity': 'specificity',
-}
 
 
 def official(truths, predictions):
@@ -51,9 +44,7 @@ def ours(truth, prediction):
 
 
 def assert_as_official(truth, prediction):
-    expected, found = official([truth], [prediction]), ours(truth, prediction)
-    for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
-        assert found[name] == pytest.approx(expected[official_name], abs=1e-12), name
+    assert_equal_official(ours(truth, prediction), official([truth], [prediction]), prefix='')
 
 
 EMPTY, FULL = np.zeros((7, 9), np.uint8), np.full((7, 9), 255, np.uint8)
@@ -101,13 +92,10 @@ def test_means_equal_the_official_ones_over_images_of_different_size():
         for t, p in zip(truths, predictions, strict=True)
     ]
     found, expected = summarize(rows, intervals=()), official(truths, predictions)
-    for name, official_name in (OFFICIAL_NAMES | {'iou_thr65': 'threshold_jaccard'}).items():
-        assert found[f'lesion/{name}'] == pytest.approx(expected[official_name], abs=1e-12)
+    assert_equal_official(found, expected)
     assert found['lesion/missed'] == 0.25
     assert found['lesion/iou_max'] == 1.0
-    assert set(found) == {
-        f'lesion/{name}' for name in (*OFFICIAL_NAMES, 'iou_max', 'iou_thr65', 'missed')
-    }
+    assert set(found) == {f'lesion/{name}' for name in (*OFFICIAL_NAMES, 'iou_max', 'missed')}
 
 
 @pytest.mark.shared_data
