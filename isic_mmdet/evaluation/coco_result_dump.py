@@ -56,19 +56,17 @@ class CocoResultDump(BaseMetric):
             self.results.append(entries)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Gather the detections of all processes, and let the first one write them.
+        """Gather the detections of all processes; the first process writes them.
 
-        mmengine's own gathering cuts the list at `size` by position, which is right only while
-        every process scores its images in the order of the data set.
+        mmengine cuts the gathered list at `size` by position, which is wrong for other samplers.
         """
         gathered = [entries for part in all_gather_object(self.results) for entries in part]
         self.results.clear()
         return self.compute_metrics(gathered) if is_main_process() else {}
 
     def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
-        """Write the file; there is no number to return."""
-        # Samplers may give several processes the same image, so that all get equally many.
-        # ISIC ids tell images apart; two annotation files may share the numbers.
+        """Write the file and return no metrics."""
+        # Padding repeats images. Only ISIC ids are unique: two annotation files may share numbers.
         by_image = {entries[0]['isic_id']: entries for entries in results if entries}
         images = sorted(by_image.values(), key=lambda entries: entries[0]['image_id'])
         write_json(self.out_file, [entry for entries in images for entry in entries])

@@ -152,7 +152,7 @@ def test_bad_masks_end_with_1_and_are_all_listed(tool, data):
     assert not (data / 'scores.json').exists()
 
 
-def test_faults_of_both_sets_are_listed(tool, data):
+def test_errors_of_both_sets_are_listed(tool, data):
     (data / 'good/ISIC_0000003_segmentation.png').unlink()
     (data / 'bad/ISIC_0000004_segmentation.png').write_bytes(b'')
     done = tool('good', 'truth', '--baseline', 'bad')
@@ -187,7 +187,7 @@ def test_distances_groups_and_labels(tool, data):
     assert scores['metrics']['boundary/hausdorff95_diagonal'] == pytest.approx(
         scores['metrics']['boundary/hausdorff95_px'] / 100
     )
-    # What is bad there is shape, not width.
+    # The shape is wrong there, not the width.
     assert abs(scores['metrics']['boundary/outline_shift_px']) < 3
     assert scores['metrics']['boundary/iou_shifted'] > scores['metrics']['lesion/iou']
     assert 'boundary metrics: mean over the 11 images without an empty mask' in done.stdout
@@ -202,7 +202,7 @@ def test_distances_groups_and_labels(tool, data):
     with (data / 'per_image.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
     assert rows[7]['hausdorff95_px'] == '' and rows[7]['diagnosis'] == 'nevus'
-    # The table it wrote tells the same as the masks did.
+    # The table gives the same scores as the masks.
     again = tool('per_image.csv', '--groups')
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout

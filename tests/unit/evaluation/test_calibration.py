@@ -64,7 +64,7 @@ def test_the_error_is_how_far_scores_are_off_within_the_bins():
     assert math.isnan(calibration([{'score': None, 'iou': 0.0}])['error'])
 
 
-def test_images_without_a_score_are_left_out():
+def test_images_without_a_score_are_skipped():
     rows = [{'score': s, 'iou': i} for s, i in ((0.5, 0.2), (None, 0.0), (0.9, 0.8), (0.7, 0.5))]
     found = calibration(rows, bins=3)
     assert found['images'] == 3

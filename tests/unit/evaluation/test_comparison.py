@@ -64,11 +64,11 @@ def test_swapping_the_sets_swaps_the_result():
     assert there['better_share'] == pytest.approx(1 - back['better_share'])
 
 
-def test_the_better_one_is_named_where_the_interval_leaves_out_0():
+def test_the_better_one_is_named_if_the_interval_excludes_0():
     worse, better = (make_rows((np.arange(30) / 50 + shift).tolist()) for shift in (0, 0.2))
     assert compare(better, worse)['lesion/iou']['better'] == 'predictions'
     assert compare(worse, better)['lesion/iou']['better'] == 'baseline'
-    # One image that differs is left out of a third of the draws: (29 / 30) ** 30.
+    # One image that differs is absent from a third of the draws: (29 / 30) ** 30.
     worse[3]['dice'] += 0.1
     assert compare(worse, worse)['lesion/dice']['better'] is None
     one = [dict(row) for row in worse]
@@ -78,7 +78,7 @@ def test_the_better_one_is_named_where_the_interval_leaves_out_0():
     assert row['better_share'] == pytest.approx(1 - 0.5 * (29 / 30) ** 30, abs=0.02)
 
 
-def test_pairing_tells_apart_what_two_intervals_would_not():
+def test_pairing_finds_what_two_intervals_do_not():
     a = np.random.default_rng(1).random(50)
     row = compare(make_rows((a * 0.9 + 0.02).tolist()), make_rows((a * 0.9).tolist()))['lesion/iou']
     assert (row['ci_low'], row['ci_high']) == pytest.approx((0.02, 0.02))
@@ -104,7 +104,7 @@ def test_the_lower_distance_is_better_where_both_have_one():
     assert (row['better_share'], row['better']) == (1, 'predictions')
     assert compare(b, a)['boundary/hausdorff95_px']['better'] == 'baseline'
     assert compare(a[2:], b[2:])['boundary/surface_distance_px'] == {'images': 0}
-    # A shift outwards is as far from right as one inwards.
+    # A shift has no better direction.
     assert 'boundary/outline_shift_px' not in compare(a, b)
     # Without distances on one side there is nothing to compare.
     assert 'boundary/hausdorff95_px' not in compare(a, make_rows([0.5] * 4))

@@ -74,6 +74,6 @@ def test_without_keys_all_that_is_known_is_taken():
     ]
 
 
-def test_asking_for_what_nobody_knows_is_an_error():
+def test_requesting_an_unknown_grouping_is_an_error():
     with pytest.raises(InputError, match=r'nothing is known of sex, age; .*annotation file'):
         by_group([row(), row(diagnosis='nevus')], ['sex', 'diagnosis', 'age'])

@@ -1,4 +1,5 @@
-import csv
+"""per_image.csv, scores and labels come back as written; invalid values are listed."""
+
 import json
 
 import pytest
@@ -7,7 +8,6 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.per_image import (
     BOUNDARY_COLUMNS,
     PER_IMAGE_COLUMNS,
-    TRUTH_COLUMNS,
     read_labels,
     read_per_image,
     read_scores,
@@ -46,47 +46,46 @@ def test_a_table_comes_back_as_it_was_written(table):
 
 
 def test_the_columns_of_the_scoring_tool_come_back_too(table):
-    truth = dict(zip(TRUTH_COLUMNS, (0.25, True), strict=True))
+    boundary, none = (dict.fromkeys(BOUNDARY_COLUMNS, value) for value in (0.5, None))
+    known = {'lesion_share': 0.25, 'touches_border': True, 'age': 55, 'sex': 'male'}
     rows = [
-        row(1, **truth, **dict.fromkeys(BOUNDARY_COLUMNS, 0.5), age=55, sex='male'),
-        row(2, **truth, **dict.fromkeys(BOUNDARY_COLUMNS), age=None, sex=None),
-        row(
-            3,
-            **(truth | {'touches_border': False}),
-            **dict.fromkeys(BOUNDARY_COLUMNS),
-            age=1.5,
-            sex=None,
-        ),
+        row(1, **known, **boundary),
+        row(2, **known | {'age': None, 'sex': None}, **none),
+        row(3, **known | {'age': 1.5, 'touches_border': False}, **none),
     ]
-    found = read_per_image(table(*rows))
-    assert found == rows
-
-
-def test_a_part_of_what_is_told_of_borders_is_a_fault(table):
-    path = table(row(1, **dict.fromkeys(BOUNDARY_COLUMNS[:4], 0.5)))
-    with pytest.raises(InputError) as error:
-        read_per_image(path)
-    absent = 'iou_shifted, outline_shift_diagonal, outline_shift_px'
-    assert f'{path}: lacks the columns {absent}; it has separator comma' in str(error.value)
+    assert read_per_image(table(*rows)) == rows
 
 
 def test_all_wrong_values_are_listed(table):
+    known = dict.fromkeys(BOUNDARY_COLUMNS) | {'touches_border': True}
     path = table(
-        row(1, iou=1.5, **(dict.fromkeys(BOUNDARY_COLUMNS) | {'iou_shifted': -1})),
-        row(2, dice=None),
-        row(3, height='tall'),
-        row(3, score='nan'),
+        row(1, iou=1.5, **known | {'iou_shifted': -1}),
+        row(2, dice=None, **known),
+        row(3, height='tall', detections=1.5, **known),
+        row(3, score='nan', height=-3, **known | {'touches_border': 'perhaps'}),
+        row(4, image_id=None, **known),
     )
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match=r'per_image\.csv: damaged') as error:
         read_per_image(path)
     assert error.value.faults == [
         "line 2: iou is '1.5'",
         "line 2: iou_shifted is '-1'",
         "line 3: dice is ''",
+        "line 4: detections is '1.5'",
         "line 4: height is 'tall'",
         "line 5: score is 'nan'",
+        "line 5: height is '-3'",
+        "line 5: touches_border is 'perhaps'",
         'line 5: ISIC_0000003 is there twice',
+        'line 6: image_id is empty',
     ]
+
+
+def test_some_boundary_columns_without_the_others_are_an_error(table):
+    path = table(row(1, **dict.fromkeys(BOUNDARY_COLUMNS[:4], 0.5)))
+    absent = 'iou_shifted, outline_shift_diagonal, outline_shift_px'
+    with pytest.raises(InputError, match=f'lacks the columns {absent}; it has separator comma'):
+        read_per_image(path)
 
 
 def test_other_files_are_refused(tmp_path, table):
@@ -113,7 +112,7 @@ def test_cells_beyond_the_last_column_are_refused(table):
     assert read_per_image(path)[0]['width'] == 700
 
 
-def test_a_table_that_a_spreadsheet_saved_again_says_the_same(table):
+def test_a_table_that_a_spreadsheet_saved_again_is_the_same(table):
     rows = [row(1, iou=0.8125, touches_border=True), row(2, iou=0.5, touches_border=False)]
     path = table(*rows)
     text = path.read_text().replace(',', ';').replace('.', ',').replace('True', 'TRUE')
@@ -121,30 +120,10 @@ def test_a_table_that_a_spreadsheet_saved_again_says_the_same(table):
     assert read_per_image(path) == rows
 
 
-@pytest.mark.parametrize(
-    ('column', 'value'), [('detections', 1.5), ('height', -3), ('touches_border', 'perhaps')]
-)
-def test_values_that_were_cut_or_guessed_once_are_faults(table, column, value):
-    path = table(row(1, touches_border=True) | {column: value})
-    with pytest.raises(InputError) as error:
-        read_per_image(path)
-    assert error.value.faults == [f"line 2: {column} is '{value}'"]
-
-
-def test_scores_of_predictions_by_isic_id(tmp_path):
+def test_scores_by_isic_id(tmp_path, table):
     path = tmp_path / 'predictions.csv'
-    with path.open('w', newline='') as file:
-        csv.writer(file).writerows(
-            [
-                ('image', 'label', 'score'),
-                ('ISIC_0000001', 'lesion', 0.5),
-                ('folder/ISIC_0000002.jpg', '', ''),
-            ]
-        )
+    path.write_text('image,label,score\nISIC_0000001,lesion,0.5\nfolder/ISIC_0000002.jpg,,\n')
     assert read_scores(path) == {'ISIC_0000001': 0.5, 'ISIC_0000002': None}
-
-
-def test_scores_of_a_test_by_isic_id(table):
     assert read_scores(table(row(4, score=0.25))) == {'ISIC_0000004': 0.25}
 
 
@@ -176,19 +155,20 @@ def test_labels_of_an_annotation_file(tiny_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('text', 'fault'),
+    ('text', 'error'),
     [
         ('{', 'not JSON'),
+        ('[' * 200_000, 'not JSON'),
         ('[]', 'no images with an isic_id'),
         ('{"images": [{"id": 1}]}', 'no images with an isic_id'),
     ],
 )
-def test_no_annotation_file(tmp_path, text, fault):
+def test_other_files_than_annotations_are_refused(tmp_path, text, error):
     path = tmp_path / 'train.json'
     with pytest.raises(InputError, match='cannot be read'):
         read_labels(path)
     path.write_text(text)
-    with pytest.raises(InputError, match=fault):
+    with pytest.raises(InputError, match=error):
         read_labels(path)
 
 
@@ -209,14 +189,3 @@ def test_labels_of_another_kind_are_refused(tmp_path, change):
     (tmp_path / 'a.json').write_text(json.dumps({'images': images}))
     with pytest.raises(InputError, match=r'a\.json: damaged; prepare the data again'):
         read_labels(tmp_path / 'a.json')
-
-
-def test_json_without_bottom_is_refused(tmp_path):
-    (tmp_path / 'a.json').write_text('[' * 200_000)
-    with pytest.raises(InputError, match=r'a\.json: not JSON'):
-        read_labels(tmp_path / 'a.json')
-
-
-def test_a_row_without_an_id_is_refused(table):
-    with pytest.raises(InputError, match='line 2: image_id is empty'):
-        read_per_image(table(row(1, image_id=None), row(2)))

@@ -57,7 +57,7 @@ def test_distances_are_means_over_the_images_that_have_them():
     assert found['boundary/images'] == 3
 
 
-def test_nothing_is_made_up():
+def test_undefined_values_are_nan():
     rows = [row | dict.fromkeys(BOUNDARY_COLUMNS) for row in make_rows(1)]
     found = summarize(rows)
     assert found['lesion/iou'] == rows[0]['iou']
