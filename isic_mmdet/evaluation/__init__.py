@@ -1,5 +1,5 @@
 """The ISIC challenge's scores, their files and tables.
 
-`lesion_metric` and `coco_result_dump` are evaluators for MMDetection, and `image_row` scores its
-detections; the other modules need neither torch nor mmdet.
+`lesion_metric` and `coco_result_dump` are evaluators for MMDetection; the other modules need
+neither torch nor mmdet.
 """

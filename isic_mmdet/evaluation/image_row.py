@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
@@ -68,8 +67,10 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
 
 
 def _scores(values: Any, name: str) -> NDArray[np.float64]:
-    """Return scores as (n,) float64, on the CPU and finite."""
-    scores = torch.as_tensor(values).detach().double().cpu().numpy()
+    """Return a tensor or array of scores as (n,) float64; they must be finite."""
+    if hasattr(values, 'detach'):  # a tensor, of any precision and on any device
+        values = values.detach().double().cpu()
+    scores = np.asarray(values, dtype=np.float64)
     if not np.isfinite(scores).all():
         raise InputError(
             f'{name}: a detection score is NaN or infinite, so the model has diverged; train '
@@ -111,7 +112,7 @@ def _masks(
     for mask in detections['masks']:
         if isinstance(mask, Mapping):
             mask = coco_mask.decode(mask)
-        elif isinstance(mask, torch.Tensor):
+        elif hasattr(mask, 'cpu'):
             mask = mask.cpu().numpy()
         if mask.shape != tuple(sample['ori_shape'][:2]):
             raise InputError(
