@@ -118,16 +118,12 @@ def imported(tool, root, names, *arguments):
     return done.stdout.splitlines()[-1]
 
 
-def test_neither_torch_nor_mmdet_is_imported(tool, data, root):
-    names = 'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv'
-    more = '--boundary', '--baseline', 'bad', '--out', 'scores.json', '--groups'
+def test_only_opencv_is_imported_of_what_takes_long_and_only_for_boundaries(tool, data, root):
+    names = ['torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv']
+    names += ['cv2', 'scipy', 'matplotlib', 'pandas', 'pycocotools']
+    more = '--baseline', 'bad', '--out', 'scores.json', '--groups'
     assert imported(tool, root, names, 'good', 'truth', *more) == '[]'
-
-
-def test_what_takes_long_to_import_waits_until_it_is_needed(tool, data, root):
-    names = 'cv2', 'scipy', 'matplotlib', 'pandas', 'pycocotools'
-    assert imported(tool, root, names, 'good', 'truth', '--groups') == '[]'
-    assert imported(tool, root, names, 'good', 'truth', '--boundary') == "['cv2']"
+    assert imported(tool, root, names, 'good', 'truth', '--boundary', *more) == "['cv2']"
 
 
 def test_a_zip_scores_like_its_folder(tool, data):
@@ -246,6 +242,10 @@ def test_scores_against_iou(tool, data):
     assert f'mean difference {found["error"]:.4f}' in done.stdout
     done = tool('per_image.csv')
     assert 'rank correlation 1.0000 over 11 images' in done.stdout
+    (data / 'predictions.csv').write_text('image,score\nISIC_0000099,0.5\n')
+    done = tool('good', 'truth', '--scores', 'predictions.csv')
+    assert done.returncode == 1
+    assert 'names none of the 12 scored images' in done.stderr
 
 
 def test_the_table_of_a_test_is_never_replaced(tool, data):
@@ -262,13 +262,6 @@ def test_the_table_of_a_test_is_never_replaced(tool, data):
     assert (data / 'scores.json').is_file()
 
 
-def test_files_of_other_images_are_an_error(tool, data):
-    (data / 'predictions.csv').write_text('image,score\nISIC_0000099,0.5\n')
-    done = tool('good', 'truth', '--scores', 'predictions.csv')
-    assert done.returncode == 1
-    assert 'names none of the 12 scored images' in done.stderr
-
-
 @pytest.mark.parametrize(
     'arguments',
     [
@@ -283,10 +276,10 @@ def test_files_of_other_images_are_an_error(tool, data):
 def test_wrong_arguments_end_with_2(tool, arguments):
     done = tool(*arguments)
     assert done.returncode == 2
-    assert 'Traceback' not in done.stderr
+    assert done.stderr.startswith('usage: ')
 
 
 def test_help_ends_with_an_example(tool):
     done = tool('--help')
     assert done.returncode == 0
-    assert done.stdout[done.stdout.index('example:') :].split()[1:3] == ['python', 'tools/score.py']
+    assert done.stdout.split('example:')[1].split()[:2] == ['python', 'tools/score.py']

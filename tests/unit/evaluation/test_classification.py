@@ -62,30 +62,23 @@ def test_all_scores_equal_are_worth_chance():
     assert classification.average_precision(truth, np.zeros(4)) == 0.25
 
 
-def test_without_melanoma_only_the_precision_is_defined():
-    found = classification.positive_metrics('melanoma', [False, False], [True, False], [0.9, 0.1])
-    assert found['melanoma/precision'] == 0.0
-    assert found['melanoma/f1'] == 0.0
-    for name in ('recall', 'average_precision', 'auc', 'precision_at_recall76'):
-        assert math.isnan(found[f'melanoma/{name}'])
+NAN = pytest.approx(math.nan, nan_ok=True)
 
 
-def test_with_melanomas_only_the_auc_is_undefined():
-    found = classification.positive_metrics('melanoma', [True, True], [True, False], [0.9, 0.1])
-    assert math.isnan(found.pop('melanoma/auc'))
-    assert found == {
-        'melanoma/precision': 1.0,
-        'melanoma/recall': 0.5,
-        'melanoma/f1': pytest.approx(2 / 3),
-        'melanoma/average_precision': 1.0,
-        'melanoma/precision_at_recall76': 1.0,
-    }
-
-
-def test_precision_without_a_call_is_undefined():
-    found = classification.positive_metrics('melanoma', [True, False], [False, False], [0.4, 0.3])
-    assert math.isnan(found['melanoma/precision'])
-    assert found['melanoma/recall'] == found['melanoma/f1'] == 0.0
+@pytest.mark.parametrize(
+    ('truth', 'decision', 'expected'),
+    [
+        # precision, recall, F1, average precision, AUC, precision at a recall of 0.76
+        ([False, False], [True, False], [0, NAN, 0, NAN, NAN, NAN]),
+        ([True, True], [True, False], [1, 0.5, pytest.approx(2 / 3), 1, NAN, 1]),
+        ([True, False], [False, False], [NAN, 0, 0, 1, 1, 1]),
+    ],
+    ids=['no melanoma', 'only melanoma', 'no melanoma predicted'],
+)
+def test_undefined_metrics_are_nan(truth, decision, expected):
+    found = classification.positive_metrics('melanoma', truth, decision, [0.9, 0.1])
+    names = ('precision', 'recall', 'f1', 'average_precision', 'auc', 'precision_at_recall76')
+    assert [found[f'melanoma/{name}'] for name in names] == expected
 
 
 CLASSES = ('akiec', 'bcc', 'Nevus, gewöhnlich', 'mel')

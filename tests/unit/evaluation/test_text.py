@@ -1,4 +1,4 @@
-"""What the tables say; that they say it of real masks is in tests/e2e/tools/test_score.py."""
+"""The printed tables; tests/e2e/tools/test_score.py prints those of real masks."""
 
 import math
 
