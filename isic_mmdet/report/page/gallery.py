@@ -1,14 +1,15 @@
-"""The gallery of the report: its controls, and the data that `gallery.js` shows."""
+"""The images of the gallery: their scores, facts, outlines and JPEGs."""
 
 import base64
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from isic_mmdet.report.page.markup import Markup, details, element, join
-from isic_mmdet.report.page.pictures import Picture
+from isic_mmdet.report.page.dataset import Record
+from isic_mmdet.report.page.evaluation import Evaluation
+from isic_mmdet.report.page.thumbnails import Thumbnail
 
-_SORTS = {
+SORT_ORDERS = {
     'iou': 'IoU, lowest first',
     '-iou': 'IoU, highest first',
     'score': 'score, lowest first',
@@ -20,173 +21,95 @@ _SORTS = {
     'diagnosis': 'diagnosis',
     'id': 'name',
 }
-# Field of the records, its name, largest value, step.
-_RANGES = (
-    ('iou', 'IoU', 1, 0.01),
-    ('score', 'score', 1, 0.01),
-    ('share', 'lesion, % of the image', 100, 1),
-    ('pixels', 'image, megapixels', None, 0.1),
+
+
+@dataclass(frozen=True)
+class NumberFilter:
+    """A filter of the gallery by a number: field of the records, its name, maximum and step."""
+
+    field: str
+    name: str
+    highest: float | None
+    step: float | str
+
+
+FILTERS = (
+    NumberFilter('iou', 'IoU', 1, 0.01),
+    NumberFilter('score', 'score', 1, 0.01),
+    NumberFilter('share', 'lesion, % of the image', 100, 1),
+    NumberFilter('pixels', 'image, megapixels', None, 'any'),
 )
 
 
-def gallery_records(
-    rows: Sequence[Mapping[str, Any]], pictures: Mapping[str, Picture]
+def image_rows(
+    evaluation: Evaluation, records: Mapping[str, Record], thumbnails: Mapping[str, Thumbnail]
 ) -> list[dict[str, Any]]:
-    """Return what the gallery knows of every image; None is not known.
+    """Return scores and facts of every image in one mapping, see `evaluation.groups.by_group`."""
+    # A single class says nothing.
+    has_classes = len({image.label for image in evaluation.images}) > 1
+    rows = []
+    for image in evaluation.images:
+        record, thumbnail = records.get(image.image_id), thumbnails.get(image.image_id)
+        label = image.label if has_classes else None
+        rows.append(
+            {
+                **image.scores,
+                'image_id': image.image_id,
+                'score': image.score,
+                'detections': image.detections,
+                'height': image.height,
+                'width': image.width,
+                'diagnosis': _words(record.diagnosis if record and record.diagnosis else label),
+                'predicted_label': _words(image.predicted_label if has_classes else None),
+                'age': record.age if record else None,
+                'sex': record.sex if record else None,
+                'lesion_share': thumbnail.lesion_share if thumbnail else None,
+                'touches_border': thumbnail.touches_border if thumbnail else None,
+            }
+        )
+    return rows
+
+
+def gallery(
+    rows: list[dict[str, Any]], thumbnails: Mapping[str, Thumbnail]
+) -> dict[str, Any] | None:
+    """Return the content of the gallery, None without thumbnails.
 
     Args:
-        rows: scores and facts of every image.
-        pictures: by image id.
+        rows: see `image_rows`.
+        thumbnails: by image id.
+
+    Returns:
+        `records` for `gallery.js`, the base64 `jpegs` in the same order, and the `diagnoses`.
     """
-    return [
-        {
-            'id': row['image_id'],
-            'iou': row['iou'],
-            'iouMax': row['iou_max'],
-            'score': row['score'],
-            'share': round(100 * row['lesion_share'], 2),
-            'pixels': row['height'] * row['width'] / 1e6,
-            'size': f'{row["width"]} × {row["height"]}',
-            'diagnosis': row['diagnosis'],
-            'predicted': row['predicted_label'],
-            'age': row['age'],
-            'sex': row['sex'],
-            'frame': pictures[row['image_id']].frame,
-            'truth': pictures[row['image_id']].truth,
-            'prediction': pictures[row['image_id']].prediction,
-        }
-        for row in rows
-    ]
-
-
-def gallery_section(records: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return the gallery without its pictures, which `gallery_data` holds.
-
-    Args:
-        records: see `gallery_records`.
-    """
+    if not thumbnails:
+        return None
+    records, jpegs = [], []
+    for row in rows:
+        thumbnail = thumbnails[row['image_id']]
+        records.append(
+            {
+                'id': row['image_id'],
+                'iou': row['iou'],
+                'iouMax': row['iou_max'],
+                'score': row['score'],
+                'share': round(100 * row['lesion_share'], 2),
+                'pixels': row['height'] * row['width'] / 1e6,
+                'size': f'{row["width"]} × {row["height"]}',
+                'diagnosis': row['diagnosis'],
+                'predicted': row['predicted_label'],
+                'age': row['age'],
+                'sex': row['sex'],
+                'frame': thumbnail.frame,
+                'truth': thumbnail.truth,
+                'prediction': thumbnail.prediction,
+            }
+        )
+        jpegs.append(base64.b64encode(thumbnail.jpeg).decode('ascii'))
     diagnoses = sorted({record['diagnosis'] or 'unknown' for record in records})
-    options = [element('option', 'all', value='')]
-    options += [element('option', name, value=name) for name in diagnoses]
-    ranges = [
-        element(
-            'fieldset',
-            element('legend', name),
-            _number(field, 'min', f'{name}, at least', 'from', highest, step),
-            _number(field, 'max', f'{name}, at most', 'to', highest, step),
-        )
-        for field, name, highest, step in _RANGES
-    ]
-    sorts = [element('option', name, value=value) for value, name in _SORTS.items()]
-    controls = element(
-        'form',
-        _labelled('Sort by', element('select', sorts, id='sort')),
-        _labelled('Diagnosis', element('select', options, id='diagnosis')),
-        _labelled('Name contains', element('input', id='name', type='search', autocomplete='off')),
-        element('button', 'Reset', type='reset'),
-        details('Filter by numbers', element('div', ranges, class_='ranges')),
-        id='controls',
-        aria_label='Sort and filter the gallery',
-    )
-    return element(
-        'section',
-        element('h2', 'Gallery', id='gallery'),
-        element('noscript', element('p', 'The gallery needs JavaScript.')),
-        controls,
-        element('div', _contour_switches(''), class_='legend'),
-        element('p', id='count', role='status'),
-        element(
-            'p', 'Arrow keys move between the pictures, Enter enlarges one.', class_='note keys'
-        ),
-        element('ul', id='cards', aria_label='Pictures'),
-        _dialog(),
-    )
+    return {'records': records, 'jpegs': jpegs, 'diagnoses': diagnoses}
 
 
-def gallery_data(records: Sequence[Mapping[str, Any]], pictures: Mapping[str, Picture]) -> Markup:
-    """Return the records, and every JPEG in an element of its own.
-
-    A browser neither parses nor decodes a JPEG before `gallery.js` asks for its text.
-    """
-    # "</script>" inside a name must not end the element.
-    text = json.dumps(records, ensure_ascii=False, separators=(',', ':')).replace('<', '\\u003c')
-    parts = [element('script', Markup(text), type='application/json', id='records')]
-    parts += [
-        element(
-            'script',
-            Markup(base64.b64encode(pictures[record['id']].jpeg).decode('ascii')),
-            type='text/plain',
-            id=f'jpeg-{index}',
-        )
-        for index, record in enumerate(records)
-    ]
-    return join(parts)
-
-
-def _contour_switches(prefix: str) -> list[Markup]:
-    """Return check boxes that show and hide the two contours, each with a sample of its line."""
-    return [
-        element(
-            'label',
-            element('input', type='checkbox', checked=True, id=f'{prefix}show-{kind}', class_=kind),
-            element(
-                'svg',
-                element('rect', width=36, height=14, rx=3),
-                element('path', d='M4 7H32', class_='casing'),
-                element('path', d='M4 7H32', class_='contour'),
-                viewBox='0 0 36 14',
-                class_=f'sample {kind}',
-                aria_hidden='true',
-            ),
-            words,
-        )
-        for kind, words in (
-            ('truth', 'truth (solid)'),
-            ('prediction', 'prediction (dashed)'),
-        )
-    ]
-
-
-def _dialog() -> Markup:
-    return element(
-        'dialog',
-        element(
-            'header',
-            element('h3', id='large-name'),
-            element('button', 'Previous', type='button', id='previous'),
-            element('button', 'Next', type='button', id='next'),
-            element('button', 'Close', type='button', id='close'),
-        ),
-        element('div', element('div', id='large-picture', class_='frame'), id='large-stage'),
-        element(
-            'aside',
-            element('div', _contour_switches('large-'), class_='legend'),
-            element('dl', id='large-facts'),
-            element('p', 'Arrow keys: the next picture. Escape: back.', class_='note keys'),
-        ),
-        id='large',
-        aria_labelledby='large-name',
-    )
-
-
-def _labelled(words: str, control: Markup) -> Markup:
-    return element('label', words, ' ', control)
-
-
-def _number(
-    field: str, end: str, label: str, words: str, highest: float | None, step: float
-) -> Markup:
-    return element(
-        'label',
-        words,
-        ' ',
-        element(
-            'input',
-            type='number',
-            id=f'{field}-{end}',
-            min=0,
-            max=highest,
-            step='any' if highest is None else step,
-            aria_label=label,
-        ),
-    )
+def _words(label: str | None) -> str | None:
+    """Return a label such as `seborrheic_keratosis` in words."""
+    return None if label is None else label.replace('_', ' ')

@@ -19,14 +19,14 @@ function makeSvg(name, attributes, ...children) {
   return element;
 }
 
-/** A line in its color over a wider one that sets it off from the skin. */
+/** A line in its color over a wider one, so that it stands out from the skin. */
 function contour(kind, path) {
   return makeSvg('g', { class: kind },
     makeSvg('path', { class: 'casing', d: path }), makeSvg('path', { class: 'contour', d: path }));
 }
 
-/** The picture of a record with its contours, as nodes for a `.frame`. */
-function picture(record) {
+/** The image of a record with its contours, as nodes for a `.frame`. */
+function imageNodes(record) {
   const image = make('img', { alt: '', decoding: 'async' });
   image.src = 'data:image/jpeg;base64,' + find(`jpeg-${record.index}`).textContent;
   const lines = makeSvg('svg', { viewBox: `0 0 ${record.frame.join(' ')}`, 'aria-hidden': 'true' },
@@ -36,18 +36,18 @@ function picture(record) {
 }
 
 const digits = (value, places = 3) => (value === null ? '–' : value.toFixed(places));
-// Short enough for one line of a card; the enlarged picture has the third digit.
-const verdict = (record) =>
+// Short enough for one line of a card; the enlarged image has the third digit.
+const resultText = (record) =>
   `IoU ${digits(record.iou, 2)}, ` + (record.score === null ? 'no detection' : `score ${digits(record.score, 2)}`);
 
-/* Cards: all of them are in the page, but only those near the screen hold a picture. */
+/* Cards: all of them are in the page, but only those near the screen hold an image. */
 
 const list = find('cards');
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     const frame = target.querySelector('.frame');
     if (!isIntersecting) frame.replaceChildren();
-    else if (!frame.firstChild) frame.replaceChildren(...picture(records[target.dataset.index]));
+    else if (!frame.firstChild) frame.replaceChildren(...imageNodes(records[target.dataset.index]));
   }
 }, { rootMargin: '600px' });
 
@@ -56,21 +56,21 @@ records.forEach((record, index) => {
   const button = make('button', { type: 'button', tabIndex: -1 },
     make('span', { className: 'frame' }),
     make('small', { textContent: record.id }),
-    make('small', { textContent: verdict(record) }),
+    make('small', { textContent: resultText(record) }),
     make('small', { textContent: record.diagnosis ?? '–' }));
   button.setAttribute('aria-label',
-    `${record.id}: ${verdict(record)}, ${record.diagnosis ?? 'diagnosis unknown'}. Enlarge.`);
+    `${record.id}: ${resultText(record)}, ${record.diagnosis ?? 'diagnosis unknown'}. Enlarge.`);
   record.card = make('li', {}, button);
   record.card.dataset.index = index;
   record.button = button;
   button.addEventListener('click', () => enlarge(record));
-  button.addEventListener('focus', () => { rove(record); });
+  button.addEventListener('focus', () => { setTabStop(record); });
 });
 
 let shown = [];
 let current = null; // the record whose card the Tab key reaches
 
-function rove(record) {
+function setTabStop(record) {
   if (current) current.button.tabIndex = -1;
   current = record;
   if (current) current.button.tabIndex = 0;
@@ -90,7 +90,7 @@ function update() {
   near.disconnect();
   list.replaceChildren(...shown.map((record) => record.card));
   for (const record of shown) near.observe(record.card);
-  rove(shown[0] ?? null);
+  setTabStop(shown[0] ?? null);
   find('count').textContent = `${shown.length} of ${records.length} images`
     + (shown.length ? '' : ': no image passes the filters');
 }
@@ -113,7 +113,7 @@ list.addEventListener('keydown', (event) => {
   shown[next]?.button.focus();
 });
 
-/* The enlarged picture. */
+/* The enlarged image. */
 
 const large = find('large');
 let enlarged = null; // the record that it shows
@@ -121,8 +121,8 @@ let enlarged = null; // the record that it shows
 function enlarge(record) {
   enlarged = record;
   find('large-name').textContent = record.id;
-  find('large-picture').style.setProperty('--ratio', record.frame[0] / record.frame[1]);
-  find('large-picture').replaceChildren(...picture(record));
+  find('large-image').style.setProperty('--ratio', record.frame[0] / record.frame[1]);
+  find('large-image').replaceChildren(...imageNodes(record));
   const facts = {
     IoU: digits(record.iou),
     'IoU, best detection': digits(record.iouMax),
@@ -158,11 +158,11 @@ large.addEventListener('keydown', (event) => {
   if (event.key === 'ArrowRight') step(1);
 });
 large.addEventListener('close', () => {
-  find('large-picture').replaceChildren();
+  find('large-image').replaceChildren();
   enlarged.button.focus(); // the browser itself goes back to the card it came from
 });
 
-/* The switches beside the gallery and in the enlarged picture are the same two. */
+/* The check boxes of the gallery and of the enlarged image are kept equal. */
 
 for (const kind of ['truth', 'prediction']) {
   const boxes = [find(`show-${kind}`), find(`large-show-${kind}`)];

@@ -1,12 +1,12 @@
 'use strict';
 
-/** Which pictures are shown, and in which order. Knows nothing of the page. */
+/** Which images the gallery shows, and in which order; independent of the page. */
 
 /**
- * Whether a record passes all filters; what is not known passes no bound.
+ * Whether a record passes all filters; an unknown value passes no bound.
  * @param {object} record one of the records in the page
  * @param {{name: string, diagnosis: string, ranges: Object<string, [number?, number?]>}} filter
- *     diagnosis '' stands for all; a bound that is undefined does not count
+ *     diagnosis '' means all; an undefined bound is not applied
  */
 function passes(record, filter) {
   if (filter.diagnosis && (record.diagnosis ?? 'unknown') !== filter.diagnosis) return false;
@@ -19,7 +19,7 @@ function passes(record, filter) {
 }
 
 /**
- * The order of two records; what is not known comes last, and equals follow their names.
+ * The order of two records; unknown values come last, and equal ones are in the order of their names.
  * @param {string} key name of a field, after '-' for the largest first
  */
 function compare(a, b, key) {

@@ -1,4 +1,4 @@
-"""Pictures for the gallery: small JPEGs, with the outlines of the masks as SVG paths over them."""
+"""Thumbnails for the gallery: small JPEGs, and the outlines of the masks as SVG paths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from tqdm import tqdm
 from isic_mmdet.errors import InputError
 from isic_mmdet.report.page.dataset import Mask, Record
 
-#: Longest side of a picture in pixels, and of the coordinates of its outlines.
+#: Longest side of a thumbnail in pixels, and of the coordinates of its outlines.
 SIDE = 512
-#: Bytes of one JPEG at most. In base64 they are 53,332 characters, so that 1,000 pictures with
+#: Maximum bytes of one JPEG. In base64 they are 53,332 characters, so that 1,000 images with
 #: their outlines stay below 60 MB.
 JPEG_BYTES = 39_999
 _ATTEMPTS = ((SIDE, 85), (SIDE, 75), (SIDE, 60), (384, 60), (256, 50))  # side, JPEG quality
@@ -23,16 +23,16 @@ _TOLERANCES = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
-class Picture:
+class Thumbnail:
     """What the gallery shows of an image.
 
     Attributes:
         jpeg: the image, shrunk.
         frame: (width, height) that the outlines refer to, the longer one `SIDE`.
-        truth: border of the true mask as an SVG path.
-        prediction: the same of the predicted one, None without one.
+        truth: outline of the true mask as an SVG path.
+        prediction: outline of the predicted mask, None without a detection.
         lesion_share: of the image's area, in [0, 1].
-        touches_border: whether the lesion reaches the edge of the image.
+        touches_border: whether the lesion reaches the border of the image.
     """
 
     jpeg: bytes
@@ -43,33 +43,33 @@ class Picture:
     touches_border: bool
 
 
-def draw_pictures(
+def make_thumbnails(
     records: Mapping[str, Record], predictions: Mapping[str, Mask], show_progress: bool = True
-) -> dict[str, Picture]:
-    """Return the picture of every record, by its id.
+) -> dict[str, Thumbnail]:
+    """Return the thumbnail of every record, by its id.
 
     Args:
         records: the images and their true masks.
-        predictions: their predicted masks, as far as there are any.
-        show_progress: on a bar.
+        predictions: their predicted masks, if any.
+        show_progress: in a bar.
 
     Raises:
         InputError: with all images that are missing, damaged, or of another size than a mask.
     """
-    pictures, faults = {}, []
-    bar = tqdm(records.items(), desc='pictures', unit='image', disable=not show_progress)
+    thumbnails, faults = {}, []
+    bar = tqdm(records.items(), desc='thumbnails', unit='image', disable=not show_progress)
     for name, record in bar:
         try:
-            pictures[name] = _picture(record, predictions.get(name))
+            thumbnails[name] = _thumbnail(record, predictions.get(name))
         except InputError as error:
             faults.append(str(error))
     if faults:
-        raise InputError('some pictures cannot be drawn; prepare the data again:', faults)
-    return pictures
+        raise InputError('some images cannot be drawn; prepare the data again:', faults)
+    return thumbnails
 
 
 def outline(mask: NDArray[np.bool_]) -> str:
-    """Return the borders of a mask, those of its holes too, as an SVG path.
+    """Return the borders of a mask, including those of its holes, as an SVG path.
 
     Args:
         mask: (H, W) bool. The longer side is `SIDE` units long, the origin the top left corner
@@ -89,7 +89,7 @@ def outline(mask: NDArray[np.bool_]) -> str:
     return path
 
 
-def thumbnail(image: NDArray[np.uint8]) -> bytes:
+def small_jpeg(image: NDArray[np.uint8]) -> bytes:
     """Return an image as a JPEG of at most `SIDE` pixels a side and `JPEG_BYTES` bytes.
 
     Args:
@@ -107,7 +107,7 @@ def thumbnail(image: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _picture(record: Record, prediction: Mask | None) -> Picture:
+def _thumbnail(record: Record, prediction: Mask | None) -> Thumbnail:
     height, width = record.truth.size
     image = _read(record.path, max(height, width))
     h, w = image.shape[:2]
@@ -120,8 +120,8 @@ def _picture(record: Record, prediction: Mask | None) -> Picture:
     truth = record.truth.decode()
     scale = SIDE / max(height, width)
     edges = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
-    return Picture(
-        thumbnail(image),
+    return Thumbnail(
+        small_jpeg(image),
         (round(width * scale), round(height * scale)),
         outline(truth),
         None if prediction is None else outline(prediction.decode()),
@@ -144,9 +144,9 @@ def _read(path: Path, longest: int) -> NDArray[np.uint8]:
     try:
         image = cv2.imread(str(path), flag) if path.is_file() else None
     except cv2.error:
-        image = None  # it claims to be larger than OpenCV's limit
+        image = None  # the size in its header is above OpenCV's limit
     if image is None:
-        raise InputError(f'{path}: missing, or no image')
+        raise InputError(f'{path}: missing, or not an image')
     return np.asarray(image, np.uint8)
 
 
