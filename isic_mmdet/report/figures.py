@@ -104,9 +104,7 @@ def iou_histogram_figure(values: Values) -> 'Figure':
     figure = new_figure(*SIZE)
     axes = figure.add_subplot()
     colors = np.where(IOU_BINS[:-1] < JACCARD_THRESHOLD, VERMILION, BLUE)
-    axes.bar(
-        IOU_BINS[:-1], counts, np.diff(IOU_BINS), align='edge', color=colors, edgecolor=WHITE
-    )
+    axes.bar(IOU_BINS[:-1], counts, np.diff(IOU_BINS), align='edge', color=colors, edgecolor=WHITE)
     axes.axvline(JACCARD_THRESHOLD, **_THRESHOLD_LINE)
     axes.set(xlim=(0, 1), xlabel='IoU (Jaccard index) per image', ylabel='images')
     axes.locator_params(axis='y', integer=True)

@@ -114,7 +114,7 @@ def _page(
         'missed': sum(row['detections'] == 0 for row in rows),
         'notes': notes,
         'results': results,
-        'headline': scores.headline(results, confusion and confusion.positive),
+        'headline': scores.headline(results, confusion.positive if confusion else None),
         'comparisons': scores.comparisons(results),
         'confusion': confusion,
         'iou_plots': iou_plots(evaluation),

@@ -53,6 +53,7 @@ class Plot:
 def iou_plots(evaluation: Evaluation) -> list[Plot]:
     """Return box plot and histogram of the IoU, and the plot of score against IoU."""
     columns = evaluation.per_image()
+    columns['detections'] = np.array([image.detections for image in evaluation.images], float)
     numbers = {rule: summary(columns[rule]) for rule in RULES}
     title = 'IoU, box plot'
     box = Plot(

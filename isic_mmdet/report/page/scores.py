@@ -88,7 +88,7 @@ def headline(found: Mapping[str, Result], positive: str | None) -> list[dict[str
     if positive is not None:
         names |= {f'{positive}/{name}': f'{positive}: {name}' for name in ('recall', 'precision')}
     return [
-        {'name': name, 'result': found[key], 'published': (published(key) or [None])[0]}
+        {'name': name, 'result': found[key], 'published': next(iter(published(key)), None)}
         for key, name in names.items()
         if key in found
     ]

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 
 def tables(text):
-    return re.findall(r'<table>.*?</table>', text)
+    return re.findall(r'<table>.*?</table>', text, re.DOTALL)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_text_from_files_is_never_markup(run, tiny_data):
     assert json.loads(page.script('records'))[0]['diagnosis'] == evil
 
 
-def test_published_numbers_stand_beside_those_of_the_model(run):
+def test_published_numbers_are_next_to_those_of_the_model(run):
     text, _ = report(run[0])
     metrics = json.loads((run[0] / 'metrics.json').read_text())['metrics']
     for key, value, source in (

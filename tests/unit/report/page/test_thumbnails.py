@@ -1,4 +1,4 @@
-"""Pictures of the gallery: outlines where the masks are, JPEGs that stay small."""
+"""Thumbnails of the gallery: outlines where the masks are, JPEGs that stay small."""
 
 import re
 
@@ -10,7 +10,13 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.report.page.dataset import Mask, Record
-from isic_mmdet.report.page.pictures import JPEG_BYTES, SIDE, draw_pictures, outline, thumbnail
+from isic_mmdet.report.page.thumbnails import (
+    JPEG_BYTES,
+    SIDE,
+    make_thumbnails,
+    outline,
+    small_jpeg,
+)
 
 
 def rings(path):
@@ -78,16 +84,16 @@ def test_ragged_outline_is_simplified():
 
 def test_thumbnail_keeps_the_shape_and_never_grows():
     image = np.full((900, 1200, 3), (80, 120, 200), np.uint8)
-    small = cv2.imdecode(np.frombuffer(thumbnail(image), np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.imdecode(np.frombuffer(small_jpeg(image), np.uint8), cv2.IMREAD_COLOR)
     assert small.shape == (384, 512, 3)
     assert np.abs(small.astype(int) - image[0, 0].astype(int)).max() <= 4
-    tiny = cv2.imdecode(np.frombuffer(thumbnail(image[:60, :90]), np.uint8), cv2.IMREAD_COLOR)
+    tiny = cv2.imdecode(np.frombuffer(small_jpeg(image[:60, :90]), np.uint8), cv2.IMREAD_COLOR)
     assert tiny.shape == (60, 90, 3)
 
 
 def test_thumbnail_of_the_worst_picture_stays_small():
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
-    assert len(thumbnail(noise)) <= JPEG_BYTES
+    assert len(small_jpeg(noise)) <= JPEG_BYTES
 
 
 def test_picture_holds_both_outlines_and_facts(tmp_path):
@@ -96,8 +102,8 @@ def test_picture_holds_both_outlines_and_facts(tmp_path):
     truth[25:75, 50:150] = True
     found[:50, :100] = True
     records = {'a': record(tmp_path, image, truth), 'b': record(tmp_path, image, found, 'b.png')}
-    pictures = draw_pictures(records, {'a': encoded(found)}, show_progress=False)
-    a, b = pictures['a'], pictures['b']
+    thumbnails = make_thumbnails(records, {'a': encoded(found)}, show_progress=False)
+    a, b = thumbnails['a'], thumbnails['b']
     assert a.frame == (512, 256)
     assert a.lesion_share == pytest.approx(0.25)
     assert (a.touches_border, b.touches_border) == (False, True)
@@ -110,8 +116,8 @@ def test_large_image_is_read_at_a_fraction_and_fits_its_mask(tmp_path):
     image[:, 1500:] = 255
     truth = np.zeros((2051, 3001), bool)
     truth[500:1500, 1000:2000] = True
-    picture = draw_pictures({'a': record(tmp_path, image, truth, 'a.jpg')}, {}, False)['a']
-    small = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    shown = make_thumbnails({'a': record(tmp_path, image, truth, 'a.jpg')}, {}, False)['a']
+    small = cv2.imdecode(np.frombuffer(shown.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert max(small.shape) == SIDE
     assert small[:, :250].max() < 20 and small[:, 262:].min() > 235
 
@@ -125,7 +131,7 @@ def test_all_faults_are_told_at_once(tmp_path):
         'found': record(tmp_path, image, mask, 'found.png'),
     }
     with pytest.raises(InputError) as caught:
-        draw_pictures(records, {'found': encoded(np.ones((30, 30), bool))}, show_progress=False)
+        make_thumbnails(records, {'found': encoded(np.ones((30, 30), bool))}, show_progress=False)
     assert len(caught.value.faults) == 3
     for name in ('absent.png', 'shape.png', 'found.png'):
         assert name in str(caught.value)
@@ -143,9 +149,9 @@ def test_a_thousand_real_pictures_stay_under_60_mb(shared):
         for path in paths
     }
     predictions = {name: record.truth for name, record in records.items()}
-    pictures = draw_pictures(records, predictions, show_progress=False).values()
+    thumbnails = make_thumbnails(records, predictions, show_progress=False).values()
     # Base64, both outlines, and the rest of a record with its element.
-    sizes = [len(p.jpeg) * 4 / 3 + len(p.truth) + len(p.prediction) + 600 for p in pictures]
+    sizes = [len(p.jpeg) * 4 / 3 + len(p.truth) + len(p.prediction) + 600 for p in thumbnails]
     assert len(sizes) > 30
     assert max(sizes) < 60_000
     assert 1000 * np.mean(sizes) < 50e6
@@ -156,5 +162,5 @@ def test_a_file_that_claims_to_be_vast_is_told(tmp_path):
     data[18:26] = (60_000).to_bytes(4, 'little') * 2
     known = record(tmp_path, np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool))
     known.path.write_bytes(data)
-    with pytest.raises(InputError, match='missing, or no image'):
-        draw_pictures({'a': known}, {}, show_progress=False)
+    with pytest.raises(InputError, match='missing, or not an image'):
+        make_thumbnails({'a': known}, {}, show_progress=False)
