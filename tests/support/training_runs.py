@@ -1,17 +1,17 @@
-"""Whole training runs on tiny data, each in a process that can be killed."""
+"""Complete training runs on tiny data, each in a process that can be killed."""
 
 import json
 import multiprocessing
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 
 import isic_mmdet.register  # noqa: F401
@@ -19,6 +19,7 @@ from isic_mmdet import cli
 from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir
 from isic_mmdet.engine.train.runner import build_runner
 from tests.support.unexpected_errors import keep_tracebacks
+from tests.support.waiting import wait_until
 
 OPTIONS = {
     'train_cfg.max_epochs': 3,
@@ -31,15 +32,14 @@ OPTIONS = {
     'default_hooks.logger.interval': 1,
     'visualizer.vis_backends': [{'type': 'LocalVisBackend'}],
 }
-# What two equal runs differ in.
-TIMES = ('time', 'data_time', 'memory')
+TIMES = ('time', 'data_time', 'memory')  # differ between equal runs
 
 
 def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
     """Start a process that calls `main` as a tool does.
 
-    It writes to `<work>.stdout` and `<work>.stderr`; its status is 99 after an
-    unexpected exception, with the traceback in stderr.
+    It writes to `<work>.stdout` and `<work>.stderr`. After an unexpected exception its exit status
+    is 99, with the traceback in stderr.
     """
 
     def child() -> None:
@@ -47,8 +47,7 @@ def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
             path = work.with_suffix(f'.{stream}')
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
         sys.stdout, sys.stderr = os.fdopen(1, 'w', 1), os.fdopen(2, 'w', 1)
-        # Those of this process write to where it wrote when they were made.
-        MMLogger._instance_dict.clear()
+        MMLogger._instance_dict.clear()  # its loggers write to the streams of the parent
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(1)
         keep_tracebacks()
@@ -67,14 +66,24 @@ def forked(main: Callable[[], None], work: Path) -> multiprocessing.Process:
     return process
 
 
+def calling(point: str, function: Callable[[object], None]) -> Callable[[object], None]:
+    """Return a `prepare` for `Run.start`: at a point of hooks it calls a function of the runner."""
+
+    def prepare(runner) -> None:
+        called = {point: lambda self, runner, *args, **kwargs: function(runner)}
+        runner.register_hook(type('Calling', (Hook,), called)())
+
+    return prepare
+
+
 class Run:
-    """A training run in a work dir, which may take several processes.
+    """A training run in a work dir, by one or several processes.
 
     Args:
         root: of the project.
         data: prepared data set.
         work: the work dir.
-        options: settings beside `OPTIONS`.
+        options: settings in addition to `OPTIONS`, with '__' for '.'.
     """
 
     def __init__(self, root: Path, data: Path, work: Path, **options: object) -> None:
@@ -89,25 +98,35 @@ class Run:
     def start(
         self, prepare: Callable[[object], None] = lambda runner: None, resume: str | None = 'auto'
     ) -> multiprocessing.Process:
-        """Start a process that trains, or goes on with it.
+        """Start a process that trains or resumes.
 
         Args:
             prepare: called with the Runner before it trains.
-            resume: as `set_resume` takes it.
+            resume: argument of `set_resume`.
         """
         return forked(lambda: self.train(self.config_of(resume), prepare), self.work)
 
     def finish(self, **arguments: object) -> tuple[int | None, str]:
-        """Start a process, and return its exit status and what it wrote to stderr."""
+        """Start a process, and return its exit status and its stderr."""
         process = self.start(**arguments)
-        process.join(400)
+        process.join(250)
         assert process.exitcode is not None, 'it hangs'
         return process.exitcode, self.errors
 
+    def complete(self, **arguments: object) -> None:
+        """Start a process that must end with status 0."""
+        status, errors = self.finish(**arguments)
+        assert status == 0, errors
+
     @property
     def errors(self) -> str:
-        """What the latest process wrote to stderr."""
+        """The stderr of the latest process."""
         return self.work.with_suffix('.stderr').read_text()
+
+    @property
+    def printed(self) -> str:
+        """The stdout and stderr of the latest process."""
+        return self.work.with_suffix('.stdout').read_text() + self.errors
 
     def config_of(self, resume: str | None) -> Config:
         """Return the config as tools/train.py makes it."""
@@ -117,7 +136,7 @@ class Run:
         return cfg
 
     def train(self, cfg: Config, prepare: Callable[[object], None]) -> None:
-        """Train, in this process."""
+        """Train in this process."""
         runner = build_runner(cfg)
         prepare(runner)
         runner.train()
@@ -126,29 +145,25 @@ class Run:
         return torch.load(self.work / name, weights_only=True)
 
     def log(self) -> list[dict]:
-        """What was logged, without what depends on the clock."""
-        lines = (self.work / 'scalars.json').read_text().splitlines()
-        rows = [json.loads(line) for line in lines]
+        """The logged values, without times."""
+        rows = [json.loads(line) for line in self.log_bytes().splitlines()]
         return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 200) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, 'it does not come to pass'
-            time.sleep(0.01)
-
     def log_bytes(self) -> bytes:
-        """What was logged as it lies on the disk."""
         path = self.work / 'scalars.json'
         return path.read_bytes() if path.is_file() else b''
 
     def steps(self) -> int:
-        """How many training steps were logged."""
+        """The number of logged training steps."""
         return self.log_bytes().count(b'"loss_mask"')
+
+    def wait_for_steps(self, process: multiprocessing.Process, steps: int) -> None:
+        """Wait until as many steps are logged, or the process has ended."""
+        wait_until(lambda: self.steps() >= steps or not process.is_alive(), 200)
 
 
 def tensors(node: object, where: str = '') -> dict[str, torch.Tensor]:
-    """All tensors inside nested dicts and lists, by their place."""
+    """All tensors inside nested dicts and lists, by their keys."""
     if isinstance(node, torch.Tensor):
         return {where: node}
     if isinstance(node, dict):
@@ -166,8 +181,7 @@ def assert_same(one: Run, other: Run, name: str = 'epoch_3.pth') -> None:
     for part in ('state_dict', 'optimizer'):
         a, b = tensors(first[part]), tensors(second[part])
         assert a.keys() == b.keys()
-        differing = [key for key in a if not torch.equal(a[key], b[key])]
-        assert differing == []
+        assert [key for key in a if not torch.equal(a[key], b[key])] == []
     assert one.log() == other.log()
-    for scores in ('per_image.csv',):
-        assert (one.work / scores).read_bytes() == (other.work / scores).read_bytes()
+    scores = [(run.work / 'per_image.csv').read_bytes() for run in (one, other)]
+    assert scores[0] == scores[1]

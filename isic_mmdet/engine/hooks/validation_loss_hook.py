@@ -88,21 +88,21 @@ class ValidationLossHook(Hook):
             disable=not is_main_process(),
         )
         number = max(all_gather_object(self._number))
-        losses = self._log(runner, _in_step(bar, number), runner.iter)
+        losses = self._log(runner, in_step(bar, number), runner.iter)
         text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
         runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Log the losses of the next batch of the split."""
         if not self.by_epoch:
-            self._log(runner, _in_step(self._next_batch(), 1), runner.iter + 1)
+            self._log(runner, in_step(self._next_batch(), 1), runner.iter + 1)
 
     def _log(
         self, runner: Runner, batches: Iterable[tuple[dict, bool]], step: int
     ) -> dict[str, float]:
         model: Any = unwrapped(runner.model)
         with _unchanged_randomness(), _evaluating(model):
-            means = _mean_losses(model, batches)
+            means = mean_losses(model, batches)
         losses = {f'{self.split}/{name}': value for name, value in means.items()}
         runner.visualizer.add_scalars(losses, step=step)
         return losses
@@ -132,7 +132,7 @@ def _with_truth(config: dict) -> dict:
     return config
 
 
-def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
+def in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
     """Yield (batch, True) for each batch, then (last batch, False) up to `number` in all.
 
     Processes may have different numbers of batches of one shape, but the losses of some heads
@@ -147,7 +147,7 @@ def _in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]
         done += 1
 
 
-def _mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
+def mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
     """Return the mean of each loss over the counted images of all processes."""
     sums: dict[str, float] = defaultdict(float)
     images = 0

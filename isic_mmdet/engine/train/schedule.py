@@ -67,7 +67,7 @@ class EpochLength:
         meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
 
 
-def count_anew(meta: dict[str, Any], now: EpochLength) -> None:
+def convert_position(meta: dict[str, Any], now: EpochLength) -> None:
     """Convert the position of a checkpoint to another length of an epoch.
 
     Args:
@@ -132,7 +132,7 @@ def rebuild_schedule(
         return []
     old_groups = _groups(checkpoint['optimizer'])
     old_rates = _rates(old_groups, ramp_of(info), meta['iter'])
-    count_anew(meta, length)
+    convert_position(meta, length)
     _fit_to_end(runner, info, relevant)
     _advance(runner.param_schedulers or [], meta, length)
     new_groups = runner.optim_wrapper.param_groups

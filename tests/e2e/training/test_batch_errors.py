@@ -1,4 +1,4 @@
-"""Batches that cannot be trained on: one message with the images at fault, and the state saved."""
+"""Batches that cannot be trained on: one message names the images, and the state is saved."""
 
 import json
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.hooks import Hook
 
 from isic_mmdet.engine.train.checkpoints import INTERRUPTED
-from tests.support.training_runs import Run, tensors
+from tests.support.training_runs import Run, calling, tensors
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
 def copied(tiny_data, tmp_path) -> Path:
     """The tiny data in a folder of its own, to be damaged."""
-
     return shutil.copytree(tiny_data, tmp_path / 'data')
 
 
@@ -27,25 +27,16 @@ def training_image(data: Path, number: int) -> Path:
     return data / 'images' / coco['images'][number]['file_name']
 
 
-def once_checked(damage):
-    """Return what damages the data after they were checked and before they are trained on."""
-
-    def prepare(runner) -> None:
-        class Damage(Hook):
-            def before_train(self, runner):
-                damage()
-
-        runner.register_hook(Damage())
-
-    return prepare
+def after_the_checks(damage):
+    """Return what damages the data between the checks and the training."""
+    return calling('before_train', lambda runner: damage())
 
 
 def assert_saved_and_named(run: Run, status: int, *images: str) -> None:
     assert status == 1, run.errors
     assert run.errors.count('error: ') == 1
     assert 'Traceback' not in run.errors
-    for image in images:
-        assert image in run.errors
+    assert [image for image in images if image not in run.errors] == []
     assert '--resume' in run.errors
     for name, tensor in tensors(run.checkpoint(INTERRUPTED)['state_dict']).items():
         assert torch.isfinite(tensor.float()).all(), name
@@ -54,29 +45,25 @@ def assert_saved_and_named(run: Run, status: int, *images: str) -> None:
 @pytest.mark.slow
 def test_an_image_that_disappears_is_named(copied, new_run):
     run, image = new_run(copied), training_image(copied, 5)
-    status, _ = run.finish(prepare=once_checked(image.unlink))
+    status, _ = run.finish(prepare=after_the_checks(image.unlink))
     assert_saved_and_named(run, status, image.stem, str(image))
 
 
-def test_a_damaged_image_is_named_and_training_goes_on_once_it_is_mended(
-    copied, new_run, reference
-):
+def test_a_damaged_image_is_named_and_training_resumes_once_it_is_fixed(copied, new_run, reference):
     run, image = new_run(copied), training_image(copied, 7)
-    whole = image.read_bytes()
-    status, _ = run.finish(prepare=once_checked(lambda: image.write_bytes(whole[:50])))
+    content = image.read_bytes()
+    status, _ = run.finish(prepare=after_the_checks(lambda: image.write_bytes(content[:50])))
     assert_saved_and_named(run, status, image.stem)
-    image.write_bytes(whole)
-    assert run.finish() == (0, run.errors), run.errors
+    image.write_bytes(content)
+    run.complete()
     assert run.log() == reference.log()
 
 
-def test_bad_batches_are_left_out_and_counted(copied, new_run):
+def test_bad_batches_are_skipped_and_counted(copied, new_run):
     run, image = new_run(copied, train_cfg__skip_bad_batches=True), training_image(copied, 7)
-    status, errors = run.finish(prepare=once_checked(lambda: image.write_bytes(b'no image')))
-    assert status == 0, errors
-    told = run.work.with_suffix('.stdout').read_text() + errors
-    assert '3 in all' in told  # one an epoch
-    assert image.stem in told
+    run.complete(prepare=after_the_checks(lambda: image.write_bytes(b'no image')))
+    assert '3 in all' in run.printed  # one per epoch
+    assert image.stem in run.printed
     assert run.checkpoint()['meta']['iter'] == 9
     assert run.steps() == 6
 
@@ -89,12 +76,12 @@ def test_only_bad_batches_are_no_training(copied, new_run):
         for image in (copied / 'images').iterdir():
             image.write_bytes(b'no image')
 
-    status, errors = run.finish(prepare=once_checked(damage))
+    status, errors = run.finish(prepare=after_the_checks(damage))
     assert status == 1
     assert 'all 3 batches were skipped' in errors
 
 
-def test_a_loss_that_is_no_number_leaves_the_weights_alone(new_run):
+def test_a_loss_that_is_not_finite_does_not_change_the_weights(new_run):
     run = new_run(
         optim_wrapper__optimizer__lr=1e20,
         param_scheduler=[],
@@ -105,84 +92,74 @@ def test_a_loss_that_is_no_number_leaves_the_weights_alone(new_run):
     assert any(words in errors for words in ('is nan', 'is inf', 'gradients is'))
 
 
-def kill_a_worker(runner) -> None:
-    class Killer(Hook):
-        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-            if runner.iter == 3:
-                for worker in runner.train_dataloader._iterator._workers:
-                    os.kill(worker.pid, signal.SIGKILL)
-
-    runner.register_hook(Killer())
+def kill_the_workers(runner) -> None:
+    if runner.iter == 3:
+        for worker in runner.train_dataloader._iterator._workers:
+            os.kill(worker.pid, signal.SIGKILL)
 
 
-def test_a_loader_that_is_killed_is_told(new_run):
+def test_a_killed_worker_is_reported(new_run):
     run = new_run()
-    status, errors = run.finish(prepare=kill_a_worker)
+    status, errors = run.finish(prepare=calling('after_train_iter', kill_the_workers))
     assert_saved_and_named(run, status, 'ISIC_')
     assert 'memory ran out' in errors
 
 
 @pytest.mark.slow
-def test_training_goes_on_with_new_loaders(new_run):
+def test_training_continues_with_new_workers(new_run):
     run = new_run(train_cfg__skip_bad_batches=True)
-    status, errors = run.finish(prepare=kill_a_worker)
-    assert status == 0, errors
+    run.complete(prepare=calling('after_train_iter', kill_the_workers))
     assert run.checkpoint()['meta']['iter'] == 9
     assert run.steps() >= 7
 
 
-@pytest.mark.slow
-def test_no_memory_is_told(new_run):
-    run = new_run()
+def in_step(number: int, function):
+    """Return what calls a function in the training step of this number."""
 
     def prepare(runner) -> None:
         step = runner.model.train_step
 
-        def hungry(*args, **kwargs):
-            if runner.iter == 4:
-                torch.empty(2**60, dtype=torch.uint8)
+        def train_step(*args, **kwargs):
+            if runner.iter == number:
+                function()
             return step(*args, **kwargs)
 
-        runner.model.train_step = hungry
+        runner.model.train_step = train_step
 
-    status, errors = run.finish(prepare=prepare)
+    return prepare
+
+
+@pytest.mark.slow
+def test_a_lack_of_memory_is_reported(new_run):
+    run = new_run()
+    allocate = in_step(4, lambda: torch.empty(2**60, dtype=torch.uint8))
+    status, errors = run.finish(prepare=allocate)
     assert_saved_and_named(run, status, 'ISIC_')
     assert 'memory' in errors
 
 
 @pytest.mark.slow
-def test_a_fault_of_the_code_keeps_its_traceback(new_run):
-    run = new_run()
-
-    def prepare(runner) -> None:
-        runner.model.train_step = lambda *args, **kwargs: 1 / 0
-
-    status, errors = run.finish(prepare=prepare)
+def test_a_bug_in_the_code_keeps_its_traceback(new_run):
+    status, errors = new_run().finish(prepare=in_step(0, lambda: 1 / 0))
     assert status == 99
     assert 'ZeroDivisionError' in errors
 
 
-def test_a_disk_that_is_full_leaves_the_checkpoint_before(new_run, reference):
-    """The system itself refuses, through a limit on the size of files."""
+def test_a_full_disk_keeps_the_checkpoint_before(new_run, reference):
+    """The system itself refuses to write, because of a limit on the size of files."""
     run = new_run()
     size = (reference.work / 'epoch_3.pth').stat().st_size
 
-    def prepare(runner) -> None:
-        class Limit(Hook):
-            def before_train_epoch(self, runner):
-                if runner.epoch == 1:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    def limit(runner) -> None:
+        if runner.epoch == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
 
-        runner.register_hook(Limit())
-
-    status, errors = run.finish(prepare=prepare)
+    status, errors = run.finish(prepare=calling('before_train_epoch', limit))
     assert status == 1
     assert errors.count('error: ') == 1
     assert 'epoch_2.pth cannot be written' in errors
     assert 'Traceback' not in errors
-    assert sorted(path.name for path in run.work.glob('*epoch_[0-9].pth')) == [
-        'best_lesion_iou_epoch_1.pth',
-        'epoch_1.pth',
-    ]
-    assert run.finish() == (0, run.errors), run.errors
+    names = sorted(path.name for path in run.work.glob('*epoch_[0-9].pth'))
+    assert names == ['best_lesion_iou_epoch_1.pth', 'epoch_1.pth']
+    run.complete()
     assert run.log() == reference.log()

@@ -1,4 +1,4 @@
-"""Runs that are killed, asked to end, or die while they write, against one that was not."""
+"""Runs that are killed, or receive SIGTERM, compared with one that was not."""
 
 import os
 import random
@@ -11,24 +11,27 @@ import torch
 
 from isic_mmdet.engine.train.checkpoints import INTERRUPTED, newest_checkpoint
 from tests.support.training_runs import assert_same
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize('seed', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_change_nothing(reference, new_run, figure, seed):
     run, generator = new_run(), random.Random(seed)
     for _ in range(4):
-        before = run.log_bytes()
-        process = run.start()
-        # Some way into what it logs, so that it gets on however slow the machine is.
-        run.wait_for(
+        before, process = run.log_bytes(), run.start()
+        # After the process has logged something, so that a slow machine makes progress too.
+        wait_until(
             lambda before=before, process=process: (
                 run.log_bytes() != before or not process.is_alive()
-            )
+            ),
+            200,
         )
-        time.sleep(generator.uniform(0, 1.5))
-        os.kill(process.pid, signal.SIGKILL)
+        process.join(generator.uniform(0, 1.5))
+        process.kill()
         process.join()
-    assert run.finish() == (0, run.errors), run.errors
+    run.complete()
     assert_same(run, reference)
     figure(
         f'training of 9 steps, 4 times kill -9 at random moments (seed {seed}), then `--resume`',
@@ -42,30 +45,28 @@ def kill_while_writing(number: int):
     def prepare(runner) -> None:
         synced = []
 
-        def torn(descriptor: int) -> None:
+        def truncated(descriptor: int) -> None:
             synced.append(descriptor)
             if len(synced) == number:
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        os.fsync = torn
+        os.fsync = truncated
 
     return prepare
 
 
-# The writes of an epoch: its checkpoint, the best one, and its own again with the best score.
+# The writes of an epoch: its checkpoint, the best one, and the first again with the best score.
 @pytest.mark.parametrize(
     'number', [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(5, marks=pytest.mark.slow)]
 )
-def test_a_kill_while_a_checkpoint_is_written_costs_no_more_than_that(
-    reference, new_run, figure, number
-):
+def test_a_kill_during_a_write_costs_only_that_checkpoint(reference, new_run, figure, number):
     run = new_run()
     assert run.finish(prepare=kill_while_writing(number))[0] == -signal.SIGKILL
-    newest, torn = newest_checkpoint(run.work)
-    assert torn == []  # what was half written is not under its name
+    newest, damaged = newest_checkpoint(run.work)
+    assert damaged == []  # the truncated file has another name
     assert (newest is None) == (number == 1)
-    assert run.finish() == (0, run.errors), run.errors
+    run.complete()
     assert_same(run, reference)
     figure(
         f'kill -9 in the middle of write {number} of a checkpoint, then `--resume`',
@@ -73,101 +74,84 @@ def test_a_kill_while_a_checkpoint_is_written_costs_no_more_than_that(
     )
 
 
-@pytest.mark.slow
-def test_a_kill_before_a_validation_does_not_lose_it(reference, new_run):
-    run = new_run()
-
-    def prepare(runner) -> None:
-        runner.val_loop.run = lambda: os.kill(os.getpid(), signal.SIGKILL)
-
-    assert run.finish(prepare=prepare)[0] == -signal.SIGKILL
-    assert not any('lesion/iou' in row for row in run.log())
-    assert run.finish() == (0, run.errors), run.errors
-    assert_same(run, reference)
-
-
-@pytest.mark.parametrize('steps', [pytest.param(1, marks=pytest.mark.slow), 5])
-def test_a_request_to_end_saves_the_step_in_hand(reference, new_run, figure, steps):
-    run = new_run()
-    process = run.start()
-    run.wait_for(lambda: run.steps() >= steps or not process.is_alive())
-    asked = time.monotonic()
-    os.kill(process.pid, signal.SIGTERM)
-    process.join(200)
-    seconds = time.monotonic() - asked
-    assert process.exitcode == 75, run.errors
-    assert '--resume' in run.errors
-    found = run.checkpoint(INTERRUPTED)['meta']['iter']
-    assert found >= steps
-    assert newest_checkpoint(run.work)[0] == run.work / INTERRUPTED
-    assert run.finish() == (0, run.errors), run.errors
-    assert not (run.work / INTERRUPTED).exists()
-    assert_same(run, reference)
-    figure(
-        f'SIGTERM after step {steps}, then `--resume`',
-        f'saved and ended with status 75 after {seconds:.1f} s; equal bit for bit',
-    )
-
-
-def test_a_request_to_the_whole_group_saves_the_step_in_hand(reference, new_run, figure):
-    """As `timeout` and Slurm send it: those that load data end with it."""
-    run = new_run()
-    process = run.start()
-    run.wait_for(lambda: run.steps() >= 4 or not process.is_alive())
-    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-    assert len(workers) >= 2  # and a git for the while that a checkpoint is written
-    for pid in (process.pid, *map(int, workers)):
-        os.kill(pid, signal.SIGTERM)
-    process.join(200)
-    assert process.exitcode == 75, run.errors
-    assert '--resume' in run.errors
-    assert newest_checkpoint(run.work)[0] == run.work / INTERRUPTED
-    assert run.finish() == (0, run.errors), run.errors
-    assert_same(run, reference)
-    figure(
-        'SIGTERM to the training and all that load data for it, then `--resume`',
-        'saved and ended with status 75; equal bit for bit',
-    )
-
-
-@pytest.mark.slow
-def test_a_request_to_end_during_a_validation_ends_it(reference, new_run):
-    run = new_run()
+def signal_validation(number: int):
+    """Return what makes a run send itself a signal at the start of a validation."""
 
     def prepare(runner) -> None:
         validate = runner.val_loop.run
 
-        def asked():
-            os.kill(os.getpid(), signal.SIGTERM)
+        def signaled():
+            os.kill(os.getpid(), number)
             validate()
 
-        runner.val_loop.run = asked
+        runner.val_loop.run = signaled
 
-    assert run.finish(prepare=prepare)[0] == 75, run.errors
-    assert not (run.work / INTERRUPTED).exists()  # the epoch was saved before
-    assert run.finish() == (0, run.errors), run.errors
-    assert_same(run, reference)
+    return prepare
 
 
 @pytest.mark.slow
-def test_a_torn_checkpoint_is_passed_over(reference, new_run):
+@pytest.mark.parametrize(
+    ('number', 'status'), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)]
+)
+def test_an_interrupted_validation_is_made_after_the_resumption(reference, new_run, number, status):
+    run = new_run()
+    assert run.finish(prepare=signal_validation(number))[0] == status, run.errors
+    assert not any('lesion/iou' in row for row in run.log())
+    assert not (run.work / INTERRUPTED).exists()  # the epoch was saved before
+    run.complete()
+    assert_same(run, reference)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'to_group'),
+    [pytest.param(1, False, marks=pytest.mark.slow), (5, False), (4, True)],
+)
+def test_sigterm_saves_the_current_step(reference, new_run, figure, steps, to_group):
+    """To the process alone, or also to its data loading processes, as `timeout` and Slurm do."""
+    run = new_run()
+    process = run.start()
+    run.wait_for_steps(process, steps)
+    pids = [process.pid]
+    if to_group:
+        children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+        pids += map(int, children)
+        assert len(pids) >= 3  # and a git while a checkpoint is written
+    started = time.monotonic()
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    process.join(200)
+    seconds = time.monotonic() - started
+    assert process.exitcode == 75, run.errors
+    assert '--resume' in run.errors
+    assert run.checkpoint(INTERRUPTED)['meta']['iter'] >= steps
+    assert newest_checkpoint(run.work)[0] == run.work / INTERRUPTED
+    run.complete()
+    assert not (run.work / INTERRUPTED).exists()
+    assert_same(run, reference)
+    where = ' to the training and all that load data for it' if to_group else f' after step {steps}'
+    figure(
+        f'SIGTERM{where}, then `--resume`',
+        f'saved and ended with status 75 after {seconds:.1f} s; equal bit for bit',
+    )
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_skipped(new_run):
     run = new_run(train_cfg__max_epochs=2)
-    run.finish()
+    run.complete()
     newest = run.work / 'epoch_2.pth'
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 1
     newest.write_bytes(data)
-    run.options['train_cfg.max_epochs'] = 2
     assert newest_checkpoint(run.work) == (run.work / 'epoch_1.pth', [newest])
     before = torch.load(run.work / 'epoch_1.pth', weights_only=True)['meta']['iter']
-    status, errors = run.finish()
-    assert status == 0, errors
+    run.complete()
     assert run.checkpoint('epoch_2.pth')['meta']['iter'] == 2 * before
-    assert 'damaged' in Path(run.work.with_suffix('.stdout')).read_text() + errors
+    assert 'damaged' in run.printed
 
 
 @pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(reference, new_run):
     run = new_run(train_dataloader__num_workers=0, train_dataloader__persistent_workers=False)
-    assert run.finish() == (0, run.errors), run.errors
+    run.complete()
     assert_same(run, reference)

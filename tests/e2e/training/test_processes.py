@@ -10,9 +10,9 @@ from mmengine.hooks import Hook
 from isic_mmdet.engine.distributed import launched
 from tests.support.training_runs import Run, forked
 
-# Nothing is drawn but flips and the order of the images, which no number of processes changes, and
-# every mean is over as many terms: images of one size, all anchors and proposals, and one positive
-# of them each, the lesion itself.
+# The only random values are flips and the order of the images, which do not depend on the number of
+# processes. Each mean has the same number of terms: images of one size, all anchors and proposals,
+# and one positive of them each, the lesion itself.
 STEPS = {
     'train_cfg.max_epochs': 7,
     'train_cfg.val_interval': 100,
@@ -49,17 +49,17 @@ def losses(run: Run, processes: int) -> np.ndarray:
             'MASTER_ADDR': '127.0.0.1',
             'MASTER_PORT': str(port),
         }
-        lost = []
+        found = []
 
         class Keep(Hook):
             def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-                lost.append(float(outputs['loss']))
+                found.append(float(outputs['loss']))
 
         cfg = run.config_of(None)
         cfg.train_dataloader.batch_size = 4 // processes
         with launched(cfg, 'pytorch' if processes > 1 else 'none'):
             run.train(cfg, lambda runner: runner.register_hook(Keep()))
-        run.work.with_suffix(f'.{rank}.json').write_text(json.dumps(lost))
+        run.work.with_suffix(f'.{rank}.json').write_text(json.dumps(found))
 
     children = [forked(lambda rank=rank: train(rank), run.work) for rank in range(processes)]
     for child in children:
@@ -77,7 +77,7 @@ def test_the_same_global_batch_gives_the_same_losses(root, tiny_data, tmp_path, 
     assert len(one) == 21
     assert one[-1] < one[0]
     difference = np.abs(two - one)[:20] / one[:20]
-    # Sums in another order are rounded otherwise, and now and then that moves a proposal from one
+    # Sums in another order are rounded differently, and sometimes this moves a proposal from one
     # level of the pyramid to the next.
     assert difference[:5].max() < 1e-5
     assert difference.max() < 1e-2

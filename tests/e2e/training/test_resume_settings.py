@@ -12,6 +12,7 @@ from isic_mmdet.engine.checks.resume_check import check_resume
 from isic_mmdet.errors import InputError
 from tests.support.training_runs import Run
 
+pytestmark = pytest.mark.timeout(900)
 ARGUMENTS = ['tools/train.py', 'configs/quickstart.py', '--resume', '--data-root', 'data/a b']
 
 
@@ -113,7 +114,7 @@ def test_a_file_without_the_state_of_a_training_is_refused(copied, kind, argv):
 def test_a_longer_run_in_a_copied_folder_touches_its_own_files_alone(reference, copied):
     before = files(reference.work)
     copied.options['train_cfg.max_epochs'] = 4
-    assert copied.finish() == (0, copied.errors), copied.errors
+    copied.complete()
     assert files(reference.work) == before
     assert len(list(copied.work.glob('best_*.pth'))) == 1
     assert (copied.work / 'last_checkpoint').read_text() == 'epoch_4.pth'
@@ -130,14 +131,12 @@ def test_a_longer_run_in_a_copied_folder_touches_its_own_files_alone(reference, 
 def test_a_run_from_another_one_has_a_best_of_its_own(reference, new_run):
     before = files(reference.work)
     run = new_run(train_cfg__max_epochs=4)
-    resumed = run.finish(resume=str(reference.work / 'epoch_3.pth'))
-    assert resumed == (0, run.errors), run.errors
+    run.complete(resume=str(reference.work / 'epoch_3.pth'))
     assert files(reference.work) == before
     assert [path.name for path in run.work.glob('best_*.pth')] == ['best_lesion_iou_epoch_4.pth']
     assert [row['step'] for row in run.log() if 'lr' in row] == [10, 11, 12]
-    output = run.work.with_suffix('.stdout').read_text() + run.errors
-    assert 'keeps the best of its own validations' in output
-    assert 'train_cfg.max_epochs: 3 -> 4' in output
+    assert 'keeps the best of its own validations' in run.printed
+    assert 'train_cfg.max_epochs: 3 -> 4' in run.printed
 
 
 @pytest.mark.slow
@@ -151,16 +150,14 @@ def test_a_longer_run_that_is_interrupted_on_the_way_to_its_schedule_ends_the_sa
         run.options['train_dataloader.batch_size'] = 2  # six steps an epoch
 
     whole, parts = runs
-    assert whole.finish() == (0, whole.errors), whole.errors
+    whole.complete()
     process = parts.start()
-    before = parts.steps()
-    parts.wait_for(lambda: parts.steps() >= before + 3 or not process.is_alive())
+    parts.wait_for_steps(process, parts.steps() + 3)
     process.terminate()
     process.join(200)
     assert process.exitcode == 75, parts.errors
-    assert parts.finish() == (0, parts.errors), parts.errors
-    for a, b in zip(whole.log(), parts.log(), strict=True):
-        assert a == b
+    parts.complete()
+    assert whole.log() == parts.log()
 
 
 @pytest.mark.slow
@@ -168,7 +165,7 @@ def test_a_run_that_early_stopping_ended_is_at_its_end(new_run, argv):
     stopping = dict(type='ResumableEarlyStoppingHook', monitor='lesion/iou', rule='greater')
     stopping |= {'min_delta': 10, 'patience': 1}
     run = new_run(default_hooks__early_stopping=stopping, train_cfg__max_epochs=5)
-    assert run.finish() == (0, run.errors), run.errors
+    run.complete()
     message = checked(run, 'epoch_2.pth')
     assert 'epoch 2 of 5 is done, and early stopping ended the training there' in message
     assert 'default_hooks.early_stopping.patience=2' in message

@@ -1,4 +1,4 @@
-"""mmdet can be imported once isic_mmdet is, each time in a process of its own."""
+"""mmdet can be imported after isic_mmdet; each test runs a new process."""
 
 import os
 import pickle
@@ -10,25 +10,60 @@ import pytest
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from tests.support.random_model import save_random_model
 
+# A compiled module that does not load, then one that does: neither may be replaced.
+WITH_A_COMPILED_ONE = """
+import pathlib, sys
+import mmcv
+folder = sys.argv[1]
+compiled = pathlib.Path(folder, '_ext.py')
+mmcv.__path__.append(folder)
+from isic_mmdet.compat import install
+install()
 
-def run(code: str, *arguments: object, root) -> str:
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code, *map(str, arguments)],
-        cwd=root,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+compiled.write_text('raise ImportError("undefined symbol")')
+try:
+    import mmcv._ext
+except ImportError as error:
+    assert 'undefined symbol' in str(error)
+else:
+    raise AssertionError('a compiled module that fails was replaced')
+
+compiled.write_text('nms = "compiled"')
+import mmcv._ext
+install()
+assert sys.modules['mmcv._ext'].__file__ == str(compiled)
+assert mmcv._ext.nms == 'compiled' and not hasattr(mmcv._ext, 'roi_align_forward')
+"""
 
 
-def test_the_package_itself_needs_neither_torch_nor_numpy(root):
+@pytest.fixture
+def run(root):
+    """Return a function that runs code, and returns the last line that it prints."""
+
+    def start(code: str, *arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, '-B', '-W', 'ignore', '-c', code, *map(str, arguments)],
+            cwd=root,
+            env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.strip().rpartition('\n')[2]
+
+    return start
+
+
+def test_a_compiled_module_is_not_replaced(run, tmp_path):
+    run(WITH_A_COMPILED_ONE, tmp_path)
+
+
+def test_the_package_itself_needs_neither_torch_nor_numpy(run):
     code = """
 import sys, isic_mmdet
 print(sorted({'torch', 'numpy', 'mmengine', 'mmcv', 'mmdet', 'cv2'} & set(sys.modules)))
 """
-    assert run(code, root=root) == '[]\n'
+    assert run(code) == '[]'
 
 
 @pytest.mark.parametrize(
@@ -40,7 +75,7 @@ print(sorted({'torch', 'numpy', 'mmengine', 'mmcv', 'mmdet', 'cv2'} & set(sys.mo
         'import isic_mmdet.models.box_masks',
     ],
 )
-def test_mmdet_finds_its_operators(root, statement):
+def test_mmdet_finds_its_operators(run, statement):
     code = f"""
 {statement}
 from mmcv.ops import nms
@@ -48,27 +83,32 @@ import torch
 boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]])
 print(nms(boxes, torch.tensor([.9, .8]), .5)[1].tolist())
 """
-    assert run(code, root=root) == '[0]\n'
+    assert run(code) == '[0]'
 
 
-def test_a_data_set_can_be_unpickled_in_a_fresh_process(root, tiny_data, tmp_path):
+def test_bases_named_by_their_package_are_found(run):
+    code = """
+import isic_mmdet
+from mmengine.config import Config
+print(Config.fromfile('configs/quickstart.py').model.type)
+"""
+    assert run(code) == 'LesionMaskRCNN'
+
+
+def test_a_data_set_can_be_unpickled_in_a_new_process(run, tiny_data, tmp_path):
+    prefix, path = dict(img='images/'), tmp_path / 'dataset.pkl'
     dataset = LesionDataset(
         data_root=str(tiny_data),
         ann_file='annotations/val.json',
-        data_prefix=dict(img='images/'),
+        data_prefix=prefix,
         test_mode=True,
     )
-    path = tmp_path / 'dataset.pkl'
     path.write_bytes(pickle.dumps(dataset))
-    code = """
-import pickle, sys
-print(len(pickle.load(open(sys.argv[1], 'rb'))))
-"""
-    assert run(code, path, root=root) == '3\n'
+    assert run("import pickle, sys; print(len(pickle.load(open(sys.argv[1], 'rb'))))", path) == '3'
 
 
 @pytest.mark.slow
-def test_mmdets_own_functions_predict_with_our_checkpoints(root, tiny_data, tmp_path):
+def test_mmdets_own_functions_predict_with_our_checkpoints(run, root, tiny_data, tmp_path):
     config = root / 'configs/quickstart.py'
     checkpoint = save_random_model(config, tmp_path / 'random.pth')
     image = next((tiny_data / 'images').iterdir())
@@ -81,4 +121,4 @@ one = len(inference_detector(model, image).pred_instances)
 other = DetInferencer(config, checkpoint, device='cpu', palette='random')(image)
 print(one == len(other['predictions'][0]['scores']))
 """
-    assert run(code, config, checkpoint, image, root=root).splitlines()[-1] == 'True'
+    assert run(code, config, checkpoint, image) == 'True'

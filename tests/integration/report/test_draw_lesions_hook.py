@@ -1,4 +1,4 @@
-"""Pictures of a test, through a real Runner."""
+"""Images of a test, through a real Runner."""
 
 import cv2
 import numpy as np
@@ -11,34 +11,36 @@ HEIGHT, WIDTH = 512, 683  # at which an image of 60 x 80 is shown
 LEFT, RIGHT = slice(0, WIDTH), slice(-WIDTH, None)
 
 
-def drawn_columns(picture: np.ndarray, half: slice, color: tuple[int, int, int]) -> np.ndarray:
+def drawn_columns(drawn_image: np.ndarray, half: slice, color: tuple[int, int, int]) -> np.ndarray:
     """Return the columns of one half that have a contour color, in pixels of the image."""
-    strip = picture[40:-40, half].astype(int)
+    strip = drawn_image[40:-40, half].astype(int)
     near = np.abs(strip - color).max(axis=2) < 40
     return np.flatnonzero(near.any(axis=0)) * 80 / WIDTH
 
 
 @pytest.fixture
 def tested(make_runner, tmp_path):
-    def test(**settings):
-        hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures')}
-        hook |= {key: settings.pop(key) for key in ('limit',) if key in settings}
+    """Return a function that tests, and returns the drawn images."""
+
+    def test(limit=None, **settings):
+        folder = tmp_path / 'drawn'
+        hook = {'type': 'DrawLesionsHook', 'show_dir': str(folder), 'limit': limit}
         make_runner([hook], **settings).test()
-        return sorted((tmp_path / 'pictures').iterdir())
+        return sorted(folder.glob('*'))
 
     return test
 
 
-def test_every_image_gets_a_picture_of_truth_and_top_detection(tested):
+def test_every_image_is_drawn_with_truth_and_top_detection(tested):
     paths = tested()
     assert [path.name for path in paths] == [f'ISIC_900000{n}.jpg' for n in range(5)]
     for path, shift in zip(paths, (0, 4, 8, 12, None), strict=True):
-        picture = cv2.imread(str(path))
-        assert picture.shape == (HEIGHT + 2 * 39, 2 * WIDTH + 8, 3)
-        truth = drawn_columns(picture, LEFT, TRUTH.color)
+        drawn_image = cv2.imread(str(path))
+        assert drawn_image.shape == (HEIGHT + 2 * 39, 2 * WIDTH + 8, 3)
+        truth = drawn_columns(drawn_image, LEFT, TRUTH.color)
         assert (truth.min(), truth.max()) == pytest.approx((20, 40), abs=0.8)
-        assert drawn_columns(picture, LEFT, PREDICTION.color).size == 0
-        prediction = drawn_columns(picture, RIGHT, PREDICTION.color)
+        assert drawn_columns(drawn_image, LEFT, PREDICTION.color).size == 0
+        prediction = drawn_columns(drawn_image, RIGHT, PREDICTION.color)
         if shift is None:
             assert prediction.size == 0
         else:
@@ -89,14 +91,12 @@ def test_panels_of_several_classes_are_written(tested):
 
 
 @pytest.mark.parametrize(('limit', 'number'), [(0, 0), (3, 3), (9, 5)])
-def test_limit_counts_images_over_batches(make_runner, tmp_path, limit, number):
-    hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures'), 'limit': limit}
-    make_runner([hook]).test()
-    assert len(list(tmp_path.glob('pictures/*'))) == number
+def test_limit_counts_images_over_batches(tested, limit, number):
+    assert len(tested(limit)) == number
 
 
 def test_unreadable_image_is_named(make_runner, tmp_path):
-    hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'pictures')}
+    hook = {'type': 'DrawLesionsHook', 'show_dir': str(tmp_path / 'drawn')}
     runner = make_runner([hook])
     image = tmp_path / 'squares' / 'images' / 'ISIC_9000002.png'
     image.write_bytes(b'not an image')

@@ -8,13 +8,13 @@ from mmcv.ops import batched_nms, nms
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
 
-def random_boxes(seed, count, whole=False):
-    """Return (N, 4) boxes and (N,) scores; whole numbers give ties, twins and empty boxes."""
+def random_boxes(seed, count, integer=False):
+    """Return (N, 4) boxes and (N,) scores; integers give ties, duplicates and empty boxes."""
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 50, (count, 2))
     sizes = rng.uniform(0, 40, (count, 2))
     scores = rng.uniform(0, 1, count)
-    if whole:
+    if integer:
         corners, sizes = corners.round() // 10 * 5, sizes.round() // 10 * 5
         scores = scores.round(1)
     boxes = np.concatenate([corners, corners + sizes], axis=1)
@@ -38,12 +38,12 @@ def reference_nms(boxes, scores, threshold, offset=0):
 
 
 @pytest.mark.parametrize('device', DEVICES)
-@pytest.mark.parametrize('whole', [False, True])
+@pytest.mark.parametrize('integer', [False, True])
 @pytest.mark.parametrize('offset', [0, 1])
 @pytest.mark.parametrize('threshold', [0.0, 0.3, 0.6, 1.0])
-def test_nms_keeps_what_the_reference_keeps(device, whole, offset, threshold):
+def test_nms_keeps_what_the_reference_keeps(device, integer, offset, threshold):
     for seed, count in enumerate([1, 2, 7, 60]):
-        boxes, scores = random_boxes(seed, count, whole)
+        boxes, scores = random_boxes(seed, count, integer)
         dets, kept = nms(
             torch.tensor(boxes, device=device),
             torch.tensor(scores, device=device),

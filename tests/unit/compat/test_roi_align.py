@@ -1,4 +1,4 @@
-"""RoIAlign through mmcv's own function, against torchvision, geometry and finite differences."""
+"""RoIAlign through mmcv's function, compared with torchvision, geometry and differences."""
 
 import pytest
 import torch
@@ -12,14 +12,14 @@ HALF = [torch.float16, torch.bfloat16]
 
 
 def features_and_rois(dtype=torch.float32, device='cpu'):
-    """Return (2, 3, 12, 16) features and (5, 5) regions of a picture four times as large."""
+    """Return (2, 3, 12, 16) features and (5, 5) regions of an image four times as large."""
     generator = torch.Generator().manual_seed(0)
     features = torch.rand(2, 3, 12, 16, generator=generator, dtype=torch.float64)
     rois = torch.tensor(
         [
             [0, 1.3, 2.1, 30.7, 40.2],
             [1, 0, 0, 64, 48],
-            [1, 50.5, 40.5, 80, 70],  # reaches out of the picture
+            [1, 50.5, 40.5, 80, 70],  # reaches out of the image
             [0, 10.2, 10.2, 10.6, 10.9],  # smaller than a bin
             [0, -9, -9, 20, 20],
         ]

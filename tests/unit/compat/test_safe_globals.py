@@ -1,4 +1,4 @@
-"""What a checkpoint may hold: all that a real Runner writes, and nothing that runs code."""
+"""What a checkpoint may contain: all that a Runner writes, and nothing that runs code."""
 
 import os
 import pickle
@@ -13,8 +13,6 @@ from mmengine.model import BaseModel
 from mmengine.registry import METRICS
 from mmengine.runner import Runner, load_checkpoint
 from torch import nn
-
-from isic_mmdet.compat import safe_globals
 
 
 class Dots(torch.utils.data.Dataset):
@@ -41,7 +39,7 @@ class TinyModel(BaseModel):
 
 @METRICS.register_module()
 class NumPyNumbers(BaseMetric):
-    """Returns every kind of number that a metric computed with NumPy may come up with."""
+    """Returns every kind of number that a metric computed with NumPy may have."""
 
     def process(self, data_batch, data_samples):
         self.results.append(0)
@@ -117,7 +115,7 @@ def test_what_a_runner_writes_is_read_back_unchanged(trained):
     load_checkpoint(TinyModel(), str(next(folder.glob('best_iou*.pth'))), strict=True)
 
 
-def test_a_run_is_resumed_where_it_stopped(trained):
+def test_a_run_is_resumed(trained):
     runner, folder = trained
     again = make_runner(folder, epochs=2, resume=True)
     again.train()
@@ -128,7 +126,7 @@ def test_a_run_is_resumed_where_it_stopped(trained):
     assert len(history) == 2 * len(earlier)
 
 
-def test_what_was_loaded_is_saved_again_without_a_trace_of_the_stand_ins(trained, tmp_path):
+def test_loaded_values_are_saved_again_without_the_stand_ins(trained, tmp_path):
     checkpoint = torch.load(trained[1] / 'epoch_1.pth')
     checkpoint['array'] = saved_and_loaded(np.arange(6.0).reshape(2, 3), tmp_path)
     assert b'isic_mmdet' not in pickle.dumps(checkpoint)
@@ -212,16 +210,10 @@ def test_functions_of_the_file_do_not_reach_the_buffers_of_this_process(tmp_path
 
 
 def test_a_forged_type_of_numbers_does_not_reach_numpy(tmp_path):
-    state = (3, '<', None, None, None, -1, -1, 0x3F)  # flags that say: these are pointers
+    state = (3, '<', None, None, None, -1, -1, 0x3F)  # flags for pointers
     forged = Calls(np._core.multiarray.scalar, Calls(np.dtype, 'f8', state=state), b'\1' * 8)
     loaded = saved_and_loaded(forged, tmp_path)
     assert loaded.dtype.flags == np.dtype('f8').flags == 0
-
-
-def test_allowing_twice_changes_nothing():
-    before = set(torch.serialization.get_safe_globals())
-    safe_globals.allow_mmengine_classes()
-    assert set(torch.serialization.get_safe_globals()) == before
 
 
 def saved_and_loaded(value, folder):

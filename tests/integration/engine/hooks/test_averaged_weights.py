@@ -1,4 +1,4 @@
-"""Weights that are averaged in training (EMA): saved, tested, resumed and started from."""
+"""Averaged weights (EMA): saved, tested, resumed and used as initial weights."""
 
 import json
 
@@ -19,7 +19,7 @@ AVERAGES = {
 
 
 class Normed(ShiftedSquares):
-    """The squares' model with statistics of its own, which remembers what it was tested with."""
+    """The squares' model with batch norm, which remembers the weights it was tested with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,14 +60,10 @@ def checkpoint(path) -> dict:
     return torch.load(path, weights_only=True)
 
 
-def values(saved: dict, key: str = 'state_dict') -> dict[str, torch.Tensor]:
-    return dict(saved[key])
-
-
 def test_a_checkpoint_is_tested_with_the_averaged_weights(make_runner, train, average, tmp_path):
     trained = train('work', average)
     path = tmp_path / 'work' / 'epoch_3.pth'
-    saved = values(checkpoint(path))
+    saved = checkpoint(path)['state_dict']
     assert saved['weight'].item() != trained.weight.item()  # the average lags behind
     assert trained.seen[-1] == saved['weight'].item()  # validated with it, too
 
@@ -80,11 +76,11 @@ def test_a_checkpoint_is_tested_with_the_averaged_weights(make_runner, train, av
 
 
 def test_a_resumed_training_ends_bit_for_bit_the_same(train, average, tmp_path):
-    train('whole', average)
-    train('part', average, epochs=3, load_from=str(tmp_path / 'whole/epoch_1.pth'), resume=True)
-    whole, part = (checkpoint(tmp_path / name / 'epoch_3.pth') for name in ('whole', 'part'))
+    train('complete', average)
+    train('part', average, load_from=str(tmp_path / 'complete/epoch_1.pth'), resume=True)
+    complete, part = (checkpoint(tmp_path / name / 'epoch_3.pth') for name in ('complete', 'part'))
     for key in ('state_dict', 'ema_state_dict'):
-        one, other = values(whole, key), values(part, key)
+        one, other = complete[key], part[key]
         assert one.keys() == other.keys()
         assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
@@ -106,7 +102,7 @@ def test_a_fine_tuning_starts_from_the_average(train, average, tmp_path, with_av
     assert facts['loaded'][0]['share'] == 1
 
 
-def test_a_plain_training_says_that_nothing_was_averaged(train, tmp_path):
+def test_a_plain_training_records_that_nothing_was_averaged(train, tmp_path):
     train('work', None, epochs=1)
     facts = checkpoint(tmp_path / 'work' / 'epoch_1.pth')['meta']['training']
     assert facts['averaged_weights'] is False

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from mmdet.models.backbones import ResNet
 
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.errors import InputError
@@ -13,7 +14,7 @@ HOOKS = [{'type': 'EvaluationReportHook'}]
 
 
 class TwoParts(ShiftedSquares):
-    """The squares' model with two more tensors, one of them of a class layer."""
+    """The squares' model with two more layers, one of them a class layer."""
 
     def __init__(self, classes: int = 1) -> None:
         super().__init__()
@@ -42,23 +43,27 @@ def train(make_runner, tmp_path):
 
 
 def weights(**changed) -> dict[str, torch.Tensor]:
-    own = {f'{name}': torch.full_like(t, 0.5) for name, t in TwoParts().state_dict().items()}
+    own = {name: torch.full_like(t, 0.5) for name, t in TwoParts().state_dict().items()}
     return {name: value for name, value in (own | changed).items() if value is not None}
+
+
+def log(tmp_path) -> str:
+    (path,) = (tmp_path / 'work').glob('*/*.log')
+    return path.read_text()
 
 
 def recorded(tmp_path) -> dict:
     return json.loads((tmp_path / 'work' / 'metrics.json').read_text())['training']
 
 
-def test_a_whole_model_is_reported_and_recorded(train, tmp_path, caplog):
+def test_a_complete_model_is_reported_and_recorded(train, tmp_path):
     (record,) = train({'state_dict': weights()}).records
     assert record['share'] == 1
     assert record['not_filled'] == []
     facts = recorded(tmp_path)
     assert facts['weights'] == 'given.pth'
     assert facts['loaded'] == [record]
-    (log,) = (tmp_path / 'work').glob('*/*.log')
-    assert 'weights: 100 % of the model filled from given.pth' in log.read_text()
+    assert 'weights: 100 % of the model filled from given.pth' in log(tmp_path)
 
 
 def test_missing_class_layers_are_named_and_trained(train, tmp_path):
@@ -66,8 +71,7 @@ def test_missing_class_layers_are_named_and_trained(train, tmp_path):
     (record,) = train({'state_dict': weights(**{'fc_cls.weight': wide})}).records
     assert record['not_filled'] == ['fc_cls']
     assert record['partial'] is False
-    (log,) = (tmp_path / 'work').glob('*/*.log')
-    assert 'not filled: fc_cls (class layer)' in log.read_text()
+    assert 'not filled: fc_cls (class layer)' in log(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_what_does_not_fit_is_refused_before_the_first_step(train, tmp_path, con
     assert not list((tmp_path / 'work').glob('*.pth'))
 
 
-def test_partial_weights_train_and_say_so(train, tmp_path):
+def test_partial_weights_are_recorded(train, tmp_path):
     (record,) = train({'state_dict': weights(**{'neck.weight': None})}, partial=True).records
     assert record['partial'] is True
     assert record['not_filled'] == ['neck']
@@ -130,7 +134,7 @@ def test_other_wrappings_of_the_same_weights_are_loaded(train, content, hooks):
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
-def test_weights_that_are_no_numbers_are_refused_even_as_partial_ones(train, value):
+def test_weights_that_are_not_finite_are_refused_even_as_partial_ones(train, value):
     broken = {'neck.weight': torch.full((1, 1), value)}
     with pytest.raises(InputError, match=r'NaN or infinite(.|\n)*neck\.weight'):
         train({'state_dict': weights(**broken)}, partial=True)
@@ -145,9 +149,7 @@ def test_a_resumption_needs_all_weights(train, tmp_path):
 
 
 def pretrained(path, prefix=None) -> TwoParts:
-    """A model whose part `backbone` names a file of its own."""
-    from mmdet.models.backbones import ResNet
-
+    """A model whose backbone names a file of its own."""
     model = TwoParts()
     cfg = {'type': 'Pretrained', 'checkpoint': str(path)} | ({'prefix': prefix} if prefix else {})
     model.backbone = ResNet(18, base_channels=2, frozen_stages=-1, init_cfg=cfg)
@@ -155,8 +157,6 @@ def pretrained(path, prefix=None) -> TwoParts:
 
 
 def backbone_file(prefix: str = '', without: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
-    from mmdet.models.backbones import ResNet
-
     torch.manual_seed(3)
     state = ResNet(18, base_channels=2, init_cfg=None).state_dict()
     return {
@@ -201,12 +201,12 @@ def test_a_backbone_file_that_does_not_fit_is_refused(train, tmp_path, content, 
 
 
 def test_images_of_all_generations_are_remembered(make_runner, tmp_path):
-    """Grandparent, parent and child each saw other images; a backbone brings its own."""
+    """Each generation was trained on other images, and so was the backbone."""
     backbone = {'state_dict': backbone_file(), 'meta': {'training_images': ['ISIC_4']}}
     torch.save(backbone, tmp_path / 'given.pth')
-    grandparent = {'state_dict': None, 'meta': {'training_images': ['ISIC_1', 'ISIC_2']}}
-    grandparent['state_dict'] = pretrained(tmp_path / 'given.pth').state_dict()
-    torch.save(grandparent, tmp_path / 'first.pth')
+    state = pretrained(tmp_path / 'given.pth').state_dict()
+    first = {'state_dict': state, 'meta': {'training_images': ['ISIC_1', 'ISIC_2']}}
+    torch.save(first, tmp_path / 'first.pth')
 
     def generation(name: str, **settings) -> dict:
         runner = make_runner(

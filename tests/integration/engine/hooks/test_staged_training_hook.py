@@ -1,5 +1,6 @@
-"""Stages of training: what moves when, after a resumption, and over several processes."""
+"""Stages of training: what is trained when, after a resumption, and over several processes."""
 
+import itertools
 import os
 import uuid
 from pathlib import Path
@@ -15,11 +16,15 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-import isic_mmdet.register  # noqa: F401
+from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.engine.hooks.staged_training_hook import StagedTrainingHook
 from isic_mmdet.errors import InputError
 
 STAGES = ({'begin': 0, 'train': ['head']}, {'begin': 2, 'train': ['body', 'head']})
+
+
+def staged(*more: dict, stages=STAGES) -> dict:
+    return dict(type='StagedTrainingHook', stages=[*stages, *more])
 
 
 class Points(Dataset):
@@ -46,20 +51,17 @@ class Parts(BaseModel):
 
 
 class Snapshots(Hook):
-    """Keeps the weights as they are after every epoch."""
+    """Keeps the weights after every epoch."""
 
     def __init__(self):
         self.after = []
 
     def after_train_epoch(self, runner):
-        self.after.append({k: v.clone() for k, v in unwrapped(runner).state_dict().items()})
-
-
-def unwrapped(runner):
-    return getattr(runner.model, 'module', runner.model)
+        self.after.append({k: v.clone() for k, v in runner.model.state_dict().items()})
 
 
 def run(work_dir, hooks, epochs=4, model=None, **settings) -> Runner:
+    optimizer = {'type': 'SGD', 'lr': 0.05, 'momentum': 0.9, 'weight_decay': 0.1}
     runner = Runner(
         model=model or Parts(),
         work_dir=str(work_dir),
@@ -70,9 +72,7 @@ def run(work_dir, hooks, epochs=4, model=None, **settings) -> Runner:
             'collate_fn': {'type': 'default_collate'},
         },
         train_cfg={'by_epoch': True, 'max_epochs': epochs},
-        optim_wrapper={
-            'optimizer': {'type': 'SGD', 'lr': 0.05, 'momentum': 0.9, 'weight_decay': 0.1}
-        },
+        optim_wrapper={'optimizer': optimizer},
         default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
         custom_hooks=hooks,
         default_scope='mmdet',
@@ -93,46 +93,32 @@ def moved(before: dict, after: dict) -> set[str]:
     return {name.split('.')[0] for name in before if not torch.equal(before[name], after[name])}
 
 
-def test_only_the_parts_of_the_stage_move(tmp_path):
-    start = Parts().state_dict()
+def test_only_the_parts_of_the_stage_are_trained(tmp_path):
     snapshots = Snapshots()
-    run(tmp_path, [dict(type='StagedTrainingHook', stages=STAGES), snapshots])
-    one, two, three, four = snapshots.after
-    assert moved(start, one) == moved(one, two) == {'head'}
-    assert moved(two, three) == moved(three, four) == {'body', 'head'}
-
-
-def test_a_part_frozen_again_stays_where_it_is(tmp_path):
-    stages = [*STAGES, {'begin': 3, 'train': ['stem.0.bias']}]
-    snapshots = Snapshots()
-    run(tmp_path, [dict(type='StagedTrainingHook', stages=stages), snapshots], epochs=5)
-    # Momentum and weight decay would still move it.
-    *_, three, four, five = snapshots.after
-    assert moved(three, four) == moved(four, five) == {'stem'}
-    assert torch.equal(three['stem.0.weight'], five['stem.0.weight'])
+    # Momentum and weight decay would still move a part that is frozen again.
+    again = {'begin': 3, 'train': ['stem.0.bias']}
+    run(tmp_path, [staged(again), snapshots], epochs=5)
+    weights = [Parts().state_dict(), *snapshots.after]
+    parts = [moved(a, b) for a, b in itertools.pairwise(weights)]
+    assert parts == [{'head'}, {'head'}, {'body', 'head'}, {'stem'}, {'stem'}]
+    assert torch.equal(weights[0]['stem.0.weight'], weights[-1]['stem.0.weight'])
+    (log,) = tmp_path.glob('*/*.log')
+    text = log.read_text()
+    assert 'stage 1 of 3 from epoch 1 on: 0.00 of 0.00 million parameters are trained (head' in text
+    assert 'stage 2 of 3 from epoch 3 on' in text
 
 
 @pytest.mark.parametrize('stop', [1, 2, 3])
 def test_a_resumed_run_is_in_the_right_stage(tmp_path, stop):
-    hook = dict(type='StagedTrainingHook', stages=STAGES)
-    whole = run(tmp_path / 'whole', [hook])
-    run(tmp_path / 'parts', [hook], epochs=stop)
+    complete = run(tmp_path / 'complete', [staged()])
+    run(tmp_path / 'parts', [staged()], epochs=stop)
     snapshots = Snapshots()
-    resumed = run(tmp_path / 'parts', [hook, snapshots], resume=True)
+    resumed = run(tmp_path / 'parts', [staged(), snapshots], resume=True)
     assert resumed.epoch == 4
     assert len(snapshots.after) == 4 - stop
-    # The order of the images goes by the epoch, so both have seen the same.
-    for name, value in whole.model.state_dict().items():
+    # The order of the images depends on the epoch, so both have seen the same ones.
+    for name, value in complete.model.state_dict().items():
         torch.testing.assert_close(resumed.model.state_dict()[name], value, msg=name)
-
-
-def test_the_log_says_what_learns(tmp_path):
-    run(tmp_path, [dict(type='StagedTrainingHook', stages=STAGES)])
-    (log,) = tmp_path.glob('*/*.log')
-    text = log.read_text()
-    assert 'stage 1 of 2 from epoch 1 on: 0.00 of 0.00 million parameters are trained (head' in text
-    assert 'stage 2 of 2 from epoch 3 on' in text
-    assert text.count('StagedTrainingHook') >= 1
 
 
 @pytest.mark.parametrize('begins', [[], [1], [0, 0], [0, 3, 2]])
@@ -141,45 +127,39 @@ def test_stages_out_of_order_are_refused(begins):
         StagedTrainingHook([{'begin': begin, 'train': ['head']} for begin in begins])
 
 
-def test_parts_that_do_not_exist_or_never_learn_are_refused_together(tmp_path):
+def test_parts_that_do_not_exist_or_are_frozen_are_refused_together(tmp_path):
     model = Parts()
     model.stem.requires_grad_(False)
     stages = [{'begin': 0, 'train': ['haed']}, {'begin': 1, 'train': ['stem', 'head']}]
     with pytest.raises(InputError) as caught:
-        run(tmp_path, [dict(type='StagedTrainingHook', stages=stages)], model=model)
+        run(tmp_path, [staged(stages=stages)], model=model)
     assert "'haed'" in str(caught.value)
     assert 'a stage trains stem.0, which the model keeps frozen' in str(caught.value)
 
 
 def test_statistics_of_a_frozen_norm_must_not_move(tmp_path):
     with pytest.raises(InputError, match=r'stem\.1 is frozen .* norm_eval=True'):
-        run(
-            tmp_path,
-            [dict(type='StagedTrainingHook', stages=STAGES)],
-            model=Parts(norm=True),
-        )
+        run(tmp_path, [staged()], model=Parts(norm=True))
 
 
 @HOOKS.register_module()
 class FreezeBeforeWrapping(Hook):
-    """What a hook would do that knows nothing of DistributedDataParallel."""
+    """Switches as a hook would that ignores DistributedDataParallel."""
 
     def before_train_epoch(self, runner):
         if runner.epoch == 2:
-            unwrapped(runner).body.requires_grad_(True)
+            unwrapped(runner.model).body.requires_grad_(True)
 
 
 def two_processes(rank: int, folder: str, naive: bool, find_unused: bool) -> None:
     os.environ |= {'LOCAL_RANK': str(rank), 'RANK': str(rank), 'WORLD_SIZE': '2'}
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
-    model = Parts()
-    hook = dict(type='StagedTrainingHook', stages=STAGES)
+    model, hook = Parts(), staged()
     if naive:
         hook = FreezeBeforeWrapping()
         model.stem.requires_grad_(False)
         model.body.requires_grad_(False)
-    wrapper = dict(device_ids=None, find_unused_parameters=find_unused)
     try:
         runner = run(
             Path(folder, f'work{rank}'),
@@ -187,31 +167,22 @@ def two_processes(rank: int, folder: str, naive: bool, find_unused: bool) -> Non
             model=model,
             launcher='pytorch',
             env_cfg={'dist_cfg': {'backend': 'gloo'}},
-            cfg={'model_wrapper_cfg': wrapper},
+            cfg={'model_wrapper_cfg': dict(device_ids=None, find_unused_parameters=find_unused)},
         )
-        torch.save(unwrapped(runner).state_dict(), Path(folder, f'{rank}.pth'))
+        torch.save(unwrapped(runner.model).state_dict(), Path(folder, f'{rank}.pth'))
     except InputError as error:
         Path(folder, f'{rank}.txt').write_text(str(error))
     dist.barrier()
     os._exit(0)  # see isic_mmdet.engine.distributed.exit_after_gloo
 
 
-def weights_of_both(folder: Path, naive: bool) -> list[dict]:
-    mp.spawn(two_processes, (str(folder), naive, True), nprocs=2)
-    return [torch.load(folder / f'{rank}.pth') for rank in (0, 1)]
-
-
-def test_two_processes_hold_the_same_weights_after_a_switch(tmp_path):
-    first, second = weights_of_both(tmp_path, naive=False)
+# Without the second case, equal weights in the first one would prove nothing.
+@pytest.mark.parametrize(('naive', 'differing'), [(False, set()), (True, {'body'})])
+def test_two_processes_hold_the_same_weights_after_a_switch(tmp_path, naive, differing):
+    mp.spawn(two_processes, (str(tmp_path), naive, True), nprocs=2)
+    first, second = [torch.load(tmp_path / f'{rank}.pth') for rank in (0, 1)]
     assert moved(Parts().state_dict(), first) == {'body', 'head'}
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
-
-
-def test_parts_frozen_before_the_wrapping_would_drift_apart(tmp_path):
-    # Without this, equal weights would prove nothing.
-    first, second = weights_of_both(tmp_path, naive=True)
-    assert moved(first, second) == {'body'}
+    assert moved(first, second) == differing
 
 
 def test_a_wrapper_that_would_wait_for_frozen_parts_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""The losses on held-out images: right, and without a trace in the training."""
+"""The losses on validation images: correct, and without an effect on the training."""
 
 import json
 import os
@@ -15,32 +15,35 @@ from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 
-import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config, set_work_dir
 from isic_mmdet.engine.hooks import validation_loss_hook
 from isic_mmdet.errors import InputError
 
-CONFIG = Path(__file__).resolve().parents[4] / 'configs' / 'quickstart.py'
 LOSSES = ('loss', 'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'loss_mask')
 
 
-def config(tiny_data, work_dir, *hooks):
-    cfg = load_config(CONFIG, data_root=tiny_data)
-    set_work_dir(cfg, str(work_dir), str(CONFIG))
-    cfg.train_cfg.max_epochs = 2
-    cfg.train_cfg.val_interval = 5
-    cfg.train_dataloader.batch_size = 6
-    cfg.val_dataloader.batch_size = cfg.test_dataloader.batch_size = 2
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        loader.num_workers = 0
-        loader.persistent_workers = False
-        for transform in loader.dataset.pipeline:
-            if transform.type == 'Resize':
-                transform.scale = (96, 96)
-    cfg.custom_hooks = list(hooks)
-    # mmengine keeps one instance per name in a process.
-    cfg.experiment_name = cfg.visualizer.name = uuid.uuid4().hex
-    return cfg
+@pytest.fixture
+def config(root, tiny_data, tmp_path):
+    """Return a function that makes a config of two epochs of two steps."""
+
+    def make(*hooks, work_dir='run'):
+        path = root / 'configs' / 'quickstart.py'
+        cfg = load_config(path, data_root=tiny_data)
+        set_work_dir(cfg, str(tmp_path / work_dir), str(path))
+        cfg.train_cfg.max_epochs = 2
+        cfg.train_cfg.val_interval = 5
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+            loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+            for transform in loader.dataset.pipeline:
+                if transform.type == 'Resize':
+                    transform.scale = (96, 96)
+        cfg.train_dataloader.batch_size = 6
+        cfg.custom_hooks = list(hooks)
+        # mmengine keeps one instance per name in a process.
+        cfg.experiment_name = cfg.visualizer.name = uuid.uuid4().hex
+        return cfg
+
+    return make
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +51,16 @@ def without_compiler_versions(monkeypatch):
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
 
 
-def held_out(work_dir, split='val') -> list[dict]:
+def logged(work_dir, split='val') -> list[dict]:
     lines = (work_dir / 'scalars.json').read_text().splitlines()
     return [record for record in map(json.loads, lines) if f'{split}/loss' in record]
 
 
-def test_losses_are_those_of_the_model_on_the_images_of_the_split(tiny_data, tmp_path):
-    cfg = config(tiny_data, tmp_path / 'run', dict(type='ValidationLossHook'))
+def test_losses_are_those_of_the_model_on_the_images_of_the_split(config, tmp_path):
+    cfg = config(dict(type='ValidationLossHook'))
     runner = Runner.from_cfg(cfg)
     runner.train()
-    records = held_out(tmp_path / 'run')
+    records = logged(tmp_path / 'run')
     assert [record['step'] for record in records] == [2, 4]
 
     # The same by hand: mmdet's model in evaluation mode, batches of two and one image.
@@ -85,14 +88,14 @@ def test_losses_are_those_of_the_model_on_the_images_of_the_split(tiny_data, tmp
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])
-def test_the_training_does_not_notice(tiny_data, tmp_path, by_epoch):
+def test_the_training_is_not_changed(config, by_epoch):
     # quickstart's batch norm learns its statistics, and its backbone every parameter.
     weights, states = [], []
     for name, hooks in (
         ('without', []),
         ('with', [dict(type='ValidationLossHook', by_epoch=by_epoch)]),
     ):
-        runner = Runner.from_cfg(config(tiny_data, tmp_path / name, *hooks))
+        runner = Runner.from_cfg(config(*hooks, work_dir=name))
         runner.train()
         weights.append(runner.model.state_dict())
         states.append((torch.get_rng_state(), np.random.get_state()[1], random.getstate()))
@@ -104,8 +107,8 @@ def test_the_training_does_not_notice(tiny_data, tmp_path, by_epoch):
     assert states[0][2] == states[1][2]
 
 
-def test_gradients_and_modes_are_left_alone(tiny_data, tmp_path):
-    runner = Runner.from_cfg(config(tiny_data, tmp_path / 'run'))
+def test_gradients_and_modes_are_not_changed(config):
+    runner = Runner.from_cfg(config())
     hook = validation_loss_hook.ValidationLossHook()
     hook.before_train(runner)
     model = runner.model
@@ -120,13 +123,13 @@ def test_gradients_and_modes_are_left_alone(tiny_data, tmp_path):
     assert all(torch.all(parameter.grad == 1) for parameter in model.parameters())
 
 
-def test_a_batch_after_every_iteration_in_turn(tiny_data, tmp_path):
+def test_a_batch_after_every_iteration_in_order(config, tmp_path):
     hook = dict(type='ValidationLossHook', split='test', by_epoch=False)
-    cfg = config(tiny_data, tmp_path / 'run', hook)
+    cfg = config(hook)
     cfg.optim_wrapper.optimizer.lr = 0.0  # the model stands still, so only the batches differ
     cfg.model.backbone.norm_eval = True
     Runner.from_cfg(cfg).train()
-    records = held_out(tmp_path / 'run', 'test')
+    records = logged(tmp_path / 'run', 'test')
     assert [record['step'] for record in records] == [1, 2, 3, 4]
     losses = [record['test/loss'] for record in records]
     # Three images in batches of two: the first batch comes again after the second.
@@ -135,10 +138,10 @@ def test_a_batch_after_every_iteration_in_turn(tiny_data, tmp_path):
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
-def test_what_cannot_be_computed_is_refused(tiny_data, tmp_path):
+def test_what_cannot_be_computed_is_refused(config):
     with pytest.raises(InputError, match="split 'train'"):
         validation_loss_hook.ValidationLossHook(split='train')
-    cfg = config(tiny_data, tmp_path / 'run', dict(type='ValidationLossHook', split='test'))
+    cfg = config(dict(type='ValidationLossHook', split='test'))
     for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
         cfg.pop(key)
     with pytest.raises(InputError, match='no test_dataloader'):
@@ -167,8 +170,8 @@ def one_of_two(rank: int, folder: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     # An odd number of images, and batches of different sizes.
     batches = ([[1.0, 2.0], [6.0]], [[3.0, 8.0]])[rank]
-    batches = validation_loss_hook._in_step(batches, 2)
-    means = validation_loss_hook._mean_losses(Values(), batches)
+    batches = validation_loss_hook.in_step(batches, 2)
+    means = validation_loss_hook.mean_losses(Values(), batches)
     Path(folder, f'{rank}.json').write_text(json.dumps(means))
     dist.barrier()
     os._exit(0)

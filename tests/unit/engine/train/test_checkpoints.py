@@ -1,4 +1,4 @@
-"""Which checkpoint training goes on from."""
+"""Which checkpoint a training is resumed from, and how it is written."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def test_nothing_is_found_where_nothing_was_saved(tmp_path):
     assert newest_checkpoint(tmp_path / 'none') == (None, [])
 
 
-def test_the_one_that_is_farthest_on_is_taken(tmp_path):
+def test_the_one_with_the_most_training_is_taken(tmp_path):
     for epoch in (9, 10, 11):
         save(tmp_path / f'epoch_{epoch}.pth', 3 * epoch)
     assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_11.pth'
@@ -28,19 +28,16 @@ def test_the_one_that_is_farthest_on_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize('damage', ['cut', 'flipped', 'empty'])
-def test_a_damaged_one_is_passed_over(tmp_path, damage):
+def test_a_damaged_one_is_skipped(tmp_path, damage):
     save(tmp_path / 'epoch_1.pth', 3)
-    torn = tmp_path / 'epoch_2.pth'
-    save(torn, 6)
-    data = bytearray(torn.read_bytes())
-    if damage == 'cut':
-        data = data[: len(data) // 2]
-    elif damage == 'flipped':
-        data[len(data) // 2] ^= 1
-    else:
-        data = b''
-    torn.write_bytes(data)
-    assert newest_checkpoint(tmp_path) == (tmp_path / 'epoch_1.pth', [torn])
+    damaged = tmp_path / 'epoch_2.pth'
+    save(damaged, 6)
+    data = bytearray(damaged.read_bytes())
+    middle = len(data) // 2
+    if damage == 'flipped':
+        data[middle] ^= 1
+    damaged.write_bytes({'cut': data[:middle], 'flipped': data, 'empty': b''}[damage])
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'epoch_1.pth', [damaged])
 
 
 def test_another_file_of_that_name_is_an_error(tmp_path):

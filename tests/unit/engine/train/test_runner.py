@@ -1,4 +1,6 @@
-"""Loops of mmengine that become the project's own, or are refused."""
+"""Loops of mmengine that are replaced by the project's own, or refused."""
+
+import copy
 
 import pytest
 
@@ -10,9 +12,14 @@ ITERATIONS = {'by_epoch': False, 'max_iters': 12, 'val_interval': 4}
 WARM_UP = {'type': 'LinearLR', 'by_epoch': False, 'begin': 0, 'end': 3}
 
 
-@pytest.fixture
-def cfg(root, tiny_data):
+@pytest.fixture(scope='module')
+def loaded(root, tiny_data):
     return load_config(root / 'configs/quickstart.py', data_root=tiny_data)
+
+
+@pytest.fixture
+def cfg(loaded):
+    return copy.deepcopy(loaded)
 
 
 def test_the_projects_own_loop_stays_as_it_is(cfg):
@@ -36,7 +43,7 @@ def test_epochs_stay_epochs(cfg, by):
     assert cfg.train_dataloader.batch_sampler == {'type': 'SeededBatchSampler', 'drop_last': True}
 
 
-def test_drop_last_of_a_loader_moves_to_where_torch_takes_it(cfg):
+def test_drop_last_of_a_loader_moves_to_its_batch_sampler(cfg):
     cfg.train_dataloader.drop_last = True
     use_resumable_loop(cfg, 1)
     assert 'drop_last' not in cfg.train_dataloader
@@ -87,7 +94,7 @@ def test_without_an_interval_only_the_end_is_validated(cfg):
         ('auto_scale_lr.base_batch_size', None, 'auto_scale_lr.base_batch_size is None'),
     ],
 )
-def test_what_iterations_cannot_mean_is_refused(cfg, key, value, words):
+def test_settings_that_do_not_work_with_iterations_are_refused(cfg, key, value, words):
     cfg.train_cfg = ITERATIONS
     cfg.merge_from_dict({key: value})
     with pytest.raises(InputError, match=words):
@@ -97,7 +104,7 @@ def test_what_iterations_cannot_mean_is_refused(cfg, key, value, words):
 @pytest.mark.parametrize(
     'loop', [None, {'max_epochs': 3}, {'type': 'TestLoop', 'max_epochs': 3}, {'by_epoch': True}]
 )
-def test_a_loop_that_is_none_is_refused(cfg, loop):
+def test_an_invalid_loop_is_refused(cfg, loop):
     cfg.train_cfg = loop
     with pytest.raises(InputError, match='train_cfg'):
         use_resumable_loop(cfg, 1)

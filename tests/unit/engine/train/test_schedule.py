@@ -1,4 +1,4 @@
-"""Schedules of resumed runs against those of runs that had the same settings from the start."""
+"""Schedules of resumed runs, compared with runs that had the same settings from the start."""
 
 import copy
 import itertools
@@ -13,7 +13,12 @@ from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from isic_mmdet.engine.config.recorded_config import changes, settings_of
-from isic_mmdet.engine.train.schedule import EpochLength, count_anew, ramp_of, rebuild_schedule
+from isic_mmdet.engine.train.schedule import (
+    EpochLength,
+    convert_position,
+    ramp_of,
+    rebuild_schedule,
+)
 from isic_mmdet.errors import InputError
 
 LENGTH = 10
@@ -22,7 +27,7 @@ COSINE = dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, convert_to_ite
 
 
 class Training:
-    """What a runner has of a training, and the steps of it that matter here."""
+    """The parts of a runner that a schedule needs, and their steps."""
 
     def __init__(self, schedulers, epochs=4, length=LENGTH, lr=1.0, batch=8, **optimizer):
         self.cfg = Config(
@@ -45,14 +50,9 @@ class Training:
         built = []
         for scheduler in schedulers:
             end = self.max_epochs if scheduler.get('by_epoch', True) else self.max_iters
-            built.append(
-                PARAM_SCHEDULERS.build(
-                    {'end': end, **scheduler},
-                    default_args=dict(
-                        optimizer=self.optim_wrapper, epoch_length=len(self.train_dataloader)
-                    ),
-                )
-            )
+            length = len(self.train_dataloader)
+            defaults = dict(optimizer=self.optim_wrapper, epoch_length=length)
+            built.append(PARAM_SCHEDULERS.build({'end': end, **scheduler}, default_args=defaults))
         return built
 
     def run(self, start: int, stop: int, ramp=None) -> list[float]:
@@ -126,7 +126,7 @@ def test_another_end_joins_the_schedule_of_a_run_with_that_end(schedulers, epoch
         expected = [{**schedulers[0], 'milestones': scaled}]
     whole = Training(expected, now).run(0, now * LENGTH)
     assert_close(rates[LENGTH:], whole[at + LENGTH :])
-    # The first step of the way to the new schedule is a tenth of the difference.
+    # The first step covers a tenth of the difference to the new schedule.
     old = before.optim_wrapper.param_groups[-1]['lr']
     assert rates[0] - old == pytest.approx((whole[at] - old) / LENGTH, abs=1e-5)
     assert 'max_epochs' in notes[0]
@@ -179,7 +179,7 @@ def test_a_changed_rate_acts_at_once_and_other_settings_too():
 
 
 def test_another_batch_size_and_another_end_together():
-    # The rate belongs to the batch size, as auto_scale_lr has it.
+    # The rate is scaled with the batch size, as auto_scale_lr does.
     before = Training([WARM_UP, COSINE], 4, length=10, lr=1.0, batch=8)
     now = Training([WARM_UP, COSINE], 8, length=20, lr=0.5, batch=4)
     _, rates, notes = resumed(before, 20, now)
@@ -201,15 +201,15 @@ def test_nothing_changed_touches_nothing():
     assert checkpoint['optimizer']['param_groups'] == expected['optimizer']['param_groups']
 
 
-def test_a_resumption_on_the_way_starts_from_the_rate_that_was_used():
+def test_a_resumption_during_a_ramp_starts_from_the_used_rate():
     before, second = Training([COSINE]), Training([COSINE], 8)
     before.run(0, 40)
     checkpoint = before.checkpoint(40)
     ramp, _ = second.resume(checkpoint)
     used = second.run(40, 45, ramp)
     third = Training([COSINE], 12)
-    on_the_way = second.checkpoint(45, checkpoint['message_hub']['runtime_info'])
-    ramp, _ = third.resume(on_the_way)
+    inside = second.checkpoint(45, checkpoint['message_hub']['runtime_info'])
+    ramp, _ = third.resume(inside)
     assert third.run(45, 46, ramp)[0] == pytest.approx(used[-1], abs=0.1)
 
 
@@ -219,42 +219,21 @@ def test_a_schedule_that_would_begin_after_the_end_is_refused():
     before.run(0, 10)
     now = Training([], 2)
     now.cfg.param_scheduler = [scheduler]
+    changed = list(changes({'train_cfg': {'max_epochs': 8}}, {'train_cfg': {'max_epochs': 2}}))
     with pytest.raises(InputError, match=r'ends at 2.*begin'):
-        rebuild_schedule(
-            now,
-            before.checkpoint(10),
-            list(changes({'train_cfg': {'max_epochs': 8}}, {'train_cfg': {'max_epochs': 2}})),
-        )
+        rebuild_schedule(now, before.checkpoint(10), changed)
 
 
-BEFORE = EpochLength(iterations=10, batch=8)
-HALF = EpochLength(iterations=20, batch=4)
+BEFORE, HALF = EpochLength(iterations=10, batch=8), EpochLength(iterations=20, batch=4)
 
 
-def meta_of(length: EpochLength, epoch: int, iteration: int) -> dict:
-    meta = {'epoch': epoch, 'iter': iteration}
-    length.note(meta)
-    return meta
-
-
-def test_the_end_of_an_epoch_stays_the_end():
-    meta = meta_of(BEFORE, epoch=3, iteration=30)
-    count_anew(meta, HALF)
-    assert meta['iter'] == 60
-
-
-def test_the_middle_of_an_epoch_stays_the_middle():
-    meta = meta_of(BEFORE, epoch=3, iteration=35)
-    count_anew(meta, HALF)
-    assert meta['iter'] == 70
-
-
-def test_the_same_length_changes_nothing():
-    meta = meta_of(BEFORE, epoch=3, iteration=35)
-    count_anew(meta, BEFORE)
-    assert meta['iter'] == 35
-
-
-def test_the_length_is_what_the_checkpoint_records():
-    assert EpochLength.recorded(meta_of(BEFORE, 1, 10), HALF) == BEFORE
-    assert EpochLength.recorded({}, HALF) == HALF
+@pytest.mark.parametrize(
+    ('now', 'iteration', 'converted'), [(HALF, 30, 60), (HALF, 35, 70), (BEFORE, 35, 35)]
+)
+def test_the_share_of_the_epoch_stays(now, iteration, converted):
+    meta = {'epoch': 3, 'iter': iteration}
+    assert EpochLength.recorded(meta, HALF) == HALF
+    BEFORE.note(meta)
+    assert EpochLength.recorded(meta, HALF) == BEFORE
+    convert_position(meta, now)
+    assert meta['iter'] == converted

@@ -14,7 +14,7 @@ KINDS = {'LinearLR': LinearLR, 'ConstantLR': ConstantLR, 'CosineAnnealingLR': Co
 
 
 class Runner(SimpleNamespace):
-    """As much of a Runner as is adapted: its schedules are not built yet."""
+    """The adapted parts of a Runner whose schedules are not built yet."""
 
     def __init__(self, *schedules: dict, interval: int = 20, window: int = 20) -> None:
         settings = {
@@ -63,7 +63,7 @@ def rates(schedules: list[dict], epoch: int, total: int) -> list[float]:
     ('warm_up', 'epoch', 'total', 'full_at'),
     [
         (dict(type='LinearLR', start_factor=0.001, by_epoch=False, end=500), 4, 40, 3),
-        (dict(type='LinearLR', by_epoch=False, begin=0, end=2), 4, 40, 1),  # as it is
+        (dict(type='LinearLR', by_epoch=False, begin=0, end=2), 4, 40, 1),  # unchanged
         (dict(type='LinearLR', by_epoch=False, begin=0, end=50), 4, 12, 0),  # less than two steps
         (dict(type='LinearLR', by_epoch=True, end=3, convert_to_iter_based=True), 5, 50, 4),
         (dict(type='LinearLR', by_epoch=True, end=1), 5, 200, 4),  # never full with mmengine
@@ -81,7 +81,7 @@ def test_the_full_rate_is_reached_after_a_tenth_at_most(warm_up, epoch, total, f
 
 
 @pytest.mark.parametrize('begins_with_it', [True, False])
-def test_what_follows_a_warm_up_still_ends_with_the_training(begins_with_it):
+def test_the_schedule_after_a_warm_up_still_ends_with_the_training(begins_with_it):
     warm_up = dict(type='LinearLR', by_epoch=False, begin=0, end=50)
     cosine = dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=100, eta_min=0)
     if begins_with_it:
@@ -94,7 +94,7 @@ def test_what_follows_a_warm_up_still_ends_with_the_training(begins_with_it):
     assert found[-1] < 0.001
 
 
-def test_losses_are_logged_every_epoch_as_its_mean():
+def test_losses_are_logged_every_epoch_as_means():
     runner = Runner(interval=20, window=50)
     adapt(runner, 7, 70)
     assert (runner.hooks[0].interval, runner.log_processor.window_size) == (7, 7)
@@ -105,7 +105,7 @@ def test_losses_are_logged_every_epoch_as_its_mean():
     assert 'log_processor.window_size=7' in message
 
 
-def test_what_fits_and_what_the_user_gave_stays():
+def test_settings_that_fit_or_are_kept_stay():
     warm_up = dict(type='LinearLR', by_epoch=False, begin=0, end=50)
     fitting = Runner(warm_up)
     adapt(fitting, 20, 500)
@@ -130,7 +130,7 @@ def validated(images: int | None, val_begin: int = 1) -> list[str]:
     return messages
 
 
-def test_a_coarse_score_or_none_is_said():
+def test_a_coarse_score_or_none_is_reported():
     assert validated(100) == []
     (coarse,) = validated(3)
     assert '0.33' in coarse
