@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -51,7 +52,7 @@ def _ignored_variables(path: Path, cfg: Config) -> list[str]:
     if path.suffix != '.py':
         return []
     tree = ast.parse(path.read_text(encoding='utf-8'))
-    bases = [Path(Config._get_cfg_path(base, str(path))[0]) for base in _bases(tree, path)]
+    bases = [_base_path(base, path) for base in _bases(tree, path)]
     return inherited_without_effect(path, bases, cfg)
 
 
@@ -101,7 +102,7 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
         return
     for base in _bases(tree, path):
         try:
-            found = Path(Config._get_cfg_path(base, str(path))[0])
+            found = _base_path(base, path)
         except Exception as error:
             yield f"{path}: its base file '{base}' cannot be found ({_words(error)})"
             continue
@@ -109,6 +110,17 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
             yield from _faults(found.absolute(), (*inside, path.resolve()))
         else:
             yield f"{path}: its base file '{_plain(found)}' does not exist; {_remedy(base)}"
+
+
+def _base_path(base: str, path: Path) -> Path:
+    """Return the path of a base file that the config at a path names."""
+    return _package_base(base) if '::' in base else Path(Config._get_cfg_path(base, str(path))[0])
+
+
+@cache
+def _package_base(base: str) -> Path:
+    """Return the path of a config of a package: mmengine reads all its model indices for that."""
+    return Path(Config._get_cfg_path(base, '')[0])
 
 
 def _bases(tree: ast.Module, path: Path) -> list[str]:
