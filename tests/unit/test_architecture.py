@@ -66,12 +66,6 @@ def test_every_package_is_explained_in_one_line_in_the_order_of_the_contract(roo
     assert rows == [layer for layer in reversed(contract_layers(root)) if layer not in TOP_LEVEL]
 
 
-def test_every_file_that_is_named_exists(root):
-    text = (root / 'docs' / 'architecture.md').read_text()
-    for name in re.findall(r'`((?:isic_mmdet|tools|configs|tests|benchmarks)/[\w./-]+)`', text):
-        assert (root / name).exists(), name
-
-
 def test_a_mask_and_an_image_pass_through_at_most_26_files(root):
     text = (root / 'docs' / 'architecture.md').read_text()
     for heading in ('## An official mask becomes a score', '## An image becomes a mask'):
