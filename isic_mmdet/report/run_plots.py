@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.metrics_file import read_reports
 from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.figures import (
     confusion_figure,
@@ -11,7 +12,6 @@ from isic_mmdet.report.figures import (
     save_figure,
     training_figure,
 )
-from isic_mmdet.report.results_table import read_reports
 from isic_mmdet.report.run_files import continued, read_per_image, read_scalars
 
 

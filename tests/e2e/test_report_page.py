@@ -116,7 +116,7 @@ def test_enlarges_and_closes_with_the_keyboard(page):
     page.wait("document.getElementById('large').open")
     name = "document.getElementById('large-name').textContent"
     assert page.run(name) == second
-    page.wait("document.querySelector('#large-picture img').naturalWidth > 0")
+    page.wait("document.querySelector('#large-image img').naturalWidth > 0")
     page.press('ArrowRight')
     third = page.run(IDS)[2]
     assert page.run(name) == third
@@ -178,11 +178,11 @@ def test_frames_are_counted_while_the_gallery_scrolls(page, run):
 
 def test_enlarged_picture_has_its_own_shape_and_no_black_bars(page):
     page.click('#cards button')
-    page.wait("document.querySelector('#large-picture img')?.naturalWidth > 0")
+    page.wait("document.querySelector('#large-image img')?.naturalWidth > 0")
     for width, height in ((1200, 900), (360, 740)):
         page.show(width, height)
         wide, high = page.run(
-            "(() => { const r = document.getElementById('large-picture').getBoundingClientRect(); "
+            "(() => { const r = document.getElementById('large-image').getBoundingClientRect(); "
             'return [r.width, r.height]; })()'
         )
         assert wide / high == pytest.approx(page.run('enlarged.frame[0] / enlarged.frame[1]'), 0.02)

@@ -90,10 +90,10 @@ def read_evaluation(work_dir: str | Path) -> Evaluation:
     scalars = continued(read_scalars(logs[0] / 'scalars.json')) if logs else []
     evaluation = Evaluation(metrics, tuple(images), tuple(scalars))
     for name, values in evaluation.per_image().items():
-        told = evaluation.find('metrics', f'lesion/{name}')
-        if told is not None and abs(told - values.mean()) > _TOLERANCE:
+        reported = evaluation.find('metrics', f'lesion/{name}')
+        if reported is not None and abs(reported - values.mean()) > _TOLERANCE:
             raise InputError(
-                f'{folder}: metrics.json has lesion/{name} {told:.6f}, but the mean over '
+                f'{folder}: metrics.json has lesion/{name} {reported:.6f}, but the mean over '
                 f'per_image.csv is {values.mean():.6f}; they are not of the same evaluation, '
                 'run tools/test.py again'
             )

@@ -189,7 +189,7 @@ def test_a_test_without_the_log_of_its_training_says_so(run, tiny_data):
     folder, _ = run
     (folder.parent / 'scalars.json').unlink()
     text, (note,) = report(folder, data_root=tiny_data)
-    assert 'scalars.json' in note and note.replace("'", '&#x27;') in text
+    assert 'scalars.json' in note and note.replace("'", '&#39;') in text
     assert 'Training' not in Page(text).headings()
 
 
