@@ -20,6 +20,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
+
+from benchmarks.memory import peak_mb, reset_peak, resident_mb
 
 # Share of the free memory that this process may take. A baseline that needs more must end with
 # a message and must not stop the others.
@@ -103,29 +106,22 @@ WAYS: dict[str, Callable[..., Way]] = {
 }
 
 
-def _from_proc(file: str, key: str) -> float:
-    """Return a quantity of a file of /proc in MB."""
-    lines = Path('/proc', file).read_text(encoding='utf-8').splitlines()
-    (line,) = (line for line in lines if line.startswith(f'{key}:'))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
 def main(mask: str, way: str, *arguments: str) -> None:
     """Do what the module says."""
-    limit = int(_SHARE * _from_proc('meminfo', 'MemAvailable') * 1e6)
+    limit = int(_SHARE * psutil.virtual_memory().available)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     # Whatever else is printed is not for the one who asks.
     answers, sys.stdout = sys.stdout, sys.stderr
     write_mask = WAYS[way](Path(mask), *arguments)
-    loaded = _from_proc('self/status', 'VmRSS')
+    loaded = resident_mb()
     print(json.dumps({'loaded_mb': loaded}), file=answers, flush=True)
     for line in sys.stdin:
-        Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+        reset_peak()
         start = time.perf_counter()
         write_mask(Path(line.strip()))
         answer = {
             'seconds': time.perf_counter() - start,
-            'peak_mb': _from_proc('self/status', 'VmHWM'),
+            'peak_mb': peak_mb(),
         }
         print(json.dumps(answer), file=answers, flush=True)
 

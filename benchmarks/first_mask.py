@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.memory import peak_mb
 
 Image = NDArray[np.uint8]
 
@@ -56,19 +57,6 @@ WAYS: dict[str, Callable[..., Callable[[Image], object]]] = {
 }
 
 
-def _peak_mb() -> float:
-    """Return the peak resident memory of this program in megabytes (10^6 bytes).
-
-    `getrusage` would count the process that started it, too, where that was larger.
-    """
-    (line,) = (
-        line
-        for line in Path('/proc/self/status').read_text().splitlines()
-        if line.startswith('VmHWM')
-    )
-    return int(line.split()[1]) * 1024 / 1e6
-
-
 def main(image_path: str, way: str, *arguments: str) -> None:
     """Do what the module says."""
     import cv2
@@ -83,7 +71,7 @@ def main(image_path: str, way: str, *arguments: str) -> None:
     for _ in sys.stdin:
         start = time.perf_counter()
         mask(image)
-        tell(f'{time.perf_counter() - start:.6f} {_peak_mb():.1f}')
+        tell(f'{time.perf_counter() - start:.6f} {peak_mb():.1f}')
 
 
 if __name__ == '__main__':

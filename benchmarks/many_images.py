@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from benchmarks import benchmark_cli as alone
 from benchmarks.images import pictures
+from benchmarks.memory import resident_mb
 from isic_mmdet import cli
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.encoding import encode_jpeg
@@ -98,7 +99,7 @@ def _watched(arguments: list[Any], out: Path, number: int) -> list[tuple[int, fl
             # The part of the table grows by a line an image.
             parts = list(out.glob('.predictions.*.csv'))
             done = parts[0].read_bytes().count(b'\n') if parts else 0
-            resident = _resident_mb(process.pid)
+            resident = resident_mb(process.pid)
             if done > 0 and resident is not None:
                 seen.append((done, resident))
                 bar.update(done - bar.n)
@@ -106,15 +107,6 @@ def _watched(arguments: list[Any], out: Path, number: int) -> list[tuple[int, fl
             log.seek(0)
             raise InputError('tools/predict.py failed:', log.read().splitlines()[-3:])
     return seen
-
-
-def _resident_mb(pid: int) -> float | None:
-    """Return the resident memory of a process in MB (10^6 bytes), None where it has ended."""
-    try:
-        pages = int(Path(f'/proc/{pid}/statm').read_text().split()[1])
-    except (OSError, IndexError):
-        return None
-    return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ OFFICIAL_SCORER = 'isic-challenge-scoring 5.6.0'
 
 def without_bfloat16() -> str | None:
     """Return what is left out and why if this machine does not run bfloat16, else None."""
-    from isic_mmdet.utils.bfloat16 import check_bfloat16
+    from isic_mmdet.utils.system import check_bfloat16
 
     try:
         check_bfloat16()

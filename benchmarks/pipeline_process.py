@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, RandomSampler
 import isic_mmdet.register  # noqa: F401
 from benchmarks.networks import OURS
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.utils.memory import keep_freed_memory
+from isic_mmdet.utils.system import keep_freed_memory
 
 # After register, which installs what mmcv lacks.
 from mmdet.registry import DATASETS  # isort: skip

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.mask_pairs import write_distorted, write_drawn
+from benchmarks.memory import peak_of_command
 from benchmarks.missing import OFFICIAL_SCORER, without_official_scorer
-from benchmarks.peak import peak_memory
 from benchmarks.rows import row, unjudged
 from benchmarks.timing import interleaved, medians
 from isic_mmdet import cli
@@ -233,8 +233,8 @@ def _peaks(pairs: Pairs, folder: Path) -> dict[str, float]:
     truth, predictions = map(str, parts)
     evaluation = f'from {__spec__.name} import evaluate; import sys; evaluate(*sys.argv[1:])'
     return {
-        'tools/score.py': peak_memory([*_OURS, predictions, truth]),
-        'LesionMetric': peak_memory([sys.executable, '-c', evaluation, truth, predictions]),
+        'tools/score.py': peak_of_command([*_OURS, predictions, truth]),
+        'LesionMetric': peak_of_command([sys.executable, '-c', evaluation, truth, predictions]),
     }
 
 

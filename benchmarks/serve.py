@@ -27,6 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.images import pictures
+from benchmarks.memory import resident_mb
 from isic_mmdet import cli
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.encoding import encode_jpeg
@@ -212,7 +213,7 @@ class _Load:
                 self._done += 1
                 self._bar.update()
                 if self._done % (self.requests // _SAMPLES) == 0:
-                    self.memory.append((self._done, _memory_of(self.pid)))
+                    self.memory.append((self._done, resident_mb(self.pid) or 0.0))
 
     def _next(self) -> int | None:
         with self._lock:
@@ -233,15 +234,6 @@ class _Load:
         if 'result' not in last:
             raise ValueError(last)
         return last['result']
-
-
-def _memory_of(pid: int) -> float:
-    """Return the megabytes of memory that a process holds."""
-    status = Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
-    found = re.search(r'^VmRSS:\s+(\d+) kB', status, re.MULTILINE)
-    if found is None:  # as of a process that has ended
-        raise ValueError(f'process {pid} has no memory')
-    return int(found[1]) / 1024
 
 
 def _percentile(values: Sequence[float], percent: float) -> float:

@@ -48,7 +48,7 @@ def main() -> None:
     from isic_mmdet.datasets.full_check import check_data
     from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.splits import config_splits
-    from isic_mmdet.utils.cores import available_cores
+    from isic_mmdet.utils.system import available_cores
 
     splits = config_splits(load_config(args.config, args.cfg_options, args.data_root))
     found = check_data(splits, args.workers or available_cores(), args.duplicate_distance)

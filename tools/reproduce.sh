@@ -37,7 +37,7 @@ else
     data=data/isic2018
     source=(--src data/official/isic2018 --resize max-side 1024)
 fi
-if python -c 'from isic_mmdet.utils.bfloat16 import check_bfloat16; check_bfloat16()' 2>/dev/null; then
+if python -c 'from isic_mmdet.utils.system import check_bfloat16; check_bfloat16()' 2>/dev/null; then
     amp=(--amp)
 else
     amp=()

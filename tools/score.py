@@ -89,7 +89,7 @@ def main() -> None:
 
     from isic_mmdet.evaluation.mask_evaluation import Request, evaluate
     from isic_mmdet.evaluation.text import format_scores
-    from isic_mmdet.utils.memory import keep_freed_memory
+    from isic_mmdet.utils.system import keep_freed_memory
 
     require_writable(args.out)
     keep_freed_memory()

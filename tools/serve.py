@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.utils.cores import available_cores
 from isic_mmdet.utils.environment import has_screen
+from isic_mmdet.utils.system import available_cores
 
 if TYPE_CHECKING:
     from isic_mmdet.serve.answers import Predictor

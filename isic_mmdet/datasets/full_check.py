@@ -16,7 +16,7 @@ from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
 from isic_mmdet.isic.prepare.pool import Job, run_jobs
 from isic_mmdet.masks.mask_files import decode_mask
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from isic_mmdet.datasets.checks import annotation_faults, truth_faults
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.labels import CATEGORIES
-from isic_mmdet.utils.memory import keep_freed_memory
+from isic_mmdet.utils.system import keep_freed_memory
 
 # Data sets that this process has checked: each is built once for the checks before a run, and once
 # more for the training.

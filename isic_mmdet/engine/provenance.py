@@ -28,8 +28,8 @@ from isic_mmdet.engine.config.recorded_config import training_digest
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.engine.results_folder import evaluation_settings
 from isic_mmdet.engine.train.checkpoints import TRAINING, TRAINING_IMAGES
-from isic_mmdet.utils.cores import available_cores
 from isic_mmdet.utils.files import sha256, sha256_together
+from isic_mmdet.utils.system import available_cores
 
 
 class TrainingRecord:

@@ -12,8 +12,7 @@ from mmengine.config import Config
 from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.engine.config.recorded_config import settings_of
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.files import sha256, sha256_together
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json, sha256, sha256_together
 
 # Where the data are, and what replaces or loads the weights: recorded by their own digests.
 _RECORDED_APART = ('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'precision')

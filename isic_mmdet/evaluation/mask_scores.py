@@ -18,7 +18,7 @@ from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
 from isic_mmdet.evaluation.scores import confusion, mask_scores, pack
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, UnreadableMaskError, read_gray_mask
-from isic_mmdet.utils.cores import available_cores
+from isic_mmdet.utils.system import available_cores
 
 
 @dataclass(frozen=True)

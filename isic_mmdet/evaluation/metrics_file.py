@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.files import write_atomically
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json, write_atomically
 
 _TEXTS = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
 _RECORDS = ('training', 'versions')

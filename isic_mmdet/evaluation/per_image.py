@@ -10,8 +10,7 @@ from typing import Any
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.archives import ISIC_ID
 from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
-from isic_mmdet.utils.files import write_atomically
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json, write_atomically
 
 #: The values of one image by column: `PER_IMAGE_COLUMNS`, and the other columns where known.
 #: It is no TypedDict because the score columns of the classes are named after the classes.

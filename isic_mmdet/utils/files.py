@@ -111,6 +111,24 @@ def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     write_atomically(path, (text + '\n').encode(errors='backslashreplace'))
 
 
+def read_json(path: Path, remedy: str) -> Any:
+    """Return the content of a JSON file.
+
+    Args:
+        path: of the file.
+        remedy: how to fix a file that cannot be read, for the message.
+
+    Raises:
+        InputError: the file is missing, not text, not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror}); {remedy}') from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f'{path}: not JSON ({error}); {remedy}') from error
+
+
 def sha256_together(paths: Sequence[str | Path]) -> str:
     """Return the SHA-256 of a file; of several, that of their digests in the order given."""
     digests = [sha256(path) for path in paths]

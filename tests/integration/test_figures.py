@@ -12,7 +12,7 @@ def test_two_processes_would_write_over_each_other(root):
         '--figures',
         '-n',
         '2',
-        'tests/unit/utils/test_cores.py',
+        'tests/unit/utils/test_system.py',
     ]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 4  # of pytest: it was used wrongly

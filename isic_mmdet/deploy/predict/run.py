@@ -14,8 +14,7 @@ from isic_mmdet.deploy.predict.table import is_begun, join_parts
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submission
-from isic_mmdet.utils.files import write_json
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json, write_json
 from isic_mmdet.utils.run_lock import run_lock
 
 # Names the model of a folder of predictions, so that two models never share a folder.

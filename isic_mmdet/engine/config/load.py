@@ -14,9 +14,9 @@ from isic_mmdet.engine.config.config_file import read_config
 from isic_mmdet.engine.own_folder import holds
 from isic_mmdet.engine.train.checkpoints import newest_checkpoint, progress
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.bfloat16 import check_bfloat16
 from isic_mmdet.utils.files import require_text
 from isic_mmdet.utils.renamed import translate
+from isic_mmdet.utils.system import check_bfloat16
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages. On 487 validation images flips gave the CPU

@@ -21,9 +21,9 @@ from isic_mmdet.isic.prepare.report import faults_summary, split_summary
 from isic_mmdet.isic.splits import draw_validation, group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
-from isic_mmdet.utils.cores import available_cores
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.run_lock import run_lock
+from isic_mmdet.utils.system import available_cores
 
 
 def prepare(

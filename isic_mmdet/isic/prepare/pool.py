@@ -16,7 +16,7 @@ import cv2
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.prepare import pairs
-from isic_mmdet.utils.memory import keep_freed_memory
+from isic_mmdet.utils.system import keep_freed_memory
 
 _Result = TypeVar('_Result')
 

@@ -8,8 +8,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.isic.layouts import SPLITS
 from isic_mmdet.isic.prepare.pairs import Record
 from isic_mmdet.utils.append_log import LineFile
-from isic_mmdet.utils.files import write_atomically, write_json
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json, write_atomically, write_json
 
 _FOLDER = '.prepare'
 

@@ -13,7 +13,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import MAX_PIXELS
 from isic_mmdet.masks.run_lengths import NO_LESION, run_lengths_fault
 from isic_mmdet.report.page.evaluation import ImageScores
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json
 
 _TOLERANCE = 1e-6
 

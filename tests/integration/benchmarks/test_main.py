@@ -99,7 +99,7 @@ def test_without_bfloat16_the_rest_is_measured_and_that_is_said(measured, tmp_pa
     def lacks() -> None:
         raise InputError('this CPU lacks bfloat16')
 
-    monkeypatch.setattr('isic_mmdet.utils.bfloat16.check_bfloat16', lacks)
+    monkeypatch.setattr('isic_mmdet.utils.system.check_bfloat16', lacks)
     content = measured.run(tmp_path, True)
     (reason,) = content['skipped']
     assert 'bfloat16' in reason and 'this CPU lacks' in reason

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from benchmarks import many_images
+from benchmarks.memory import resident_mb
 
 
 def test_many_files_take_the_space_of_a_few(tmp_path):
@@ -17,8 +18,8 @@ def test_many_files_take_the_space_of_a_few(tmp_path):
 
 
 def test_the_memory_of_a_process_is_told_until_it_ends():
-    assert many_images._resident_mb(os.getpid()) > 10
-    assert many_images._resident_mb(2**22 + 1) is None
+    assert resident_mb(os.getpid()) > 10
+    assert resident_mb(2**22 + 1) is None
 
 
 @pytest.mark.slow

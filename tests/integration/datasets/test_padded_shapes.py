@@ -16,7 +16,7 @@ from isic_mmdet.engine.checks.preflight import load_weights
 from isic_mmdet.engine.config.load import load_config, set_checkpoint, set_work_dir, use_tta
 from isic_mmdet.engine.train.evaluation import use_same_shape_batches
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.json_file import read_json
+from isic_mmdet.utils.files import read_json
 from tests.support.random_model import save_random_model
 
 
