@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.config.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import add_run_arguments
 from isic_mmdet.utils.files import require_writable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
         'Score a checkpoint on the test or validation split. metrics.json, per_image.csv and '
         'plots go to the work dir.',
         'python tools/test.py configs/isic2018_maskrcnn.py \\\n'
-        '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth --show-dir pictures',
+        '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth --show-dir drawings',
     )
     parser.add_argument('config', help='Python config, see configs/')
     parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
@@ -34,9 +34,8 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='replace results of another checkpoint, data set or setting in the work dir',
     )
-    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
-        '--show-dir', help='write one picture per image: truth and prediction, side by side'
+        '--show-dir', help='write one drawing per image: truth and prediction, side by side'
     )
     parser.add_argument(
         '--out',
@@ -45,25 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tta', action='store_true', help='average the masks over the flips of the image'
     )
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='compute in bfloat16: twice as fast where the processor knows it',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help='change settings, e.g. test_dataloader.batch_size=8',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='who starts the processes',
-    )
-    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+    add_run_arguments(parser, 'test_dataloader.batch_size=8')
     return parser.parse_args()
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.config.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import add_run_arguments
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -19,12 +19,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='Python config, see configs/')
     parser.add_argument('--work-dir', help='default: work_dirs/<config name>')
-    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='compute in bfloat16: twice as fast where the processor knows it',
-    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -41,28 +35,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--skip-bad-batches',
         action='store_true',
-        help='count and leave out batches that cannot be loaded or give no finite loss, instead of '
+        help='skip and count batches that cannot be loaded or give no finite loss, instead of '
         'ending with a message',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help='change settings, e.g. train_cfg.max_epochs=2 train_dataloader.batch_size=4',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='who starts the processes',
-    )
-    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+    add_run_arguments(parser, 'train_cfg.max_epochs=2 train_dataloader.batch_size=4')
     return parser.parse_args()
 
 
 def train(args: argparse.Namespace) -> 'Config | None':
-    """Train, and return the config; None where nothing was left to do."""
+    """Train and return the config; None if nothing is left to do."""
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.checks.resume_check import check_resume
     from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir, use_amp

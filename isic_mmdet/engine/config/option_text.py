@@ -17,6 +17,35 @@ class BareList(list):
     """A list that was written without brackets, as `a,b`: one text may have been meant."""
 
 
+def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add the arguments that training and testing share.
+
+    Args:
+        parser: of the tool.
+        example: options that the tool uses, for the help.
+    """
+    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='compute in bfloat16: twice as fast if the processor supports it',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        metavar='KEY=VALUE',
+        help=f'change settings, e.g. {example}',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what starts the processes (default: none)',
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+
+
 class OptionsAction(argparse.Action):
     """Collects `KEY=VALUE` words in a dict from dotted keys to values."""
 
