@@ -235,7 +235,7 @@ def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
     ):
         before = _memory(device)
         step = mmdet_step(model, batch, device)
-        megabytes[name] = (_peak_memory(step, device, before) or 0) / 2**20
+        megabytes[name] = (_peak_memory(step, device, before) or 0) / 1e6
         del step
         torch.cuda.empty_cache()
     return {
