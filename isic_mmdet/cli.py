@@ -31,6 +31,14 @@ def make_parser(description: str, example: str) -> argparse.ArgumentParser:
     )
 
 
+def positive_int(text: str) -> int:
+    """Return the number of an argument; argparse reports one below 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{number} is less than 1')
+    return number
+
+
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Prepare the process, call `main`, and end the process with its status, 0 for None.
 

@@ -4,59 +4,50 @@
 import argparse
 from pathlib import Path
 
-from isic_mmdet.cli import make_parser, run
+from isic_mmdet.cli import make_parser, positive_int, run
 from isic_mmdet.utils.files import require_writable
 
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
-        'Write a model as an ONNX file, from the image at network size to score, label, box and\n'
-        'mask of the lesion. isic_mmdet.deploy, tools/predict.py --model and tools/serve.py use\n'
-        'it, without torch and mmdet.\n\n'
-        'Before the file gets its name it is checked: in real images, ONNX Runtime has to find\n'
-        'what PyTorch finds, masks at an IoU of 0.999 on average and 0.99 at worst, scores to\n'
-        '0.001. Else nothing is written, and the exit status is 1.',
+        'Write a model as an ONNX file. tools/predict.py --model, tools/serve.py --model and\n'
+        'isic_mmdet.deploy run it without torch and mmdet.\n\n'
+        'The file is written only if ONNX Runtime and PyTorch agree on real images: mask IoU\n'
+        '0.999 on average and 0.99 at worst, scores within 0.001. Otherwise the exit status is 1.',
         'python tools/export_onnx.py configs/isic2018_maskrcnn.py \\\n'
         '    work_dirs/isic2018_maskrcnn/best_lesion_iou_epoch_20.pth --out model.onnx',
     )
     parser.add_argument('config', help='Python config that the model was trained with')
-    parser.add_argument('checkpoint', help='a .pth file that tools/train.py wrote')
+    parser.add_argument('checkpoint', help='a .pth file of tools/train.py')
     parser.add_argument('--out', type=Path, required=True, metavar='FILE.onnx')
     parser.add_argument(
         '--half',
         action='store_true',
-        help='store the weights in float16: half the size, computed in float32 all the same',
+        help='store the weights in float16: half the size; computation stays in float32',
     )
     parser.add_argument(
         '--batch',
         type=_batch,
         default='dynamic',
         metavar='N|dynamic',
-        help='images that it takes at once (default: %(default)s, any number)',
+        help='images that the model takes at once (default: %(default)s, any number)',
     )
     parser.add_argument(
         '--input-size',
-        type=_positive,
+        type=positive_int,
         metavar='S',
-        help="fit images into S x S pixels (default: as the config's test pipeline does)",
+        help="fit images into S x S pixels (default: the size in the config's test pipeline)",
     )
     parser.add_argument(
         '--check-images',
         metavar='DIR',
-        help="folder of real images to check with (default: some of the config's validation split)",
+        help='folder of real images for the check (default: images of the validation split)',
     )
     return parser.parse_args()
 
 
 def _batch(text: str) -> int | None:
-    return None if text == 'dynamic' else _positive(text)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{number} is less than 1')
-    return number
+    return None if text == 'dynamic' else positive_int(text)
 
 
 def main() -> None:

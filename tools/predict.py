@@ -5,7 +5,7 @@ import argparse
 import os
 from pathlib import Path
 
-from isic_mmdet.cli import make_parser, run
+from isic_mmdet.cli import make_parser, positive_int, run
 from isic_mmdet.utils.files import require_writable
 
 
@@ -58,14 +58,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--batch-size',
-        type=_positive,
+        type=positive_int,
         default=4,
         metavar='N',
         help='images that go through the model together (default: %(default)s)',
     )
     parser.add_argument(
         '--workers',
-        type=_positive,
+        type=positive_int,
         default=4,
         metavar='N',
         help='threads that decode images, and that write masks (default: %(default)s)',
@@ -87,13 +87,6 @@ def parse_args() -> argparse.Namespace:
     elif args.tta or args.amp or args.device or args.launcher != 'none':
         parser.error('--tta, --amp, --device and --launcher need a checkpoint, not --model')
     return args
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{number} is less than 1')
-    return number
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Bring an exported file to whole numbers of 8 bits, if the validation images allow it."""
+"""Quantize an exported file to 8 bits, if the validation IoU stays."""
 
 import argparse
 from pathlib import Path
@@ -10,17 +10,17 @@ from isic_mmdet.utils.files import require_writable
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(
-        'Write an exported file anew with weights and activations of 8 bits: a quarter of the\n'
-        'size, about half of the time. The ranges are those of training images.\n\n'
-        'Before the file gets its name both are scored on the validation split. If the IoU falls\n'
-        'by 0.005 or more, nothing is written, and the exit status is 1.',
+        'Write an exported file with weights and activations of 8 bits: a quarter of the size,\n'
+        'about half of the time. The ranges are taken from training images.\n\n'
+        'Both files are scored on the validation split. If the IoU falls by 0.005 or more,\n'
+        'nothing is written, and the exit status is 1.',
         'python tools/quantize_onnx.py model.onnx configs/isic2018_maskrcnn.py \\\n'
         '    --out model_int8.onnx',
     )
     parser.add_argument('model', type=Path, help='file of tools/export_onnx.py')
-    parser.add_argument('config', help='config that it was exported from')
+    parser.add_argument('config', help='config of the model')
     parser.add_argument('--out', type=Path, required=True, metavar='FILE.onnx')
-    parser.add_argument('--data-root', metavar='DIR', help='take another prepared data set')
+    parser.add_argument('--data-root', metavar='DIR', help='use another prepared data set')
     return parser.parse_args()
 
 

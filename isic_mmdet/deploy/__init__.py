@@ -1,7 +1,7 @@
-"""From images to masks: with PyTorch, or with an exported model and neither torch nor mmdet.
+"""From images to masks, with a checkpoint or an exported model.
 
-`segmenter` runs a checkpoint, `onnx_segmenter` an exported file. `export` writes such files, and
-`predict` applies either of them to folders of images.
+`segmenter` runs a checkpoint with torch and mmdet. `onnx_segmenter` runs an exported file without
+them. `export` writes such files, and `predict` applies either model to folders of images.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ __all__ = ['LesionSegmenter', 'OnnxSegmenter']
 
 
 def __getattr__(name: str) -> Any:
-    # Each is imported when it is used: one needs torch, the other ONNX Runtime.
+    # Imported on access, because one needs torch and the other ONNX Runtime.
     if name == 'LesionSegmenter':
         from isic_mmdet.deploy.segmenter import LesionSegmenter
 

@@ -1,17 +1,17 @@
-"""What an exported model says of itself, in the metadata of its file."""
+"""The metadata in the file of an exported model."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-#: Version of the metadata and of the graph's inputs and outputs; a reader knows one.
+#: Version of the metadata and of the graph's inputs and outputs.
 FORMAT = 1
 _FORMAT_KEY = 'isic_mmdet_format'
 
 
-class NoMetadataError(Exception):
-    """The metadata are not those of a model that this version can read; the message says why."""
+class MetadataError(Exception):
+    """This version cannot read the metadata of a file; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,16 @@ class ModelMetadata:
 
     Attributes:
         classes: names of the labels.
-        scale: longer and shorter side in pixels that images are brought to as far as their shape
-            allows.
+        scale: images are resized to fit into this longer and shorter side, in pixels.
         divisor: images are padded at the bottom and on the right to multiples of this.
-        batch: images that go through the graph at once; None for any number.
-        score_threshold: a detection with this score or less is none.
-        mask_threshold: probability above which a pixel belongs to the lesion.
-        mean: of the channels R, G, B of 0 to 255; the graph itself subtracts them.
-        std: the graph itself divides by them.
-        weights: 'float32', 'float16' or 'int8', how they are stored.
-        config: name of the config that the model was built from.
-        checkpoint: name of the file of its weights.
+        batch: number of images that the graph takes at once; None for any number.
+        score_threshold: detections with this score or less are dropped.
+        mask_threshold: a pixel belongs to the lesion if its probability is above this.
+        mean: of the channels R, G, B in 0 to 255; the graph subtracts it.
+        std: likewise; the graph divides by it.
+        weights: how they are stored: 'float32', 'float16' or 'int8'.
+        config: file name of the config.
+        checkpoint: file name of the weights.
         checkpoint_sha256: in hexadecimal.
         version: of the project that exported it.
     """
@@ -49,27 +48,27 @@ class ModelMetadata:
     checkpoint_sha256: str
     version: str
 
-    def metadata(self) -> dict[str, str]:
+    def entries(self) -> dict[str, str]:
         """Return the entries for the file."""
         entries = {name: json.dumps(value) for name, value in asdict(self).items()}
         return {_FORMAT_KEY: str(FORMAT), **entries}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> 'ModelMetadata':
-        """Return the card of a file with these entries.
+    def from_entries(cls, entries: Mapping[str, str]) -> 'ModelMetadata':
+        """Return the metadata of a file with these entries.
 
         Raises:
-            NoMetadataError: they are not from `metadata`, or from that of another version.
+            MetadataError: they are missing, damaged or of another version.
         """
-        found = metadata.get(_FORMAT_KEY)
+        found = entries.get(_FORMAT_KEY)
         if found is None:
-            raise NoMetadataError('it was not written by tools/export_onnx.py')
+            raise MetadataError('it was not written by tools/export_onnx.py')
         if found != str(FORMAT):
-            raise NoMetadataError(f'its format is {found}, this version reads format {FORMAT}')
+            raise MetadataError(f'its format is {found}, this version reads format {FORMAT}')
         try:
-            values = {field.name: _value(metadata[field.name]) for field in fields(cls)}
+            values = {field.name: _value(entries[field.name]) for field in fields(cls)}
         except (KeyError, ValueError) as error:
-            raise NoMetadataError(f'its metadata are damaged: {error}') from error
+            raise MetadataError(f'its metadata are damaged: {error}') from error
         return cls(**values)
 
 

@@ -1,31 +1,36 @@
-"""What a model says of one image."""
+"""The result for one image, and what both segmenters share."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells, paste_levels, paste_mask, paste_probability
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """The lesion of one image of H x W pixels, or that none was found.
+    """The lesion of one image of H x W pixels, or no lesion.
 
-    It holds the cells that the model predicted, a few kilobytes whatever the size of the image;
-    what is as large as the image is made when it is asked for.
+    It holds only the cells that the model predicted, a few kilobytes for an image of any size.
+    Arrays of the size of the image are computed on access.
 
     Attributes:
         shape: H and W.
-        views: what was found in views of the image (one, or with test-time augmentation several),
-            boxes in pixels of the image; see `isic_mmdet.masks.paste`.
-        number: how many views there were; those in which nothing was found count with 0.
-        threshold: mean probability above which a pixel belongs to the lesion.
-        score: confidence of the detection in [0, 1]; 0 where none was found.
-        label: name of its class; None where none was found.
-        box: its box as x, y, width, height in pixels, x and y of the left upper corner; None where
-            none was found.
+        views: predictions of the views of the image (one; several with test-time augmentation),
+            with boxes in pixels of the image; see `isic_mmdet.masks.paste`.
+        number: number of views; a view without a detection counts with probability 0.
+        threshold: a pixel belongs to the lesion if its mean probability is above this.
+        score: confidence of the detection in [0, 1]; 0 without a detection.
+        label: name of its class; None without a detection.
+        box: x, y, width, height in pixels, x and y of the upper left corner; None without a
+            detection.
     """
 
     shape: tuple[int, int]
@@ -38,18 +43,105 @@ class Segmentation:
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
-        """(H, W) bool, where the lesion is; all False where none was found. Made once."""
+        """(H, W) bool, True in the lesion. Computed once."""
         return paste_mask(self.views, self.number, self.shape, self.threshold)
 
     @property
     def levels(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, the probability in steps of 1/255; made anew, at a byte a pixel.
+        """(H, W) uint8, the probability in steps of 1/255. Computed on every access.
 
-        Above 127 it is the mask, where the threshold is 0.5.
+        With a threshold of 0.5, the mask is `levels > 127`.
         """
         return paste_levels(self.views, self.number, self.shape)
 
     @property
     def probability(self) -> NDArray[np.float32]:
-        """(H, W) float32 in [0, 1], of each pixel to be lesion; made anew, at 4 bytes a pixel."""
+        """(H, W) float32, probability of the lesion in [0, 1]. Computed on every access."""
         return paste_probability(self.views, self.number, self.shape)
+
+
+class PreparedImage(Protocol):
+    """An image at the size of the network."""
+
+    @property
+    def shape(self) -> Hashable:
+        """Its padded size; images of one shape may share a batch."""
+
+
+class Segmenter(ABC):
+    """Finds the lesion in images of any size.
+
+    Attributes:
+        classes: names that `Segmentation.label` can have.
+        batch_size: largest number of images that the model takes together; None for any number.
+    """
+
+    classes: tuple[str, ...]
+    batch_size: int | None = None
+
+    def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
+        """Return the lesion of one image, (H, W, 3) uint8, RGB.
+
+        Raises:
+            ValueError: see `prepare`.
+        """
+        (lesion,) = self.batch([image])
+        return lesion
+
+    def batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
+        """Return the lesions of images of any sizes, in their order.
+
+        Args:
+            images: each (H, W, 3) uint8, RGB.
+
+        Raises:
+            ValueError: see `prepare`.
+        """
+        return self.predict([self.prepare(image) for image in images])
+
+    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
+        """Return the lesions of images from `prepare`, in their order.
+
+        Only images of one padded size share a batch, so that no image depends on the others.
+        """
+        found: dict[int, Segmentation] = {}
+        for batch in batches_of_one_shape(
+            range(len(prepared)), lambda index: prepared[index].shape, self.batch_size
+        ):
+            lesions = self.predict_batch([prepared[index] for index in batch])
+            found |= dict(zip(batch, lesions, strict=True))
+        return [found[index] for index in range(len(prepared))]
+
+    @abstractmethod
+    def reduction(self, height: int, width: int) -> int:
+        """Return the factor by which an image may be reduced on reading without loss, at least 1.
+
+        Args:
+            height: of an image in pixels, upright or rotated.
+            width: likewise.
+        """
+
+    @abstractmethod
+    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> PreparedImage:
+        """Return an image at the size of the network. Several threads may call it.
+
+        Args:
+            image: (h, w, 3) uint8, RGB.
+            frame: position of its pixels in the full image; None if it is the full image.
+
+        Raises:
+            ValueError: the array has another type or shape, or a side so short that it has no
+                pixels at the size of the network.
+        """
+
+    @abstractmethod
+    def predict_batch(self, prepared: Sequence[Any]) -> list[Segmentation]:
+        """Return the lesions of at most `batch_size` images of one padded size."""
+
+
+def check_rgb(image: NDArray[np.uint8]) -> None:
+    """Raise a ValueError unless an array is an (H, W, 3) uint8 image with pixels."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            f'expected an (H, W, 3) uint8 image, RGB, got {image.dtype} of {image.shape}'
+        )

@@ -1,7 +1,6 @@
 """From a config and a checkpoint to a file that runs without torch and mmdet.
 
-`run` is the whole of it, as `tools/export_onnx.py` calls it: `model` (build, load, fold),
-`detector` (the graph in PyTorch), `operators` (what PyTorch has no operator for), `onnx_file` (the
-graph in ONNX), `images` and `check` (does it find the same?). `quantize` brings a file to 8 bits.
-`isic_mmdet.deploy` reads the files.
+`run` is what `tools/export_onnx.py` calls. It uses `model` (build, load, fold), `detector` (the
+graph in PyTorch), `operators` (custom operators), `onnx_file` (the graph in ONNX), `images` and
+`check` (compare with PyTorch). `quantize` converts a file to 8 bits.
 """

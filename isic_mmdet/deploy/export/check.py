@@ -1,4 +1,4 @@
-"""Whether an exported file finds what PyTorch finds, on real images."""
+"""Compares an exported file with PyTorch on real images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ SCORE_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike two predictions of an image are.
+    """How well two predictions of an image agree.
 
     Attributes:
         name: of the image.
-        iou: of the two masks, in [0, 1]; 1 where neither shows a lesion.
+        iou: of the two masks, in [0, 1]; 1 if both are empty.
         scores: of PyTorch and of ONNX Runtime.
-        labels: likewise; None where nothing was found.
+        labels: likewise; None without a detection.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Agreement:
 
     @property
     def score_difference(self) -> float:
-        """How far the scores are apart."""
+        """Absolute difference of the scores."""
         return abs(self.scores[0] - self.scores[1])
 
     @property
-    def holds(self) -> bool:
-        """Whether this image alone is as it has to be."""
+    def is_close(self) -> bool:
+        """Whether this image meets the limits for one image."""
         return (
             self.iou >= WORST_IOU
             and self.score_difference <= SCORE_DIFFERENCE
@@ -53,13 +53,13 @@ class Agreement:
     def __str__(self) -> str:
         (score, onnx_score), (label, onnx_label) = self.scores, self.labels
         return (
-            f'{self.name}: masks agree at an IoU of {self.iou:.4f}; PyTorch says {label} '
-            f'{score:.4f}, ONNX Runtime {onnx_label} {onnx_score:.4f}'
+            f'{self.name}: mask IoU {self.iou:.4f}; PyTorch: {label} {score:.4f}, '
+            f'ONNX Runtime: {onnx_label} {onnx_score:.4f}'
         )
 
 
 def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreement:
-    """Compare what PyTorch (`expected`) and ONNX Runtime found in an image."""
+    """Compare the results of PyTorch (`expected`) and ONNX Runtime (`found`) for an image."""
     return Agreement(
         name,
         jaccard(confusion(pack(expected.mask), pack(found.mask))),
@@ -71,7 +71,7 @@ def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreeme
 def compare(
     segmenter: LesionSegmenter, net: OnnxSegmenter, images: Mapping[str, SourceFile]
 ) -> list[Agreement]:
-    """Predict images with both, one after the other.
+    """Predict every image with both.
 
     Raises:
         InputError: an image cannot be read.
@@ -81,16 +81,18 @@ def compare(
         try:
             pixels = read_image(file).pixels
         except UnreadableError as error:
-            raise InputError(f'{file}: {error}; check with other images') from error
+            raise InputError(
+                f'{file}: {error}; fix or remove it, or check with other images'
+            ) from error
         found.append(agreement(name, segmenter(pixels), net(pixels)))
     return found
 
 
-def verdict(agreements: Sequence[Agreement]) -> str:
-    """Return the line that tells how well all images agree.
+def summarize_agreement(agreements: Sequence[Agreement]) -> str:
+    """Return a line about the agreement on all images.
 
     Raises:
-        InputError: not well enough; it tells where they part.
+        InputError: the results differ too much; `faults` names the images.
     """
     worst = min(agreements, key=lambda agreed: agreed.iou)
     mean = float(np.mean([agreed.iou for agreed in agreements]))
@@ -99,14 +101,14 @@ def verdict(agreements: Sequence[Agreement]) -> str:
         f'mask IoU {mean:.5f} on average, {worst.iou:.5f} at worst ({worst.name}); '
         f'scores at most {apart:.1e} apart'
     )
-    faults = [str(agreed) for agreed in agreements if not agreed.holds]
+    faults = [str(agreed) for agreed in agreements if not agreed.is_close]
     if mean < MEAN_IOU and not faults:
         faults = [str(agreed) for agreed in sorted(agreements, key=lambda agreed: agreed.iou)]
     if faults:
         raise InputError(
-            f'ONNX Runtime does not find what PyTorch does on {len(agreements)} images: {line}; '
-            f'it takes {MEAN_IOU} on average, {WORST_IOU} at worst, {SCORE_DIFFERENCE:g} and equal '
-            'labels. They part at:',
+            f'ONNX Runtime and PyTorch disagree on {len(agreements)} images: {line}. Required: '
+            f'IoU {MEAN_IOU} on average and {WORST_IOU} at worst, scores {SCORE_DIFFERENCE:g} '
+            'apart at most, equal labels. They differ in:',
             faults,
         )
     return line

@@ -1,7 +1,8 @@
-"""The detector as one graph: from the image at network size to the lesion in it.
+"""The detector as one graph: from an image at network size to its lesion.
 
-mmdet's own prediction walks over lists of objects, image by image. This one runs the same layers
-on tensors alone. N images, H x W pixels, C classes, P proposals an image, M x M pixels of a mask.
+mmdet predicts with loops over lists of objects. This module runs the same layers on tensors only,
+so that it can be traced. N images, H x W pixels, C classes, P proposals per image, M x M pixels of
+a mask.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisRoIHead
 class LesionGraph(nn.Module):
     """A Mask R-CNN of mmdet that returns the detection with the highest score.
 
-    The highest score is never suppressed, so the last suppression, over classes, is left out.
+    The box with the highest score is never suppressed, so the last suppression is skipped.
 
     Args:
         model: in evaluation mode; its layers are shared, not copied.
@@ -44,17 +45,17 @@ class LesionGraph(nn.Module):
 
         Args:
             image: (N, H, W, 3) uint8, RGB; H and W are multiples of 32.
-            size: (N, 2) int64, height and width of what is not padding, which is at the bottom and
-                on the right.
+            size: (N, 2) int64, height and width without the padding at the bottom and on the
+                right.
 
         Returns:
-            scores (N,) float32 in [0, 1], 0 where there is no proposal; labels (N,) int64; boxes
+            scores (N,) float32 in [0, 1], 0 without a proposal; labels (N,) int64; boxes
             (N, 4) float32 as (x1, y1, x2, y2) in pixels of `image`; and masks (N, M, M) float32,
             probabilities in [0, 1] over the box.
         """
         features = self.neck(self.backbone(self._normalized(image, size)))
-        proposals, there = self._proposals(features, size)
-        scores, labels, boxes = self._best_box(features, proposals, there, size)
+        proposals, valid = self._proposals(features, size)
+        scores, labels, boxes = self._best_box(features, proposals, valid, size)
         masks = self._mask(features, boxes, labels)
         if isinstance(self.roi_head, LesionDiagnosisRoIHead):
             scores, labels = self._diagnosed(features, scores, boxes, size)
@@ -71,7 +72,7 @@ class LesionGraph(nn.Module):
         return (pixels - self.mean) / self.std * inside
 
     def _proposals(self, features: Sequence[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (N, P, 4) boxes, and (N, P) bool, which of them there are."""
+        """Return (N, P, 4) boxes, and (N, P) bool, which of them are valid."""
         cfg = self.rpn_head.test_cfg
         all_scores, all_deltas = self.rpn_head(features)
         priors = self.rpn_head.prior_generator.grid_priors(
@@ -84,17 +85,17 @@ class LesionGraph(nn.Module):
         scores, deltas, anchors = (torch.cat(parts, 1) for parts in zip(*chosen, strict=True))
         boxes = _decoded(self.rpn_head.bbox_coder, anchors, deltas, size)
         sides = boxes[..., 2:] - boxes[..., :2]
-        there = (scores >= 0) & (sides > cfg.get('min_bbox_size', -1)).all(-1)
-        scores = torch.where(there, scores, -1.0)
-        # Boxes of different levels do not compete: each level is moved to a place of its own.
-        extent = torch.where(there[..., None], boxes, 0.0).amax((1, 2)) + 1
+        valid = (scores >= 0) & (sides > cfg.get('min_bbox_size', -1)).all(-1)
+        scores = torch.where(valid, scores, -1.0)
+        # Boxes of different levels are not compared: each level is shifted by another offset.
+        extent = torch.where(valid[..., None], boxes, 0.0).amax((1, 2)) + 1
         level = torch.arange(len(chosen), device=boxes.device).repeat_interleave(cfg.nms_pre)
         apart = boxes + (level * extent[:, None])[..., None]
         kept = first_boxes(apart, scores, cfg.max_per_img, cfg.nms.iou_threshold)
         return _rows(boxes, kept.clamp(min=0)), kept >= 0
 
     def _best_box(
-        self, features: Sequence[Tensor], proposals: Tensor, there: Tensor, size: Tensor
+        self, features: Sequence[Tensor], proposals: Tensor, valid: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return score (N,), label (N,) and box (N, 4) of the best of all boxes and classes."""
         head = self.roi_head.bbox_head
@@ -104,15 +105,15 @@ class LesionGraph(nn.Module):
         class_scores, deltas = head(pooled)
         # (N, P, C): the last class is the background.
         scores = class_scores.softmax(-1)[:, :-1].reshape(images, count, -1)
-        scores = torch.where(there[..., None], scores, 0.0).flatten(1)
+        scores = torch.where(valid[..., None], scores, 0.0).flatten(1)
         best_scores, best = scores.max(1)
         classes = head.num_classes
         labels = best % classes
-        places = best // classes
+        chosen = best // classes
         deltas = deltas.reshape(images, count, -1, 4)
         of_class = torch.zeros_like(labels) if head.reg_class_agnostic else labels
-        rows = _rows(deltas.flatten(1, 2), (places * deltas.shape[2] + of_class)[:, None])
-        boxes = _decoded(head.bbox_coder, _rows(proposals, places[:, None]), rows, size)
+        rows = _rows(deltas.flatten(1, 2), (chosen * deltas.shape[2] + of_class)[:, None])
+        boxes = _decoded(head.bbox_coder, _rows(proposals, chosen[:, None]), rows, size)
         return best_scores, labels, boxes[:, 0]
 
     def _mask(self, features: Sequence[Tensor], boxes: Tensor, labels: Tensor) -> Tensor:
@@ -126,9 +127,9 @@ class LesionGraph(nn.Module):
     def _diagnosed(
         self, features: Sequence[Tensor], scores: Tensor, boxes: Tensor, size: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return score (N,) and label (N,) of the likeliest diagnosis of the boxes (N, 4).
+        """Return score (N,) and label (N,) of the most likely diagnosis of the boxes (N, 4).
 
-        Boxes that are no detections get a score of 0: the threshold is for the box alone.
+        The threshold applies to the score of the box alone; boxes below it get a score of 0.
         """
         head = self.roi_head.diagnosis_head
         height, width = size.to(boxes.dtype).unbind(1)
@@ -153,7 +154,7 @@ def _best_anchors(
         scores: (N, A, h, w) objectness, before the sigmoid.
         deltas: (N, 4A, h, w).
         priors: (h * w * A, 4) anchors.
-        number: K. Where the level has fewer anchors, scores of -1 fill up.
+        number: K; a level with fewer anchors is filled up with scores of -1.
     """
     scores = scores.permute(0, 2, 3, 1).flatten(1).sigmoid()
     deltas = deltas.permute(0, 2, 3, 1).reshape(scores.shape[0], -1, 4)
@@ -164,7 +165,7 @@ def _best_anchors(
 
 
 def _decoded(coder: DeltaXYWHBBoxCoder, boxes: Tensor, deltas: Tensor, size: Tensor) -> Tensor:
-    """Return the (N, K, 4) boxes that `deltas` makes of `boxes`, cut at the image's border."""
+    """Return the (N, K, 4) `boxes` moved by `deltas`, clipped to the image."""
     moved = delta2bbox(boxes.flatten(0, 1), deltas.flatten(0, 1), coder.means, coder.stds).reshape(
         boxes.shape
     )
@@ -189,7 +190,7 @@ def _pooled(extractor: SingleRoIExtractor, features: Sequence[Tensor], rois: Ten
 
 
 def _aligned(layer: RoIAlign, level: Tensor, rois: Tensor) -> Tensor:
-    """Return (R, C, S, S) features of (R, 5) regions of one map."""
+    """Return (R, C, S, S) features of (R, 5) regions of one feature map."""
     return pyramid_roi_align(
         [level],
         rois,

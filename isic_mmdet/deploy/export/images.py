@@ -1,4 +1,4 @@
-"""Which real images an exported file is checked, quantized and scored with."""
+"""Selects real images to check, quantize and score an exported file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from isic_mmdet.images.sources import SourceFile
 
 Record = TypeVar('Record')
 
-#: Images that are taken from a validation split, spread evenly over it.
+#: Number of images taken from a validation split, at equal distances.
 NUMBER = 20
 
 
@@ -24,7 +24,7 @@ class CheckImages(NamedTuple):
 
     Attributes:
         files: by their id.
-        source: for people.
+        source: description for messages.
     """
 
     files: dict[str, SourceFile]
@@ -32,14 +32,14 @@ class CheckImages(NamedTuple):
 
 
 def check_images(cfg: Config, folder: str | None) -> CheckImages:
-    """Return the images of a folder, or `NUMBER` of those of a config's validation split.
+    """Return the images of a folder, or `NUMBER` images of the validation split.
 
     Args:
         cfg: whose `default_scope` is set.
-        folder: what the user named, as in `isic_mmdet.deploy.predict.inputs.find_images`.
+        folder: see `isic_mmdet.deploy.predict.inputs.find_images`; None for the split.
 
     Raises:
-        InputError: there are none.
+        InputError: there are no images.
     """
     if folder is not None:
         files = find_images([folder], Path(folder) / 'masks').files
@@ -54,29 +54,28 @@ def check_images(cfg: Config, folder: str | None) -> CheckImages:
 
 
 def split_records(cfg: Config, loader: str) -> list[dict[str, Any]]:
-    """Return what the annotations of a split say of its images: `img_path`, `original_mask`, ...
+    """Return the annotations of a split: `img_path`, `original_mask`, ... of each image.
 
     Args:
         cfg: whose `default_scope` is set.
         loader: 'train_dataloader' or 'val_dataloader'.
 
     Raises:
-        InputError: the data are not there.
+        InputError: the data cannot be read.
     """
     records = []
     for leaf in leaf_datasets(Config({loader: cfg[loader]})):
-        # What the training pipeline would make of the truth is not asked for.
         dataset_cfg = {**leaf, 'pipeline': [], 'test_mode': True}
-        place = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
+        annotations = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
         try:
             dataset = DATASETS.build(dataset_cfg)
         except (InputError, OSError) as error:
-            raise InputError(f'the images of {place} cannot be read: {error}') from error
+            raise InputError(f'the images of {annotations} cannot be read: {error}') from error
         records += [dataset.get_data_info(index) for index in range(len(dataset))]
     return records
 
 
 def spread(records: Sequence[Record], number: int) -> list[Record]:
-    """Return so many of all records, at equal distances from the first to the last."""
+    """Return at most `number` records, at equal distances from the first to the last."""
     chosen = np.linspace(0, len(records) - 1, min(number, len(records))).round().astype(int)
     return [records[index] for index in chosen]

@@ -1,4 +1,4 @@
-"""The model of a config, ready to become a graph."""
+"""Builds and loads the model of a config for export."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -21,7 +21,7 @@ from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import set_checkpoint
 from isic_mmdet.errors import InputError
 
-#: The coarsest level that FPN adds to is 32 times as small as the image.
+#: Stride of the coarsest level that the top-down path of the FPN starts from.
 DIVISOR = 32
 _PARTS: dict[str, type[nn.Module]] = {
     'neck': FPN,
@@ -33,23 +33,23 @@ _PARTS: dict[str, type[nn.Module]] = {
 
 
 def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ...]) -> MaskRCNN:
-    """Return a model in evaluation mode, its batch norm folded into the convolutions.
+    """Return a model in evaluation mode, with batch norm folded into the convolutions.
 
     Args:
         cfg: loaded from `config`; changed.
         checkpoint: path of its weights.
         config: path of the config, for messages.
-        classes: that the model shall tell apart.
+        classes: names of the classes.
 
     Raises:
-        InputError: config and checkpoint do not fit together, or the config's model is of a kind
-            that `LesionGraph` does not know.
+        InputError: config and checkpoint do not fit together, or `LesionGraph` does not support
+            the model.
     """
     set_checkpoint(cfg, checkpoint)
     init_default_scope(cfg.default_scope)
     with explained(cfg, 'model'):
         model = MODELS.build(cfg.model)
-    faults = list(_faults(model))
+    faults = list(_unsupported(model))
     if faults:
         raise InputError(f'{config}: its model cannot be exported:', faults)
     load_strictly(
@@ -59,14 +59,14 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
         classes,
     )
     model = fuse_conv_bn(model.eval())
-    # Where the sides of the input are multiples of 32, each level is exactly twice as large as the
-    # next, and a factor costs ONNX Runtime less than sizes that it has to look up.
+    # Sides are multiples of 32, so each level is exactly twice as large as the next. ONNX Runtime
+    # is faster with a constant factor than with computed sizes.
     model.neck.upsample_cfg = dict(scale_factor=2, mode='nearest')
     return model
 
 
-def _faults(model: nn.Module) -> Iterator[str]:
-    """Yield what `LesionGraph` does not know about a model."""
+def _unsupported(model: nn.Module) -> Iterator[str]:
+    """Yield the parts of a model that `LesionGraph` does not support."""
     if not isinstance(model, MaskRCNN):
         yield f'{type(model).__name__} is not a MaskRCNN'
         return
@@ -77,17 +77,17 @@ def _faults(model: nn.Module) -> Iterator[str]:
             return
     for name, head in (('rpn_head', model.rpn_head), ('bbox_head', model.roi_head.bbox_head)):
         if type(head.bbox_coder) is not DeltaXYWHBBoxCoder or head.bbox_coder.add_ctr_clamp:
-            yield f'{name}: its boxes are not coded by a plain DeltaXYWHBBoxCoder'
+            yield f'{name}: its bbox_coder is not a plain DeltaXYWHBBoxCoder'
     proposals = model.rpn_head.test_cfg
     if set(proposals.nms) - {'type', 'iou_threshold'} or proposals.nms.get('type') != 'nms':
-        yield f'test_cfg.rpn.nms: {dict(proposals.nms)}, where only type=nms is known'
+        yield f'test_cfg.rpn.nms: {dict(proposals.nms)}, but only type=nms is supported'
     if not model.rpn_head.use_sigmoid_cls or model.roi_head.bbox_head.custom_activation:
-        yield 'scores are not from a sigmoid in rpn_head and a softmax in bbox_head'
+        yield 'scores must come from a sigmoid in rpn_head and a softmax in bbox_head'
     if model.roi_head.with_shared_head:
-        yield 'roi_head: a shared head'
+        yield 'roi_head: shared heads are not supported'
     pixels = model.data_preprocessor
     if pixels.pad_size_divisor % DIVISOR or pixels.pad_value or not pixels._enable_normalize:
         yield (
-            'data_preprocessor: images have to be normalized, and then padded with 0 to multiples '
-            f'of {DIVISOR}'
+            'data_preprocessor: images must be normalized, and padded with 0 to multiples of '
+            f'{DIVISOR}'
         )

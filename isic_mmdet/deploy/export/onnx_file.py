@@ -1,7 +1,9 @@
-"""From the graph to the file."""
+"""Traces the graph and writes the ONNX file."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,28 +13,28 @@ from onnx import numpy_helper
 from isic_mmdet.deploy.export.detector import LesionGraph
 from isic_mmdet.deploy.export.model import DIVISOR
 from isic_mmdet.deploy.export.operators import TRANSLATIONS
+from isic_mmdet.errors import InputError
 
-#: The newest version in which ONNX Runtime computes every operator: its RoiAlign is that of 16.
+#: The newest version in which ONNX Runtime has every operator of the graph.
 OPSET = 21
 INPUTS = ('image', 'size')
 OUTPUTS = ('score', 'label', 'box', 'mask')
-# Below it the weights are biases and constants, which take no room.
+# Smaller tensors are biases and constants, which need little space.
 _SMALL = 4096
 
 
 def graph_of(model: LesionGraph, batch: int | None) -> onnx.ModelProto:
     """Return a detector as an ONNX graph.
 
-    Height and width of its input are any multiples of 32, so that an image keeps its shape and
-    no padding is computed that PyTorch would not compute.
+    Height and width of its input are any multiples of 32, so images are padded as in PyTorch.
 
     Args:
         model: in evaluation mode.
-        batch: images it takes at once; None for any number.
+        batch: number of images it takes at once; None for any number.
     """
     number = batch or 2
     rows, columns = 4, 6
-    # What is traced with: no two sizes are equal, or they would be taken for one.
+    # All sizes differ, because the tracer treats equal sizes as one.
     image = torch.zeros(number, rows * DIVISOR, columns * DIVISOR, 3, dtype=torch.uint8)
     size = torch.tensor([[rows * DIVISOR, columns * DIVISOR]] * number)
     dimension = torch.export.Dim
@@ -42,7 +44,7 @@ def graph_of(model: LesionGraph, batch: int | None) -> onnx.ModelProto:
         2: DIVISOR * dimension('columns', min=1),
     }
     with warnings.catch_warnings():
-        # Of torch's own making: deprecations inside of it, and operators it did not expect.
+        # torch warns about its own deprecations and about custom operators.
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
             model,
@@ -55,7 +57,7 @@ def graph_of(model: LesionGraph, batch: int | None) -> onnx.ModelProto:
             custom_translation_table=TRANSLATIONS,
             verbose=False,
         )
-    assert program is not None  # it is with dynamo=False alone
+    assert program is not None  # None only with dynamo=False
     return program.model_proto
 
 
@@ -69,9 +71,9 @@ def with_metadata(graph: onnx.ModelProto, metadata: Mapping[str, str]) -> onnx.M
 def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Store the weights of a graph in float16, and return it.
 
-    They are cast when the file is loaded, and all is computed in float32: CPUs know no arithmetic
-    in float16, and where it exists, the range of coordinates and exponentials is too small. What
-    would overflow stays in float32.
+    They are cast on loading, and everything is computed in float32: CPUs have no float16
+    arithmetic, and its range is too small for coordinates and exponentials. Weights that would
+    overflow stay in float32.
     """
     casts = []
     for weights in graph.graph.initializer:
@@ -92,3 +94,21 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
     return graph
+
+
+@contextmanager
+def new_onnx_file(out: Path) -> Iterator[Path]:
+    """Give a temporary path, and move the file there to `out` if the block succeeds.
+
+    Raises:
+        InputError: `out` does not end in .onnx.
+    """
+    if out.suffix != '.onnx':
+        raise InputError(f'--out {out}: write to a file that ends in .onnx')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f'.{out.name}.part')
+    try:
+        yield part
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)

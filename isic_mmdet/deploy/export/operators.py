@@ -1,9 +1,9 @@
-"""Operators of the exported graph that PyTorch has no counterpart for.
+"""Custom operators of the exported graph.
 
-Each has a version for PyTorch, which the traced detector runs with, and one in ONNX. Their outputs
-have fixed sizes, whatever the data, so that the graph between them has too.
+Each has an implementation in PyTorch, for tracing, and one in ONNX. Their outputs have fixed sizes
+for all data, so the sizes in the rest of the graph are fixed, too.
 
-N images, S boxes an image, R regions, C channels, P x P output bins.
+N images, S boxes per image, R regions, C channels, P x P output bins.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ import torchvision
 from onnxscript import opset18
 from torch import Tensor
 
-# Its annotations do not know that one operator's output is the next one's input.
+# Any, because its annotations do not accept the output of one operator as input of the next.
 op: Any = opset18
-#: Scores below it mark what is no candidate.
+#: Boxes with scores below this are no candidates.
 NO_CANDIDATE = -0.5
 
 
@@ -26,12 +26,12 @@ def first_boxes(boxes: Tensor, scores: Tensor, limit: int, iou_threshold: float)
 
     Args:
         boxes: (N, S, 4) float32 as (x1, y1, x2, y2).
-        scores: (N, S) float32; boxes below `NO_CANDIDATE` are left out.
-        limit: boxes an image that are kept at most.
-        iou_threshold: a box goes when it overlaps a better one by more than this.
+        scores: (N, S) float32; boxes below `NO_CANDIDATE` are skipped.
+        limit: largest number of boxes per image.
+        iou_threshold: a box is dropped if its IoU with a better box is above this.
 
     Returns:
-        (N, limit) int64 indices of the boxes of an image; -1 where there are no more.
+        (N, limit) int64 indices of boxes, filled up with -1.
     """
     kept = boxes.new_full((len(boxes), limit), -1, dtype=torch.int64)
     for row, image_boxes, image_scores in zip(kept, boxes, scores, strict=True):
@@ -51,8 +51,8 @@ def _(boxes: Tensor, scores: Tensor, limit: int, iou_threshold: float) -> Tensor
 def first_boxes_in_onnx(boxes: Any, scores: Any, limit: int, iou_threshold: float) -> Any:
     """Return the nodes of `first_boxes`.
 
-    NonMaxSuppression lists (image, class, box) of all images one below the other; each box moves
-    to its image's row, and there to the place it has among the image's.
+    NonMaxSuppression returns one list of (image, class, box) for all images. The boxes are
+    scattered into a row per image.
     """
     listed = op.NonMaxSuppression(
         boxes,
@@ -90,16 +90,16 @@ def pyramid_roi_align(
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """Pool every region from the level of the feature pyramid that fits it.
+    """Pool every region from its level of the feature pyramid.
 
     Args:
         levels: feature maps, (N, C, H, W) each.
         rois: (R, 5) float32 as (image index, x1, y1, x2, y2) in pixels of the image.
-        level_of: (R,) int64, index of the level that a region is pooled from.
-        scales: size of a level over that of the image.
+        level_of: (R,) int64, index of the level for each region.
+        scales: size of each level relative to the image.
         size: P.
-        sampling_ratio: samples in each direction of a bin; 0 takes one a cell of the map.
-        aligned: whether regions are moved by half a cell.
+        sampling_ratio: samples in each direction of a bin; 0 for one per cell of the map.
+        aligned: shift regions by half a cell.
 
     Returns:
         (R, C, P, P) float32.
@@ -137,8 +137,8 @@ def pyramid_roi_align_in_onnx(
 ) -> Any:
     """Return the nodes of `pyramid_roi_align`.
 
-    RoiAlign takes one level, so the regions are sorted by level, and what was pooled goes back to
-    the order of the regions.
+    RoiAlign takes one level, so the regions are grouped by level, and the results are put back
+    into the order of the regions.
     """
     chosen, pooled = [], []
     for index, (level, scale) in enumerate(zip(levels, scales, strict=True)):
@@ -166,7 +166,7 @@ def pyramid_roi_align_in_onnx(
     return op.Gather(op.Concat(*pooled, axis=0), op.ScatterElements(order, order, places))
 
 
-#: What `torch.onnx.export` makes of the operators.
+#: The ONNX implementation of each operator, for `torch.onnx.export`.
 TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.isic_mmdet.first_boxes.default: first_boxes_in_onnx,
     torch.ops.isic_mmdet.pyramid_roi_align.default: pyramid_roi_align_in_onnx,

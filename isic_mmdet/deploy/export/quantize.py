@@ -1,4 +1,4 @@
-"""An exported file in whole numbers of 8 bits: a quarter of the size, about half of the time."""
+"""Quantizes an exported file to 8 bits: a quarter of the size, about half of the time."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from tqdm import tqdm
 
 from isic_mmdet.deploy.export.images import split_records, spread
-from isic_mmdet.deploy.export.onnx_file import with_metadata
+from isic_mmdet.deploy.export.onnx_file import new_onnx_file, with_metadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.engine.config.load import load_config
@@ -25,49 +25,44 @@ from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.utils.files import require_not_read
 
-#: Training images that the ranges of the activations are taken from.
+#: Number of training images from which the ranges of the activations are taken.
 CALIBRATION = 48
-#: By so much the IoU on the validation split may fall.
+#: The IoU on the validation split must fall by less than this.
 TOLERANCE = 0.005
 _KINDS = ('Conv', 'ConvTranspose', 'Gemm')
-# The layers that scores, boxes and masks come out of. They cost little, and 256 steps are few for
-# a coordinate.
+# The last layers stay in float32. They cost little, and 256 steps are too few for a coordinate.
 _LAST_LAYERS = ('rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits')
 
 
 def quantize(model: Path, config: str, data_root: str | None, out: Path) -> str:
-    """Write a file with weights and activations of 8 bits, if the validation images allow it.
+    """Write a file with weights and activations of 8 bits, if the validation IoU stays.
 
-    Activations have one range a tensor, unsigned, from the lowest and the highest value on
-    `CALIBRATION` training images; weights one a channel, signed.
+    Activations are unsigned, with one range per tensor: minimum and maximum on `CALIBRATION`
+    training images. Weights are signed, with one range per channel.
 
     Args:
-        model: of `tools/export_onnx.py`, with weights in float32.
-        config: that it was exported from; training and validation images are those of its data.
-        data_root: prepared data set to take instead; None for the config's own.
-        out: path of the file; nothing is written there if the IoU falls too far.
+        model: file of `tools/export_onnx.py`, with weights in float32.
+        config: config of the model, which names the training and validation data.
+        data_root: another prepared data set; None for that of the config.
+        out: path of the file; it is not written if the IoU falls too far.
 
     Returns:
-        What was written and what it costs, for people.
+        A summary of the file and its IoU.
 
     Raises:
         InputError: wrong arguments, no data, or an IoU that falls by `TOLERANCE` or more.
     """
-    if out.suffix != '.onnx':
-        raise InputError(f'--out {out}: write to a file that ends in .onnx')
     require_not_read(out, [model])
     net = OnnxSegmenter(model)
-    if net.card.weights != 'float32':
+    if net.metadata.weights != 'float32':
         raise InputError(
-            f'{model} has weights in {net.card.weights}; export it anew, without --half'
+            f'{model} has weights in {net.metadata.weights}; export it again without --half'
         )
     cfg = load_config(config, data_root=data_root)
     init_default_scope(cfg.default_scope)
     training = spread(split_records(cfg, 'train_dataloader'), CALIBRATION)
     validation = split_records(cfg, 'val_dataloader')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f'.{out.name}.part')
-    try:
+    with new_onnx_file(out) as part:
         _write(model, part, net, training)
         before = validation_iou(net, validation, 'float32')
         after = validation_iou(OnnxSegmenter(part), validation, 'int8')
@@ -76,20 +71,17 @@ def quantize(model: Path, config: str, data_root: str | None, out: Path) -> str:
         )
         if before - after >= TOLERANCE:
             raise InputError(
-                f'{out} was not written: {change}; keep to {model}, for this model loses too much '
-                f'in 8 bits ({TOLERANCE} is the limit)'
+                f'{out} was not written: {change}; the limit is a loss below {TOLERANCE}. '
+                f'Use {model} instead'
             )
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
     return f'{out}: {out.stat().st_size / 1e6:.1f} MB, weights in int8\n{change}'
 
 
 def validation_iou(net: OnnxSegmenter, records: Sequence[dict[str, Any]], title: str) -> float:
-    """Return `lesion/iou` of a net, as `tools/test.py` computes it.
+    """Return `lesion/iou` of a model, as `tools/test.py` computes it.
 
     Args:
-        net: that predicts.
+        net: the model.
         records: from `split_records`.
         title: of the progress bar.
     """
@@ -103,7 +95,7 @@ def validation_iou(net: OnnxSegmenter, records: Sequence[dict[str, Any]], title:
 def _sample(
     record: dict[str, Any], found: Segmentation, classes: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return a prediction as `LesionMetric` takes it."""
+    """Return a prediction in the format of `LesionMetric`."""
     there = found.label is not None
     return {
         'isic_id': record['isic_id'],
@@ -123,7 +115,7 @@ def _pixels(record: dict[str, Any]) -> np.ndarray:
 
 
 class _Images(CalibrationDataReader):
-    """Gives the graph one training image after the other."""
+    """Feeds training images to the graph."""
 
     def __init__(self, net: OnnxSegmenter, records: Sequence[dict[str, Any]]) -> None:
         self._feeds = iter(
@@ -147,7 +139,7 @@ def _write(model: Path, path: Path, net: OnnxSegmenter, training: Sequence[dict[
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    metadata = replace(net.card, weights='int8').metadata()
+    metadata = replace(net.metadata, weights='int8').entries()
     onnx.save(with_metadata(onnx.load(path), metadata), path)
 
 
@@ -161,7 +153,7 @@ def _last_layers(graph: onnx.ModelProto) -> Iterator[str]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Leave out advice of ONNX Runtime's: the graph is optimized and has its shapes already."""
+    """Hide advice of ONNX Runtime to optimize the graph, which is optimized already."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

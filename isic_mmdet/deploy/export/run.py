@@ -1,4 +1,4 @@
-"""What `tools/export_onnx.py` does: build, write, check."""
+"""Exports a model: build, write, check. `tools/export_onnx.py` calls it."""
 
 import tempfile
 from collections.abc import Sequence
@@ -10,11 +10,17 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 import isic_mmdet
-from isic_mmdet.deploy.export.check import compare, verdict
+from isic_mmdet.deploy.export.check import compare, summarize_agreement
 from isic_mmdet.deploy.export.detector import LesionGraph
 from isic_mmdet.deploy.export.images import CheckImages, check_images
 from isic_mmdet.deploy.export.model import load_model
-from isic_mmdet.deploy.export.onnx_file import OPSET, graph_of, with_half_weights, with_metadata
+from isic_mmdet.deploy.export.onnx_file import (
+    OPSET,
+    graph_of,
+    new_onnx_file,
+    with_half_weights,
+    with_metadata,
+)
 from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
@@ -30,12 +36,11 @@ class ExportSettings:
     """How a model is exported.
 
     Attributes:
-        half: whether the weights are stored in float16.
-        batch: images that the graph takes at once; None for any number.
-        input_size: pixels of the longer and the shorter side at most that images are brought to;
-            None for the sides of the config's test pipeline.
-        check_images: folder of the images that the file is checked with; None for some of the
-            config's validation split.
+        half: store the weights in float16.
+        batch: number of images that the graph takes at once; None for any number.
+        input_size: images are resized to fit into a square of this side, in pixels; None for the
+            size in the config's test pipeline.
+        check_images: folder of images for the check; None for images of the validation split.
     """
 
     half: bool = False
@@ -45,52 +50,45 @@ class ExportSettings:
 
 
 def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) -> str:
-    """Write a model as an ONNX file, after checking that it finds what PyTorch finds.
+    """Write a model as an ONNX file, if its results agree with those of PyTorch.
 
     Args:
         config: path of the config.
         checkpoint: path of its weights.
-        out: path of the file; nothing is written there unless it passes the check.
-        settings: see there.
+        out: path of the file; it is written only if the check succeeds.
+        settings: of the export.
 
     Returns:
-        What was written and how it was checked, for people.
+        A summary of the file and its check.
 
     Raises:
-        InputError: wrong arguments, a model or pipeline that cannot be exported, no images to
-            check with; or the file does not find what PyTorch finds.
+        InputError: wrong arguments, a model or pipeline that cannot be exported, no images for
+            the check, or results that differ from PyTorch.
     """
-    if out.suffix != '.onnx':
-        raise InputError(f'--out {out}: write to a file that ends in .onnx')
-    cfg = _config(config, settings.input_size)
-    init_default_scope(cfg.default_scope)
-    images = check_images(cfg, settings.check_images)
-    card = _card(cfg, config, checkpoint, settings)
-    model = load_model(Config(cfg.to_dict()), checkpoint, config, card.classes)
-    graph = graph_of(LesionGraph(model).eval(), settings.batch)
-    if settings.half:
-        graph = with_half_weights(graph)
-    data = with_metadata(graph, card.metadata()).SerializeToString()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f'.{out.name}.part')
-    try:
+    with new_onnx_file(out) as part:
+        cfg = _config(config, settings.input_size)
+        init_default_scope(cfg.default_scope)
+        images = check_images(cfg, settings.check_images)
+        metadata = metadata_of(cfg, config, checkpoint, settings)
+        model = load_model(Config(cfg.to_dict()), checkpoint, config, metadata.classes)
+        graph = graph_of(LesionGraph(model).eval(), settings.batch)
+        if settings.half:
+            graph = with_half_weights(graph)
+        data = with_metadata(graph, metadata.entries()).SerializeToString()
         part.write_bytes(data)
         agreed = _check(cfg, checkpoint, part, images)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
     return '\n'.join(
         [
-            f'{out}: {len(data) / 1e6:.1f} MB, opset {OPSET}, weights in {card.weights}',
+            f'{out}: {len(data) / 1e6:.1f} MB, opset {OPSET}, weights in {metadata.weights}',
             f'checked with {images.source}: {agreed}',
         ]
     )
 
 
 def _config(path: str, input_size: int | None) -> Config:
-    """Return a config with images brought to another size, and all of it in float32."""
+    """Load a config, in float32 and with the wanted size of images."""
     cfg = load_config(path)
-    mask_threshold(cfg.model)  # what cannot be predicted cannot be exported
+    mask_threshold(cfg.model)  # raises for a model without masks
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
     resize = _resize(cfg, path)
@@ -100,18 +98,18 @@ def _config(path: str, input_size: int | None) -> Config:
 
 
 def _resize(cfg: Config, path: str) -> ConfigDict:
-    """Return the one step of the test pipeline between loading and packing.
+    """Return the Resize of the test pipeline.
 
     Raises:
-        InputError: it is another one, or there are more.
+        InputError: it does not keep the ratio, or the pipeline has other steps.
     """
     dataset = tested_dataset(cfg)
     steps = dataset.pipeline[1:-1]
     known = {'type', 'scale', 'keep_ratio'}
     if [step.type for step in steps] != ['Resize'] or set(steps[0]) != known:
         raise InputError(
-            f'{path}: between loading and packing, its test pipeline has to be nothing but a '
-            'Resize with scale and keep_ratio, for that is what isic_mmdet.deploy does'
+            f'{path}: its test pipeline must have only a Resize with scale and keep_ratio '
+            'between loading and packing, because isic_mmdet.deploy does nothing else'
         )
     (resize,) = steps
     if not resize.keep_ratio:
@@ -119,11 +117,13 @@ def _resize(cfg: Config, path: str) -> ConfigDict:
     return resize
 
 
-def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -> ModelMetadata:
-    """Return what the file shall say of itself.
+def metadata_of(
+    cfg: Config, config: str, checkpoint: str, settings: ExportSettings
+) -> ModelMetadata:
+    """Return the metadata of the file.
 
     Raises:
-        InputError: no such checkpoint.
+        InputError: the checkpoint does not exist.
     """
     if not Path(checkpoint).is_file():
         raise InputError(
@@ -140,7 +140,7 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
         scale=(longer, shorter),
         divisor=pixels.get('pad_size_divisor', 1),
         batch=settings.batch,
-        # With a diagnosis the graph itself compares the score of the box.
+        # With a diagnosis, the graph applies the threshold to the score of the box.
         score_threshold=0.0 if 'diagnosis_head' in cfg.model.roi_head else test.score_thr,
         mask_threshold=test.mask_thr_binary,
         mean=tuple(pixels.get('mean') or ()),
@@ -154,13 +154,13 @@ def _card(cfg: Config, config: str, checkpoint: str, settings: ExportSettings) -
 
 
 def _check(cfg: Config, checkpoint: str, path: Path, images: CheckImages) -> str:
-    """Return how well a file agrees with PyTorch.
+    """Compare a file with PyTorch and return a summary.
 
     Raises:
-        InputError: not well enough.
+        InputError: the results differ too much.
     """
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, 'config.py')
         cfg.dump(config)  # with the size and precision that were exported
         segmenter = LesionSegmenter(config, checkpoint, 'cpu')
-    return verdict(compare(segmenter, OnnxSegmenter(path), images.files))
+    return summarize_agreement(compare(segmenter, OnnxSegmenter(path), images.files))

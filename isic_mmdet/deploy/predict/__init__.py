@@ -1,5 +1,5 @@
-"""Predicts folders of images: what `tools/predict.py` does.
+"""Predicts folders of images, for `tools/predict.py`.
 
-In the order in which an image passes through it: `run` (the whole of it), `inputs` (which files),
-`processes` (who does which), `folder` and `overlay` (what is written), `table` (what is done).
+`run` is the entry. An image passes through `inputs` and `mask_names` (which files, which names),
+`processes` (which process), `folder` (read, predict), `outputs` (write) and `table` (record).
 """

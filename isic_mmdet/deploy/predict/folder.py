@@ -1,9 +1,9 @@
-"""Predicts many images into a folder: masks, overlays and a table.
+"""Predicts many images into a folder, as masks, overlays and a table.
 
-The rounding of a prediction depends on the images that share its batch. So that neither the number
-of processes nor a kill changes the result, the batches depend only on the list of all images. The
-list is cut into groups of `FolderSettings.batch_size` images, or several times as many in a large
-set, and a batch takes images of one padded shape from one group.
+The rounding of a prediction depends on the images in its batch. The batches depend only on the list
+of all images, so the number of processes and a kill do not change the result: the list is cut into
+groups of `FolderSettings.batch_size` images (several times as many in a large set), and a batch
+takes images of one padded shape from one group.
 """
 
 import time
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
-from isic_mmdet.deploy.predict.models import Predictor, PreparedImage
 from isic_mmdet.deploy.predict.outputs import (
     HEIGHT,
     FolderSettings,
@@ -26,20 +25,21 @@ from isic_mmdet.deploy.predict.outputs import (
     write_outputs,
 )
 from isic_mmdet.deploy.predict.table import Part, read_rows
+from isic_mmdet.deploy.segmentation import PreparedImage, Segmenter
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.utils.prefetch import batches, prefetch
 
-# With this many batches in a group, an image of a rare shape seldom stays alone, and the decoded
-# images of a group still fit into memory.
+# Batches per group: images of a rare shape seldom get a batch of their own, and the decoded images
+# of a group fit into memory.
 _BATCHES_OF_GROUP = 4
-# The groups of a smaller set are smaller, so that this many processes get some.
+# A small set has smaller groups, so that this many processes get some.
 _PROCESSES = 8
 
 
 def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> dict[str, SourceFile]:
-    """Return the images that lack a file or their row of the table."""
+    """Return the images without all their files or without a row in the table."""
     rows = read_rows(settings.out)
     return {
         name: file
@@ -49,25 +49,25 @@ def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> di
 
 
 def in_groups(files: Mapping[str, SourceFile], batch_size: int) -> list[dict[str, SourceFile]]:
-    """Return images by name in the groups from which batches are made; the last one is smaller."""
+    """Return images by name, in groups from which the batches are made."""
     number = -(-len(files) // batch_size)
     size = batch_size * min(_BATCHES_OF_GROUP, max(1, number // _PROCESSES))
     return [dict(group) for group in batches(files.items(), size)]
 
 
 def predict_files(
-    predictor: Predictor,
+    segmenter: Segmenter,
     files: Mapping[str, SourceFile],
     settings: FolderSettings,
     rank: int = 0,
 ) -> list[str]:
     """Write masks, overlays and table rows of images; see `predict_groups`."""
     groups = in_groups(files, settings.batch_size)
-    return predict_groups(predictor, groups, files.keys(), settings, rank)
+    return predict_groups(segmenter, groups, files.keys(), settings, rank)
 
 
 def predict_groups(
-    predictor: Predictor,
+    segmenter: Segmenter,
     groups: Sequence[Mapping[str, SourceFile]],
     wanted: Collection[str],
     settings: FolderSettings,
@@ -75,18 +75,18 @@ def predict_groups(
 ) -> list[str]:
     """Predict images, and write masks, overlays and table rows of the wanted ones.
 
-    Memory does not depend on the number of images: decoded images wait for the model at its own,
-    small size, and are decoded only as fast as the model takes them.
+    Memory does not depend on the number of images: images are decoded only as fast as the model
+    takes them, and wait at the size of the network.
 
     Args:
-        predictor: the model.
+        segmenter: the model.
         groups: images by name, from `in_groups`.
         wanted: names of the images to write.
         settings: of the folder.
-        rank: number of this process; the first one shows a progress bar.
+        rank: of this process; rank 0 shows a progress bar.
 
     Returns:
-        One line for every wanted image that could not be read: the file and the reason.
+        A line for every wanted image that could not be read, with file and reason.
     """
     errors: list[str] = []
     items = (
@@ -98,7 +98,7 @@ def predict_groups(
     ):
 
         def readable() -> Iterator[_Loaded]:
-            load = partial(_load, predictor, settings.overlay)
+            load = partial(_load, segmenter, settings.overlay)
             ahead = settings.batch_size + settings.workers
             for loaded in prefetch(load, items, settings.workers, ahead):
                 if isinstance(loaded, _Loaded):
@@ -109,7 +109,7 @@ def predict_groups(
 
         predicted = (
             image
-            for image in _predicted(predictor, readable(), settings.batch_size)
+            for image in _predicted(segmenter, readable(), settings.batch_size)
             if image.name in wanted
         )
         write = partial(write_outputs, settings)
@@ -121,7 +121,7 @@ def predict_groups(
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """An image that waits for the model, at the size of the model and at that of its overlay."""
+    """A decoded image, at the size of the network and at that of its overlay."""
 
     group: int
     name: str
@@ -138,18 +138,18 @@ class _Unreadable:
 
 
 def _load(
-    predictor: Predictor, with_overlay: bool, item: tuple[int, str, SourceFile]
+    segmenter: Segmenter, with_overlay: bool, item: tuple[int, str, SourceFile]
 ) -> _Loaded | _Unreadable:
-    """Return an image ready for the model, or why it cannot be read."""
+    """Return an image for the model, or the reason why it cannot be read."""
     group, name, file = item
 
     def reduction(height: int, width: int) -> int:
-        most = predictor.reduction(height, width)
+        most = segmenter.reduction(height, width)
         return min(most, min(height, width) // HEIGHT) if with_overlay else most
 
     try:
         image = read_image(file, reduction)
-        prepared = predictor.prepare(image.pixels, image.frame)
+        prepared = segmenter.prepare(image.pixels, image.frame)
     except (UnreadableError, ValueError) as error:
         return _Unreadable(name, f'{file}: {error}')
     shown = shown_image(image.pixels) if with_overlay else None
@@ -157,12 +157,12 @@ def _load(
 
 
 def _predicted(
-    predictor: Predictor, images: Iterator[_Loaded], batch_size: int
+    segmenter: Segmenter, images: Iterator[_Loaded], batch_size: int
 ) -> Iterator[PredictedImage]:
     for _, group in groupby(images, lambda image: image.group):
         for batch in batches_of_one_shape(group, lambda image: image.prepared.shape, batch_size):
             start = time.perf_counter()
-            lesions = predictor.predict([image.prepared for image in batch])
+            lesions = segmenter.predict([image.prepared for image in batch])
             seconds = (time.perf_counter() - start) / len(batch)
             for image, lesion in zip(batch, lesions, strict=True):
                 yield PredictedImage(

@@ -1,4 +1,4 @@
-"""Which images are meant: by a file, a folder, a zip, a glob or a list."""
+"""Finds the images of an input: a file, a folder, a zip, a glob or a list."""
 
 import glob
 import os
@@ -8,18 +8,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from isic_mmdet.deploy.predict.mask_names import Found, faults_of_names, names_of, place
+from isic_mmdet.deploy.predict.mask_names import Found, file_identity, name_errors, names_of
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.formats import SUFFIXES, UNREAD, suffix, unread_format
 from isic_mmdet.images.sources import SourceFile, list_files
 
-# What official folders, and folders that were predicted into, hold beside the images.
+# Files next to the images in official folders and in folders with predictions.
 _NOT_IMAGES = ('_segmentation', '_superpixels')
 _URL = re.compile(r'[a-z][a-z0-9+.-]+://', re.IGNORECASE)
 _LONGEST_PATH = 4096
-
-
-# Names that are shown of each format.
+# Number of names in a message about a format.
 _SHOWN = 3
 _NO_ENDING = 'without an ending'
 _REMEDIES = {**UNREAD, _NO_ENDING: 'add .jpg or .png to its name'}
@@ -27,10 +25,10 @@ _PLAIN_SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')
 
 
 class Skipped:
-    """Counts files by their ending.
+    """Counts skipped files by their ending.
 
     Attributes:
-        count: of all files.
+        count: number of all files.
     """
 
     def __init__(self) -> None:
@@ -53,11 +51,10 @@ class Skipped:
 
 
 class Inputs(NamedTuple):
-    """Images, and what was found beside them.
+    """Images, and the files that were skipped.
 
     Attributes:
-        files: images by the name of their mask: without `_segmentation.png`, but with the folders
-            around it in the folder of the predictions.
+        files: images by the path of their mask in the output folder, without `_segmentation.png`.
         skipped: files in formats that are not read.
     """
 
@@ -65,8 +62,8 @@ class Inputs(NamedTuple):
     skipped: Skipped
 
 
-class _FaultError(Exception):
-    """An input that cannot be used; the message says why."""
+class _UnusableError(Exception):
+    """An input cannot be used; the message gives the reason."""
 
 
 def find_images(inputs: Sequence[str], out: Path) -> Inputs:
@@ -74,37 +71,37 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
 
     Args:
         inputs: each an image; a folder, taken with its subfolders; a zip; a glob; or a .txt file
-            with one path a line, relative ones counted from its own folder. A list may name files
-            that do not exist: they turn out unreadable when their turn comes.
-        out: folder of the predictions, of which nothing is taken for an image.
+            with one path per line, relative to its folder. Missing files of a list are reported
+            when they are read.
+        out: folder of the predictions; its files are no inputs.
 
     Raises:
-        InputError: an input does not exist, is a URL, holds no image or names one in a format
-            that is not read; or an image cannot have a mask of its own.
+        InputError: an input does not exist, is a URL, holds no image, or is in a format that is
+            not read; or an image cannot have its own mask.
     """
-    faults = []
+    errors = []
     skipped = Skipped()
     found: dict[tuple[str, str | None], Found] = {}
     for text in inputs:
         before = skipped.count
         try:
             images = list(_found(text, Path(os.path.realpath(out)), skipped))
-        except _FaultError as fault:
-            faults.append(str(fault))
+        except _UnusableError as error:
+            errors.append(str(error))
             continue
-        except (OSError, RuntimeError) as error:  # the latter of a home folder that nobody has
-            faults.append(f'{text}: cannot be looked at ({error})')
+        except (OSError, RuntimeError) as error:  # RuntimeError: unknown home folder
+            errors.append(f'{text}: cannot be read ({error})')
             continue
         if skipped.count > before and not images:
-            faults.append(f'{text}: no image is there that can be read; {skipped}')
+            errors.append(f'{text}: no image is there that can be read; {skipped}')
         elif not images:
-            faults.append(f'{text}: no image is there, and no file matches it')
+            errors.append(f'{text}: no image is there, and no file matches it')
         for image in images:
-            found.setdefault(place(image.file), image)
+            found.setdefault(file_identity(image.file), image)
     names = names_of(list(found.values()), out)
-    faults += faults_of_names(names, out)
-    if faults:
-        raise InputError('the images cannot be predicted; correct INPUT:', faults)
+    errors += name_errors(names, out)
+    if errors:
+        raise InputError('the images cannot be predicted; fix INPUT:', errors)
     return Inputs({name: images[0].file for name, images in names.items()}, skipped)
 
 
@@ -121,9 +118,9 @@ def _found(text: str, out: Path, skipped: Skipped) -> Iterator[Found]:
         _check_format(path)
         yield Found(path.parent, (), _plain_file(path))
     elif path.is_symlink():
-        raise _FaultError(f'{text}: a link to {path.readlink()}, which is not there')
+        raise _UnusableError(f'{text}: a link to {path.readlink()}, which is not there')
     elif path.exists():
-        raise _FaultError(f'{text}: not a file, but a pipe, socket or device')
+        raise _UnusableError(f'{text}: not a file, but a pipe, socket or device')
     else:
         yield from _matching(path, skipped)
 
@@ -144,7 +141,7 @@ def _in_zip(path: Path, skipped: Skipped) -> Iterator[Found]:
         for folders, file in list_files([path], lambda name: False)
         if _is_image(file, skipped)
     ]
-    # Most zips are of one folder, which bears the name of the zip.
+    # Most zips hold a single folder with the name of the zip.
     wrappers = {image.folders[:1] for image in found}
     if len(wrappers) == 1:
         found = [Found(path, image.folders[1:], image.file) for image in found]
@@ -153,20 +150,20 @@ def _in_zip(path: Path, skipped: Skipped) -> Iterator[Found]:
 
 def _listed(path: Path) -> Iterator[Found]:
     folder = path.parent
-    faults = []
+    errors = []
     for line in _lines(path):
         try:
             _check_no_url(line)
             _check_format(Path(line))
-        except _FaultError as fault:
-            faults.append(f'{path}: {fault}')
+        except _UnusableError as error:
+            errors.append(f'{path}: {error}')
             continue
         file = folder / line
         inside = file.is_relative_to(folder) and '..' not in PurePath(line).parts
         folders = file.relative_to(folder).parts[:-1] if inside else ()
         yield Found(folder if inside else file.parent, folders, _plain_file(file))
-    if faults:
-        raise _FaultError('\n  - '.join(faults))
+    if errors:
+        raise _UnusableError('\n  - '.join(errors))
 
 
 def _matching(pattern: Path, skipped: Skipped) -> Iterator[Found]:
@@ -174,7 +171,7 @@ def _matching(pattern: Path, skipped: Skipped) -> Iterator[Found]:
     while any(map(glob.has_magic, fixed)):
         fixed.pop()
     top = Path(*fixed) if len(fixed) < len(pattern.parts) else pattern.parent
-    # An ending that is written out means these files, whatever they are.
+    # A pattern with an explicit ending selects all files that it matches.
     is_named = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
     # Path.glob takes no absolute patterns.
     for path in sorted(map(Path, glob.glob(str(pattern), recursive=True))):  # noqa: PTH207
@@ -190,13 +187,13 @@ def _matching(pattern: Path, skipped: Skipped) -> Iterator[Found]:
 
 def _check_no_url(text: str) -> None:
     if _URL.match(text):
-        raise _FaultError(f'{text}: a URL; download it first, and name the file')
+        raise _UnusableError(f'{text}: a URL; download it first and give the file')
 
 
 def _check_format(path: Path) -> None:
     ending = suffix(path.name)
     if ending in UNREAD:
-        raise _FaultError(f'{path}: {ending} is not read: {UNREAD[ending]}')
+        raise _UnusableError(f'{path}: {ending} is not read: {UNREAD[ending]}')
 
 
 def _lines(path: Path) -> list[str]:
@@ -204,11 +201,11 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f'{path}: cannot be read as UTF-8 text ({error}); write one path a line'
+            f'{path}: cannot be read as UTF-8 text ({error}); write one path per line'
         ) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if any('\0' in line or len(line) > _LONGEST_PATH for line in lines):
-        raise InputError(f'{path}: holds lines that are no paths; write one path a line')
+        raise InputError(f'{path}: has lines that are no paths; write one path per line')
     return lines
 
 
@@ -225,7 +222,7 @@ def _plain_file(path: Path) -> SourceFile:
     try:
         status = path.stat()
     except OSError:
-        return SourceFile(path, None, 0, 0)  # reading it will say why
+        return SourceFile(path, None, 0, 0)  # the error is reported when it is read
     return SourceFile(path, None, status.st_size, status.st_mtime_ns)
 
 
@@ -234,9 +231,9 @@ def _some(names: list[str]) -> str:
 
 
 def unread_ending(file: SourceFile) -> str | None:
-    """Return the ending of an image that is not read; None for what is read or is no image.
+    """Return the ending of an image in a format that is not read; None for other files.
 
-    DICOM files often have no ending, or end in the digits of an identifier: these are looked into.
+    DICOM files often have no ending, or end in digits. These are recognized by their content.
     """
     ending = suffix(file.name)
     if ending in UNREAD:
@@ -246,8 +243,8 @@ def unread_ending(file: SourceFile) -> str | None:
     start = _start(file)
     if start.startswith(_PLAIN_SIGNATURES):
         return _NO_ENDING
-    told = unread_format(start)
-    return '.dcm' if told is not None and told.startswith('DICOM') else None
+    explanation = unread_format(start)
+    return '.dcm' if explanation is not None and explanation.startswith('DICOM') else None
 
 
 def _start(file: SourceFile) -> bytes:
@@ -258,5 +255,5 @@ def _start(file: SourceFile) -> bytes:
             return b''
         with file.path.open('rb') as stream:
             return stream.read(256)
-    except Exception:  # whatever is wrong with it, no image is lost: it has no image's name
+    except Exception:  # nothing is lost, because it has no image's name
         return b''

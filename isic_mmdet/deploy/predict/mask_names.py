@@ -1,8 +1,8 @@
-"""Where the mask of each image lies in the folder of the predictions.
+"""Names of the masks in the folder of the predictions.
 
-Masks stand there as the images stand below the input that they were found in. Where two inputs
-hold the same path, the inputs' own names come first; where two images of one folder differ by
-nothing but the ending, the ending stays in the name.
+A mask has the same subfolders as its image has below its input. If two inputs contain the same
+path, the names of the inputs are put in front. If two images of a folder differ only in the ending,
+the ending stays in the name.
 """
 
 import os
@@ -13,19 +13,19 @@ from pathlib import Path, PurePath
 
 from isic_mmdet.images.sources import SourceFile
 
-# A name has 255 bytes at most, and that of a mask, while it is written, is longer by 25.
+# File names have at most 255 bytes; the temporary name of a mask is 25 bytes longer.
 _LONGEST_NAME = 230
-# A path has 4096 bytes at most; those of the mask's ending are left.
+# Paths have at most 4096 bytes; the rest is for the ending of the mask.
 _LONGEST_PATH = 4000
 
 
 @dataclass(frozen=True)
 class Found:
-    """An image and where it was found.
+    """An image of an input.
 
     Attributes:
-        top: folder or zip that the input named.
-        folders: below it that the image lies in.
+        top: folder or zip of the input.
+        folders: subfolders of the image in it.
         file: the image.
     """
 
@@ -34,9 +34,9 @@ class Found:
     file: SourceFile
 
 
-def place(file: SourceFile) -> tuple[str, str | None]:
-    """Return what is the same for one file under two paths."""
-    return os.path.realpath(file.path), file.member  # which bears with links in a circle
+def file_identity(file: SourceFile) -> tuple[str, str | None]:
+    """Return a key that is equal for two paths of one file."""
+    return os.path.realpath(file.path), file.member  # it accepts circular links
 
 
 def names_of(found: Sequence[Found], out: Path) -> dict[str, list[Found]]:
@@ -47,9 +47,9 @@ def names_of(found: Sequence[Found], out: Path) -> dict[str, list[Found]]:
         out: folder of the predictions, which may exist.
 
     Returns:
-        Name without `_segmentation.png`, to the images that would have it: one, or else a fault.
+        Names without `_segmentation.png`, each with its images; more than one is an error.
     """
-    fold = str.casefold if _ignores_case(out) else str
+    fold = str.casefold if ignores_case(out) else str
     names = {image: '/'.join((*image.folders, PurePath(image.file.name).stem)) for image in found}
     tops = {
         image.top
@@ -57,10 +57,10 @@ def names_of(found: Sequence[Found], out: Path) -> dict[str, list[Found]]:
         if len({image.top for image in images}) > 1
         for image in images
     }
-    fronts = _fronts(tops)
+    prefixes = _prefixes(tops)
     for image in found:
-        names[image] = f'{fronts.get(image.top, "")}{names[image]}'
-    # Twice, for a name with its ending may be that of another image without.
+        names[image] = f'{prefixes.get(image.top, "")}{names[image]}'
+    # Twice, because a name with ending may equal the name of another image without ending.
     for _ in range(2):
         for images in _clashes(names, fold):
             for image in images:
@@ -71,9 +71,9 @@ def names_of(found: Sequence[Found], out: Path) -> dict[str, list[Found]]:
     return by_name
 
 
-def faults_of_names(names: Mapping[str, Sequence[Found]], out: Path) -> list[str]:
-    """Return one line for each image that cannot have a mask, or none of its own."""
-    faults = []
+def name_errors(names: Mapping[str, Sequence[Found]], out: Path) -> list[str]:
+    """Return a line for each image with an impossible name or the name of another image."""
+    errors = []
     for name, images in names.items():
         file, *others = [image.file for image in images]
         last = name.rpartition('/')[2]
@@ -82,23 +82,23 @@ def faults_of_names(names: Mapping[str, Sequence[Found]], out: Path) -> list[str
             or len(last.encode()) > _LONGEST_NAME
             or len(os.fsencode(out / name)) > _LONGEST_PATH
         ):
-            faults.append(f'{str(file)!a}: no name for a mask; rename it')
-        faults += [f'{file} and {other} would share the mask of {name}' for other in others]
-    return faults
+            errors.append(f'{str(file)!a}: this name is not possible for a mask; rename it')
+        errors += [f'{file} and {other} would share the mask of {name}' for other in others]
+    return errors
 
 
-def _fronts(tops: Iterable[Path]) -> dict[Path, str]:
-    """Return what tells inputs apart: their paths from the folder that holds them all."""
-    absolute = {top: Path(os.path.abspath(top)) for top in tops}  # noqa: PTH100 - links stay
+def _prefixes(tops: Iterable[Path]) -> dict[Path, str]:
+    """Return the paths of inputs relative to their common folder, each with a slash at the end."""
+    absolute = {top: Path(os.path.abspath(top)) for top in tops}  # noqa: PTH100 - keep links
     if not absolute:
         return {}
     common = os.path.commonpath(absolute.values())
-    fronts = {}
+    prefixes = {}
     for top, path in absolute.items():
-        front = path.relative_to(common)
-        parts = (front.with_suffix('') if _is_zip(top) else front).parts
-        fronts[top] = ''.join(f'{part}/' for part in parts)
-    return fronts
+        prefix = path.relative_to(common)
+        parts = (prefix.with_suffix('') if _is_zip(top) else prefix).parts
+        prefixes[top] = ''.join(f'{part}/' for part in parts)
+    return prefixes
 
 
 def _is_zip(path: Path) -> bool:
@@ -116,9 +116,9 @@ def _by_name(names: Mapping[Found, str], fold: Callable[[str], str]) -> list[lis
     return list(groups.values())
 
 
-def _ignores_case(folder: Path) -> bool:
-    """Return whether a file system takes names for the same that differ in case alone."""
-    path = Path(os.path.abspath(folder))  # noqa: PTH100 - what is missing has no real path
+def ignores_case(folder: Path) -> bool:
+    """Return whether the file system of a folder ignores the case of names."""
+    path = Path(os.path.abspath(folder))  # noqa: PTH100 - may not exist
     while path != path.parent:
         other = path.with_name(path.name.swapcase())
         if path.exists() and other != path:

@@ -1,4 +1,4 @@
-"""What is written for one predicted image: its mask, its overlay and its row of the table."""
+"""Writes the mask, the overlay and the table row of one image."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,10 +24,10 @@ class FolderSettings:
     """How a folder is predicted.
 
     Attributes:
-        out: folder that everything is written into.
-        overlay: whether to draw an overlay of every image.
-        batch_size: largest number of images that go through the model together.
-        workers: threads that decode, and as many that write.
+        out: folder for all results.
+        overlay: draw an overlay of every image.
+        batch_size: largest number of images in a batch.
+        workers: number of threads that decode, and of threads that write.
     """
 
     out: Path
@@ -36,7 +36,7 @@ class FolderSettings:
     workers: int
 
     def files_of(self, name: str) -> list[Path]:
-        """Return the files of an image: its mask, and its overlay if one is drawn."""
+        """Return the paths of the mask and, if it is drawn, of the overlay."""
         files = [self.out / f'{name}{MASK_ENDING}']
         return [*files, self.out / 'overlays' / f'{name}.jpg'] if self.overlay else files
 
@@ -48,10 +48,10 @@ class PredictedImage:
     Attributes:
         name: of its mask, without `MASK_ENDING`.
         file_name: of the image.
-        orientation: EXIF's number of the image file.
-        shown: from `shown_image`, if an overlay is drawn.
+        orientation: EXIF orientation of the image file.
+        shown: from `shown_image`; None without an overlay.
         lesion: in the upright image.
-        seconds: in the model.
+        seconds: time in the model.
     """
 
     name: str
@@ -80,7 +80,7 @@ def shown_image(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def overlay(shown: NDArray[np.uint8], lesion: Segmentation, name: str) -> NDArray[np.uint8]:
-    """Draw the contour of the lesion, under a line of text.
+    """Draw the contour of the lesion, and a line of text above the image.
 
     Args:
         shown: (h, w, 3) uint8, BGR, from `shown_image`; drawn into.

@@ -1,6 +1,6 @@
-"""The processes that share one set of images: one alone, or several started by torchrun.
+"""One process, or several processes of torchrun that share a set of images.
 
-torch is imported only where there are several: a process alone may run without it.
+Only several processes import torch.
 """
 
 import os
@@ -12,24 +12,24 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 
-# Processes that were started together have to find each other in this time.
+# Processes that start together must connect within this time.
 _MEETING = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One process alone; `TorchGroup` has several.
+    """A group of one process; `TorchGroup` has several.
 
     Attributes:
-        rank: number of this process.
-        size: how many there are.
+        rank: of this process.
+        size: number of processes.
     """
 
     rank: int = 0
     size: int = 1
 
     def wait(self) -> None:
-        """Return when all processes are here."""
+        """Wait for all processes."""
 
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all processes, in the order of their ranks."""
@@ -45,10 +45,10 @@ class TorchGroup(Group):
         super().__init__(distributed.get_rank(), distributed.get_world_size())
 
     def wait(self) -> None:
-        """Return when all processes are here.
+        """Wait for all processes.
 
         Raises:
-            InputError: one has ended.
+            InputError: a process has ended.
         """
         from mmengine.dist import barrier
 
@@ -59,7 +59,7 @@ class TorchGroup(Group):
         """Return the values of all processes, in the order of their ranks.
 
         Raises:
-            InputError: one has ended.
+            InputError: a process has ended.
         """
         from mmengine.dist import all_gather_object
 
@@ -69,7 +69,7 @@ class TorchGroup(Group):
 
 @contextmanager
 def _together(size: int) -> Iterator[None]:
-    """Run a block that all processes run; report it if gloo has lost one of them."""
+    """Raise an InputError if a process ends while the others wait for it in the block."""
     from isic_mmdet.engine.distributed import is_lost_process
 
     try:
@@ -79,7 +79,7 @@ def _together(size: int) -> Iterator[None]:
             raise
         raise InputError(
             f'another of the {size} processes has ended (see its own message); run the same '
-            'command again with --resume to keep what is done'
+            'command again with --resume to keep the finished images'
         ) from error
 
 
@@ -87,15 +87,15 @@ def _together(size: int) -> Iterator[None]:
 def process_group(launcher: str) -> Iterator[Group]:
     """Run a block in the group of the processes that torchrun started.
 
-    The processes exchange only a few lines of text, so the group uses gloo, with a GPU as well.
+    They exchange only a few lines of text, so the group uses gloo even on GPUs.
     (`isic_mmdet.engine.distributed.launched` makes the group that a Runner needs.)
 
     Args:
-        launcher: 'none' for a process alone, or 'pytorch'.
+        launcher: 'none' for one process, or 'pytorch'.
 
     Raises:
-        InputError: torchrun did not start this process, or more of them than there are GPUs; or
-            the processes do not meet.
+        InputError: torchrun did not start this process, or started more processes than there are
+            GPUs; or the processes do not connect.
     """
     if launcher == 'none':
         yield Group()
@@ -109,10 +109,10 @@ def process_group(launcher: str) -> Iterator[Group]:
         distributed.init_process_group('gloo', timeout=_MEETING)
     except (RuntimeError, distributed.DistError) as error:
         raise InputError(
-            f'the processes did not find each other within {_MEETING.seconds} s; one of them may '
-            'have ended. Run the same command again with --resume to keep what is done'
+            f'the processes did not connect within {_MEETING.seconds} s; one of them may '
+            'have ended. Run the same command again with --resume to keep the finished images'
         ) from error
-    # The first to finish wait for the last, as long as it takes.
+    # Processes that finish early wait for the last one without a limit.
     distributed.distributed_c10d._set_pg_timeout(timedelta(days=7))
     try:
         yield TorchGroup()

@@ -1,4 +1,4 @@
-"""What `tools/predict.py` does: check, share the images out, predict, join the tables."""
+"""Predicts a set of images: check, distribute, predict, join the tables."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +17,8 @@ from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submissi
 from isic_mmdet.utils.files import read_json, write_json
 from isic_mmdet.utils.run_lock import run_lock
 
-# Names the model of a folder of predictions, so that two models never share a folder.
-_FACTS = 'predictions.json'
+# Names the model of the folder, so that two models never share one.
+_MODEL_FILE = 'predictions.json'
 
 
 def predict(
@@ -27,25 +27,25 @@ def predict(
     settings: FolderSettings,
     resume: bool = False,
     submission: str | None = None,
-    group: Group = Group(),  # noqa: B008 - it cannot be changed
+    group: Group = Group(),  # noqa: B008 - immutable
 ) -> str:
     """Predict images into a folder, alone or as one of several processes.
 
     Args:
-        model: that predicts.
+        model: the model, not loaded yet.
         inputs: see `isic_mmdet.deploy.predict.inputs.find_images`.
         settings: of the folder.
-        resume: continue in a folder that was started, and keep what is done there.
-        submission: path of the challenge's zip, made from all `inputs`.
+        resume: continue in a folder with predictions, and keep the finished images.
+        submission: path of a zip for the challenge, with the masks of all `inputs`.
         group: the processes that share the images.
 
     Returns:
-        A summary of what was written; empty on all processes but the first.
+        A summary for the user; empty on all processes except the first.
 
     Raises:
-        InputError: wrong arguments or another process that predicts into the same folder, before
-            any work; or, after it, images that could not be read or a submission that the challenge
-            would refuse.
+        InputError: before any work, wrong arguments or another process that predicts into the
+            same folder; after it, images that could not be read, or a submission that the
+            challenge would refuse.
     """
     with run_lock(settings.out, 'name another --out', needed=group.rank == 0):
         return _predict(model, inputs, settings, resume, submission, group)
@@ -61,32 +61,33 @@ def _predict(
 ) -> str:
     if submission is not None:
         check_zip_name(submission)
-    close_zips()  # a zip that an earlier call read may have changed
+    close_zips()  # they may have changed since an earlier call
     files, skipped = find_images(inputs, settings.out)
     if submission is not None:
         check_ids(submission, files)
     with ThreadPoolExecutor(1) as thread:
-        # Checksums are computed while the model is built.
+        # Checksums are computed while the model loads.
         pending = thread.submit(model.facts)
-        predictor = model.load()
+        segmenter = model.load()
         facts = pending.result()
     _check_folder(settings.out, facts, resume)
-    # Shared out before anyone looks at what is done: the processes might see different states.
+    # Every process distributes all images, before it looks for finished ones: two processes may see
+    # different states of the folder.
     share = in_groups(files, settings.batch_size)[group.rank :: group.size]
     todo = still_to_do({name: file for part in share for name, file in part.items()}, settings)
     group.wait()
     if group.rank == 0:
-        write_json(settings.out / _FACTS, facts, indent=2)
+        write_json(settings.out / _MODEL_FILE, facts, indent=2)
     unfinished = [part for part in share if not todo.keys().isdisjoint(part)]
-    errors = predict_groups(predictor, unfinished, todo.keys(), settings, group.rank)
-    all_errors = [fault for of_process in group.gather(errors) for fault in of_process]
+    errors = predict_groups(segmenter, unfinished, todo.keys(), settings, group.rank)
+    all_errors = [error for part in group.gather(errors) for error in part]
     if group.rank != 0:
         return ''
     rows = join_parts(settings.out)
     if all_errors:
         raise InputError(
             f'{len(all_errors)} of {len(files)} images could not be read; the others are in '
-            f'{settings.out}. Repair or remove these and run the command again with --resume'
+            f'{settings.out}. Fix or remove these and run the command again with --resume'
             + (f' ({submission} was not written)' if submission else '')
             + (f'; also skipped: {skipped}:' if skipped.count else ':'),
             all_errors,
@@ -106,11 +107,11 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
             f'{out} already holds predictions; add --resume to continue them, name another '
             '--out, or remove the folder'
         )
-    path = out / _FACTS
+    path = out / _MODEL_FILE
     remedy = 'name another --out, or remove the folder'
     earlier = read_json(path, remedy) if path.is_file() else facts
     if not isinstance(earlier, dict):
-        raise InputError(f'{path}: does not name the model; {remedy}')
+        raise InputError(f'{path}: no name of a model; {remedy}')
     changed = [
         f'{key}: {earlier.get(key)}, now {value}'
         for key, value in facts.items()

@@ -1,10 +1,10 @@
-"""`predictions.csv`, and the parts of it while several processes still write.
+"""Reads and writes `predictions.csv`, and its parts while several processes write.
 
-Every process appends to a part of its own, one line when all files of an image are written; at the
-end one process joins the parts. A run that is killed leaves its parts, and the next one reads them.
+Each process appends a line to its own part after all files of an image are written. At the end one
+process joins the parts. A killed run leaves its parts, and the next run reads them.
 
-`image` is the name of the mask without `_segmentation.png`, with the folders around it in OUT;
-`file` is the image itself, with the same folders and its ending.
+`image` is the path of the mask in OUT without `_segmentation.png`. `file` is the image: the same
+folders, and its file name.
 """
 
 import csv
@@ -32,11 +32,11 @@ COLUMNS = (
     'seconds',
 )
 _NAME = 'predictions.csv'
-_REMEDY = 'remove it, and its images are predicted again with --resume'
+_REMEDY = 'to fix it, remove it and run with --resume, which predicts its images again'
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the row of every image that is done in `folder`, by the image's id.
+    """Return the row of every finished image in `folder`, by the name of its mask.
 
     Raises:
         InputError: `predictions.csv` has other columns, or a file is damaged.
@@ -66,12 +66,12 @@ def _cells(path: Path, content: bytes) -> list[list[str]]:
 def _by_image(path: Path, lines: list[list[str]]) -> dict[str, dict[str, str]]:
     lines = [cells for cells in lines if cells]
     if any(len(cells) != len(COLUMNS) for cells in lines):
-        raise InputError(f'{path}: damaged (a row has not {len(COLUMNS)} cells); {_REMEDY}')
+        raise InputError(f'{path}: damaged (a row does not have {len(COLUMNS)} cells); {_REMEDY}')
     return {cells[0]: dict(zip(COLUMNS, cells, strict=True)) for cells in lines}
 
 
 def join_parts(folder: Path) -> dict[str, dict[str, str]]:
-    """Put the rows of all parts into `predictions.csv`, sorted by image, and return them."""
+    """Move the rows of all parts to `predictions.csv`, sorted by image, and return all rows."""
     rows = read_rows(folder)
     text = io.StringIO()
     writer = _writer(text)
@@ -84,7 +84,7 @@ def join_parts(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def is_begun(folder: Path) -> bool:
-    """Tell whether `folder` holds predictions, finished or not."""
+    """Return whether `folder` holds predictions, finished or not."""
     return (folder / _NAME).is_file() or bool(_parts(folder))
 
 
@@ -97,11 +97,11 @@ def _writer(text: io.StringIO) -> 'csv.DictWriter[str]':
 
 
 class Part:
-    """The rows of one process.
+    """The part of the table of one process.
 
     Args:
         folder: of the predictions.
-        rank: number of the process.
+        rank: of the process.
     """
 
     def __init__(self, folder: Path, rank: int) -> None:

@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from isic_mmdet.deploy.metadata import ModelMetadata, NoMetadataError
+from isic_mmdet.deploy.metadata import MetadataError, ModelMetadata
 
 
 @pytest.fixture
-def card() -> ModelMetadata:
+def metadata() -> ModelMetadata:
     return ModelMetadata(
         classes=('benign', 'melanoma'),
         scale=(1333, 800),
@@ -24,12 +24,12 @@ def card() -> ModelMetadata:
     )
 
 
-def test_it_comes_back_from_the_metadata(card):
-    metadata = card.metadata()
-    assert all(isinstance(value, str) for value in metadata.values())
-    assert ModelMetadata.from_metadata(metadata) == card
-    one = dataclasses.replace(card, batch=1)
-    assert ModelMetadata.from_metadata(one.metadata()).batch == 1
+def test_it_comes_back_from_the_metadata(metadata):
+    entries = metadata.entries()
+    assert all(isinstance(value, str) for value in entries.values())
+    assert ModelMetadata.from_entries(entries) == metadata
+    one = dataclasses.replace(metadata, batch=1)
+    assert ModelMetadata.from_entries(one.entries()).batch == 1
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_it_comes_back_from_the_metadata(card):
         ({'classes': "['benign"}, 'damaged'),
     ],
 )
-def test_other_metadata_are_refused(card, changes, told):
-    metadata = {**card.metadata(), **changes}
-    kept = {key: value for key, value in metadata.items() if value is not None}
-    with pytest.raises(NoMetadataError, match=told):
-        ModelMetadata.from_metadata(kept)
+def test_other_metadata_are_refused(metadata, changes, told):
+    entries = {**metadata.entries(), **changes}
+    kept = {key: value for key, value in entries.items() if value is not None}
+    with pytest.raises(MetadataError, match=told):
+        ModelMetadata.from_entries(kept)

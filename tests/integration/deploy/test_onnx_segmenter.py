@@ -54,7 +54,7 @@ def test_a_graph_for_three_takes_any_number(config, checkpoint, net, images, tin
     settings = ExportSettings(batch=3, check_images=str(tiny_data / 'images'))
     export(str(config), str(checkpoint), path, settings)
     three = OnnxSegmenter(path, threads=1)
-    assert three.card.batch == 3
+    assert three.metadata.batch == 3
     for many in (images[:1], [images[0]] * 3, [*images, images[0]] * 2):
         for image, lesion in zip(many, three.batch(many), strict=True):
             assert_alike(lesion, net(image))
@@ -72,9 +72,9 @@ def test_a_large_image_may_be_reduced_first(net, segmenter, images):
 
 def test_a_score_up_to_the_threshold_is_no_detection(net, images, exported, tmp_path):
     score = net(images[0]).score
-    card = dataclasses.replace(net.card, score_threshold=score)
+    metadata = dataclasses.replace(net.metadata, score_threshold=score)
     path = tmp_path / 'strict.onnx'
-    onnx.save(with_metadata(onnx.load(exported), card.metadata()), path)
+    onnx.save(with_metadata(onnx.load(exported), metadata.entries()), path)
     lesion = OnnxSegmenter(path)(images[0])
     assert (lesion.label, lesion.box, lesion.score) == (None, None, 0.0)
     assert lesion.mask.shape == (96, 96) and not lesion.mask.any()

@@ -33,7 +33,7 @@ def test_what_was_found_lies_in_the_image_as_mmdet_puts_it():
     found = network_image(noise(311, 170), (256, 256), 32, None)
     assert found.size == (256, 140)
     cells = np.ones((28, 28), np.float32)
-    view = found.in_whole(cells, np.array([14.0, 25.6, 70, 256], np.float32))
+    view = found.to_full(cells, np.array([14.0, 25.6, 70, 256], np.float32))
     np.testing.assert_allclose(view.box, (17, 31.1, 85, 311), rtol=1e-6)
     assert view.cells is cells
 
@@ -41,7 +41,7 @@ def test_what_was_found_lies_in_the_image_as_mmdet_puts_it():
 def test_a_reduced_image_lies_in_the_whole_one():
     frame = Frame((622, 340), step=2, left=-1)
     found = network_image(noise(311, 170), (256, 256), 32, frame)
-    view = found.in_whole(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
+    view = found.to_full(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
     np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)
 
 

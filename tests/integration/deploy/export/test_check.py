@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from isic_mmdet.deploy.export.check import Agreement, agreement, compare, verdict
+from isic_mmdet.deploy.export.check import Agreement, agreement, compare, summarize_agreement
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
@@ -25,7 +25,7 @@ def test_an_agreement_has_the_iou_of_the_masks():
     assert found.labels == ('lesion', 'melanoma')
     nothing = Segmentation((100, 200), (), 1, 0.5, 0.0, None, None)
     assert agreement('a', nothing, nothing).iou == 1.0
-    assert agreement('a', nothing, nothing).holds
+    assert agreement('a', nothing, nothing).is_close
     assert agreement('a', segmentation(100), nothing).iou == 0.0
 
 
@@ -40,16 +40,18 @@ def test_an_agreement_has_the_iou_of_the_masks():
 )
 def test_one_image_that_differs_too_much_is_named(changes):
     other = dataclasses.replace(SAME, name='ISIC_7', **changes)
-    with pytest.raises(InputError, match='does not find what PyTorch does on 31 images') as error:
-        verdict([SAME] * 30 + [other])
+    with pytest.raises(InputError, match='disagree on 31 images') as error:
+        summarize_agreement([SAME] * 30 + [other])
     assert [fault.split(':')[0] for fault in error.value.faults] == ['ISIC_7']
 
 
 def test_images_that_differ_a_little_may_be_too_many():
     near = dataclasses.replace(SAME, name='near', iou=0.9905)
-    assert '0.99952 on average, 0.99050 at worst (near)' in verdict([SAME] * 19 + [near])
+    assert '0.99952 on average, 0.99050 at worst (near)' in summarize_agreement(
+        [SAME] * 19 + [near]
+    )
     with pytest.raises(InputError, match=r'0\.99842 on average') as error:
-        verdict([SAME] * 5 + [near])
+        summarize_agreement([SAME] * 5 + [near])
     assert len(error.value.faults) == 6
     assert error.value.faults[0].startswith('near')
 
@@ -57,5 +59,5 @@ def test_images_that_differ_a_little_may_be_too_many():
 def test_an_unreadable_image_is_named(tmp_path):
     path = tmp_path / 'broken.jpg'
     path.write_bytes(b'no image')
-    with pytest.raises(InputError, match=r'broken\.jpg: .*; check with other images'):
+    with pytest.raises(InputError, match=r'broken\.jpg: .*check with other images'):
         compare(None, None, {'broken': SourceFile(path, None, 8, 0)})

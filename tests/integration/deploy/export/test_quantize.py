@@ -54,8 +54,8 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
     }
     assert in_float == {'rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits'}
     before, after = OnnxSegmenter(model), OnnxSegmenter(out)
-    assert after.card.weights == 'int8'
-    assert after.card.checkpoint_sha256 == before.card.checkpoint_sha256
+    assert after.metadata.weights == 'int8'
+    assert after.metadata.checkpoint_sha256 == before.metadata.checkpoint_sha256
     image = np.asarray(Image.open(next((tiny_data / 'images').iterdir())).convert('RGB'))
     assert 0 < abs(before(image).score - after(image).score) < 0.05
 
@@ -85,8 +85,8 @@ def test_the_iou_is_that_of_the_official_masks(model, config, tiny_data):
 def test_only_a_whole_file_is_brought_to_8_bits(model, config, tiny_data, graph, tmp_path):
     net = OnnxSegmenter(model)
     half = tmp_path / 'half.onnx'
-    card = {**net.card.metadata(), 'weights': '"float16"'}
-    onnx.save(run.with_metadata(graph, card), half)
+    metadata = {**net.metadata.entries(), 'weights': '"float16"'}
+    onnx.save(run.with_metadata(graph, metadata), half)
     with pytest.raises(InputError, match='without --half'):
         quantize(half, str(config), str(tiny_data), tmp_path / 'int8.onnx')
     with pytest.raises(InputError, match='ends in'):

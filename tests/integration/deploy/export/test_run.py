@@ -43,15 +43,15 @@ def test_the_file_says_what_it_is(config, checkpoint, settings, graph, monkeypat
     told = export(str(config), str(checkpoint), out, settings)
     assert f'checked with 18 images of {settings.check_images}: mask IoU' in told
     assert list(out.parent.iterdir()) == [out]
-    card = OnnxSegmenter(out).card
-    assert card.classes == ('lesion',)
-    assert card.scale == (192, 192)
-    assert (card.divisor, card.batch, card.weights) == (32, None, 'float32')
-    assert (card.score_threshold, card.mask_threshold) == (0.001, 0.5)
-    assert card.mean == (123.675, 116.28, 103.53)
-    assert (card.config, card.checkpoint) == ('quickstart.py', 'random.pth')
-    assert card.checkpoint_sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    assert card.version == isic_mmdet.__version__
+    metadata = OnnxSegmenter(out).metadata
+    assert metadata.classes == ('lesion',)
+    assert metadata.scale == (192, 192)
+    assert (metadata.divisor, metadata.batch, metadata.weights) == (32, None, 'float32')
+    assert (metadata.score_threshold, metadata.mask_threshold) == (0.001, 0.5)
+    assert metadata.mean == (123.675, 116.28, 103.53)
+    assert (metadata.config, metadata.checkpoint) == ('quickstart.py', 'random.pth')
+    assert metadata.checkpoint_sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert metadata.version == isic_mmdet.__version__
 
 
 def test_another_size_and_bfloat16_are_checked_as_they_are_exported(
@@ -61,7 +61,7 @@ def test_another_size_and_bfloat16_are_checked_as_they_are_exported(
     out = tmp_path / 'model.onnx'
     config = changed("model = dict(precision='bfloat16')")
     export(config, str(checkpoint), out, ExportSettings(False, None, 128, settings.check_images))
-    assert OnnxSegmenter(out).card.scale == (128, 128)
+    assert OnnxSegmenter(out).metadata.scale == (128, 128)
 
 
 @pytest.mark.parametrize('part', ['mask_head.upsample', 'bbox_head.fc_cls'])
@@ -77,7 +77,7 @@ def test_a_file_that_finds_something_else_is_not_written(
     else:
         pytest.fail(f'no bias of {part}')
     traced_already(monkeypatch, graph)
-    with pytest.raises(InputError, match='does not find what PyTorch does on 18 images') as error:
+    with pytest.raises(InputError, match='disagree on 18 images') as error:
         export(str(config), str(checkpoint), tmp_path / 'model.onnx', settings)
     assert 'ISIC_' in error.value.faults[0]
     assert list(tmp_path.iterdir()) == []
@@ -96,7 +96,7 @@ def test_a_file_that_finds_something_else_is_not_written(
             'test_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), '
             'dict(type="Resize", scale=(192, 192), keep_ratio=True), '
             'dict(type="Pad", size_divisor=64), dict(type="PackLesionInputs")]))',
-            'has to be nothing but a Resize',
+            'must have only a Resize',
         ),
     ],
 )
@@ -120,6 +120,6 @@ def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path
     weights.write_bytes(b'')
     cfg = load_config(config)
     init_default_scope(cfg.default_scope)
-    card = run._card(cfg, str(config), str(weights), settings)
-    assert card.score_threshold == 0
-    assert card.classes == ('benign', 'melanoma')
+    metadata = run.metadata_of(cfg, str(config), str(weights), settings)
+    assert metadata.score_threshold == 0
+    assert metadata.classes == ('benign', 'melanoma')

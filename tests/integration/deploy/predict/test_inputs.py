@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from isic_mmdet.deploy.predict import mask_names as mask_places
+from isic_mmdet.deploy.predict import mask_names
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.errors import InputError
 
@@ -80,14 +80,14 @@ def test_all_that_is_wrong_comes_at_once(folder):
 )
 def test_a_list_that_is_no_text_is_named(folder, content):
     (folder / 'set.txt').write_bytes(content)
-    with pytest.raises(InputError, match=r'set\.txt: .*write one path a line'):
+    with pytest.raises(InputError, match=r'set\.txt: .*write one path per line'):
         found(folder, folder / 'set.txt')
 
 
 @pytest.mark.parametrize('name', ['a\udcff.jpg', 'a\nb.jpg', 'x' * 240 + '.jpg', '\u202egpj.jpg'])
 def test_a_name_that_no_mask_can_have_is_refused(folder, name):
     (folder / name).touch()
-    with pytest.raises(InputError, match='no name for a mask; rename it') as caught:
+    with pytest.raises(InputError, match='not possible for a mask; rename it') as caught:
         found(folder, folder)
     str(caught.value).encode()
 
@@ -105,7 +105,7 @@ def test_links_in_a_circle_are_images_that_cannot_be_read(folder):
 
 
 def test_a_home_folder_that_nobody_has_is_named(folder):
-    with pytest.raises(InputError, match='~nobody-at-all/x: cannot be looked at'):
+    with pytest.raises(InputError, match='~nobody-at-all/x: cannot be read'):
         found(folder, '~nobody-at-all/x')
 
 
@@ -160,7 +160,7 @@ def test_images_that_differ_by_ending_or_case_alone_have_masks_of_their_own(tmp_
 
 
 def test_where_case_does_not_count_such_images_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(mask_places, '_ignores_case', lambda folder: True)
+    monkeypatch.setattr(mask_names, 'ignores_case', lambda folder: True)
     folder = pictures(tmp_path / 'photos', 'A.jpg', 'a.jpg', 'b.JPG', 'B.png')
     with pytest.raises(InputError, match='would share the mask of A') as error:
         found(tmp_path, folder)
@@ -205,7 +205,7 @@ def test_a_file_of_another_format_that_is_named_is_an_error(tmp_path, ending):
 def test_a_url_is_told(tmp_path, url):
     (tmp_path / 'list.txt').write_text(f'{url}\n')
     for text in (url, tmp_path / 'list.txt'):
-        with pytest.raises(InputError, match='a URL; download it first'):
+        with pytest.raises(InputError, match='a URL; download it'):
             found(tmp_path, text)
 
 
