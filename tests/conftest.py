@@ -14,6 +14,7 @@ HAS_TORCH = importlib.util.find_spec('torch') is not None
 NEEDS_TORCH = [
     'e2e/*',
     'integration/*',
+    'unit/deploy/export/*',
     'unit/isic/prepare/*',
     *(f'unit/{package}/*' for package in ('compat', 'datasets', 'engine', 'models', 'report')),
 ]

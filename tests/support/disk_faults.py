@@ -1,4 +1,4 @@
-"""The tools in forked processes whose disk is full, or that are killed at a chosen moment."""
+"""Runs the tools in forked processes with a full disk, or kills them at a chosen step."""
 
 import builtins
 import errno
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from tests.support.unexpected_errors import keep_tracebacks
 
-# After which a process that hangs is ended by its own alarm.
+# A process that hangs is ended by its alarm after this time.
 _SECONDS = 100
 
 Prepare = Callable[[], None]
@@ -37,7 +37,7 @@ class Ended:
 
 
 class Tool:
-    """A command-line tool, run in a process forked from this one, where all is imported already.
+    """A command-line tool, run in a process forked from this one, which has imported everything.
 
     Args:
         root: of the project.
@@ -72,7 +72,7 @@ class Tool:
             sys.stdout, sys.stderr = os.fdopen(1, 'w', 1), os.fdopen(2, 'w', 1)
             os.environ.update(environment)
             torch.set_num_threads(1)
-            # Its own is shared by all forked processes, and one that is killed may hold it.
+            # All forked processes share the default lock, and a killed one may hold it.
             tqdm.set_lock(threading.RLock())
             signal.alarm(_SECONDS)
             keep_tracebacks()
@@ -98,10 +98,10 @@ class Tool:
         *arguments: object,
         before: Callable[[int], Prepare] = lambda rank: lambda: None,
     ) -> list[Ended]:
-        """Run the tool in several processes that meet, as torchrun would start them.
+        """Run the tool in several processes, as torchrun starts them.
 
         Args:
-            processes: number of them.
+            processes: number of processes.
             arguments: of the command line.
             before: given the number of a process, returns what is called in it.
         """
@@ -155,20 +155,19 @@ class Running:
 
 
 class Disk:
-    """What a process does to the files of a folder, counted, and stopped at a chosen moment.
+    """Counts what a process does to the files of a folder, and stops it at a chosen step.
 
-    A step is a file opened for writing, a write, a file moved or removed. It has to be installed in
-    the process that is to be observed.
+    A step is a file opened for writing, a write, or a file moved or removed. The object must be
+    called in the process to observe.
 
     Args:
-        folder: only what happens in it is looked at.
-        kill_at: step in which the process is killed: a file is there but empty, a write half done,
-            a move or removal about to be made.
+        folder: only steps in it count.
+        kill_at: step in which the process is killed: after a file is created, in the middle of a
+            write, or before a move or removal.
         room: bytes that can be written before the disk is full (ENOSPC).
         largest: bytes of the largest file that the system itself allows from the first step on
             (EFBIG).
-        report: file that gets the number of steps and bytes at the end of the process; outside
-            of `folder`.
+        report: file outside of `folder` for the number of steps and bytes at the end.
     """
 
     def __init__(
@@ -189,7 +188,7 @@ class Disk:
         self._bytes = 0
 
     def __call__(self) -> None:
-        """Stand between this process and its disk from now on."""
+        """Replace the functions of this process that write files."""
         disk, plain = self, io.open
 
         class File(io.FileIO):
@@ -260,7 +259,7 @@ class Disk:
 
 
 def counted(tool: Tool, arguments: tuple, folder: Path, report: Path) -> tuple[int, int]:
-    """Run a tool that has to succeed; return how many steps and bytes it makes in `folder`."""
+    """Run a tool that must succeed; return the number of steps and bytes in `folder`."""
     ended = tool(*arguments, before=Disk(folder, report=report))
     assert ended.status == 0, ended.printed
     steps, size = map(int, report.read_text().split())
@@ -268,7 +267,7 @@ def counted(tool: Tool, arguments: tuple, folder: Path, report: Path) -> tuple[i
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder by their relative path."""
+    """Return the content of all files below a folder, by relative path."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob('*'))

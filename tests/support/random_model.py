@@ -1,4 +1,4 @@
-"""Checkpoints of random weights whose masks depend on the image, and files exported from them."""
+"""Checkpoints of random weights whose masks depend on the image."""
 
 from pathlib import Path
 
@@ -10,17 +10,26 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 
 
-def save_random_model(config: Path, path: Path) -> Path:
-    """Write a checkpoint of a config's model and return its path."""
+def save_random_model(config: Path, path: Path, mask_bias: float = 0) -> Path:
+    """Write a checkpoint of a config's model and return its path.
+
+    Args:
+        config: of the model.
+        path: of the checkpoint.
+        mask_bias: added to the logits of the masks; 3 leaves no mask empty.
+    """
     cfg = load_config(config)
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    # Otherwise all masks are one half everywhere, and all boxes those of the anchors.
-    logits = model.roi_head.mask_head.conv_logits.weight.data
+    # Otherwise all masks are 0.5 everywhere, and all boxes equal their anchors.
+    last = model.roi_head.mask_head.conv_logits
+    logits = last.weight.data
     logits -= logits.mean(1, keepdim=True)  # as many cells above one half as below
     logits *= 30
+    if mask_bias:
+        last.bias.data += mask_bias
     model.rpn_head.rpn_reg.weight.data *= 5
     model.roi_head.bbox_head.fc_reg.weight.data *= 5
     torch.save({'state_dict': model.state_dict()}, path)

@@ -1,4 +1,4 @@
-"""Work for the tools that write results, and what it leaves when nothing goes wrong."""
+"""Jobs of the tools that write results, and the files of an undisturbed run."""
 
 import csv
 import io
@@ -13,12 +13,12 @@ from tests.support.disk_faults import Tool, content, counted
 
 @dataclass
 class Job:
-    """What a tool is to do, again and again in new folders.
+    """A job that a tool does in new folders.
 
     Attributes:
         tool: that does it.
         arguments: of the tool for a folder to work in.
-        again: further ones with which it goes on.
+        again: further arguments with which it continues.
         set_up: brings a new folder to the state that the tool expects.
         steps: how many steps it takes on the disk, see `disk_faults.Disk`.
         size: bytes that it writes.
@@ -36,7 +36,7 @@ class Job:
     expected: dict[str, bytes] = field(default_factory=dict)
 
     def measure(self, folder: Path) -> 'Job':
-        """Run undisturbed, and remember what there is then."""
+        """Run undisturbed, and record steps, bytes, seconds and files."""
         work = folder / 'undisturbed'
         self.set_up(work)
         started = time.monotonic()
@@ -52,15 +52,15 @@ class Job:
         return {name: timeless(name, data) for name, data in content(folder).items()}
 
     def finish(self, folder: Path) -> None:
-        """Go on in a folder to the end, and compare all files there with the undisturbed ones."""
+        """Continue to the end, and compare all files with those of an undisturbed run."""
         ended = self.tool(*self.arguments(folder), *self.again)
         assert ended.status == 0, ended.printed
         left = self.left_in(folder)
         assert left.keys() == self.expected.keys()
         assert [name for name, data in left.items() if data != self.expected[name]] == []
 
-    def torn_in(self, folder: Path) -> list[str]:
-        """Return the files of a new folder that are there under their names, but not whole."""
+    def truncated_in(self, folder: Path) -> list[str]:
+        """Return the files of a new folder that have a final name but no complete content."""
         return [
             name
             for name, data in self.left_in(folder).items()
@@ -71,7 +71,7 @@ class Job:
 
 
 def timeless(name: str, data: bytes) -> bytes:
-    """Take out of a file what two equal runs differ in."""
+    """Remove from a file what differs between two equal runs."""
     if name.endswith('predictions.csv'):
         rows = list(csv.DictReader(io.StringIO(data.decode(), newline='')))
         return repr([{**row, 'seconds': ''} for row in rows]).encode()
@@ -79,7 +79,7 @@ def timeless(name: str, data: bytes) -> bytes:
         return without(data, 'date', 'command', 'predictions')
     if name.endswith('prepare_report.json'):
         report = json.loads(data)
-        # That an earlier run had finished a part of the work is told, and right.
+        # A resumed run reports that an earlier run had finished a part of the work.
         report['notes'] = [note for note in report['notes'] if 'an earlier run' not in note]
         return without(json.dumps(report).encode(), 'out')
     return data

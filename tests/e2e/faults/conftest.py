@@ -9,7 +9,6 @@ import matplotlib.backends.backend_agg
 import matplotlib.figure  # noqa: F401 - so that the forked processes need not import it
 import numpy as np
 import pytest
-import torch
 
 from tests.support.disk_faults import Tool
 from tests.support.official_files import Official, lesion, png
@@ -36,16 +35,13 @@ def prepare_job(root, tmp_path_factory) -> Job:
 @pytest.fixture(scope='session')
 def checkpoint(root, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('model') / 'random.pth'
-    saved = torch.load(save_random_model(root / 'configs/quickstart.py', path), weights_only=True)
-    saved['state_dict']['roi_head.mask_head.conv_logits.bias'] += 3  # no mask is empty
-    torch.save(saved, path)
-    return path
+    return save_random_model(root / 'configs/quickstart.py', path, mask_bias=3)
 
 
 @pytest.fixture(scope='session')
-def pictures(tiny_data, tmp_path_factory) -> Path:
-    """A folder of seven pictures, two of them of another shape."""
-    folder = tmp_path_factory.mktemp('pictures')
+def image_files(tiny_data, tmp_path_factory) -> Path:
+    """A folder of seven image_files, two of them of another shape."""
+    folder = tmp_path_factory.mktemp('image_files')
     for index, path in enumerate(sorted((tiny_data / 'images').iterdir())[:7]):
         if index % 3 == 1:
             cv2.imwrite(str(folder / path.name), cv2.imread(str(path))[:60])
@@ -55,12 +51,12 @@ def pictures(tiny_data, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def predict_job(root, checkpoint, pictures, tmp_path_factory) -> Job:
+def predict_job(root, checkpoint, image_files, tmp_path_factory) -> Job:
     folder = tmp_path_factory.mktemp('predict')
 
     def arguments(out: Path) -> list:
         config = root / 'configs/quickstart.py'
-        model = [pictures, '--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
+        model = [image_files, '--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
         more = ['--batch-size', 3, '--overlay', '--submission', out / 'sent.zip']
         return [*model, *more, '--out', out]
 

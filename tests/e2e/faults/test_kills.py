@@ -15,7 +15,7 @@ def kill_at(job, out: Path, step: int, begun: bool) -> bool:
     arguments = [*job.arguments(out), *(job.again if begun else ())]
     ended = job.tool(*arguments, before=Disk(out, kill_at=step))
     assert ended.status in {0, KILLED}, ended.printed
-    assert job.torn_in(out) == []
+    assert job.truncated_in(out) == []
     return ended.status == KILLED
 
 
@@ -33,7 +33,7 @@ def test_kills_at_random_times_change_nothing(job, generator, tmp_path):
     for begun in (False, True):
         arguments = [*job.arguments(out), *(job.again if begun else ())]
         ended = job.tool.start(*arguments).kill_in(generator.uniform(0, job.seconds))
-        assert job.torn_in(out) == []
+        assert job.truncated_in(out) == []
         assert ended.status in {0, KILLED}, ended.printed
     job.finish(out)
 

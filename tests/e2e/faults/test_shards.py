@@ -18,7 +18,7 @@ OTHER_ENDED = 'another of the 8 processes has ended'
 
 @pytest.fixture(scope='module')
 def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
-    """Eighteen pictures in nine batches."""
+    """Eighteen image_files in nine batches."""
 
     def arguments(out: Path) -> list:
         model = ['--config', root / 'configs/quickstart.py', '--checkpoint', checkpoint]
@@ -55,7 +55,7 @@ def test_eight_shards_equal_one_whoever_is_killed(archive_job, generator, second
             assert 'Traceback' not in shard.printed
             assert shard.printed.count('error: ') == 1
             assert OTHER_ENDED in shard.printed
-        assert archive_job.torn_in(out) == []
+        assert archive_job.truncated_in(out) == []
     assert kills
     last = archive_job.tool.group(SHARDS, *archive_job.arguments(out), '--resume')
     assert [shard.status for shard in last] == [0] * SHARDS, [shard.printed for shard in last]

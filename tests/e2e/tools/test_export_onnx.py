@@ -90,7 +90,7 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
 
 
 @pytest.mark.parametrize(
-    ('name', 'arguments', 'status', 'told'),
+    ('name', 'arguments', 'status', 'message'),
     [
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx'), 1, 'no.py: no such config'),
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.pt'), 1, 'ends in .onnx'),
@@ -102,10 +102,10 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
         ('predict', ('a', '--model', 'm.onnx', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
     ],
 )
-def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, told):
+def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, message):
     done = tool(name, *arguments)
     assert done.returncode == status
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count('error: ') == 1
     assert 'Traceback' not in done.stderr
 

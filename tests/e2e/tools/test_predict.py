@@ -9,30 +9,20 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 from isic_challenge_scoring import SegmentationScore
-from mmdet.registry import MODELS
-from mmengine.registry import init_default_scope
 
-import isic_mmdet.register  # noqa: F401
-from isic_mmdet.engine.config.load import load_config
+from tests.support.random_model import save_random_model
 
 
 @pytest.fixture(scope='module')
 def checkpoint(root, tmp_path_factory) -> Path:
-    cfg = load_config(root / 'configs/quickstart.py')
-    init_default_scope(cfg.default_scope)
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.roi_head.mask_head.conv_logits.bias.data += 1  # no mask is empty
     path = tmp_path_factory.mktemp('model') / 'random.pth'
-    torch.save({'state_dict': model.state_dict()}, path)
-    return path
+    return save_random_model(root / 'configs/quickstart.py', path, mask_bias=3)
 
 
 @pytest.fixture(scope='module')
 def images(tiny_data, tmp_path_factory) -> Path:
-    """A folder of five pictures."""
+    """A folder of five image_files."""
     folder = tmp_path_factory.mktemp('images')
     for path in sorted((tiny_data / 'images').iterdir())[:5]:
         shutil.copy(path, folder)
@@ -97,7 +87,7 @@ def masks(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.glob('*_segmentation.png')}
 
 
-def test_every_image_gets_a_mask_a_row_and_a_picture(alone, names):
+def test_every_image_gets_a_mask_a_row_and_an_overlay(alone, names):
     assert set(masks(alone)) == {f'{name}_segmentation.png' for name in names}
     assert [row['image'] for row in table(alone)] == names
     assert {path.stem for path in (alone / 'overlays').iterdir()} == set(names)
@@ -114,7 +104,7 @@ def test_the_official_scorer_accepts_folder_and_submission(alone, names, tiny_da
         assert 0 <= SegmentationScore.from_dir(truth, folder).overall <= 1
 
 
-def test_two_processes_write_what_one_writes_and_tell_what_they_cannot_read(
+def test_two_processes_write_what_one_writes_and_report_what_they_cannot_read(
     predict, checkpoint, alone, images, tmp_path
 ):
     broken = tmp_path / 'ISIC_0000000.jpg'
@@ -137,7 +127,7 @@ MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'status', 'told'),
+    ('arguments', 'status', 'message'),
     [
         (('nowhere', *MODEL, '--out', 'x'), 1, 'nowhere: no image is there'),
         (('tests', *MODEL, '--out', 'x', '--batch-size', '0'), 2, 'less than 1'),
@@ -147,10 +137,10 @@ MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
         (('tests', *MODEL, '--model', 'a.onnx', '--out', 'x'), 2, 'not both'),
     ],
 )
-def test_a_mistyped_command_gets_one_message(predict, arguments, status, told):
+def test_a_mistyped_command_gets_one_message(predict, arguments, status, message):
     done = predict(*arguments)
     assert done.returncode == status
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count('error: ') == 1
     assert 'Traceback' not in done.stderr
 

@@ -23,8 +23,8 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 @pytest.fixture(scope='module')
-def pictures(images, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp('pictures')
+def image_files(images, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('image_files')
     for index, image in enumerate(images):
         Image.fromarray(image).save(folder / f'ISIC_000000{index}.png')
     return folder
@@ -49,8 +49,8 @@ def assert_predicted(out: Path, net, images) -> None:
     assert len((out / 'predictions.csv').read_text().splitlines()) == 1 + len(images)
 
 
-def test_it_predicts_with_torch_and_mmdet_hidden(root, net, exported, images, pictures, tmp_path):
-    arguments = (pictures, '--model', exported, '--out', tmp_path / 'out', '--overlay')
+def test_it_predicts_without_torch_and_mmdet(root, net, exported, images, image_files, tmp_path):
+    arguments = (image_files, '--model', exported, '--out', tmp_path / 'out', '--overlay')
     done = run(sys.executable, '-c', HIDDEN, root / 'tools/predict.py', *arguments, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_predicted(tmp_path / 'out', net, images)
@@ -64,7 +64,7 @@ def test_hiding_works(root, tmp_path):
 
 @pytest.mark.slow
 def test_it_predicts_in_an_environment_of_less_than_400_mb(
-    root, net, exported, images, pictures, tmp_path
+    root, net, exported, images, image_files, tmp_path
 ):
     bare = tmp_path / 'bare'
     done = run(sys.executable, '-m', 'venv', bare, cwd=root)
@@ -79,7 +79,7 @@ def test_it_predicts_in_an_environment_of_less_than_400_mb(
     assert size < 400e6
     for name in ABSENT:
         assert run(python, '-c', f'import {name}', cwd=root).returncode != 0, name
-    arguments = (pictures, '--model', exported, '--out', tmp_path / 'out')
+    arguments = (image_files, '--model', exported, '--out', tmp_path / 'out')
     done = run(python, 'tools/predict.py', *arguments, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_predicted(tmp_path / 'out', net, images)

@@ -33,7 +33,7 @@ def test_it_comes_back_from_the_metadata(metadata):
 
 
 @pytest.mark.parametrize(
-    ('changes', 'told'),
+    ('changes', 'message'),
     [
         ({'isic_mmdet_format': None}, 'not written by'),
         ({'isic_mmdet_format': '2'}, 'its format is 2, this version reads format 1'),
@@ -41,8 +41,8 @@ def test_it_comes_back_from_the_metadata(metadata):
         ({'classes': "['benign"}, 'damaged'),
     ],
 )
-def test_other_metadata_are_refused(metadata, changes, told):
+def test_other_metadata_are_refused(metadata, changes, message):
     entries = {**metadata.entries(), **changes}
     kept = {key: value for key, value in entries.items() if value is not None}
-    with pytest.raises(MetadataError, match=told):
+    with pytest.raises(MetadataError, match=message):
         ModelMetadata.from_entries(kept)

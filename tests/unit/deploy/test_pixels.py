@@ -38,7 +38,7 @@ def test_what_was_found_lies_in_the_image_as_mmdet_puts_it():
     assert view.cells is cells
 
 
-def test_a_reduced_image_lies_in_the_whole_one():
+def test_a_reduced_image_lies_in_the_full_one():
     frame = Frame((622, 340), step=2, left=-1)
     found = network_image(noise(311, 170), (256, 256), 32, frame)
     view = found.to_full(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))

@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -7,8 +6,13 @@ from isic_mmdet.utils.prefetch import batches, prefetch
 
 
 def test_results_keep_the_order_of_the_items():
+    third = threading.Event()
+
     def slow_first(number: int) -> int:
-        time.sleep(0.05 if number == 0 else 0)
+        if number == 0:
+            assert third.wait(10)
+        elif number == 2:
+            third.set()
         return number * number
 
     assert list(prefetch(slow_first, range(20), 4, 6)) == [n * n for n in range(20)]

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import onnx
 import pytest
 
@@ -7,17 +5,6 @@ from isic_mmdet.deploy.export.detector import LesionGraph
 from isic_mmdet.deploy.export.model import load_model
 from isic_mmdet.deploy.export.onnx_file import graph_of
 from isic_mmdet.engine.config.load import load_config
-from tests.support.random_model import save_random_model
-
-
-@pytest.fixture(scope='session')
-def config(root) -> Path:
-    return root / 'configs/quickstart.py'
-
-
-@pytest.fixture(scope='session')
-def checkpoint(config, tmp_path_factory) -> Path:
-    return save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
 
 
 @pytest.fixture(scope='session')

@@ -38,7 +38,7 @@ def test_a_folder_gives_all_its_images(cfg, tiny_data):
     assert found.source == f'18 images of {tiny_data / "images"}'
 
 
-def test_without_images_there_is_a_remedy(cfg, tiny_data, tmp_path):
+def test_without_images_the_message_has_a_fix(cfg, tiny_data, tmp_path):
     with pytest.raises(InputError, match='no image is there'):
         check_images(cfg, str(tmp_path))
     broken = tmp_path / 'broken'

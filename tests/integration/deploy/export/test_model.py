@@ -13,7 +13,7 @@ def test_batch_norm_is_folded_and_everything_in_evaluation_mode(detector):
 
 
 @pytest.mark.parametrize(
-    ('options', 'told'),
+    ('options', 'message'),
     [
         ({'model.test_cfg.rpn.nms': dict(type='soft_nms', iou_threshold=0.7)}, 'soft_nms'),
         ({'model.test_cfg.rpn.nms': dict(type='nms', iou_threshold=0.7, offset=1)}, 'offset'),
@@ -22,12 +22,12 @@ def test_batch_norm_is_folded_and_everything_in_evaluation_mode(detector):
         ({'model.roi_head.bbox_head.bbox_coder.add_ctr_clamp': True}, 'plain DeltaXYWHBBoxCoder'),
     ],
 )
-def test_what_the_graph_does_not_know_is_refused(config, checkpoint, options, told):
+def test_what_the_graph_does_not_know_is_refused(config, checkpoint, options, message):
     cfg = load_config(config)
     cfg.merge_from_dict(options)
     with pytest.raises(InputError, match='its model cannot be exported') as error:
         load_model(cfg, str(checkpoint), 'mine.py', ('lesion',))
-    assert any(told in fault for fault in error.value.faults)
+    assert any(message in fault for fault in error.value.faults)
 
 
 def test_another_kind_of_detector_is_refused(config, checkpoint):

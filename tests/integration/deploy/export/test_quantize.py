@@ -41,8 +41,8 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
 ):
     falls_by(0.0049)
     out = tmp_path / 'int8.onnx'
-    told = quantize(model, str(config), str(tiny_data), out)
-    assert 'IoU on 3 validation images 0.8000 before, 0.7951 after' in told
+    message = quantize(model, str(config), str(tiny_data), out)
+    assert 'IoU on 3 validation images 0.8000 before, 0.7951 after' in message
     assert out.stat().st_size < 0.35 * model.stat().st_size
     graph = onnx.load(out)
     onnx.checker.check_model(graph)
@@ -82,7 +82,7 @@ def test_the_iou_is_that_of_the_official_masks(model, config, tiny_data):
     assert 0 < np.mean(expected) < 1
 
 
-def test_only_a_whole_file_is_brought_to_8_bits(model, config, tiny_data, graph, tmp_path):
+def test_only_a_float32_file_is_quantized(model, config, tiny_data, graph, tmp_path):
     net = OnnxSegmenter(model)
     half = tmp_path / 'half.onnx'
     metadata = {**net.metadata.entries(), 'weights': '"float16"'}

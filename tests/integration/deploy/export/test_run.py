@@ -37,11 +37,11 @@ def traced_already(monkeypatch, graph: onnx.ModelProto) -> None:
     monkeypatch.setattr(run, 'graph_of', lambda model, batch: graph)
 
 
-def test_the_file_says_what_it_is(config, checkpoint, settings, graph, monkeypatch, tmp_path):
+def test_the_file_has_its_metadata(config, checkpoint, settings, graph, monkeypatch, tmp_path):
     traced_already(monkeypatch, graph)
     out = tmp_path / 'new' / 'model.onnx'
-    told = export(str(config), str(checkpoint), out, settings)
-    assert f'checked with 18 images of {settings.check_images}: mask IoU' in told
+    message = export(str(config), str(checkpoint), out, settings)
+    assert f'checked with 18 images of {settings.check_images}: mask IoU' in message
     assert list(out.parent.iterdir()) == [out]
     metadata = OnnxSegmenter(out).metadata
     assert metadata.classes == ('lesion',)
@@ -84,7 +84,7 @@ def test_a_file_that_finds_something_else_is_not_written(
 
 
 @pytest.mark.parametrize(
-    ('text', 'told'),
+    ('text', 'message'),
     [
         (
             'test_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), '
@@ -100,12 +100,12 @@ def test_a_file_that_finds_something_else_is_not_written(
         ),
     ],
 )
-def test_another_pipeline_is_refused(text, told, changed, checkpoint, settings, tmp_path):
-    with pytest.raises(InputError, match=told):
+def test_another_pipeline_is_refused(text, message, changed, checkpoint, settings, tmp_path):
+    with pytest.raises(InputError, match=message):
         export(changed(text), str(checkpoint), tmp_path / 'model.onnx', settings)
 
 
-def test_wrong_arguments_are_told_before_any_work(config, checkpoint, settings, tmp_path):
+def test_wrong_arguments_are_reported_before_any_work(config, checkpoint, settings, tmp_path):
     with pytest.raises(InputError, match='ends in'):
         export(str(config), str(checkpoint), Path('model.pt'), settings)
     with pytest.raises(InputError, match='no such checkpoint'):

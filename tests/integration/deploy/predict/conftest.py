@@ -20,7 +20,7 @@ def config(root) -> Path:
 
 
 @pytest.fixture(scope='session')
-def checkpoint(config, pictures, tmp_path_factory) -> Path:
+def checkpoint(config, image_files, tmp_path_factory) -> Path:
     cfg = load_config(config)
     init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
@@ -35,7 +35,7 @@ def checkpoint(config, pictures, tmp_path_factory) -> Path:
     last = model.roi_head.mask_head.conv_logits
     last.weight.data *= 30
     save()
-    lesions = LesionSegmenter(config, path, 'cpu').batch([read(picture) for picture in pictures])
+    lesions = LesionSegmenter(config, path, 'cpu').batch([read(picture) for picture in image_files])
     cells = np.concatenate([lesion.views[0].cells for lesion in lesions])
     last.bias.data -= float(np.median(np.log(cells / (1 - cells))))
     save()
@@ -53,6 +53,6 @@ def segmenter(config, checkpoint) -> LesionSegmenter:
 
 
 @pytest.fixture(scope='session')
-def pictures(tiny_data) -> list[Path]:
-    """Six synthetic pictures of 96 x 96 pixels."""
+def image_files(tiny_data) -> list[Path]:
+    """Six synthetic image_files of 96 x 96 pixels."""
     return sorted((tiny_data / 'images').iterdir())[:6]

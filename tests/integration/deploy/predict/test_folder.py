@@ -50,13 +50,13 @@ def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_masks_and_rows_are_what_the_segmenter_says(segmenter, pictures, settings):
+def test_masks_and_rows_are_what_the_segmenter_says(segmenter, image_files, settings):
     # One by one, as they go through the segmenter below: batches round otherwise.
     settings = replace(settings, batch_size=1)
-    assert predicted(segmenter, settings, *pictures) == []
+    assert predicted(segmenter, settings, *image_files) == []
     rows = rows_of(settings)
-    assert set(rows) == {path.stem for path in pictures}
-    for path in pictures:
+    assert set(rows) == {path.stem for path in image_files}
+    for path in image_files:
         lesion = segmenter(np.asarray(Image.open(path).convert('RGB')))
         mask, row = mask_of(settings, path.stem), rows[path.stem]
         np.testing.assert_array_equal(mask == 255, lesion.mask)
@@ -69,15 +69,15 @@ def test_masks_and_rows_are_what_the_segmenter_says(segmenter, pictures, setting
         np.testing.assert_allclose(box, lesion.box, atol=0.05)
         assert float(row['seconds']) > 0
     assert sorted(path.name for path in settings.out.iterdir()) == sorted(
-        ['predictions.csv', *(f'{path.stem}_segmentation.png' for path in pictures)]
+        ['predictions.csv', *(f'{path.stem}_segmentation.png' for path in image_files)]
     )
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
-    segmenter, pictures, settings, tmp_path, orientation
+def test_a_rotated_image_gets_the_mask_of_its_stored_pixels(
+    segmenter, image_files, settings, tmp_path, orientation
 ):
-    upright = Image.open(pictures[0]).convert('RGB').crop((0, 0, 96, 60))
+    upright = Image.open(image_files[0]).convert('RGB').crop((0, 0, 96, 60))
     upright.save(tmp_path / 'upright.png')
     # What a camera does that is held in another way: it stores the pixels turned back.
     undo = UNDO.get(orientation)
@@ -103,10 +103,10 @@ def test_a_turned_image_gets_the_mask_of_its_stored_pixels(
 
 @pytest.mark.parametrize('orientation', range(1, 9))
 def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
-    segmenter, pictures, settings, tmp_path, orientation
+    segmenter, image_files, settings, tmp_path, orientation
 ):
     # 3999 and 3195 are no multiples of what becomes one pixel.
-    large = Image.open(pictures[0]).convert('RGB').resize((3999, 3195), Image.Resampling.BICUBIC)
+    large = Image.open(image_files[0]).convert('RGB').resize((3999, 3195), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = orientation
     large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
@@ -137,8 +137,8 @@ def edges(mask: np.ndarray) -> np.ndarray:
     return (mask[1:, 1:] != mask[:-1, 1:]) | (mask[1:, 1:] != mask[1:, :-1])
 
 
-def test_a_picture_is_drawn_from_enough_pixels(segmenter, pictures, tmp_path):
-    large = Image.open(pictures[0]).convert('RGB').resize((3600, 2100))
+def test_an_overlay_is_drawn_from_enough_pixels(segmenter, image_files, tmp_path):
+    large = Image.open(image_files[0]).convert('RGB').resize((3600, 2100))
     large.save(tmp_path / 'large.jpg')
     settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=1, workers=1)
     assert segmenter.reduction(2100, 3600) > 2
@@ -147,38 +147,38 @@ def test_a_picture_is_drawn_from_enough_pixels(segmenter, pictures, tmp_path):
         assert image.height > HEIGHT
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_goes_on(segmenter, pictures, settings, tmp_path):
-    whole = pictures[0].read_bytes()
+def test_unreadable_images_are_reported(segmenter, image_files, settings, tmp_path):
+    whole = image_files[0].read_bytes()
     (tmp_path / 'cut.jpg').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'empty.jpg').touch()
     stream = io.BytesIO()
     Image.new('RGB', (9000, 1)).save(stream, 'PNG')
     (tmp_path / 'sliver.png').write_bytes(stream.getvalue())
     broken = [tmp_path / name for name in ('cut.jpg', 'empty.jpg', 'sliver.png')]
-    faults = predicted(segmenter, settings, broken[0], pictures[1], *broken[1:], pictures[2])
+    faults = predicted(segmenter, settings, broken[0], image_files[1], *broken[1:], image_files[2])
     assert [fault.split(': ')[0] for fault in faults] == [str(path) for path in broken]
-    assert set(rows_of(settings)) == {pictures[1].stem, pictures[2].stem}
+    assert set(rows_of(settings)) == {image_files[1].stem, image_files[2].stem}
 
 
-def test_what_is_done_is_not_done_again(segmenter, pictures, settings):
-    predicted(segmenter, settings, *pictures[:3])
-    files = find_images([str(path) for path in pictures], settings.out).files
-    assert set(still_to_do(files, settings)) == {path.stem for path in pictures[3:]}
-    (settings.out / f'{pictures[1].stem}_segmentation.png').unlink()
-    assert pictures[1].stem in still_to_do(files, settings)
+def test_what_is_done_is_not_done_again(segmenter, image_files, settings):
+    predicted(segmenter, settings, *image_files[:3])
+    files = find_images([str(path) for path in image_files], settings.out).files
+    assert set(still_to_do(files, settings)) == {path.stem for path in image_files[3:]}
+    (settings.out / f'{image_files[1].stem}_segmentation.png').unlink()
+    assert image_files[1].stem in still_to_do(files, settings)
     with_pictures = FolderSettings(settings.out, True, 2, 2)
     assert set(still_to_do(files, with_pictures)) == set(files)
 
 
-def test_pictures_are_drawn_on_demand(segmenter, pictures, tmp_path):
+def test_overlays_are_drawn_on_demand(segmenter, image_files, tmp_path):
     settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=3, workers=1)
-    predicted(segmenter, settings, *pictures[:2])
-    for path in pictures[:2]:
+    predicted(segmenter, settings, *image_files[:2])
+    for path in image_files[:2]:
         with Image.open(settings.out / 'overlays' / f'{path.stem}.jpg') as image:
             image.load()
             assert image.width == 96 and image.height > 96
     assert not still_to_do(
-        find_images([str(path) for path in pictures[:2]], settings.out).files, settings
+        find_images([str(path) for path in image_files[:2]], settings.out).files, settings
     )
 
 
@@ -212,10 +212,10 @@ def test_batches_are_of_one_shape_and_not_smaller_than_they_must_be(tmp_path, nu
     assert len(predictor.batches) == batches
 
 
-def test_the_table_keeps_the_path_and_the_ending(segmenter, pictures, settings, tmp_path):
+def test_the_table_keeps_the_path_and_the_ending(segmenter, image_files, settings, tmp_path):
     for name in ('a/1.jpg', 'b/1.png'):
         (tmp_path / 'photos' / name).parent.mkdir(parents=True)
-        Image.open(pictures[0]).save(tmp_path / 'photos' / name)
+        Image.open(image_files[0]).save(tmp_path / 'photos' / name)
     predicted(segmenter, settings, tmp_path / 'photos')
     rows = rows_of(settings)
     assert {name: row['file'] for name, row in rows.items()} == {

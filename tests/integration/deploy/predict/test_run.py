@@ -28,12 +28,12 @@ def masks(settings: FolderSettings) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in settings.out.glob('*_segmentation.png')}
 
 
-def test_what_cannot_be_read_is_mended_and_resumed(model, pictures, settings, tmp_path):
+def test_what_cannot_be_read_is_fixed_and_resumed(model, image_files, settings, tmp_path):
     mine = tmp_path / 'mine'
     mine.mkdir()
-    for path in pictures:
+    for path in image_files:
         shutil.copy(path, mine)
-    broken = [mine / path.name for path in pictures[1:3]]
+    broken = [mine / path.name for path in image_files[1:3]]
     for path in broken:
         path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(InputError, match='2 of 6 images could not be read') as error:
@@ -44,18 +44,18 @@ def test_what_cannot_be_read_is_mended_and_resumed(model, pictures, settings, tm
 
     with pytest.raises(InputError, match='add --resume'):
         predict(model, [str(mine)], settings)
-    for path in pictures:
+    for path in image_files:
         shutil.copy(path, mine)
     times = {path: path.stat().st_mtime_ns for path in settings.out.glob('*.png')}
     written = predict(model, [str(mine)], settings, resume=True)
     assert '6 images, 0 without a detection' in written
     assert kept.items() < masks(settings).items()
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
-    assert set(read_rows(settings.out)) == {path.stem for path in pictures}
+    assert set(read_rows(settings.out)) == {path.stem for path in image_files}
 
 
-def test_a_run_that_was_killed_goes_on(model, pictures, settings):
-    inputs = [str(path) for path in pictures]
+def test_a_run_that_was_killed_continues(model, image_files, settings):
+    inputs = [str(path) for path in image_files]
     predict(model, inputs[:3], settings)
     # As it stands before the parts are joined, with the last line cut off.
     table = settings.out / 'predictions.csv'
@@ -65,12 +65,12 @@ def test_a_run_that_was_killed_goes_on(model, pictures, settings):
     with pytest.raises(InputError, match='add --resume'):
         predict(model, inputs, settings)
     predict(model, inputs, settings, resume=True)
-    assert set(read_rows(settings.out)) == {path.stem for path in pictures}
+    assert set(read_rows(settings.out)) == {path.stem for path in image_files}
     assert not list(settings.out.glob('.*'))
 
 
-def test_predictions_of_two_models_never_mix(model, config, checkpoint, pictures, settings):
-    inputs = [str(pictures[0])]
+def test_predictions_of_two_models_never_mix(model, config, checkpoint, image_files, settings):
+    inputs = [str(image_files[0])]
     predict(model, inputs, settings)
     weights = torch.load(checkpoint, weights_only=True)
     weights['state_dict']['backbone.conv1.weight'] += 1
@@ -86,21 +86,21 @@ def test_predictions_of_two_models_never_mix(model, config, checkpoint, pictures
         predict(CheckpointModel(model.config, model.checkpoint, tta=True), inputs, settings, True)
 
 
-def test_flips_and_sizes_give_another_mask(model, pictures, settings, tmp_path):
+def test_flips_and_sizes_give_another_mask(model, image_files, settings, tmp_path):
     average = CheckpointModel(model.config, model.checkpoint, tta=True, device='cpu')
     other = FolderSettings(tmp_path / 'tta', False, 1, 1)
-    inputs = [str(pictures[0])]
+    inputs = [str(image_files[0])]
     predict(model, inputs, settings)
     predict(average, inputs, other)
     assert masks(settings).keys() == masks(other).keys()
     assert masks(settings) != masks(other)
 
 
-def test_no_submission_without_every_image(model, pictures, settings, tmp_path):
+def test_no_submission_without_every_image(model, image_files, settings, tmp_path):
     broken = tmp_path / 'ISIC_0000007.jpg'
     broken.write_bytes(b'')
     sent = tmp_path / 'sent.zip'
-    inputs = [str(pictures[0]), str(broken)]
+    inputs = [str(image_files[0]), str(broken)]
     with pytest.raises(InputError, match=r'sent\.zip was not written'):
         predict(model, inputs, settings, submission=str(sent))
     assert not sent.exists()
@@ -108,7 +108,7 @@ def test_no_submission_without_every_image(model, pictures, settings, tmp_path):
         predict(model, inputs, settings, submission=str(tmp_path / 'sent.tar'))
 
 
-def test_no_submission_with_an_empty_mask(model, pictures, settings, tmp_path):
+def test_no_submission_with_an_empty_mask(model, image_files, settings, tmp_path):
     shy = Path(shutil.copy(model.config, tmp_path / 'shy.py'))
     shy.write_text(
         f'_base_ = {model.config!r}\nmodel = dict(test_cfg=dict(rcnn=dict(score_thr=0.99)))\n'
@@ -116,71 +116,71 @@ def test_no_submission_with_an_empty_mask(model, pictures, settings, tmp_path):
     sent = tmp_path / 'sent.zip'
     blind = CheckpointModel(str(shy), model.checkpoint, device='cpu')
     with pytest.raises(InputError, match='no lesion was detected'):
-        predict(blind, [str(pictures[0])], settings, submission=str(sent))
+        predict(blind, [str(image_files[0])], settings, submission=str(sent))
     assert not sent.exists()
-    row = read_rows(settings.out)[pictures[0].stem]
+    row = read_rows(settings.out)[image_files[0].stem]
     assert (row['label'], row['score'], row['x'], row['area_px']) == ('', '', '', '0')
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{', '5'])
-def test_damaged_facts_are_named(model, pictures, settings, text):
-    predict(model, [str(pictures[0])], settings)
+def test_damaged_facts_are_named(model, image_files, settings, text):
+    predict(model, [str(image_files[0])], settings)
     (settings.out / 'predictions.json').write_text(text)
     with pytest.raises(InputError, match=r'predictions\.json: .*name another --out'):
-        predict(model, [str(pictures[0])], settings, resume=True)
+        predict(model, [str(image_files[0])], settings, resume=True)
 
 
-def test_a_zip_that_changed_is_read_anew(model, pictures, settings, tmp_path):
+def test_a_zip_that_changed_is_read_anew(model, image_files, settings, tmp_path):
     names = []
-    for number, picture in enumerate(pictures[:2]):
+    for number, picture in enumerate(image_files[:2]):
         with zipfile.ZipFile(tmp_path / 'set.zip', 'w') as archive:
             archive.write(picture, 'a.jpg')
         out = tmp_path / f'out{number}'
         predict(model, [str(tmp_path / 'set.zip')], replace(settings, out=out))
         names.append((out / 'a_segmentation.png').read_bytes())
-    predict(model, [str(pictures[1])], settings)
-    assert names[1] == (settings.out / f'{pictures[1].stem}_segmentation.png').read_bytes()
+    predict(model, [str(image_files[1])], settings)
+    assert names[1] == (settings.out / f'{image_files[1].stem}_segmentation.png').read_bytes()
 
 
-def test_a_nested_set_is_predicted_and_what_is_skipped_is_told(model, pictures, settings, tmp_path):
+def test_a_nested_set_reports_skipped_files(model, image_files, settings, tmp_path):
     photos = tmp_path / 'photos'
     for folder in ('a', 'b'):
         (photos / folder).mkdir(parents=True)
-        shutil.copy(pictures[0], photos / folder / '1.jpg')
+        shutil.copy(image_files[0], photos / folder / '1.jpg')
     (photos / 'phone.heic').touch()
-    told = predict(model, [str(photos)], settings)
-    assert '2 images' in told
-    assert 'skipped:    1 file in formats that are not read: 1 .heic (phone.heic' in told
+    message = predict(model, [str(photos)], settings)
+    assert '2 images' in message
+    assert 'skipped:    1 file in formats that are not read: 1 .heic (phone.heic' in message
     assert (settings.out / 'a/1_segmentation.png').is_file()
     assert set(read_rows(settings.out)) == {'a/1', 'b/1'}
     other = replace(settings, out=tmp_path / 'other')
     assert 'skipped' not in predict(model, [str(photos / 'a')], other)
 
 
-def test_a_submission_is_flat_and_of_one_image_for_an_id(model, pictures, settings, tmp_path):
+def test_a_submission_is_flat_and_of_one_image_for_an_id(model, image_files, settings, tmp_path):
     photos = tmp_path / 'photos'
     for index, folder in enumerate(('a', 'b')):
         (photos / folder).mkdir(parents=True)
-        shutil.copy(pictures[index], photos / folder / f'ISIC_999999{index}.jpg')
+        shutil.copy(image_files[index], photos / folder / f'ISIC_999999{index}.jpg')
     sent = str(tmp_path / 'sent.zip')
     predict(model, [str(photos)], settings, submission=sent)
     with zipfile.ZipFile(sent) as archive:
         assert archive.namelist() == [f'ISIC_999999{i}_segmentation.png' for i in range(2)]
-    shutil.copy(pictures[0], photos / 'b')
-    shutil.copy(pictures[0], photos / 'a')
+    shutil.copy(image_files[0], photos / 'b')
+    shutil.copy(image_files[0], photos / 'a')
     with pytest.raises(InputError, match='one mask for an id') as error:
         predict(model, [str(photos)], settings, resume=True, submission=sent)
-    assert [fault.partition(':')[0] for fault in error.value.faults] == [pictures[0].stem]
+    assert [fault.partition(':')[0] for fault in error.value.faults] == [image_files[0].stem]
 
 
-def test_animations_are_refused_by_name(model, pictures, settings, tmp_path):
-    frames = [Image.open(path) for path in pictures[:3]]
+def test_animations_are_refused_by_name(model, image_files, settings, tmp_path):
+    frames = [Image.open(path) for path in image_files[:3]]
     frames[0].save(tmp_path / 'moving.png', save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / 'pages.tif', save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / 'misnamed.jpg', 'GIF')
     frames[0].save(tmp_path / 'png.jpg', 'PNG')
     with pytest.raises(InputError, match='3 of 4 images could not be read') as error:
         predict(model, [str(tmp_path)], settings)
-    told = sorted(error.value.faults)
-    assert 'misnamed.jpg: GIF is not read: save one picture as PNG' in told[0]
-    assert all('3 pictures in one file' in fault for fault in told[1:])
+    faults = sorted(error.value.faults)
+    assert 'misnamed.jpg: GIF is not read: save one picture as PNG' in faults[0]
+    assert all('3 pictures in one file' in fault for fault in faults[1:])

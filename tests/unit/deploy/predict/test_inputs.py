@@ -109,7 +109,7 @@ def test_a_home_folder_that_nobody_has_is_named(folder):
         found(folder, '~nobody-at-all/x')
 
 
-def pictures(folder: Path, *names: str) -> Path:
+def make_files(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -118,7 +118,7 @@ def pictures(folder: Path, *names: str) -> Path:
 
 def test_masks_stand_as_the_images_stand_in_folder_and_zip(tmp_path):
     names = {'a/1', 'b/1', 'b/c/2'}
-    folder = pictures(tmp_path / 'photos', *(f'{name}.jpg' for name in names))
+    folder = make_files(tmp_path / 'photos', *(f'{name}.jpg' for name in names))
     assert set(found(tmp_path, folder)) == names
     assert set(found(tmp_path, folder / '*/1.jpg')) == {'a/1', 'b/1'}
     shutil.make_archive(str(tmp_path / 'set'), 'zip', folder)
@@ -127,9 +127,9 @@ def test_masks_stand_as_the_images_stand_in_folder_and_zip(tmp_path):
     assert set(found(tmp_path, tmp_path / 'wrapped.zip')) == names
 
 
-def test_inputs_with_the_same_paths_inside_are_told_apart_by_their_names(tmp_path):
-    left = pictures(tmp_path / 'left', 'x/1.jpg', '2.jpg')
-    right = pictures(tmp_path / 'right', 'x/1.jpg')
+def test_inputs_with_the_same_paths_inside_are_distinguished_by_their_names(tmp_path):
+    left = make_files(tmp_path / 'left', 'x/1.jpg', '2.jpg')
+    right = make_files(tmp_path / 'right', 'x/1.jpg')
     names = {'left/x/1', 'left/2', 'right/x/1'}
     assert set(found(tmp_path, left, right)) == names
     assert set(found(tmp_path, left / 'x/1.jpg', right / 'x/1.jpg')) == {'left/x/1', 'right/x/1'}
@@ -147,7 +147,7 @@ def test_inputs_with_the_same_paths_inside_are_told_apart_by_their_names(tmp_pat
 
 
 def test_images_that_differ_by_ending_or_case_alone_have_masks_of_their_own(tmp_path):
-    folder = pictures(tmp_path / 'photos', '1.jpg', '1.png', '2.jpg', 'A.jpg', 'a.jpg')
+    folder = make_files(tmp_path / 'photos', '1.jpg', '1.png', '2.jpg', 'A.jpg', 'a.jpg')
     assert found(tmp_path, folder) == {
         '1.jpg': '1.jpg',
         '1.png': '1.png',
@@ -155,20 +155,20 @@ def test_images_that_differ_by_ending_or_case_alone_have_masks_of_their_own(tmp_
         'A': 'A.jpg',
         'a': 'a.jpg',
     }
-    pictures(folder, '1.jpg.png')  # without its ending it has the name of another one's mask
+    make_files(folder, '1.jpg.png')  # without its ending it has the name of another one's mask
     assert set(found(tmp_path, folder)) == {'1.jpg', '1.png', '1.jpg.png', '2', 'A', 'a'}
 
 
 def test_where_case_does_not_count_such_images_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(mask_names, 'ignores_case', lambda folder: True)
-    folder = pictures(tmp_path / 'photos', 'A.jpg', 'a.jpg', 'b.JPG', 'B.png')
+    folder = make_files(tmp_path / 'photos', 'A.jpg', 'a.jpg', 'b.JPG', 'B.png')
     with pytest.raises(InputError, match='would share the mask of A') as error:
         found(tmp_path, folder)
     assert len(error.value.faults) == 1
 
 
-def test_formats_that_are_not_read_are_counted_and_named(tmp_path):
-    folder = pictures(
+def test_formats_that_are_not_read_are_counted_and_listed(tmp_path):
+    folder = make_files(
         tmp_path / 'photos',
         *('1.jpg', 'x/2.HEIC', '3.heic', 'slide.dcm', 'turn.gif', 'more.zip'),
         *('notes.csv', 'a.json', 'Thumbs.db', 'README', 'clip.txt', '.DS_Store'),
@@ -187,14 +187,14 @@ def test_formats_that_are_not_read_are_counted_and_named(tmp_path):
 
 
 def test_a_folder_of_other_formats_alone_is_an_error(tmp_path):
-    folder = pictures(tmp_path / 'photos', '1.heic', 'notes.csv')
+    folder = make_files(tmp_path / 'photos', '1.heic', 'notes.csv')
     with pytest.raises(InputError, match=r'no image is there that can be read; 1 file .*1\.heic'):
         found(tmp_path, folder)
 
 
 @pytest.mark.parametrize('ending', ['heic', 'dcm', 'jp2', 'avif', 'gif', 'NEF', 'pdf', 'mp4'])
 def test_a_file_of_another_format_that_is_named_is_an_error(tmp_path, ending):
-    pictures(tmp_path, f'1.{ending}')
+    make_files(tmp_path, f'1.{ending}')
     (tmp_path / 'list.txt').write_text(f'1.{ending}\n')
     for name in (f'1.{ending}', 'list.txt'):
         with pytest.raises(InputError, match=rf'1\.{ending}: \.{ending.lower()} is not read: '):
@@ -202,7 +202,7 @@ def test_a_file_of_another_format_that_is_named_is_an_error(tmp_path, ending):
 
 
 @pytest.mark.parametrize('url', ['http://a.org/1.jpg', 'HTTPS://a.org/x', 'file:///x/1.jpg'])
-def test_a_url_is_told(tmp_path, url):
+def test_a_url_is_reported(tmp_path, url):
     (tmp_path / 'list.txt').write_text(f'{url}\n')
     for text in (url, tmp_path / 'list.txt'):
         with pytest.raises(InputError, match='a URL; download it'):
@@ -224,6 +224,6 @@ def test_odd_places_get_one_message_each(tmp_path):
 
 
 def test_a_folder_with_the_ending_of_an_image_is_a_folder(tmp_path):
-    pictures(tmp_path / 'set.jpg', '1.png')
+    make_files(tmp_path / 'set.jpg', '1.png')
     assert set(found(tmp_path, tmp_path / 'set.jpg')) == {'1'}
     assert set(found(tmp_path, tmp_path)) == {'set.jpg/1'}

@@ -30,7 +30,7 @@ def test_the_outline_runs_along_the_mask():
     assert picture.shape[0] > 1000  # the line of text
 
 
-def test_nothing_found_is_said():
+def test_no_detection_is_written():
     shown = np.full((1000, 667, 3), 128, np.uint8)
     picture = overlay(shown.copy(), lesion(None), 'ISIC_1')
     text = picture.shape[0] - 1000

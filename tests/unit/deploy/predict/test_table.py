@@ -46,7 +46,7 @@ def test_a_newer_row_wins_and_older_ones_stay(tmp_path):
     assert set(rows['a']) == set(COLUMNS)
 
 
-def test_a_table_of_somebody_else_is_left_alone(tmp_path):
+def test_a_table_of_another_program_is_left_alone(tmp_path):
     (tmp_path / 'predictions.csv').write_text('image_id,melanoma\n')
     with pytest.raises(InputError, match='was not written by'):
         read_rows(tmp_path)
