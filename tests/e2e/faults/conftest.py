@@ -40,7 +40,7 @@ def checkpoint(root, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def image_files(tiny_data, tmp_path_factory) -> Path:
-    """A folder of seven image_files, two of them of another shape."""
+    """A folder of seven images, two of them of another shape."""
     folder = tmp_path_factory.mktemp('image_files')
     for index, path in enumerate(sorted((tiny_data / 'images').iterdir())[:7]):
         if index % 3 == 1:

@@ -18,7 +18,7 @@ OTHER_ENDED = 'another of the 8 processes has ended'
 
 @pytest.fixture(scope='module')
 def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
-    """Eighteen image_files in nine batches."""
+    """Eighteen images in nine batches."""
 
     def arguments(out: Path) -> list:
         model = ['--config', root / 'configs/quickstart.py', '--checkpoint', checkpoint]

@@ -1,9 +1,7 @@
 """The command as users type it, with a model of random weights."""
 
 import csv
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.support.random_model import save_random_model
+from tests.support.tool_runs import assert_one_message, run_tool
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / 'configs').glob('*.py'))
 
@@ -19,17 +18,7 @@ CONFIGS = sorted((Path(__file__).resolve().parents[3] / 'configs').glob('*.py'))
 def tool(root):
     """Return a function that runs a command of tools/."""
 
-    def call(name: str, *arguments: object) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, f'tools/{name}.py', *map(str, arguments)],
-            cwd=root,
-            env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
-            capture_output=True,
-            text=True,
-            timeout=550,
-        )
-
-    return call
+    return partial(run_tool, root)
 
 
 @pytest.fixture(scope='module')
@@ -97,17 +86,10 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
         ('export_onnx', ('no.py', 'no.pth', '--out', 'x.onnx', '--batch', '0'), 2, 'less than 1'),
         ('export_onnx', ('no.py', 'no.pth'), 2, '--out'),
         ('quantize_onnx', ('no.onnx', 'no.py', '--out', 'x.onnx'), 1, 'no such model'),
-        ('predict', ('tests', '--model', 'no.onnx', '--out', 'x'), 1, 'no image is there'),
-        ('predict', ('--model', 'm.onnx', '--out', 'x'), 2, 'INPUT'),
-        ('predict', ('a', '--model', 'm.onnx', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
     ],
 )
 def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, message):
-    done = tool(name, *arguments)
-    assert done.returncode == status
-    assert message in done.stderr
-    assert done.stderr.count('error: ') == 1
-    assert 'Traceback' not in done.stderr
+    assert_one_message(tool(name, *arguments), status, message)
 
 
 @pytest.mark.parametrize('name', ['export_onnx', 'quantize_onnx'])

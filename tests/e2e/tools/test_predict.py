@@ -1,17 +1,16 @@
 """The command as users type it, with a model of random weights."""
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 from isic_challenge_scoring import SegmentationScore
 
 from tests.support.random_model import save_random_model
+from tests.support.tool_runs import assert_one_message, run_tool
 
 
 @pytest.fixture(scope='module')
@@ -22,7 +21,7 @@ def checkpoint(root, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def images(tiny_data, tmp_path_factory) -> Path:
-    """A folder of five image_files."""
+    """A folder of five images."""
     folder = tmp_path_factory.mktemp('images')
     for path in sorted((tiny_data / 'images').iterdir())[:5]:
         shutil.copy(path, folder)
@@ -30,26 +29,10 @@ def images(tiny_data, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='module')
-def predict(root, checkpoint):
+def predict(root):
     """Return a function that runs the command."""
 
-    def call(*arguments, processes: int = 0) -> subprocess.CompletedProcess:
-        start = [sys.executable]
-        if processes:
-            start += ['-m', 'torch.distributed.run', '--standalone']
-            start += ['--nproc-per-node', str(processes)]
-            arguments = (*arguments, '--launcher', 'pytorch')
-        command = [*start, 'tools/predict.py', *arguments]
-        return subprocess.run(
-            [str(part) for part in command],
-            cwd=root,
-            env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-
-    return call
+    return partial(run_tool, root, 'predict')
 
 
 @pytest.fixture(scope='module')
@@ -135,14 +118,13 @@ MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
         (('tests', '--out', 'x'), 2, 'give --model FILE.onnx, or --config and --checkpoint'),
         (('tests', '--config', 'no.py', '--out', 'x'), 2, 'or --config and --checkpoint'),
         (('tests', *MODEL, '--model', 'a.onnx', '--out', 'x'), 2, 'not both'),
+        (('tests', '--model', 'no.onnx', '--out', 'x'), 1, 'no image is there'),
+        (('--model', 'm.onnx', '--out', 'x'), 2, 'INPUT'),
+        (('a', '--model', 'm.onnx', '--out', 'x', '--tta'), 2, 'need a checkpoint'),
     ],
 )
 def test_a_mistyped_command_gets_one_message(predict, arguments, status, message):
-    done = predict(*arguments)
-    assert done.returncode == status
-    assert message in done.stderr
-    assert done.stderr.count('error: ') == 1
-    assert 'Traceback' not in done.stderr
+    assert_one_message(predict(*arguments), status, message)
 
 
 def test_help_ends_with_an_example(predict):

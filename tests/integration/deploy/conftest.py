@@ -35,7 +35,7 @@ def net(exported) -> OnnxSegmenter:
 
 @pytest.fixture(scope='session')
 def images(tiny_data) -> list[np.ndarray]:
-    """Four synthetic image_files, (H, W, 3) uint8, RGB, of other shapes."""
+    """Four synthetic images, (H, W, 3) uint8, RGB, of other shapes."""
     paths = sorted((tiny_data / 'images').iterdir())[:4]
     sizes = [(96, 96), (90, 60), (311, 170), (40, 96)]
     return [

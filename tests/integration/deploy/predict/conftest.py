@@ -54,5 +54,5 @@ def segmenter(config, checkpoint) -> LesionSegmenter:
 
 @pytest.fixture(scope='session')
 def image_files(tiny_data) -> list[Path]:
-    """Six synthetic image_files of 96 x 96 pixels."""
+    """Six synthetic images of 96 x 96 pixels."""
     return sorted((tiny_data / 'images').iterdir())[:6]
