@@ -22,6 +22,7 @@ from benchmarks.images import Picture, pictures
 from benchmarks.missing import without_bfloat16
 from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
+from isic_mmdet.masks.run_lengths import bounding_box
 
 # After networks, which installs what mmcv lacks.
 from mmdet.structures.mask import BitmapMasks  # isort: skip
@@ -195,13 +196,8 @@ def _sample(picture: Picture) -> DetDataSample:
 
 
 def _box(picture: Picture) -> list[float]:
-    rows, columns = np.nonzero(picture.lesion)
-    return [
-        float(columns.min()),
-        float(rows.min()),
-        float(columns.max() + 1),
-        float(rows.max() + 1),
-    ]
+    x, y, width, height = bounding_box(picture.lesion)
+    return [float(x), float(y), float(x + width), float(y + height)]
 
 
 def _memory(device: torch.device) -> int:

@@ -50,7 +50,7 @@ class BitMask:
         return int(np.bitwise_count(self.bits).sum(dtype=np.int64))
 
     def touches_border(self) -> bool:
-        """Tell whether a pixel of the first or last row or column is lesion."""
+        """Return whether a pixel of the first or last row or column is lesion."""
         return bool(
             self.bits[[0, -1]].any() or self._column(0).any() or self._column(self.width - 1).any()
         )
@@ -67,11 +67,11 @@ class BitMask:
         changes ^= self.bits
         words = np.flatnonzero(changes != 0)
         octets = changes.ravel()[words].astype('>u8').view(np.uint8)
-        # Boolean and flat, or NumPy takes several times as long over it.
+        # NumPy is several times as fast on a flat boolean array.
         number, bit = np.divmod(np.flatnonzero(np.unpackbits(octets).view(np.bool_)), _WORD)
         rows, columns = np.divmod(words[number], changes.shape[1])
         begins = self.bits.ravel()[words[number]] >> (_WORD - 1 - bit).astype(np.uint64) & _ONE
-        # Where the last pixel has the last bit, none is left for the end of lesion at the border.
+        # Where W fills the last word, no bit is left to mark an end of lesion at the border.
         last = np.flatnonzero(self._column(self.width - 1)) if self.width % _WORD == 0 else rows[:0]
         return (
             np.concatenate([rows, last]),

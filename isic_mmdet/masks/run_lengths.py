@@ -1,22 +1,40 @@
-"""Whether COCO's run lengths describe a mask.
+"""COCO's description of a mask: its run lengths and its box.
 
-pycocotools decodes them unchecked: of runs that do not fill the mask, the rest is what happened to
-lie in memory.
+pycocotools decodes run lengths without a check. Where the runs do not fill the mask, the remaining
+pixels are uninitialized memory. `run_lengths_fault` finds such codes.
 """
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
-#: What is said of a code that is sound, but holds no pixel.
+#: The message for a valid code without any lesion pixel.
 NO_LESION = 'the lesion has no mask'
-# Letters of 5 bits each; more than 7 make no count of pixels.
+# Each letter holds 5 bits. No count of pixels needs more than 7 letters.
 _LETTERS = 7
 
 
+def encode_run_lengths(mask: NDArray[np.bool_]) -> str:
+    """Return an (H, W) bool mask as COCO's compressed run lengths."""
+    # The runs go column by column. The first one is background and may be empty.
+    pixels = cv2.transpose(mask.view(np.uint8)).ravel()
+    ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    runs = np.diff(ends, prepend=0, append=pixels.size).tolist()
+    counts = [0, *runs] if pixels[0] else runs
+    encoded = coco_mask.frPyObjects({'size': list(mask.shape), 'counts': counts}, *mask.shape)
+    return encoded['counts'].decode('ascii')
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> list[int]:
+    """Return x, y, width, height in pixels of the tightest box around a non-empty mask."""
+    return list(cv2.boundingRect(mask.view(np.uint8)))
+
+
 def run_lengths_fault(code: Any, height: int, width: int) -> str | None:
-    """Say what is wrong with a run-length code, or return None.
+    """Return what is wrong with a run-length code, or None.
 
     Args:
         code: COCO's, with `size` and `counts` (compressed text, or a list of numbers).
@@ -51,9 +69,9 @@ def _counts(counts: Any) -> NDArray[np.int64]:
 def _unpacked(text: str) -> NDArray[np.int64]:
     """Return the numbers of a compressed code, as `rleFrString` of the COCO API reads them.
 
-    A number is written in groups of 5 bits, the lowest first, a letter each; bit 6 of a letter
-    tells that another follows, and bit 5 of the last one is the sign. From the fourth on it is the
-    difference from the number before the last.
+    Each letter holds 5 bits of a number, the lowest bits first. Bit 6 of a letter is set if another
+    letter of the same number follows. Bit 5 of the last letter is the sign. From the fourth number
+    on, the code stores the difference from the number two places before.
     """
     if not text.isascii():
         raise ValueError('it holds other letters than ASCII has')

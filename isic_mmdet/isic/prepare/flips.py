@@ -18,14 +18,13 @@ from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.isic.prepare.pairs import (
     Record,
-    bounding_box,
     digest,
-    encode_lesion,
     image_path,
     mask_path,
 )
 from isic_mmdet.isic.prepare.pool import Job
 from isic_mmdet.masks.mask_files import decode_grays
+from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths
 from isic_mmdet.utils.files import write_atomically
 
 #: Splits whose images are copied; testing on copies would count every image three times.
@@ -94,7 +93,7 @@ def flip_pair(record: Record, direction: str, out: Path) -> Record | PairError:
         isic_id=copy_id,
         key=digest(record.key, direction),
         bbox=bounding_box(lesion),
-        counts=encode_lesion(lesion),
+        counts=encode_run_lengths(lesion),
         image_bytes=len(jpeg),
         mask_bytes=len(png),
         copy_of=record.isic_id,

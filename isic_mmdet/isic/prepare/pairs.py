@@ -8,8 +8,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from pycocotools import mask as coco_mask
 
 from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image
 from isic_mmdet.images.encoding import encode_jpeg
@@ -18,7 +16,7 @@ from isic_mmdet.isic.layouts import Pair, PairError
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
 from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
-from isic_mmdet.masks.run_lengths import run_lengths_fault
+from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_fault
 from isic_mmdet.utils.files import write_atomically
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
@@ -185,7 +183,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         original_width=width,
         bbox=bounding_box(lesion),
         area=int(np.count_nonzero(lesion)),
-        counts=encode_lesion(lesion),
+        counts=encode_run_lengths(lesion),
         share=round(lesion_pixels / mask.lesion.size, 6),
         touches_border=mask.lesion.touches_border(),
         grays=mask.grays,
@@ -244,19 +242,3 @@ def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:
     if size == (height, width):
         return HASHED_SIDE, HASHED_SIDE  # it is copied, and its pixels are hashed alone
     return max(size[0], HASHED_SIDE), max(size[1], HASHED_SIDE)
-
-
-def encode_lesion(lesion: npt.NDArray[np.bool_]) -> str:
-    """Return an (H, W) bool mask as COCO's compressed run lengths."""
-    # Column by column, beginning with a run that is no lesion and may have no pixel.
-    pixels = cv2.transpose(lesion.view(np.uint8)).ravel()
-    ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    runs = np.diff(ends, prepend=0, append=pixels.size).tolist()
-    counts = [0, *runs] if pixels[0] else runs
-    encoded = coco_mask.frPyObjects({'size': list(lesion.shape), 'counts': counts}, *lesion.shape)
-    return encoded['counts'].decode('ascii')
-
-
-def bounding_box(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """Return x, y, width, height in pixels of the tightest box around a non-empty mask."""
-    return list(cv2.boundingRect(mask.view(np.uint8)))

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from isic_mmdet.images.orientation import stored_box, stored_mask, upright
-from isic_mmdet.isic.prepare.pairs import bounding_box
+from isic_mmdet.masks.run_lengths import bounding_box
 
 
 def by_pillow(stored: np.ndarray, orientation: int) -> np.ndarray:

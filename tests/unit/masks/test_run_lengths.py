@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.masks.run_lengths import run_lengths_fault
+from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_fault
 
 
 def encoded(mask: np.ndarray) -> dict:
@@ -20,6 +20,15 @@ def test_what_pycocotools_writes_is_sound(seed):
     mask = noise(height, width, (0.5, 0.001, 0.999)[seed % 3], seed)
     mask[-1, -1] = True
     assert run_lengths_fault(encoded(mask), height, width) is None
+
+
+@pytest.mark.parametrize('share', [0.0, 0.001, 0.5, 1.0])
+def test_masks_are_encoded_and_boxed_as_pycocotools_does_it(share):
+    mask = noise(37, 53, share, 0)
+    mask[5, 7] = True
+    code = encoded(mask)
+    assert encode_run_lengths(mask) == code['counts']
+    assert bounding_box(mask) == coco_mask.toBbox(code).tolist()
 
 
 def test_counts_may_be_numbers():
