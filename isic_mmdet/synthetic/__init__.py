@@ -1,11 +1,11 @@
-"""The embedded data set: pictures that look like dermoscopy, with exact masks.
+"""The embedded data set: images that look like dermoscopy, with exact masks.
 
-Nothing here is medical data. The pictures exist so that the whole way from files to a tested
-model can be walked, tested and shown without downloading anything. `sample.make_sample` draws
-one picture, `dataset.write_dataset` writes many in the layout of the ISIC 2017 challenge.
+Nothing here is medical data. The images exist so that every step from files to a tested model
+can be run, tested and shown without a download. `sample.make_sample` draws one image,
+`dataset.write_dataset` writes many in the layout of the ISIC 2017 challenge.
 
-Shorthand of this package: `(H, W)` is the size of the picture, lengths are in pixels, and a
-`unit` is 1/256 of the shorter side, so that a picture looks the same at every size.
+Shorthand of this package: `(H, W)` is the size of the image, lengths are in pixels, and a
+`unit` is 1/256 of the shorter side, so that an image looks the same at every size.
 """
 
 from isic_mmdet.synthetic.dataset import write_dataset

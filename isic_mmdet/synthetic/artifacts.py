@@ -104,7 +104,7 @@ def add_bubbles(rng: np.random.Generator, color: Field) -> None:
 
 
 def through_lens(rng: np.random.Generator, color: Field, dark_corners: bool) -> Field:
-    """Return the picture that the camera takes of `color`, (H, W, 3) float32 in [0, 1].
+    """Return the image that the camera takes of `color`, (H, W, 3) float32 in [0, 1].
 
     Uneven light, a fall-off toward the corners (black outside the lens tube with
     `dark_corners`), exposure and white balance, a slight blur and the noise of the sensor.
@@ -126,11 +126,11 @@ def through_lens(rng: np.random.Generator, color: Field, dark_corners: bool) -> 
     # The camera brightens dark scenes, but not all the way.
     exposure = rng.uniform(0.85, 1.12) * (0.62 / float(color.mean())) ** 0.3
     balance = (exposure * rng.normal(1, 0.035, 3)).astype(np.float32)
-    picture = color * light[..., None] * balance
-    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.35, 0.9) * unit)
+    photo = color * light[..., None] * balance
+    photo = cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.35, 0.9) * unit)
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
-    picture += noise * np.float32(rng.uniform(0.004, 0.016))
-    return np.clip(picture, 0, 1).astype(np.float32, copy=False)
+    photo += noise * np.float32(rng.uniform(0.004, 0.016))
+    return np.clip(photo, 0, 1).astype(np.float32, copy=False)
 
 
 def _shrink(canvas: NDArray[np.uint8], shape: tuple[int, int]) -> Field:

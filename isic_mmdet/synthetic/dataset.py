@@ -1,4 +1,4 @@
-"""Many synthetic pictures on disk, laid out like the files of the ISIC 2017 challenge."""
+"""Many synthetic images on disk, laid out like the files of the ISIC 2017 challenge."""
 
 import functools
 import json
@@ -17,9 +17,9 @@ from isic_mmdet.utils.files import write_atomically
 # Raise it with every change that alters a pixel, so that older folders are not mistaken for new.
 GENERATOR_VERSION = 1
 MANIFEST = 'synthetic.json'
-# Real ids are far below, so that no synthetic picture can be taken for a real one.
+# Real ids are far below, so that no synthetic image can be taken for a real one.
 FIRST_ID = 9_000_000
-# Picture `index` belongs to split `index % 6`: two thirds, one sixth and one sixth, and a larger
+# Image `index` belongs to split `index % 6`: two thirds, one sixth and one sixth, and a larger
 # data set holds the smaller one split by split.
 SPLITS = ('Training', 'Training', 'Training', 'Training', 'Validation', 'Test_v2')
 JPEG_QUALITY = 95
@@ -33,13 +33,13 @@ def write_dataset(
     Args:
         out: folder that receives `ISIC-2017_<split>_Data`, `..._Part1_GroundTruth` and
             `..._Part3_GroundTruth.csv` for the splits Training, Validation and Test_v2.
-        images: number of pictures over all splits, at least 6.
-        seed: names the data set; picture and mask `i` depend on nothing but seed, size and `i`.
-        size: shorter side of the pictures in pixels, at least 64.
+        images: number of images over all splits, at least 6.
+        seed: names the data set; image and mask `i` depend on nothing but seed, size and `i`.
+        size: shorter side of the images in pixels, at least 64.
         workers: number of processes.
 
     Returns:
-        Number of pictures that had to be drawn; 0 when all were there.
+        Number of images that had to be drawn; 0 when all were there.
 
     Raises:
         InputError: an option is out of range, or the folder holds something else.
@@ -50,7 +50,7 @@ def write_dataset(
     _claim_folder(out, options)
     missing = [i for i in range(images) if not all(path.is_file() for path in _paths(out, i))]
     write = functools.partial(_write_pair, out, seed, size)
-    written = tqdm(_each(write, missing, workers), 'pictures', len(missing), disable=not missing)
+    written = tqdm(_each(write, missing, workers), 'images', len(missing), disable=not missing)
     for _ in written:
         pass
     for split in dict.fromkeys(SPLITS):
@@ -116,7 +116,7 @@ def _name(index: int) -> str:
 
 
 def _paths(out: Path, index: int) -> tuple[Path, Path]:
-    """Return where the picture and the mask of `index` belong."""
+    """Return where the image and the mask of `index` belong."""
     split = SPLITS[index % len(SPLITS)]
     return (
         out / f'ISIC-2017_{split}_Data' / f'{_name(index)}.jpg',

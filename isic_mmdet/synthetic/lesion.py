@@ -1,4 +1,4 @@
-"""The lesion: its outline, and the pigment patterns that tell benign from melanoma."""
+"""The lesion: its outline, and the pigment patterns of benign lesions and of melanomas."""
 
 from dataclasses import dataclass
 
@@ -28,17 +28,17 @@ class Outline:
 def make_outline(
     rng: np.random.Generator, shape: tuple[int, int], share: float, melanoma: bool, at_rim: bool
 ) -> Outline:
-    """Draw an outline that covers about `share` of the picture.
+    """Draw an outline that covers about `share` of the image.
 
     Benign outlines are smooth and nearly round. Those of melanomas have lobes, notches and no
     symmetry axis.
 
     Args:
         rng: source of chance.
-        shape: (H, W) of the picture.
-        share: wanted area as a share of the picture, in (0, 1).
+        shape: (H, W) of the image.
+        share: wanted area as a share of the image, in (0, 1).
         melanoma: whether to draw the irregular kind.
-        at_rim: whether the border of the picture cuts the lesion.
+        at_rim: whether the border of the image cuts the lesion.
     """
     height, width = shape
     radius = float(np.sqrt(share * height * width / np.pi))
@@ -49,7 +49,7 @@ def make_outline(
         to_border = float((middle / np.maximum(np.abs(way), 1e-9)).min())
         center = middle + way * max(to_border - radius * rng.uniform(0.1, 0.7), 0)
     else:
-        # Moved only within the room that the lesion leaves, so that it stays whole if it can.
+        # The lesion is moved only as far as it stays complete, if it fits at all.
         room = np.maximum(middle - 1.25 * radius, 0)
         center = middle + rng.uniform(-0.7, 0.7, 2) * room
 

@@ -1,4 +1,4 @@
-"""One synthetic picture with its mask and class."""
+"""One synthetic image with its mask and class."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ MELANOMA_SHARE = 0.3
 # Aspect ratios (width to height) and how often each occurs.
 ASPECTS = (1.0, 4 / 3, 3 / 2, 3 / 4)
 ASPECT_WEIGHTS = (0.7, 0.16, 0.08, 0.06)
-# Lesion area as a share of the picture: as in ISIC, median 0.2 and a wide spread.
+# Lesion area as a share of the image: as in ISIC, median 0.2 and a wide spread.
 MEDIAN_SHARE, SPREAD = 0.2, 0.9
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.7
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture.
+    """One image.
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
@@ -37,9 +37,9 @@ class Sample:
 
 
 def is_melanoma(seed: int, index: int) -> bool:
-    """Return the class of picture `index`.
+    """Return the class of image `index`.
 
-    Multiples of the golden ratio spread evenly over [0, 1): every run of pictures, however
+    Multiples of the golden ratio spread evenly over [0, 1): every run of images, however
     short, holds close to `MELANOMA_SHARE` melanomas.
     """
     start = np.random.default_rng(seed).random()
@@ -47,11 +47,11 @@ def is_melanoma(seed: int, index: int) -> bool:
 
 
 def make_sample(seed: int, index: int, size: int = 256) -> Sample:
-    """Draw picture `index` of the data set `seed`; the same arguments give the same picture.
+    """Draw image `index` of the data set `seed`; the same arguments give the same image.
 
     Args:
         seed: names the data set, not negative.
-        index: number of the picture in it, not negative.
+        index: number of the image in it, not negative.
         size: length of the shorter side in pixels.
     """
     rng = np.random.default_rng([seed, index])
@@ -73,6 +73,6 @@ def make_sample(seed: int, index: int, size: int = 256) -> Sample:
         artifacts.add_bubbles(rng, color)
     # Black corners never swallow the lesion: what is under them could not be seen.
     dark_corners = bool(rng.random() < 0.3) and not at_rim and share < 0.35
-    picture = artifacts.through_lens(rng, color, dark_corners)
-    image = np.rint(picture * 255).astype(np.uint8)
+    photo = artifacts.through_lens(rng, color, dark_corners)
+    image = np.rint(photo * 255).astype(np.uint8)
     return Sample(image, outline.mask, melanoma, skin_type)

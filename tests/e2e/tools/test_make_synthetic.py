@@ -23,7 +23,7 @@ def test_writes_then_reuses_and_says_so(tool: Tool, tmp_path: Path) -> None:
     arguments = ['--out', str(tmp_path / 'set'), '--images', '6', '--size', '64', '--workers', '2']
     first = tool(*arguments)
     assert first.returncode == 0, first.stderr
-    assert 'drew 6 pictures' in first.stdout
+    assert 'drew 6 images' in first.stdout
     assert '6/6' in first.stderr  # the progress bar
     assert len(list((tmp_path / 'set').glob('*_Data/*.jpg'))) == 6
 
