@@ -73,7 +73,7 @@ def _call(main: Callable[[], int | None]) -> int:
             return end.code or 0
         return _say(str(end.code), 1)
     except Terminated:
-        return _say('ended on request (SIGTERM); go on with --resume', TERMINATED)
+        return _say('ended on request (SIGTERM); continue with --resume', TERMINATED)
     except KeyboardInterrupt:
         return _say('interrupted', INTERRUPTED)
     except Exception as error:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 
 class InputError(Exception):
-    """Something the user can mend: wrong data, a missing file, a config that does not fit.
+    """Something the user can fix: wrong data, a missing file, a config that does not fit.
 
     The command-line tools print the message without a traceback and exit with status 1.
 
     Args:
-        message: one sentence that names the file or setting, the fault and the remedy.
+        message: one sentence that names the file or setting, the problem and how to fix it.
         faults: further lines, one fault each, when several were collected.
         shown: how many of the faults the message lists before it only counts them.
     """

@@ -70,12 +70,13 @@ def decode_image(
     Official images carry no EXIF orientation. Where a copy does, it is applied: the pixels then
     stand as viewers show them, and have to fit the mask like any other image.
 
-    A JPEG is stored in frequencies of 8 x 8 pixels. Those that a smaller picture lacks need not
-    be turned into pixels, which saves half of the time; all of the file is read nonetheless.
+    A JPEG is stored in frequencies of 8 x 8 pixels. A smaller image
+    needs only some of them, and skipping the rest saves half of the time. The complete file is
+    read nonetheless.
 
     Args:
         file: the image.
-        size_of: given its height and width, the height and width of the picture that is to be
+        size_of: given its height and width, the height and width of the image that will be
             made of it. A plain JPEG may then be decoded at less than full size, at least at that.
 
     Raises:
@@ -229,10 +230,10 @@ def decode_whole(
                 # Decoding does not look at PNG's checksums, and verifying uses the object up.
                 image.verify()
                 image = Image.open(stream, formats=FORMATS)
-        number = _picture_count(image)
+        number = _image_count(image)
         if number > 1:
             raise UnreadableError(
-                f'{number} pictures in one file (animated, or of several pages); '
+                f'{number} images in one file (animated, or with several pages); '
                 'save the one that is meant as PNG'
             )
         if image.width * image.height > MAX_PIXELS:
@@ -243,10 +244,10 @@ def decode_whole(
             raise UnreadableError(
                 f'pixels of mode {image.mode}, expected {" or ".join(sorted(modes))}'
             )
-        # The stream stands where the picture data begin. JPEG has no checksums, but this much
-        # of nothing is a hole that an interrupted copy or download left.
+        # The stream is at the start of the image data. JPEG has no checksums, but so many zero
+        # bytes are a gap that an interrupted copy or download left.
         if image.format == 'JPEG' and data.find(_HOLE, stream.tell()) >= 0:
-            raise UnreadableError(f'{len(_HOLE)} zero bytes in a row inside the picture data')
+            raise UnreadableError(f'{len(_HOLE)} zero bytes in a row inside the image data')
         if prepare is not None:
             prepare(image)
         image.load()
@@ -257,8 +258,8 @@ def decode_whole(
     return image
 
 
-def _picture_count(image: Image.Image) -> int:
-    """Return how many pictures a file holds, those for a preview left out."""
+def _image_count(image: Image.Image) -> int:
+    """Return how many images a file holds, without previews."""
     number = getattr(image, 'n_frames', 1)
     if number == 1 or image.format == 'MPO':
         return 1  # what cameras add to a JPEG are previews and depths

@@ -31,7 +31,7 @@ def read_checksums(path: Path) -> dict[str, str]:
         elif digests.setdefault(match[2], match[1].lower()) != match[1].lower():
             faults.append(f'line {number}: {match[2]} has another digest above')
     if faults:
-        raise InputError(f'{path}: not a list of checksums; mend it or write it anew:', faults)
+        raise InputError(f'{path}: not a list of checksums; fix it or write it anew:', faults)
     return digests
 
 

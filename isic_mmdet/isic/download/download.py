@@ -136,9 +136,9 @@ def download(
             faults.append(f'{job.part.url}: {error}')
     if faults:
         raise InputError(
-            f'{len(faults)} of {len(archives)} files of ISIC {year} could not be had. Run this '
-            'again to go on where it stopped; what the server refuses, download by hand from '
-            f'{PAGE_URL}#{year} and put into {out}',
+            f'{len(faults)} of {len(archives)} files of ISIC {year} could not be downloaded. Run '
+            'this again to continue where it stopped. What the server refuses, download by hand '
+            f'from {PAGE_URL}#{year} and put into {out}',
             faults,
         )
     return [out / archive.name for archive in archives]

@@ -242,9 +242,9 @@ def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, st
 
 def _refuse(out: Path, faults: list[PairError], strict: bool) -> None:
     if strict and faults:
-        reason = f'{len(faults)} faults, and --strict makes them fatal: mend them or drop --strict'
+        reason = f'{len(faults)} faults, and --strict makes them fatal: fix them or drop --strict'
     else:
-        reason = 'no pair remains for train; mend these'
+        reason = 'no pair remains for train; fix these'
     raise InputError(
         f'{reason}. No annotations were written; {out / "prepare_report.json"} lists everything',
         [str(fault) for fault in sorted(faults)],

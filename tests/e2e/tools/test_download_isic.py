@@ -151,7 +151,7 @@ def test_refused_files_exit_with_1_and_one_message(
     status, _, err = run(root, '2018', '--out', str(out), '--base-url', address(server))
     assert status == 1
     assert 'Traceback' not in err
-    assert 'error: 4 of 6 files of ISIC 2018 could not be had' in err
+    assert 'error: 4 of 6 files of ISIC 2018 could not be downloaded' in err
     assert err.count('the server answered 403') == 4
     assert sorted(path.name for path in out.iterdir()) == [
         IMAGES,

@@ -453,7 +453,9 @@ def test_all_faulty_files_are_reported_together(server: Server, tmp_path: Path) 
     server.serve(images, status=403)
     server.serve(masks, body=b'')
     server.serve(diagnoses, head_size=1)
-    with pytest.raises(InputError, match='3 of 3 files of ISIC 2017 could not be had') as caught:
+    with pytest.raises(
+        InputError, match='3 of 3 files of ISIC 2017 could not be downloaded'
+    ) as caught:
         download(2017, tmp_path, ['validation'], server.url)
     for name, fault in zip((images, masks, diagnoses), caught.value.faults, strict=True):
         assert name in fault

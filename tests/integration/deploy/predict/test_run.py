@@ -183,4 +183,4 @@ def test_animations_are_refused_by_name(model, image_files, settings, tmp_path):
         predict(model, [str(tmp_path)], settings)
     faults = sorted(error.value.faults)
     assert 'misnamed.jpg: GIF is not read: save one picture as PNG' in faults[0]
-    assert all('3 pictures in one file' in fault for fault in faults[1:])
+    assert all('3 images in one file' in fault for fault in faults[1:])
