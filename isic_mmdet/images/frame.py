@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from isic_mmdet.images.orientation import way_back
 
-# A reduced image stays at least so many times as large as the model's input on both sides. The test
-# pipeline then samples it much as it samples the whole one, and an image that was prepared for
-# training (at most about twice that size) is never reduced.
+# A reduced image stays at least this many times as large as the model's input on both sides. The
+# test pipeline then samples it almost as it samples the full image. Images prepared for training
+# (at most about twice the input size) are never reduced.
 _MARGIN = 4
 
 
@@ -15,12 +15,12 @@ _MARGIN = 4
 class Frame:
     """An image of which every `step` x `step` pixels were decoded to one.
 
-    Where the sides are no multiples of `step`, the reduced pixels along one border reach over it.
+    If a side is no multiple of `step`, the reduced pixels along one border extend beyond it.
 
     Attributes:
-        shape: height and width of the whole image.
-        step: side of a reduced pixel in pixels of the whole image; 1 where nothing was reduced.
-        left: column of the whole image at which the reduced one begins, 0 or less.
+        shape: height and width of the full image.
+        step: side of a reduced pixel in pixels of the full image; 1 where nothing was reduced.
+        left: column of the full image at which the reduced one begins, 0 or less.
         top: row at which it begins.
     """
 
@@ -35,10 +35,10 @@ class Frame:
         return x1 + self.left, y1 + self.top, x2 + self.left, y2 + self.top
 
     def inside(self, box: Sequence[float]) -> tuple[float, float, float, float]:
-        """Return x, y, width, height of what a box covers of the whole image.
+        """Return x, y, width, height of what a box covers of the full image.
 
         Args:
-            box: x1, y1, x2, y2 in pixels of the whole image.
+            box: x1, y1, x2, y2 in pixels of the full image.
         """
         height, width = self.shape
         x1, x2 = (min(max(0.0, x), float(width)) for x in box[::2])
@@ -73,7 +73,7 @@ def reduced_frame(stored: tuple[int, int], step: int, orientation: int) -> Frame
     """Return the frame of a reduced image after both images were brought upright.
 
     Args:
-        stored: height and width of the whole image as it is stored.
+        stored: height and width of the full image as it is stored.
         step: see `Frame`; the last reduced pixels of the stored image may reach over its right
             and lower border.
         orientation: see `stored_mask`.

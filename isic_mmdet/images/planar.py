@@ -1,4 +1,4 @@
-"""Images with each color in a plane of its own in memory, as nets want them."""
+"""Images with one plane of memory for each color, the layout that networks take."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ import numpy as np
 
 
 def to_planar(image: np.ndarray, order: Sequence[int] = (0, 1, 2)) -> np.ndarray:
-    """Bring the colors of an image into planes, in another order if wanted.
+    """Store each color of an image in its own plane, optionally in another order.
 
-    OpenCV does it in a seventh of the time that torch takes to permute the axes.
+    OpenCV takes a seventh of the time that torch takes to permute the axes.
 
     Args:
         image: (H, W, 3), contiguous.
