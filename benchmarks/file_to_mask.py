@@ -45,9 +45,9 @@ def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
     def way(path: Path) -> None:
         file = SourceFile(path, None, path.stat().st_size, 0)
         # Any process but the first shows no progress bar.
-        faults = predict_files(segmenter, {mask.stem: file}, settings, rank=1)
-        if faults:
-            raise ValueError(f'{path} cannot be predicted: {faults}')
+        errors = predict_files(segmenter, {mask.stem: file}, settings, rank=1)
+        if errors:
+            raise ValueError(f'{path} cannot be predicted: {errors}')
         (mask.parent / mask_name(mask.stem)).replace(mask)
 
     return way

@@ -23,7 +23,7 @@ def full_size_pairs(folder: Path) -> tuple[Files, str]:
     """Return files of images and masks, and what they are.
 
     Args:
-        folder: for pictures that are drawn.
+        folder: for images that are drawn.
     """
     if _SHARED.is_dir():
         found = find_pairs(_SHARED)

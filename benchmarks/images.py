@@ -1,4 +1,4 @@
-"""The pictures that all networks are given: synthetic ones, square, with their masks."""
+"""The images that all networks are given: synthetic ones, square, with their masks."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from isic_mmdet.synthetic import make_sample
 
 
 class Picture(NamedTuple):
-    """A picture of N x N pixels.
+    """A image of N x N pixels.
 
     Attributes:
         image: (N, N, 3) uint8, RGB.
@@ -21,7 +21,7 @@ class Picture(NamedTuple):
 
 
 def pictures(number: int, size: int) -> list[Picture]:
-    """Return the middles of the first `number` synthetic pictures that hold a lesion there."""
+    """Return the middles of the first `number` synthetic images that hold a lesion there."""
     found: list[Picture] = []
     index = 0
     while len(found) < number:

@@ -87,7 +87,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
 
 
 def picture(shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a synthetic picture, (height, width, 3) uint8, RGB, with the noise of a camera.
+    """Return a synthetic image, (height, width, 3) uint8, RGB, with the noise of a camera.
 
     Args:
         shape: height and width.
@@ -124,8 +124,8 @@ def _memory(work: Path, ways: Mapping[str, Way], image: Path) -> dict[str, dict[
         found[name] = dict(process.first)
         try:
             found[name]['peak_mb'] = process.ask(image)['peak_mb']
-        except WorkerError as fault:
-            found[name]['fault'] = str(fault)
+        except WorkerError as problem:
+            found[name]['error'] = str(problem)
         process.close()
     return found
 

@@ -1,4 +1,4 @@
-"""What this machine or environment lacks, so that a part of a benchmark is left out."""
+"""What this machine or environment lacks, so that a part of a benchmark is skipped."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ OFFICIAL_SCORER = 'isic-challenge-scoring 5.6.0'
 
 
 def without_bfloat16() -> str | None:
-    """Return what is left out and why if this machine does not run bfloat16, else None."""
+    """Return what is skipped and why if this machine does not run bfloat16, else None."""
     from isic_mmdet.utils.system import check_bfloat16
 
     try:
@@ -19,7 +19,7 @@ def without_bfloat16() -> str | None:
 
 
 def without_official_scorer() -> str | None:
-    """Return what is left out and why if the challenge's scorer is not installed, else None."""
+    """Return what is skipped and why if the challenge's scorer is not installed, else None."""
     if find_spec('isic_challenge_scoring') is not None:
         return None
     return (

@@ -28,7 +28,7 @@ def draw_growth(results: Path, out: Path) -> None:
 
     Args:
         results: folder of the JSON files of `python -m benchmarks`, those of `NEEDED` among them.
-        out: of the picture.
+        out: of the image.
     """
     details = {
         name: json.loads((results / f'{name}.json').read_text(encoding='utf-8'))['details']

@@ -4,7 +4,7 @@
 
 The server is `tools/serve.py` in a process of its own, asked over the loopback interface alone.
 Each user sends one image, waits for its lesion, and sends the next. Every answer is held against
-that which a single user got for the same image, so that one that is mixed up counts as a fault.
+that which a single user got for the same image, so that one that is mixed up counts as a error.
 """
 
 import http.client
@@ -90,7 +90,7 @@ def measure(model: Path, quick: bool, images: Sequence[bytes] = ()) -> dict[str,
     settled = load.memory[_SETTLED - 1][0]
     before = float(np.mean(memory[_SETTLED - 2 : _SETTLED]))
     after = float(np.mean(memory[-2:]))
-    faults = load.requests - len(load.waits)
+    errors = load.requests - len(load.waits)
     what = f'page, {model.stem}, {USERS} users at once'
     return {
         'rows': [
@@ -98,9 +98,9 @@ def measure(model: Path, quick: bool, images: Sequence[bytes] = ()) -> dict[str,
             {'what': f'{what}: wait, median', 'ours_s': float(np.median(load.waits))},
             {'what': f'{what}: wait, 99 % are shorter', 'ours_s': _percentile(load.waits, 99)},
             {
-                'what': f'{what}: {faults} of {load.requests} answers lost or mixed up',
+                'what': f'{what}: {errors} of {load.requests} answers lost or mixed up',
                 'goal': 'none',
-                'met': faults == 0,
+                'met': errors == 0,
             },
             {
                 'what': f'{what}: memory after {requests} requests',
@@ -120,7 +120,7 @@ def measure(model: Path, quick: bool, images: Sequence[bytes] = ()) -> dict[str,
             'waits_s': _spread(load.waits),
             'last_place': load.last_place,
             'memory_mb': load.memory,
-            'faults': load.faults,
+            'errors': load.errors,
         },
     }
 
@@ -160,7 +160,7 @@ class _Load:
         alone: seconds of each file without other users.
         waits: seconds of each right answer.
         memory: megabytes of the server after so many requests.
-        faults: one line each.
+        errors: one line each.
         last_place: that any user heard.
     """
 
@@ -172,7 +172,7 @@ class _Load:
     alone: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     memory: list[tuple[int, float]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     last_place: int = 0
 
     def run(self) -> None:
@@ -201,13 +201,13 @@ class _Load:
             start = time.perf_counter()
             try:
                 answer = self._ask(self.files[place])
-                fault = '' if answer == self._expected[place] else f'image {place}: mixed up'
+                problem = '' if answer == self._expected[place] else f'image {place}: mixed up'
             except (OSError, http.client.HTTPException, ValueError) as error:
-                fault = f'image {place}: {error!r}'
+                problem = f'image {place}: {error!r}'
             wait = time.perf_counter() - start
             with self._lock:
-                if fault:
-                    self.faults.append(fault)
+                if problem:
+                    self.errors.append(problem)
                 else:
                     self.waits.append(wait)
                 self._done += 1

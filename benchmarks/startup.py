@@ -23,7 +23,7 @@ from isic_mmdet import cli
 from isic_mmdet.errors import InputError
 
 _ROOT = Path(__file__).resolve().parents[1]
-# mmcv's operators have to be there before mmdet is imported. No picture is drawn, for ours draws
+# mmcv's operators have to be there before mmdet is imported. No image is drawn, for ours draws
 # none.
 _BASELINE = """
 import sys

@@ -105,13 +105,13 @@ def _open_streams() -> None:
 
 def _flush() -> OSError | None:
     """Write what is buffered; return why stdout or stderr does not take it."""
-    fault = None
+    problem = None
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
-            fault = error
-    return fault
+            problem = error
+    return problem
 
 
 def _has_lost_reader() -> bool:

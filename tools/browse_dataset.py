@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
         'python tools/browse_dataset.py configs/isic2018_maskrcnn.py --out browse --augmented',
     )
     parser.add_argument('config', help='Python config, see configs/')
-    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument('--out', required=True, help='folder for the images')
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
         '--split',
@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--augmented',
         action='store_true',
-        help='also draw training images beside what the training pipeline makes of them',
+        help='also draw training images next to what the training pipeline makes of them',
     )
     parser.add_argument(
         '--cfg-options',

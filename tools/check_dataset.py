@@ -54,13 +54,13 @@ def main() -> None:
     found = check_data(splits, args.workers or available_cores(), args.duplicate_distance)
     counts = ', '.join(f'{count} {name}' for name, count in found.images.items())
     print(f'images: {counts}')
-    for noun, lines in (('faults', found.faults), ('notes', found.notes)):
+    for noun, lines in (('errors', found.errors), ('notes', found.notes)):
         print(f'{noun}: {len(lines) or "none"}')
         for line in lines[:_SHOWN]:
             print(f'  - {line}')
         if len(lines) > _SHOWN:
             print(f'  - ... and {len(lines) - _SHOWN} more')
-    if found.faults:
+    if found.errors:
         sys.exit(1)
 
 

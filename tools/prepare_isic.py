@@ -65,7 +65,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--workers', type=int, help='processes (default: all cores)')
     parser.add_argument(
-        '--strict', action='store_true', help='end with an error on any fault in the data'
+        '--strict', action='store_true', help='end with an error on any error in the data'
     )
     parser.add_argument(
         '--duplicate-distance',

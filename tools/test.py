@@ -102,7 +102,7 @@ def main() -> None:
 
     from isic_mmdet.engine.distributed import exit_after_gloo
 
-    require_writable(args.out, args.show_dir and Path(args.show_dir, 'picture'))
+    require_writable(args.out, args.show_dir and Path(args.show_dir, 'image'))
     exit_after_gloo(test(args))
 
 

@@ -1,4 +1,4 @@
-"""What is looked at before the first iteration; each function returns faults, one line each."""
+"""What is looked at before the first iteration; each function returns errors, one line each."""
 
 import json
 from collections import Counter, defaultdict
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from isic_mmdet.datasets.consistency import mask_fault, official_mask_faults, repeated_fault
+from isic_mmdet.datasets.consistency import mask_problem, official_mask_errors, repeated_problem
 from isic_mmdet.images.decoding import MAX_PIXELS, UnreadableError, stored_layout
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.masks.run_lengths import run_lengths_fault
+from isic_mmdet.masks.run_lengths import run_lengths_problem
 
 if TYPE_CHECKING:
     from mmengine.dataset import BaseDataset
@@ -88,7 +88,7 @@ PIXEL_TRANSFORMS = (
 )
 
 
-def annotation_faults(
+def annotation_errors(
     ann_file: Path, data_root: Path, image_folder: Path, classes: Sequence[str] | str
 ) -> list[str]:
     """Return what makes an annotation file unfit for training or testing.
@@ -102,7 +102,7 @@ def annotation_faults(
     if isinstance(classes, str):
         return [f"classes is the string '{classes}', not a tuple: write ('{classes}',)"]
     if not ann_file.is_file():
-        return [_absent_fault(ann_file)]
+        return [_absent_problem(ann_file)]
     try:
         coco = json.loads(ann_file.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError) as error:
@@ -112,47 +112,47 @@ def annotation_faults(
     missing_keys = [key for key in _LISTS if key not in coco]
     if missing_keys:
         return [f'not a COCO annotation file: no {", ".join(missing_keys)}']
-    faults = _kind_faults(coco) or _repeated_faults(coco)
-    if faults:
-        return faults
+    errors = _kind_errors(coco) or _repeated_errors(coco)
+    if errors:
+        return errors
 
-    faults = _category_faults([category['name'] for category in coco['categories']], classes)
+    errors = _category_errors([category['name'] for category in coco['categories']], classes)
     if not coco['images']:
-        faults.append('holds no image')
+        errors.append('holds no image')
     annotations = defaultdict(list)
     for annotation in coco['annotations']:
         annotations[annotation['image_id']].append(annotation)
     for image in coco['images']:
         lacking = [key for key in ('isic_id', 'original_mask') if key not in image]
         if lacking:
-            faults.append(f'{image["file_name"]}: its record has no {", ".join(lacking)}')
+            errors.append(f'{image["file_name"]}: its record has no {", ".join(lacking)}')
             continue
-        found = _file_faults(image, data_root, image_folder)
+        found = _file_errors(image, data_root, image_folder)
         if image['id'] not in annotations:
             found.append('no lesion is annotated')
-        faults += [f'{image["isic_id"]}: {fault}' for fault in found]
+        errors += [f'{image["isic_id"]}: {problem}' for problem in found]
     sizes = {image['id']: (image['height'], image['width']) for image in coco['images']}
     names = {image['id']: image.get('isic_id', image['file_name']) for image in coco['images']}
     category_ids = {category['id'] for category in coco['categories']}
     for annotation in coco['annotations']:
         size = sizes.get(annotation['image_id'])
-        fault = _dropped_fault(annotation, category_ids) or _shape_fault(annotation, size)
-        if fault is None and size is not None:
-            fault = mask_fault(annotation, *size)
-        if fault:
+        problem = _dropped_problem(annotation, category_ids) or _shape_problem(annotation, size)
+        if problem is None and size is not None:
+            problem = mask_problem(annotation, *size)
+        if problem:
             name = names.get(annotation['image_id'], f'annotation {annotation["id"]}')
-            faults.append(f'{name}: {fault}')
-    if faults:
-        return faults
+            errors.append(f'{name}: {problem}')
+    if errors:
+        return errors
     category_names = {category['id']: category['name'] for category in coco['categories']}
     for image in coco['images']:
-        fault = repeated_fault(annotations[image['id']], category_names)
-        if fault:
-            faults.append(f'{image["isic_id"]}: {fault}')
-    return faults + official_mask_faults(coco['images'], annotations, data_root)
+        problem = repeated_problem(annotations[image['id']], category_names)
+        if problem:
+            errors.append(f'{image["isic_id"]}: {problem}')
+    return errors + official_mask_errors(coco['images'], annotations, data_root)
 
 
-def _absent_fault(ann_file: Path) -> str:
+def _absent_problem(ann_file: Path) -> str:
     others = sorted(path.name for path in ann_file.parent.glob('*.json'))
     if not others:
         return 'no such file; tools/prepare_isic.py writes it, see data/README.md'
@@ -162,41 +162,41 @@ def _absent_fault(ann_file: Path) -> str:
     )
 
 
-def _kind_faults(coco: dict) -> list[str]:
+def _kind_errors(coco: dict) -> list[str]:
     """Return which values are missing, or of another kind than they have to be."""
-    faults = []
+    errors = []
     for part, kinds in _LISTS.items():
         if not isinstance(coco[part], list):
-            faults.append(f'{part} is not a list')
+            errors.append(f'{part} is not a list')
             continue
         for number, record in enumerate(coco[part]):
             if not isinstance(record, dict):
-                faults.append(f'{part}[{number}] is no record')
+                errors.append(f'{part}[{number}] is no record')
                 continue
             name = f'{part}[{number}] ({_spoken(record.get("isic_id", record.get("id")))})'
-            faults += [
+            errors += [
                 f'{name}: its {key} is {_spoken(record.get(key))}, no {kind}'
                 for key, (kind, is_kind) in kinds.items()
                 if (key in record or key in _NEEDED) and not is_kind(record.get(key))
             ]
-    return faults
+    return errors
 
 
-def _repeated_faults(coco: dict) -> list[str]:
+def _repeated_errors(coco: dict) -> list[str]:
     """Return what comes twice: COCO's own reader would take the last of each."""
-    faults = []
+    errors = []
     for part, keys in _UNIQUE.items():
         for key in keys:
             counts = Counter(record[key] for record in coco[part] if key in record)
-            faults += [
+            errors += [
                 f'{part}: {key} {_spoken(value)} comes {count} times'
                 for value, count in counts.items()
                 if count > 1
             ]
-    return faults
+    return errors
 
 
-def _file_faults(image: dict, data_root: Path, image_folder: Path) -> list[str]:
+def _file_errors(image: dict, data_root: Path, image_folder: Path) -> list[str]:
     """Return what the headers of an image and its official mask say against its record."""
     path, mask = image_folder / image['file_name'], data_root / image['original_mask']
     size = image['height'], image['width']
@@ -204,10 +204,10 @@ def _file_faults(image: dict, data_root: Path, image_folder: Path) -> list[str]:
         return [f'{size[1]} x {size[0]} pixels are more than {MAX_PIXELS}']
     official = image.get('original_height'), image.get('original_width')
     checked = (
-        _header_fault(path, 'image file', size),
-        _header_fault(mask, 'official mask', None if None in official else official),
+        _header_problem(path, 'image file', size),
+        _header_problem(mask, 'official mask', None if None in official else official),
     )
-    found = [fault for fault in checked if fault]
+    found = [problem for problem in checked if problem]
     wanted = image.get('image_bytes')
     if not found and wanted is not None and path.stat().st_size != wanted:
         found.append(
@@ -217,7 +217,7 @@ def _file_faults(image: dict, data_root: Path, image_folder: Path) -> list[str]:
     return found
 
 
-def _header_fault(path: Path, noun: str, size: tuple | None) -> str | None:
+def _header_problem(path: Path, noun: str, size: tuple | None) -> str | None:
     try:
         if not path.is_file():
             return f'no {noun} {path}'
@@ -240,25 +240,25 @@ def _spoken(value: Any) -> str:
     return text if len(text) <= 60 else f'{text[:60]}...'
 
 
-def _category_faults(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
+def _category_errors(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
     # CocoDataset drops the annotations of unknown categories without a word.
-    faults = [
+    errors = [
         f"class '{name}' is not among the file's categories {list(found)}"
         for name in wanted
         if name not in found
     ]
-    faults += [
+    errors += [
         f"the file's category '{name}' is not among the classes {list(wanted)}"
         for name in found
         if name not in wanted
     ]
-    if not faults and list(found) != list(wanted):
+    if not errors and list(found) != list(wanted):
         # CocoDataset numbers labels by category id, whatever the order of the class names.
-        faults.append(f'the categories {list(found)} are in another order than {list(wanted)}')
-    return faults
+        errors.append(f'the categories {list(found)} are in another order than {list(wanted)}')
+    return errors
 
 
-def _dropped_fault(annotation: dict, category_ids: set[int]) -> str | None:
+def _dropped_problem(annotation: dict, category_ids: set[int]) -> str | None:
     """Return why CocoDataset would pass over an annotation without a word, or None."""
     if annotation['category_id'] not in category_ids:
         return f'its category id {annotation["category_id"]} is unknown'
@@ -269,7 +269,7 @@ def _dropped_fault(annotation: dict, category_ids: set[int]) -> str | None:
     return None
 
 
-def _shape_fault(annotation: dict, size: tuple[int, int] | None) -> str | None:
+def _shape_problem(annotation: dict, size: tuple[int, int] | None) -> str | None:
     if size is None:
         return f'its image id {annotation["image_id"]} is unknown'
     x, y, width, height = annotation['bbox']
@@ -279,27 +279,27 @@ def _shape_fault(annotation: dict, size: tuple[int, int] | None) -> str | None:
     if not segmentation:
         return 'the lesion has no mask'
     if isinstance(segmentation, dict):
-        return run_lengths_fault(segmentation, *size)
-    return _polygon_fault(segmentation, *size)
+        return run_lengths_problem(segmentation, *size)
+    return _polygon_problem(segmentation, *size)
 
 
-def _polygon_fault(polygons: Any, height: int, width: int) -> str | None:
-    fault = f'its mask is no list of polygons inside the image: {_spoken(polygons)}'
+def _polygon_problem(polygons: Any, height: int, width: int) -> str | None:
+    problem = f'its mask is no list of polygons inside the image: {_spoken(polygons)}'
     if not isinstance(polygons, list):
-        return fault
+        return problem
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            return fault
+            return problem
         if not all(_is_number(value) for value in polygon):
-            return fault
+            return problem
         # A border may run half a pixel or so outside; far away, drawing it would never end.
         columns, rows = polygon[::2], polygon[1::2]
         if min(polygon) < -1 or max(columns) > width + 1 or max(rows) > height + 1:
-            return fault
+            return problem
     return None
 
 
-def truth_faults(dataset: 'BaseDataset') -> list[str]:
+def truth_errors(dataset: 'BaseDataset') -> list[str]:
     """Return the images whose truth mask a data set's pipeline loses.
 
     Follows the truth of every image through every transform that can change it, over a blank
@@ -308,14 +308,14 @@ def truth_faults(dataset: 'BaseDataset') -> list[str]:
     """
     transforms = [t for t in dataset.pipeline.transforms if not changes_pixels_only(t)]
     state = np.random.get_state()
-    faults = []
+    errors = []
     for index in tqdm(range(len(dataset)), 'checking the truth', unit='image', leave=False):
         record = dataset.get_data_info(index)
-        fault = _lost_truth(record, transforms)
-        if fault:
-            faults.append(f'{record["isic_id"]}: {fault}')
+        problem = _lost_truth(record, transforms)
+        if problem:
+            errors.append(f'{record["isic_id"]}: {problem}')
     np.random.set_state(state)
-    return faults
+    return errors
 
 
 def changes_pixels_only(transform: Any) -> bool:
@@ -356,26 +356,26 @@ def _lost_truth(record: dict, transforms: Sequence) -> str | None:
     return None
 
 
-def class_count_faults(model: dict, classes: Sequence[str], where: str = 'model') -> list[str]:
+def class_count_errors(model: dict, classes: Sequence[str], where: str = 'model') -> list[str]:
     """Return every head of a model config whose `num_classes` differs from the data set's.
 
-    Where a `diagnosis_head` tells the classes apart, the heads beside it know only lesions.
+    Where a `diagnosis_head` tells the classes apart, the heads next to it know only lesions.
 
     Args:
         model: the config of a detector, nested dicts and lists.
         classes: class names of the data set.
         where: path of `model` inside the config, for the message.
     """
-    faults = []
+    errors = []
     for key, value in model.items():
         place = f'{where}.{key}'
         if key == 'num_classes' and not where.endswith('rpn_head') and value != len(classes):
-            faults.append(
+            errors.append(
                 f'{place} is {value}, but the data set has {len(classes)} classes {list(classes)}'
             )
         known = ['lesion'] if 'diagnosis_head' in model and key != 'diagnosis_head' else classes
         children = value if isinstance(value, (list, tuple)) else [value]
         for child in children:
             if isinstance(child, dict):
-                faults += class_count_faults(child, known, place)
-    return faults
+                errors += class_count_errors(child, known, place)
+    return errors

@@ -42,7 +42,7 @@ def run_lengths(annotation: Annotation, height: int, width: int) -> dict[str, An
     return {'size': [height, width], 'counts': segmentation['counts'].encode()}
 
 
-def mask_fault(annotation: Annotation, height: int, width: int) -> str | None:
+def mask_problem(annotation: Annotation, height: int, width: int) -> str | None:
     """Return how box or area of an annotation contradicts its mask, or None.
 
     Args:
@@ -72,7 +72,7 @@ def mask_fault(annotation: Annotation, height: int, width: int) -> str | None:
     return None
 
 
-def repeated_fault(annotations: Sequence[Annotation], names: Mapping[int, str]) -> str | None:
+def repeated_problem(annotations: Sequence[Annotation], names: Mapping[int, str]) -> str | None:
     """Return what is wrong with several annotations of one image, or None.
 
     Args:
@@ -88,7 +88,7 @@ def repeated_fault(annotations: Sequence[Annotation], names: Mapping[int, str]) 
     return None
 
 
-def official_mask_faults(
+def official_mask_errors(
     images: Sequence[Mapping[str, Any]],
     annotations: Mapping[int, Sequence[Annotation]],
     data_root: Path,
@@ -101,19 +101,19 @@ def official_mask_faults(
         data_root: folder that `original_mask` is relative to.
     """
     step = max(1, len(images) // COMPARED_MASKS)
-    faults = []
+    errors = []
     for image in images[::step][:COMPARED_MASKS]:
         path = data_root / image['original_mask']
         try:
             official = read_mask(path)
         except InputError as error:
-            faults.append(f'{image["isic_id"]}: {error}')
+            errors.append(f'{image["isic_id"]}: {error}')
             continue
         annotated = annotated_mask(annotations[image['id']], image['height'], image['width'])
-        fault = official_mask_fault(official, annotated)
-        if fault:
-            faults.append(f'{image["isic_id"]}: the official mask {path} {fault}')
-    return faults
+        problem = official_mask_problem(official, annotated)
+        if problem:
+            errors.append(f'{image["isic_id"]}: the official mask {path} {problem}')
+    return errors
 
 
 def annotated_mask(annotations: Sequence[Annotation], height: int, width: int) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ def annotated_mask(annotations: Sequence[Annotation], height: int, width: int) -
     return coco_mask.decode(coco_mask.merge(codes)) > 0
 
 
-def official_mask_fault(official: NDArray[np.bool_], annotated: NDArray[np.bool_]) -> str | None:
+def official_mask_problem(official: NDArray[np.bool_], annotated: NDArray[np.bool_]) -> str | None:
     """Return how an official mask contradicts the annotation, or None.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from isic_mmdet.datasets.checks import annotation_faults
-from isic_mmdet.datasets.consistency import annotated_mask, official_mask_fault, shared_images
+from isic_mmdet.datasets.checks import annotation_errors
+from isic_mmdet.datasets.consistency import annotated_mask, official_mask_problem, shared_images
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, decode_image
 from isic_mmdet.images.sources import SourceFile
@@ -44,13 +44,13 @@ class CheckedImage:
 
     Attributes:
         name: split and ISIC id.
-        faults: what is wrong with image or mask.
+        errors: what is wrong with image or mask.
         notes: what is strange and may be meant.
         hash: difference hash of the image; empty where it cannot be decoded.
     """
 
     name: tuple[str, str]
-    faults: tuple[str, ...]
+    errors: tuple[str, ...]
     notes: tuple[str, ...] = ()
     hash: str = ''
 
@@ -61,12 +61,12 @@ class CheckedData:
 
     Attributes:
         images: number of images by split.
-        faults: what makes an image useless or wrong.
+        errors: what makes an image useless or wrong.
         notes: what is strange and may be meant.
     """
 
     images: Mapping[str, int]
-    faults: Sequence[str]
+    errors: Sequence[str]
     notes: Sequence[str]
 
 
@@ -83,19 +83,19 @@ def check_data(
         show_progress: show a progress bar on stderr.
 
     Raises:
-        InputError: an annotation file is unfit for training, see `checks.annotation_faults`.
+        InputError: an annotation file is unfit for training, see `checks.annotation_errors`.
     """
     present = [split for split in splits if split.ann_file.is_file()] or splits
     absent = [f'{s.name}: {s.ann_file} is not there' for s in splits if s not in present]
     unfit = [
-        f'{split.ann_file}: {fault}'
+        f'{split.ann_file}: {problem}'
         for split in present
-        for fault in annotation_faults(
+        for problem in annotation_errors(
             split.ann_file, split.data_root, split.image_folder, split.classes
         )
     ]
     if unfit:
-        raise InputError(f'the data cannot be used; {len(unfit)} faults:', unfit)
+        raise InputError(f'the data cannot be used; {len(unfit)} errors:', unfit)
     jobs: list[Job[CheckedImage]] = []
     files: dict[str, dict[str, Path]] = {}
     for split in present:
@@ -107,11 +107,11 @@ def check_data(
     results = run_jobs(jobs, workers)
     progress = tqdm(results, 'checking', len(jobs), unit='image', disable=not show_progress)
     checked = sorted(progress, key=lambda image: image.name)
-    faults = [_told(image.name, fault) for image in checked for fault in image.faults]
+    errors = [_told(image.name, problem) for image in checked for problem in image.errors]
     notes = absent + [_told(image.name, note) for image in checked for note in image.notes]
     notes += shared_images(files)
     notes += _near_duplicates([image for image in checked if image.hash], distance)
-    return CheckedData({name: len(images) for name, images in files.items()}, faults, notes)
+    return CheckedData({name: len(images) for name, images in files.items()}, errors, notes)
 
 
 def _jobs(split: Split, coco: Mapping[str, Any]) -> list[Job[CheckedImage]]:
@@ -163,14 +163,14 @@ def check_image(
         return CheckedImage(name, (unreadable,), hash=hashed)
     lesion = mask.lesion.unpacked()
     annotated = annotated_mask(annotations, image['height'], image['width'])
-    fault = official_mask_fault(lesion, annotated)
+    problem = official_mask_problem(lesion, annotated)
     notes = []
     if mask.grays:
         notes.append(f'{mask.grays} pixels of the official mask are neither 0 nor 255')
     if lesion.all():
         notes.append('every pixel of the official mask is lesion')
-    faults = (f'the official mask {mask_file} {fault}',) if fault else ()
-    return CheckedImage(name, faults, tuple(notes), hashed)
+    errors = (f'the official mask {mask_file} {problem}',) if problem else ()
+    return CheckedImage(name, errors, tuple(notes), hashed)
 
 
 def _source(path: Path) -> SourceFile:

@@ -7,7 +7,7 @@ import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from isic_mmdet.datasets.checks import annotation_faults, truth_faults
+from isic_mmdet.datasets.checks import annotation_errors, truth_errors
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.labels import CATEGORIES
@@ -50,9 +50,9 @@ class LesionDataset(CocoDataset):
         self.subset = subset
         super().__init__(*args, **kwargs)
 
-    def annotation_faults(self) -> list[str]:
+    def annotation_errors(self) -> list[str]:
         """Return what is wrong with the annotation file, without loading the data set."""
-        return annotation_faults(
+        return annotation_errors(
             Path(self.ann_file),
             Path(self.data_root or ''),
             Path(self.data_prefix.get('img', '')),
@@ -61,12 +61,12 @@ class LesionDataset(CocoDataset):
 
     def load_data_list(self) -> list[dict]:
         """Return one record per image, after the checks of the annotation file."""
-        faults = self.annotation_faults()
-        if faults:
+        errors = self.annotation_errors()
+        if errors:
             raise InputError(
                 f'{self.ann_file} does not fit {type(self).__name__}; '
                 'fix it or prepare the data again with tools/prepare_isic.py:',
-                faults,
+                errors,
             )
         return super().load_data_list()
 
@@ -119,12 +119,12 @@ class LesionDataset(CocoDataset):
         version = (self.ann_file, changed, repr(self.pipeline), repr(self.subset))
         if version in _WITH_SOUND_TRUTH:
             return
-        faults = truth_faults(self)
-        if faults:
+        errors = truth_errors(self)
+        if errors:
             raise InputError(
-                f'{self.ann_file}: the truth of {len(faults)} of {len(self)} images does not '
+                f'{self.ann_file}: the truth of {len(errors)} of {len(self)} images does not '
                 'survive the training pipeline; fix it, or prepare the data again:',
-                faults,
+                errors,
             )
         _WITH_SOUND_TRUTH.add(version)
 

@@ -22,8 +22,8 @@ _REMEDIES = {
     ),
     'export as PNG': 'dcm dicom dic svg svgz pdf eps ps ai nii nrrd mha mhd svs ndpi mrxs scn czi',
     'develop to JPEG or PNG': 'raw dng cr2 cr3 crw nef nrw arw sr2 orf rw2 raf pef srw x3f',
-    'save one picture as PNG': 'gif apng mng',
-    'save pictures of it as PNG': 'mp4 m4v mov avi mkv webm wmv mpg mpeg 3gp mts',
+    'save one image as PNG': 'gif apng mng',
+    'save images of it as PNG': 'mp4 m4v mov avi mkv webm wmv mpg mpeg 3gp mts',
     'name it as an INPUT': 'zip',
     'unpack it': 'rar 7z tar tgz',
 }

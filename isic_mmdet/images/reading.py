@@ -26,7 +26,7 @@ class UprightImage:
     """An image as a viewer shows it.
 
     Attributes:
-        pixels: (h, w, 3) uint8, RGB; transparency is left out. Of the size of the image, or
+        pixels: (h, w, 3) uint8, RGB; transparency is skipped. Of the size of the image, or
             reduced.
         frame: where these pixels lie in the image.
         orientation: EXIF's number for how the stored pixels were turned to get these.
@@ -44,7 +44,7 @@ def read_image(
 
     Of 16 bits the upper 8 are taken, as Pillow does with 16-bit colors.
 
-    A JPEG is stored in frequencies, and those that a smaller picture lacks need not be turned into
+    A JPEG is stored in frequencies, and those that a smaller image lacks need not be turned into
     pixels. All of the file is read nonetheless, so that a truncated one is told.
 
     Args:

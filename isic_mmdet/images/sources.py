@@ -13,7 +13,7 @@ from isic_mmdet.errors import InputError
 
 #: No official image is larger than 20 MB; a member that claims more than this is not one.
 MAX_BYTES = 512 * 2**20
-#: How many times its size a member of a zip may unpack to. Pictures are compressed already, and
+#: How many times its size a member of a zip may unpack to. Images are compressed already, and
 #: text shrinks to a tenth or twentieth.
 MAX_EXPANSION = 100
 
@@ -167,7 +167,7 @@ def _list_zip(path: Path, folders: list[str]) -> Iterator[tuple[list[str], Sourc
 
 
 def zip_members(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the files in a zip, folders left out.
+    """Return the files in a zip, folders skipped.
 
     Raises:
         InputError: the zip is damaged, or holds what no zip of images does: names that lead out
@@ -179,7 +179,9 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
     except _ZIP_ERRORS as error:
         raise InputError(f'{path}: not a complete zip ({error}); download it again') from error
     unsafe = [
-        f'{member.filename!r} {fault}' for member in members if (fault := _member_fault(member))
+        f'{member.filename!r} {problem}'
+        for member in members
+        if (problem := _member_problem(member))
     ]
     if unsafe:
         raise InputError(
@@ -191,7 +193,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
     return [member for member in members if not member.is_dir()]
 
 
-def _member_fault(member: zipfile.ZipInfo) -> str | None:
+def _member_problem(member: zipfile.ZipInfo) -> str | None:
     if _is_unsafe(member.filename):
         return 'leads out of the zip'
     if stat.S_ISLNK(member.external_attr >> 16):

@@ -87,7 +87,7 @@ YEARS = tuple(sorted({archive.year for archive in ARCHIVES}))
 PARTS = ('training', 'validation', 'test')
 
 
-def find_fault(path: Path, archive: Archive) -> str | None:
+def find_problem(path: Path, archive: Archive) -> str | None:
     """Say what is wrong with a downloaded file, or return None.
 
     A zip passes when its directory is readable, the header of every member stands where the
@@ -100,14 +100,14 @@ def find_fault(path: Path, archive: Archive) -> str | None:
         archive: the official file that it should be.
 
     Returns:
-        The fault in a few words that follow on the file's name, such as `is not a zip file`.
+        The error in a few words that follow on the file's name, such as `is not a zip file`.
     """
     if archive.holds == 'diagnoses':
-        return _fault_of_csv(path, archive)
-    return _fault_of_zip(path, archive)
+        return _problem_of_csv(path, archive)
+    return _problem_of_zip(path, archive)
 
 
-def _fault_of_zip(path: Path, archive: Archive) -> str | None:
+def _problem_of_zip(path: Path, archive: Archive) -> str | None:
     pattern = _MEMBERS[archive.holds]
     ids = set()
     try:
@@ -123,7 +123,7 @@ def _fault_of_zip(path: Path, archive: Archive) -> str | None:
     return None
 
 
-def _fault_of_csv(path: Path, archive: Archive) -> str | None:
+def _problem_of_csv(path: Path, archive: Archive) -> str | None:
     try:
         with path.open(newline='', encoding='utf-8-sig') as file:
             rows = list(csv.reader(file))

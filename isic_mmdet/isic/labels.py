@@ -1,6 +1,6 @@
 """Diagnosis, age and sex of the patients, from the CSV files of ISIC 2017.
 
-ISIC ids mean the same picture in every year, so the labels of 2017 also serve the images that
+ISIC ids mean the same image in every year, so the labels of 2017 also serve the images that
 2018 took over. Files are known by their columns, because copies are often renamed:
 `image_id, melanoma, seborrheic_keratosis` (Part 3 ground truth, 0.0 or 1.0, a nevus has both 0)
 and `image_id, age_approximate, sex` (metadata, `unknown` where missing). A spreadsheet may have
@@ -45,13 +45,13 @@ class Labels:
     """What the tables among the sources say.
 
     Attributes:
-        by_id: labels by ISIC id, without the values that have a fault.
-        faults: one for each value that makes no sense or contradicts another file.
+        by_id: labels by ISIC id, without the values that have a error.
+        errors: one for each value that makes no sense or contradicts another file.
         other_tables: name, separator and columns of every CSV file that is no table of labels.
     """
 
     by_id: dict[str, Label] = field(default_factory=dict)
-    faults: list[PairError] = field(default_factory=list)
+    errors: list[PairError] = field(default_factory=list)
     other_tables: list[str] = field(default_factory=list)
 
 
@@ -84,7 +84,7 @@ def read_labels(tables: Sequence[SourceFile]) -> Labels:
                 if known.setdefault(key, value) != value:
                     details.append(f'{key} {value}, elsewhere {known[key]}')
                     contradicted.add((isic_id, key))
-            found.faults += [
+            found.errors += [
                 PairError(
                     isic_id,
                     'bad label',
@@ -125,12 +125,12 @@ def _rows(table: SourceFile, other_tables: list[str]) -> Sequence[tuple[int, dic
 def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
     """Return the values of a row that make sense, and what is wrong with the others."""
     label: Label = {}
-    faults: list[str] = []
+    errors: list[str] = []
     if row.keys() >= _LABEL_COLUMNS:
         melanoma, keratosis = row[MELANOMA], row['seborrheic_keratosis']
         diagnosis = _DIAGNOSES.get((to_flag(melanoma), to_flag(keratosis)))
         if diagnosis is None:
-            faults.append(
+            errors.append(
                 f'melanoma {melanoma!r} and seborrheic_keratosis {keratosis!r} are no diagnosis'
             )
         else:
@@ -140,14 +140,14 @@ def _parse(row: dict[str, str]) -> tuple[Label, list[str]]:
         if age not in _UNKNOWN:
             years = _years(age)
             if years is None:
-                faults.append(f'age_approximate {age!r} is no number of years')
+                errors.append(f'age_approximate {age!r} is no number of years')
             else:
                 label['age'] = years
         if sex in {'male', 'female'}:
             label['sex'] = sex
         elif sex not in _UNKNOWN:
-            faults.append(f'sex {sex!r} is neither male, female nor unknown')
-    return label, faults
+            errors.append(f'sex {sex!r} is neither male, female nor unknown')
+    return label, errors
 
 
 def _years(text: str) -> float | int | None:

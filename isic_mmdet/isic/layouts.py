@@ -85,7 +85,7 @@ class Scan:
     """What was found below the sources.
 
     Attributes:
-        images: ISIC id to the files that claim to be its image; more than one is a fault.
+        images: ISIC id to the files that claim to be its image; more than one is a error.
         masks: the same for masks.
         tables: all CSV files; `labels.py` picks those it knows by their columns.
         unexpected: files in an official folder that are neither of the above nor known extras.
@@ -152,32 +152,32 @@ def find_pairs(found: Scan) -> tuple[dict[str, Pair], list[PairError]]:
     """Pair images and masks by id.
 
     Returns:
-        Pairs by ISIC id, in id order, and the faults of the ids that make none.
+        Pairs by ISIC id, in id order, and the errors of the ids that make none.
     """
     pairs: dict[str, Pair] = {}
-    faults: list[PairError] = []
+    errors: list[PairError] = []
     for isic_id in sorted(found.images.keys() | found.masks.keys()):
         images, masks = found.images.get(isic_id, []), found.masks.get(isic_id, [])
         doubled = next((files for files in (images, masks) if len(files) > 1), None)
         if doubled:
             places = ' and '.join(sorted(str(entry.file) for entry in doubled))
-            faults.append(PairError(isic_id, 'found twice', f'{places}; keep one of them'))
+            errors.append(PairError(isic_id, 'found twice', f'{places}; keep one of them'))
         elif not masks:
-            faults.append(
+            errors.append(
                 PairError(isic_id, 'missing mask', f'{images[0].file} has no mask; add it')
             )
         elif not images:
-            faults.append(
+            errors.append(
                 PairError(isic_id, 'missing image', f'{masks[0].file} has no image; add it')
             )
         elif images[0].split != masks[0].split:
             detail = f'image in {images[0].split}, mask in {masks[0].split}'
-            faults.append(
+            errors.append(
                 PairError(isic_id, 'mixed parts', f'{detail}: {masks[0].file}; keep both in one')
             )
         else:
             pairs[isic_id] = Pair(isic_id, images[0].split, images[0].file, masks[0].file)
-    return pairs, faults
+    return pairs, errors
 
 
 def ids_in_two_splits(found: Scan) -> list[str]:

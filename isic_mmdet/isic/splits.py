@@ -1,4 +1,4 @@
-"""Which pair goes into training, validation and test, and that no picture is on two sides."""
+"""Which pair goes into training, validation and test, and that no image is on two sides."""
 
 import hashlib
 from collections import defaultdict
@@ -37,16 +37,16 @@ def read_id_lists(folder: Path) -> dict[str, str]:
             ' that holds train.txt and, if wanted, val.txt and test.txt, each with one id a line'
         )
     split_of: dict[str, str] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for split in SPLITS:
         path = folder / f'{split}.txt'
         try:
             text = decode_text(str(path), path.read_bytes()) if path.is_file() else ''
         except OSError as error:
-            faults.append(f'{path}: cannot be read ({error.strerror})')
+            errors.append(f'{path}: cannot be read ({error.strerror})')
             continue
         except InputError as error:
-            faults.append(str(error))
+            errors.append(str(error))
             continue
         lines = (line.strip(' \t,;"\'') for line in text.splitlines())
         filled = [(number, line) for number, line in enumerate(lines, 1) if line]
@@ -57,11 +57,11 @@ def read_id_lists(folder: Path) -> dict[str, str]:
             if isic_id:
                 first = split_of.setdefault(isic_id, split)
                 if first != split:
-                    faults.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
+                    errors.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
             elif not line.startswith('#'):
-                faults.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
-    if faults:
-        raise InputError(f'the id lists in {folder} do not make a split; correct them', faults)
+                errors.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
+    if errors:
+        raise InputError(f'the id lists in {folder} do not make a split; correct them', errors)
     return split_of
 
 
@@ -151,7 +151,7 @@ def part_near_duplicates(
         pairs: (id, id, differing bits) of near-duplicates.
 
     Returns:
-        ISIC id to split without those left out, and one entry for each of them.
+        ISIC id to split without those skipped, and one entry for each of them.
     """
     kept = dict(split_of)
     left_out: list[PairError] = []

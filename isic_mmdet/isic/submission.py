@@ -68,16 +68,16 @@ def check_ids(path: str | Path, images: Mapping[str, SourceFile]) -> None:
     by_id: defaultdict[str, list[SourceFile]] = defaultdict(list)
     for name, image in images.items():
         by_id[_id(name)].append(image)
-    faults = [
+    errors = [
         f'{image_id}: {" and ".join(map(str, files))}'
         for image_id, files in by_id.items()
         if len(files) > 1
     ]
-    if faults:
+    if errors:
         raise InputError(
             f'--submission {path}: holds one mask for an id; predict only one of these images, or '
             'leave --submission out:',
-            faults,
+            errors,
         )
 
 
@@ -105,12 +105,12 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            faults = _write(part, masks, images)
-            if faults:
+            errors = _write(part, masks, images)
+            if errors:
                 raise InputError(
                     f'{path} was not written, because the challenge would refuse it:',
-                    faults,
-                    shown=len(faults),
+                    errors,
+                    shown=len(errors),
                 )
             part.replace(path)
         finally:
@@ -119,17 +119,17 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
 
 def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[str]:
     """Write the zip and return what is wrong with it."""
-    faults = []
+    errors = []
     with zipfile.ZipFile(path, 'w') as archive:
         for name in tqdm(sorted(images, key=_id), 'submission', unit='mask'):
             image_id = _id(name)
             try:
                 region = _region(masks / mask_name(name), image_id, images[name])
             except UnreadableError as error:
-                faults.append(f'{name}: {error}')
+                errors.append(f'{name}: {error}')
                 continue
             archive.writestr(_member(image_id), encode_png(region.astype(np.uint8) * 255))
-    return faults
+    return errors
 
 
 def _member(image_id: str) -> zipfile.ZipInfo:

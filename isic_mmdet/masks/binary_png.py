@@ -79,7 +79,7 @@ def decode_bits(data: bytes) -> tuple[Bits, int] | None:
     # to the bit found, every prediction was 0 or 255, from the first pixel to the last.
     if bits is None or not np.array_equal(lines.brighter, lines.differs & bits):
         return None
-    # Behind the last pixel of a row its predictions went on.
+    # Behind the last pixel of a row its predictions continued.
     bits[:, -1] &= np.uint64(2**64 - 2 ** (-width % 64))
     return bits, width
 

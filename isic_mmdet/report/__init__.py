@@ -1,1 +1,1 @@
-"""Plots, pictures and tables, drawn from files that a run left."""
+"""Plots, images and tables, drawn from files that a run left."""

@@ -115,7 +115,7 @@ def masks_sheet(
 
 
 def augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray:
-    """Draw images of a data set, and beside each what its pipeline makes of it at random.
+    """Draw images of a data set, and next to each what its pipeline makes of it at random.
 
     Args:
         dataset: whose pipeline leaves `img` and `gt_masks`, so does not pack them.

@@ -25,7 +25,7 @@ class UploadMemory:
         self.max_bytes = max_bytes
         self.capacity = _LARGEST_AT_ONCE * max_bytes
         self.used = 0
-        self._first = asyncio.Lock()  # small uploads must not overtake a large one for ever
+        self._first = asyncio.Lock()  # small uploads must not overtake a large one forever
         self._freed = asyncio.Event()
 
     @asynccontextmanager

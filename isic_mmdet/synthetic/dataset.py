@@ -61,17 +61,17 @@ def write_dataset(
 
 
 def _check_options(images: int, seed: int, size: int, workers: int) -> None:
-    faults = []
+    errors = []
     if not len(SPLITS) <= images <= 10_000_000 - FIRST_ID:
-        faults.append(f'images is {images}; use 6 (one per part of the split) to 1,000,000')
+        errors.append(f'images is {images}; use 6 (one per part of the split) to 1,000,000')
     if seed < 0:
-        faults.append(f'seed is {seed}; use 0 or more')
+        errors.append(f'seed is {seed}; use 0 or more')
     if size < 64:
-        faults.append(f'size is {size}; use 64 or more, smaller lesions cannot be seen')
+        errors.append(f'size is {size}; use 64 or more, smaller lesions cannot be seen')
     if workers < 1:
-        faults.append(f'workers is {workers}; use 1 or more')
-    if faults:
-        raise InputError('these options of the synthetic data set are out of range:', faults)
+        errors.append(f'workers is {workers}; use 1 or more')
+    if errors:
+        raise InputError('these options of the synthetic data set are out of range:', errors)
 
 
 def _claim_folder(out: Path, options: dict[str, int]) -> None:

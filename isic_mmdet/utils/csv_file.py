@@ -50,7 +50,7 @@ class CsvTable:
     Attributes:
         header: separator and columns.
         rows: line number (from 1) and cells by column, without space around them; '' where a row
-            has no such cell. Empty rows are left out.
+            has no such cell. Empty rows are skipped.
     """
 
     header: CsvHeader
@@ -207,7 +207,7 @@ def _rows(
     rows: list[tuple[int, list[str]]],
     known: Collection[str],
 ) -> list[tuple[int, Row]]:
-    faults = [
+    errors = [
         f'{name}: column {column} is there {columns.count(column)} times'
         for column in dict.fromkeys(columns)
         if column in known and columns.count(column) > 1
@@ -216,20 +216,20 @@ def _rows(
     for line, cells in rows:
         beyond = next((n for n, cell in enumerate(cells) if cell and n >= len(columns)), None)
         if beyond is not None:
-            faults.append(
+            errors.append(
                 f'{name}, line {line}, column {beyond + 1}: {cells[beyond]!r:.60} stands behind '
                 f'the last of {len(columns)} columns (decimal commas between commas?)'
             )
         row = dict.fromkeys(columns, '') | dict(zip(columns, cells, strict=False))
         row.pop('', None)
-        faults += [
+        errors += [
             f'{name}, line {line}, column {column}: {cell!r:.60} is not UTF-8'
             for column, cell in row.items()
             if column in known and not cell.isascii() and not _is_text(cell)
         ]
         parsed.append((line, row))
-    if faults:
-        raise InputError(f'{name}: cannot be read as CSV; correct it, or {_SAVE_AS}:', faults)
+    if errors:
+        raise InputError(f'{name}: cannot be read as CSV; correct it, or {_SAVE_AS}:', errors)
     return parsed
 
 

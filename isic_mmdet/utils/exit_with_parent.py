@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 def exit_with_parent(worker_id: int) -> None:
     """Let Linux end this worker of a `DataLoader` when its parent has ended.
 
-    torch's workers look for their parent, too; but one that has a batch to hand over waits for ever
+    torch's workers look for their parent, too; but one that has a batch to hand over waits forever
     for somebody to take it, and keeps its memory.
 
     Their random numbers come from `isic_mmdet.datasets.samplers`.

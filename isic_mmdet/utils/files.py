@@ -12,7 +12,7 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 
-# What the operating system says where not the program is at fault, and what helps.
+# What the operating system says where not the program is at error, and what helps.
 _REMEDIES = {
     errno.ENOSPC: 'free some space, or write elsewhere',
     errno.EDQUOT: 'free some of your quota, or write elsewhere',
@@ -46,14 +46,14 @@ def writing(path: str | Path) -> Iterator[None]:
         reason = os.strerror(error.errno)
         raise InputError(
             f'{path} cannot be written ({reason}); what was there before is untouched. '
-            f'To go on, {_REMEDIES[error.errno]}'
+            f'To continue, {_REMEDIES[error.errno]}'
         ) from error
 
 
 def write_atomically(
     path: str | Path, data: bytes, writer: str = '', durable: bool = False
 ) -> None:
-    """Write a file under a temporary name beside its place, then move it there.
+    """Write a file under a temporary name next to its place, then move it there.
 
     Folders that are missing are made. The temporary name is fixed, so that what a killed run
     left behind is written over by the next one.

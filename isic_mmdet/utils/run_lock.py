@@ -36,7 +36,7 @@ def is_first_process(launcher: str) -> bool:
 
 
 def is_restarted() -> bool:
-    """Tell whether torchrun starts processes again after a fault, as this one may have been.
+    """Tell whether torchrun starts processes again after a error, as this one may have been.
 
     Those of the previous attempt may then still be ending, on another machine.
     """
@@ -78,7 +78,7 @@ def run_lock(
             _describe_holder(descriptor)
         yield
     finally:
-        # Unlinked before the lock is released: whoever waits for the old file looks for the new.
+        # Unlinked before the lock is released: a waiting process opens the new file.
         path.unlink(missing_ok=True)
         _descriptors.discard(descriptor)
         os.close(descriptor)

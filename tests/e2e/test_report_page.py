@@ -37,7 +37,7 @@ def page(browser, run):
     browser.show(1200, 900)
     browser.open(run[0])
     yield browser
-    assert browser.faults() == []
+    assert browser.errors() == []
     outside = [url for url in browser.requests() if not url.startswith(('file:', 'data:'))]
     assert outside == []
 
@@ -122,7 +122,7 @@ def test_enlarges_and_closes_with_the_keyboard(page):
     assert page.run(name) == third
     page.press('Escape')
     page.wait("!document.getElementById('large').open")
-    # The focus is on the card of the last picture.
+    # The focus is on the card of the last image.
     page.wait(f"(document.activeElement.getAttribute('aria-label') ?? '').startsWith('{third}')")
     page.press('End')
     label = page.run("document.activeElement.getAttribute('aria-label')")

@@ -33,7 +33,7 @@ UNSAFE_CALLS = {
 }
 
 
-def faults_in(tree: ast.AST, name: str) -> Iterator[str]:
+def errors_in(tree: ast.AST, name: str) -> Iterator[str]:
     """Yield each way in which a module could run what a file holds."""
     for node in ast.walk(tree):
         line = f'{name}, line {getattr(node, "lineno", 0)}'
@@ -66,11 +66,11 @@ def constants(call: ast.Call) -> list[ast.keyword]:
 def test_no_module_of_the_package_or_the_tools_runs_what_a_file_holds(root: Path) -> None:
     paths = [*(root / 'isic_mmdet').rglob('*.py'), *(root / 'tools').glob('*.py')]
     assert len(paths) > 100
-    faults = []
+    errors = []
     for path in paths:
         name = path.relative_to(root / path.relative_to(root).parts[0]).as_posix()
-        faults += faults_in(ast.parse(path.read_text(encoding='utf-8')), name)
-    assert faults == []
+        errors += errors_in(ast.parse(path.read_text(encoding='utf-8')), name)
+    assert errors == []
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_no_module_of_the_package_or_the_tools_runs_what_a_file_holds(root: Path
     ],
 )
 def test_what_could_is_found(code: str) -> None:
-    assert list(faults_in(ast.parse(code), 'module.py'))
+    assert list(errors_in(ast.parse(code), 'module.py'))
 
 
 def test_what_could_not_is_not(root: Path) -> None:
     code = 'from pickle import UnpicklingError\nmodel.eval()\nre.compile(text)\n'
     code += 'torch.load(path, weights_only=True)\nnp.load(path, allow_pickle=False)\n'
-    assert list(faults_in(ast.parse(code), 'module.py')) == []
+    assert list(errors_in(ast.parse(code), 'module.py')) == []

@@ -184,7 +184,7 @@ class Browser:
         """Write what is on the screen as PNG."""
         path.write_bytes(base64.b64decode(self.call('Page.captureScreenshot')['data']))
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         """Return what the page wrote to the console, and its uncaught errors."""
         kinds = ('Runtime.consoleAPICalled', 'Runtime.exceptionThrown', 'Log.entryAdded')
         return [json.dumps(e['params']) for e in self.events if e.get('method') in kinds]

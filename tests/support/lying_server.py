@@ -21,7 +21,7 @@ def make_zip(names: list[str]) -> bytes:
 
 
 def make_official(archive: Archive) -> bytes:
-    """Return a file that holds what the official one holds, with pictures of a few bytes."""
+    """Return a file that holds what the official one holds, with images of a few bytes."""
     ids = [f'ISIC_{number:07d}' for number in range(archive.count)]
     if archive.holds == 'diagnoses':
         rows = [f'{isic_id},0.0,1.0\n' for isic_id in ids]

@@ -60,7 +60,7 @@ def _encode(pixels: np.ndarray, kind: str, **options: object) -> bytes:
 class Official:
     """Writes one year's official folders below `root`.
 
-    `add` makes a sound pair; what it is given instead is written as it is, and b'' is left out.
+    `add` makes a sound pair; what it is given instead is written as it is, and b'' is skipped.
     """
 
     def __init__(self, root: Path, year: int = 2018) -> None:

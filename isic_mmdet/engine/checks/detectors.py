@@ -51,7 +51,7 @@ def predicts_masks(model: Mapping[str, Any]) -> bool:
 _NO_PARTS = {'data_preprocessor', 'train_cfg', 'test_cfg', 'init_cfg'}
 
 
-def detector_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
+def detector_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """Return why a detector cannot be trained or tested with a config, one line each.
 
     Args:
@@ -60,29 +60,29 @@ def detector_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """
     model = cfg.model.get('module') or cfg.model
     name = type_name(model)
-    faults = []
+    errors = []
     if not predicts_masks(model):
-        faults.append(
+        errors.append(
             f'{name} finds boxes and no masks, which are what is scored; choose a model with a '
             'mask head'
         )
     if 'train_dataloader' in loaders and 'semantic_head' in _words(model):
-        faults.append(
+        errors.append(
             f'{name} has a semantic_head, which learns from segmentation maps that data sets of '
             'lesions do not have; remove it, or choose a config without one'
         )
     if 'train_dataloader' in loaders and name == 'YOLACT':
-        faults.append(
+        errors.append(
             'YOLACT computes no losses of validation images, and stacks the anchors of images of '
             'different shapes; train another detector'
         )
     made, kept = _predictions_made(model), _predictions_kept(model)
     if made is not None and kept > made:
-        faults.append(
+        errors.append(
             f'{name} makes {made} predictions for an image (queries times classes), but its '
             f'test_cfg keeps {kept}; keep at most {made}'
         )
-    return faults + _padding_faults(cfg, loaders)
+    return errors + _padding_errors(cfg, loaders)
 
 
 def _predictions_made(model: Mapping[str, Any]) -> int | None:
@@ -101,7 +101,7 @@ def _predictions_kept(model: Mapping[str, Any]) -> int:
     return (settings.get('rcnn') or settings).get('max_per_img') or settings.get('max_per_image', 0)
 
 
-def _padding_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
+def _padding_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """Return what lets detectors that use whole images instead of RoIs fail in some batches."""
     model = cfg.model.get('module') or cfg.model
     if model.get('roi_head') or not predicts_masks(model):
@@ -112,20 +112,20 @@ def _padding_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
         for loader in loaders
         if not any('Pad' in word for word in _words([cfg.get(loader), pixels]))
     ]
-    faults = []
+    errors = []
     if 'train_dataloader' in unpadded and not pixels.get('pad_mask'):
-        faults.append(
+        errors.append(
             f'{name} compares whole masks, which must be padded as their images are; set '
             'model.data_preprocessor.pad_mask=True'
         )
     divisor = pixels.get('pad_size_divisor', 1)
     # Its levels are enlarged twofold before they are joined.
     if unpadded and type_name(model.get('neck') or {}) == 'CSPNeXtPAFPN' and divisor % 32:
-        faults.append(
+        errors.append(
             f'{name} takes images whose sides are multiples of 32; set '
             'model.data_preprocessor.pad_size_divisor=32'
         )
-    return faults
+    return errors
 
 
 def check_precisions(model: Mapping[str, Any]) -> None:

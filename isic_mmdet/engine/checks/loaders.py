@@ -22,29 +22,29 @@ _NOT_FOR_EVALUATION = (
 )
 
 
-def loader_faults(cfg: Config, loaders: Sequence[str]) -> list[str]:
+def loader_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """Return what is wrong with loaders, one line each, by their config alone.
 
     Args:
         cfg: a whole experiment, whose loaders are dicts.
         loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
     """
-    faults = _incomplete_parts(cfg, loaders)
+    errors = _incomplete_parts(cfg, loaders)
     for name in loaders:
         loader = cfg.get(name)
         if not loader:
             continue
-        faults += _setting_faults(name, loader)
+        errors += _setting_errors(name, loader)
         wrappers = list(_wrappers(loader['dataset'], f'{name}.dataset'))
         if name == 'train_dataloader':
-            faults += _training_faults(name, loader, wrappers)
+            errors += _training_errors(name, loader, wrappers)
         else:
-            faults += _evaluation_faults(name, loader, wrappers)
-    return faults
+            errors += _evaluation_errors(name, loader, wrappers)
+    return errors
 
 
 def repeated_images(ids: Sequence[str], where: str) -> list[str]:
-    """Return a fault for each image that an evaluation would count more than once.
+    """Return a error for each image that an evaluation would count more than once.
 
     Args:
         ids: of all images of the evaluation.
@@ -68,15 +68,15 @@ def type_name(config: Any) -> str:
 
 def _incomplete_parts(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """Return which loaders lack the loop or the evaluator that mmengine wants with them."""
-    faults = []
+    errors = []
     for name in loaders:
         part = name.partition('_')[0]
         needed = ('train_cfg', 'optim_wrapper') if part == 'train' else ()
         names = (name, *(needed or (f'{part}_cfg', f'{part}_evaluator')))
         missing = [key for key in names if cfg.get(key) is None]
         if missing and (part != 'val' or len(missing) < len(names)):
-            faults.append(f'the config has no {" and no ".join(missing)}; {_remedy(part, names)}')
-    return faults
+            errors.append(f'the config has no {" and no ".join(missing)}; {_remedy(part, names)}')
+    return errors
 
 
 def _remedy(part: str, names: Sequence[str]) -> str:
@@ -85,7 +85,7 @@ def _remedy(part: str, names: Sequence[str]) -> str:
     return f'set {", ".join(names)}'
 
 
-def _setting_faults(name: str, loader: Mapping) -> Iterator[str]:
+def _setting_errors(name: str, loader: Mapping) -> Iterator[str]:
     batch_size = loader.get('batch_size')
     if type(batch_size) is not int or batch_size < 1:
         yield f'{name}.batch_size is {batch_size!r}; set a whole number from 1'
@@ -102,7 +102,7 @@ def _setting_faults(name: str, loader: Mapping) -> Iterator[str]:
         )
 
 
-def _training_faults(
+def _training_errors(
     name: str, loader: Mapping, wrappers: Sequence[tuple[str, Mapping]]
 ) -> Iterator[str]:
     for where, dataset in wrappers:
@@ -129,7 +129,7 @@ def _training_faults(
             )
 
 
-def _evaluation_faults(
+def _evaluation_errors(
     name: str, loader: Mapping, wrappers: Sequence[tuple[str, Mapping]]
 ) -> Iterator[str]:
     for where, dataset in wrappers:

@@ -16,21 +16,21 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from isic_mmdet.datasets.checks import class_count_faults
+from isic_mmdet.datasets.checks import class_count_errors
 from isic_mmdet.datasets.consistency import shared_images
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
-from isic_mmdet.engine.checks.detectors import detector_faults
-from isic_mmdet.engine.checks.loaders import loader_faults, repeated_images
-from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_faults
+from isic_mmdet.engine.checks.detectors import detector_errors
+from isic_mmdet.engine.checks.loaders import loader_errors, repeated_images
+from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_errors
 from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
-from isic_mmdet.engine.config.parts import argument_faults, built_with
-from isic_mmdet.engine.train.evaluation import packing_faults
+from isic_mmdet.engine.config.parts import argument_errors, built_with
+from isic_mmdet.engine.train.evaluation import packing_errors
 from isic_mmdet.engine.train.finite import non_finite, wrapper_errors
 from isic_mmdet.errors import InputError
 
 
 def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
-    """Refuse an experiment that cannot be right, with all its faults at once.
+    """Refuse an experiment that cannot be right, with all its errors at once.
 
     Loads every data set, which checks its files and follows its truth through its pipeline, and
     compares the class count of every head with its classes. What is strange but may be meant, such
@@ -42,16 +42,16 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         with_workers: whether their worker processes will be used, too, and need shared memory.
 
     Raises:
-        InputError: with one line per fault.
+        InputError: with one line per error.
     """
     init_default_scope(cfg.default_scope)
     leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
-    faults = argument_faults(cfg, built_with(loaders)) + loader_faults(cfg, loaders)
-    faults += detector_faults(cfg, loaders)
+    errors = argument_errors(cfg, built_with(loaders)) + loader_errors(cfg, loaders)
+    errors += detector_errors(cfg, loaders)
     if 'train_dataloader' in loaders:
-        faults += wrapper_errors(cfg)
-    if faults:
-        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+        errors += wrapper_errors(cfg)
+    if errors:
+        raise InputError(f'{cfg.filename} cannot be run; {len(errors)} errors:', errors)
     metainfo: dict[str, dict] = {}
     image_bytes = dict.fromkeys(loaders, 0)
     splits: dict[str, dict[str, Path]] = {}
@@ -60,8 +60,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         ids: list[str] = []
         for dataset_cfg in configs:
             dataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
-            found = _dataset_faults(dataset, cfg.model)
-            faults += [fault for fault in found if fault not in faults]
+            found = _dataset_errors(dataset, cfg.model)
+            errors += [problem for problem in found if problem not in errors]
             if not found:
                 metainfo[dataset.ann_file] = dataset.metainfo
                 used_bytes = bytes_of_an_image(dataset) if with_workers else 0
@@ -69,14 +69,14 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
                 records = [dataset.get_data_info(i) for i in range(len(dataset))]
                 if name != 'train_dataloader':
                     ids += [record['isic_id'] for record in records]
-                    faults += packing_faults(cfg, name, dataset)
+                    errors += packing_errors(cfg, name, dataset)
                 splits.setdefault(name.partition('_')[0], {}).update(
                     {record['isic_id']: Path(record['img_path']) for record in records}
                 )
                 notes += [note for note in _dataset_notes(dataset, records) if note not in notes]
-        faults += repeated_images(ids, name)
-    faults += _different_classes(metainfo)
-    faults += shared_memory_faults(
+        errors += repeated_images(ids, name)
+    errors += _different_classes(metainfo)
+    errors += shared_memory_errors(
         {name: cfg[name] for name in loaders if cfg.get(name)},
         image_bytes,
         together=any(
@@ -84,8 +84,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
             for _, hook in configured_hooks(cfg)
         ),
     )
-    if faults:
-        raise InputError(f'{cfg.filename} cannot be run; {len(faults)} faults:', faults)
+    if errors:
+        raise InputError(f'{cfg.filename} cannot be run; {len(errors)} errors:', errors)
     if int(os.environ.get('RANK', '0')) == 0:
         for note in notes + shared_images(splits):
             print_log(note, 'current', logging.WARNING)
@@ -126,19 +126,19 @@ def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
     ]
 
 
-def _dataset_faults(dataset: BaseDataset, model: dict) -> list[str]:
+def _dataset_errors(dataset: BaseDataset, model: dict) -> list[str]:
     """Load a data set, and return what is wrong with it or does not fit the model."""
     if not isinstance(dataset, LesionDataset):
         return [
             f'{dataset.ann_file}: {type(dataset).__name__} does not carry the official masks that '
             'the scores need; use LesionDataset or LesionDiagnosisDataset'
         ]
-    found = class_count_faults(model, dataset.metainfo['classes'])
+    found = class_count_errors(model, dataset.metainfo['classes'])
     try:
         dataset.full_init()
     except InputError as error:
         # A message without a list names the file itself.
-        found += [f'{dataset.ann_file}: {fault}' for fault in error.faults] or [str(error)]
+        found += [f'{dataset.ann_file}: {problem}' for problem in error.errors] or [str(error)]
     return found
 
 

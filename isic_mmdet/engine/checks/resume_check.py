@@ -50,14 +50,14 @@ def check_resume(cfg: Config, checkpoint_path: str) -> str | None:
     """
     checkpoint = open_checkpoint(Path(checkpoint_path))
     _require_training_state(cfg, checkpoint, checkpoint_path)
-    faults = [str(change) for change in recorded_changes(cfg, checkpoint) if _is_fixed(change.key)]
-    faults += _data_differences(cfg, checkpoint['meta'])
-    if faults:
+    errors = [str(change) for change in recorded_changes(cfg, checkpoint) if _is_fixed(change.key)]
+    errors += _data_differences(cfg, checkpoint['meta'])
+    if errors:
         raise InputError(
             f'{checkpoint_path} cannot be resumed with {cfg.filename}, because it records another '
             f'training. Use its own config and data, or start a new run from its weights:\n'
             f'    {_new_run(cfg, checkpoint_path)}\nThe differences (checkpoint -> now):',
-            faults,
+            errors,
         )
     return _nothing_left(cfg, checkpoint, checkpoint_path)
 

@@ -18,10 +18,10 @@ _LOOKED_AT = 100  # images, to find a large one
 _PREFETCHED = 2  # batches of each worker that wait to be taken, torch's default
 
 
-def shared_memory_faults(
+def shared_memory_errors(
     loaders: Mapping[str, Mapping[str, Any]], image_bytes: Mapping[str, int], together: bool
 ) -> list[str]:
-    """Return what is wrong with the shared memory, at most one fault.
+    """Return what is wrong with the shared memory, at most one error.
 
     Args:
         loaders: configs of the loaders that will be used, by their names in the config.

@@ -65,13 +65,13 @@ class Coverage:
         """Return the names that were not filled and belong to no class layer."""
         return [name for name in self.missing if not is_class_layer(layer_of(name))]
 
-    def faults(self, names: Iterable[str]) -> list[str]:
+    def errors(self, names: Iterable[str]) -> list[str]:
         """Return one line for every layer with a tensor among `names`."""
-        faults: dict[str, list[str]] = {}
+        errors: dict[str, list[str]] = {}
         for name in names:
             reason = self.reasons.get(name, 'missing')
-            faults.setdefault(layer_of(name), []).append(f'{name.rpartition(".")[2]} {reason}')
-        return [f'{layer}: {", ".join(reasons)}' for layer, reasons in faults.items()]
+            errors.setdefault(layer_of(name), []).append(f'{name.rpartition(".")[2]} {reason}')
+        return [f'{layer}: {", ".join(reasons)}' for layer, reasons in errors.items()]
 
     def by_part(self) -> str:
         """Return the share of every part, such as 'backbone 100 % (318 of 318 tensors), ...'."""
@@ -182,17 +182,17 @@ def load_and_cover(module: nn.Module, state_dict: Mapping[str, Any]) -> Coverage
     return coverage(module, state_dict)
 
 
-def faults_of_model(found: Coverage) -> list[str]:
+def errors_of_model(found: Coverage) -> list[str]:
     """Return why a checkpoint for a whole model, or for a head, is not enough."""
-    faults = found.faults(found.needed())
-    if not faults and found.share < MINIMUM_SHARE:
-        faults = [
+    errors = found.errors(found.needed())
+    if not errors and found.share < MINIMUM_SHARE:
+        errors = [
             f'only {percent(found.share)} of the parameters, less than {percent(MINIMUM_SHARE)}'
         ]
-    return faults
+    return errors
 
 
-def faults_of_backbone(backbone: nn.Module, found: Coverage) -> list[str]:
+def errors_of_backbone(backbone: nn.Module, found: Coverage) -> list[str]:
     """Return why the weights of a pretrained backbone are not enough; see the module's rules."""
     if _converts_weights(backbone):
         if found.share >= MINIMUM_SHARE:

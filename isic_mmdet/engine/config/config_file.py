@@ -33,11 +33,11 @@ def read_config(path: str | Path) -> Config:
     import_modules_from_strings('isic_mmdet.register')
     path = Path(path)
     _check_name(path)
-    faults = list(dict.fromkeys(_faults(path.absolute(), ())))
-    if len(faults) == 1:
-        raise InputError(faults[0])
-    if faults:
-        raise InputError(f'{path} cannot be read:', faults)
+    errors = list(dict.fromkeys(_errors(path.absolute(), ())))
+    if len(errors) == 1:
+        raise InputError(errors[0])
+    if errors:
+        raise InputError(f'{path} cannot be read:', errors)
     try:
         cfg = Config.fromfile(path)
     except (Exception, SystemExit) as error:
@@ -73,7 +73,7 @@ def _check_name(path: Path) -> None:
         )
 
 
-def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
+def _errors(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
     """Find syntax errors and missing base files before anything is executed.
 
     Args:
@@ -107,7 +107,7 @@ def _faults(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:
             yield f"{path}: its base file '{base}' cannot be found ({_words(error)})"
             continue
         if found.is_file():
-            yield from _faults(found.absolute(), (*inside, path.resolve()))
+            yield from _errors(found.absolute(), (*inside, path.resolve()))
         else:
             yield f"{path}: its base file '{_plain(found)}' does not exist; {_remedy(base)}"
 

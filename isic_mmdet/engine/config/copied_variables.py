@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-# Top-level settings that a Runner reads beside the arguments of its `__init__`.
+# Top-level settings that a Runner reads next to the arguments of its `__init__`.
 _OF_RUNNER = (
     'activation_checkpointing',
     'compile',
@@ -78,7 +78,7 @@ def inherited_without_effect(path: Path, bases: list[Path], cfg: Config) -> list
     candidates = [name for name in dict.fromkeys(unread) if name in cfg and name != '_base_']
     if not candidates or set(candidates) <= runner_settings():
         return []
-    faults = []
+    errors = []
     for base in bases:
         old = Config.fromfile(base, import_custom_modules=False)
         for name in candidates:
@@ -86,8 +86,8 @@ def inherited_without_effect(path: Path, bases: list[Path], cfg: Config) -> list
                 continue
             places = copies(cfg, name, old[name])
             if places:
-                faults.append(
+                errors.append(
                     f'{path}: {name} has no effect, for {base.name} has used its own {name} '
                     f'already; set {", ".join(places[:4])}{", ..." if len(places) > 4 else ""}'
                 )
-    return faults
+    return errors

@@ -27,9 +27,9 @@ def explained(cfg: Config, *names: str) -> Iterator[None]:
         raise
     except Exception as error:
         # Imported here, for it takes longer than to build a model.
-        from isic_mmdet.engine.config.parts import argument_faults
+        from isic_mmdet.engine.config.parts import argument_errors
 
-        faults = argument_faults(before, names)
-        if not faults:
+        errors = argument_errors(before, names)
+        if not errors:
             raise
-        raise InputError(f'{cfg.filename} cannot be built:', faults) from error
+        raise InputError(f'{cfg.filename} cannot be built:', errors) from error

@@ -20,7 +20,7 @@ from isic_mmdet.utils.system import check_bfloat16
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # The views of an image over which --tta averages. On 487 validation images flips gave the CPU
-# recipe 0.8475 instead of 0.8441, with a size of 0.8 beside 0.8450 (docs/ablations.md).
+# recipe 0.8475 instead of 0.8441, with a size of 0.8 next to 0.8450 (docs/ablations.md).
 TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
 TTA_SCALES = (1.0,)
 # The hooks that `Runner.register_default_hooks` adds itself, and omits where they are None.
@@ -284,7 +284,7 @@ def select_split(cfg: Config, split: str) -> None:
 
 
 def enable_drawing(cfg: Config, show_dir: str) -> None:
-    """Write a picture of every tested image into `show_dir`."""
+    """Write a image of every tested image into `show_dir`."""
     cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
 
 
@@ -382,7 +382,7 @@ def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) ->
     Args:
         cfg: of the test.
         metrics: names to values in [0, 1].
-        show_dir: folder of the pictures, if any were drawn.
+        show_dir: folder of the images, if any were drawn.
     """
     width = max(map(len, metrics))
     lines = [f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()]
@@ -390,5 +390,5 @@ def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) ->
     lines.append(f'images:   {Path(cfg.work_dir, "per_image.csv")}')
     lines.append(f'plot:     {Path(cfg.work_dir, "plots", "iou_box.png")}')
     if show_dir:
-        lines.append(f'pictures: {show_dir}')
+        lines.append(f'images: {show_dir}')
     return '\n'.join(lines)

@@ -34,8 +34,8 @@ def wrong_kind(key: str, old: Any, new: Any, parameter: inspect.Parameter | None
     if key in _TEXTS:
         kinds = {str, type(None)}
     if isinstance(new, BareList):
-        fault = _comma(key, old, new, kinds)
-        return [fault] if fault else []
+        problem = _comma(key, old, new, kinds)
+        return [problem] if problem else []
     if old is ABSENT or old is None:
         if kinds and not _fits(new, kinds):
             return [f'{key}: {described(new)} was read; it takes {_wanted(kinds)}']
@@ -77,11 +77,11 @@ def _comma(key: str, old: Any, new: BareList, kinds: set[type]) -> str | None:
     only_numbers = all(isinstance(each, (int, float)) for each in new)
     if (old is None or old is ABSENT) and only_numbers and not kinds:
         return None
-    fault = f'{key}: the comma makes {text} a list, {list(new)}'
+    problem = f'{key}: the comma makes {text} a list, {list(new)}'
     if isinstance(old, (int, float)):
-        return f'{fault}; the config has {described(old)}'
+        return f'{problem}; the config has {described(old)}'
     return (
-        f'{fault}; for one text write "{key}=\'{text}\'" with both kinds of quotes, for a list '
+        f'{problem}; for one text write "{key}=\'{text}\'" with both kinds of quotes, for a list '
         f'"{key}=[{text}]"'
     )
 

@@ -32,14 +32,14 @@ def apply_options(
         InputError: with one line for each key that would change nothing, or not to what was meant.
     """
     flat = [pair for key, value in options.items() for pair in _flat(cfg, key, value)]
-    faults = [*_contradictions([key for key, _ in flat])]
+    errors = [*_contradictions([key for key, _ in flat])]
     changed = _Changes(cfg)
     for key, value in sorted(flat, key=lambda pair: not pair[0].endswith('._delete_')):
         reason = reason_to_refuse(cfg, key, value, refused or {})
-        faults += [f'{key}: {reason}'] if reason else changed.apply(key, value)
-    faults += changed.faults()
-    if faults:
-        raise InputError(f'{cfg.filename}: these --cfg-options cannot be used:', faults)
+        errors += [f'{key}: {reason}'] if reason else changed.apply(key, value)
+    errors += changed.errors()
+    if errors:
+        raise InputError(f'{cfg.filename}: these --cfg-options cannot be used:', errors)
 
 
 def _flat(cfg: Any, key: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -97,23 +97,23 @@ class _Changes:
         node: Any = self._cfg
         for depth, part in enumerate(parents):
             path = '.'.join(parents[:depth])
-            fault, node = self._step(key, path, node, part, [*parents[depth + 1 :], last])
-            if fault:
-                return [fault]
+            problem, node = self._step(key, path, node, part, [*parents[depth + 1 :], last])
+            if problem:
+                return [problem]
         path = '.'.join(parents)
         if isinstance(node, (list, tuple)):
-            fault, old = self._element(key, path, node, last)
-            if fault:
-                return [fault]
+            problem, old = self._element(key, path, node, last)
+            if problem:
+                return [problem]
         elif isinstance(node, (Mapping, Config)):
             old = node.get(last, ABSENT)
         else:
             return [_no_settings(key, path, node)]
         if last == '_delete_':
             return self._clear(key, node, value)
-        fault = wrong_shape(key, old, value)
-        if fault:
-            return [fault]
+        problem = wrong_shape(key, old, value)
+        if problem:
+            return [problem]
         new = copy.deepcopy(value)
         if isinstance(new, BareList):
             new = list(new)
@@ -122,7 +122,7 @@ class _Changes:
         self._set[key], self._old[key] = value, old
         return []
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         """Return what is wrong with the values, and with names that were not there before."""
         names = {key.partition('.')[0] for key in [*self._set, *self._cleared]}
         by_path = {part.path: part for part in parts(self._cfg, names)}
@@ -141,9 +141,9 @@ class _Changes:
                 found += wrong_kind(key, old, value, parameter)
                 found += self._without_workers(key, value)
             whole = path if last == 'type' else key
-            found += _faults_inside(whole, by_path.values())
+            found += _errors_inside(whole, by_path.values())
         for path in self._cleared:
-            found += _faults_inside(path, by_path.values())
+            found += _errors_inside(path, by_path.values())
         return list(dict.fromkeys(found))
 
     def _without_workers(self, key: str, value: Any) -> list[str]:
@@ -227,12 +227,12 @@ def _no_settings(key: str, path: str, node: Any) -> str:
     return f'{key}: {path} is {described(node)}, which has no settings of its own{hint}'
 
 
-def _faults_inside(path: str, all_parts: Iterable[Part]) -> list[str]:
+def _errors_inside(path: str, all_parts: Iterable[Part]) -> list[str]:
     """Return unknown classes and arguments of a part and of those in it."""
     found = []
     for part in all_parts:
         if part.path == path or part.path.startswith(f'{path}.'):
-            found += [f'{part.path}.type: {part.fault}'] if part.fault else []
+            found += [f'{part.path}.type: {part.problem}'] if part.problem else []
             found += [unknown(part, name) for name in part.node if not part.takes(name)]
     return found
 

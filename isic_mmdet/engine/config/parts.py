@@ -38,7 +38,7 @@ _OF_EVERY_RUN = (
     *('model', 'data_preprocessor', 'default_hooks', 'custom_hooks', 'visualizer'),
     *('log_processor', 'env_cfg', 'randomness', 'model_wrapper_cfg', 'compile'),
 )
-# What whoever builds a class gives it, so that no config does.
+# What the one who builds a class gives it, so that no config does.
 _GIVEN = ('runner', 'dataloader', 'evaluator', 'dataset', 'optimizer', 'params', 'module', 'model')
 _MODEL = (registries.MODELS, registries.TASK_UTILS, registries.WEIGHT_INITIALIZERS)
 _ANY = (
@@ -77,7 +77,7 @@ class Part:
         owner: who takes its items, for a message.
         arguments: what may be in it; None if the code that reads it has to tell.
         readers: classes whose code reads it.
-        fault: why its class cannot be found.
+        error: why its class cannot be found.
     """
 
     path: str
@@ -85,7 +85,7 @@ class Part:
     owner: str
     arguments: Arguments | None = None
     readers: tuple[type, ...] = ()
-    fault: str | None = None
+    problem: str | None = None
 
     @property
     def names(self) -> set[str]:
@@ -103,7 +103,7 @@ class Part:
                 says what may be in a dict, the code that reads it decides on a new name; an old one
                 passes.
         """
-        if name in ('type', '_scope_') or self.fault:
+        if name in ('type', '_scope_') or self.problem:
             return True
         if self.arguments is not None:
             return self.arguments.is_open or name in self.arguments.parameters
@@ -137,19 +137,19 @@ def parts(cfg: Config, names: Iterable[str]) -> Iterator[Part]:
             yield from _Walk(scope).setting(name, value)
 
 
-def argument_faults(cfg: Config, names: Iterable[str]) -> list[str]:
+def argument_errors(cfg: Config, names: Iterable[str]) -> list[str]:
     """Return one line for each argument that its class does not take, and each unknown class.
 
     Args:
         cfg: a whole experiment.
         names: of the top-level settings that will be built.
     """
-    faults = []
+    errors = []
     for part in parts(cfg, names):
-        if part.fault:
-            faults.append(f'{part.path}.type: {part.fault}')
-        faults += [unknown(part, name) for name in part.node if not part.takes(name)]
-    return faults
+        if part.problem:
+            errors.append(f'{part.path}.type: {part.problem}')
+        errors += [unknown(part, name) for name in part.node if not part.takes(name)]
+    return errors
 
 
 def unknown(part: Part, name: str) -> str:
@@ -282,13 +282,13 @@ class _Walk:
             return
         named_type = node.get('type', default)
         if named_type is None:
-            yield Part(path, node, '', fault='is missing; name the class here')
+            yield Part(path, node, '', problem='is missing; name the class here')
             return
         scope = node.get('_scope_') or self._scope
         found = self._find(named_type, where, scope)
         label = named_type if isinstance(named_type, str) else named_type.__name__
         if not found:
-            yield Part(path, node, label, fault=self._not_found(label, where, scope))
+            yield Part(path, node, label, problem=self._not_found(label, where, scope))
             return
         arguments = more
         for target in found:
@@ -344,10 +344,10 @@ class _Walk:
         label = str(getattr(node['type'], '__name__', node['type']))
         inner = tuple(each for each in found if inspect.isclass(each))
         if not found:
-            fault = None
+            problem = None
             if where[0] in _MODEL and label not in texts_of(readers):
-                fault = self._not_found(label, candidates, scope)
-            yield Part(path, node, label, None, readers, fault)
+                problem = self._not_found(label, candidates, scope)
+            yield Part(path, node, label, None, readers, problem)
         else:
             arguments = named(*_TAKEN_BY_CALLER.get(key, ()))
             for target in found:

@@ -29,7 +29,7 @@ def refused_in_training(
         work_dir: argument of the command, as are the others.
         resume: None, 'auto' or the path of a checkpoint.
         amp: whether convolutions are computed in bfloat16.
-        skip_bad_batches: whether bad batches are left out.
+        skip_bad_batches: whether bad batches are skipped.
     """
     refused = {**_OF_EVERY_RUN, **_of_work_dir(work_dir)}
     if resume is not None:
@@ -55,7 +55,7 @@ def refused_in_test(
         work_dir: argument of the command, as are the others.
         split: 'val' or 'test'.
         amp: whether convolutions are computed in bfloat16.
-        show_dir: folder for pictures.
+        show_dir: folder for images.
     """
     refused = {**_OF_EVERY_RUN, **_of_work_dir(work_dir)}
     for name in ('load_from', 'model.backbone.init_cfg'):

@@ -1,1 +1,1 @@
-"""What happens around training and testing: reports, pictures, provenance."""
+"""What happens around training and testing: reports, images, provenance."""

@@ -14,8 +14,8 @@ from isic_mmdet.engine.checks.weights import (
     MINIMUM_SHARE,
     Coverage,
     coverage,
-    faults_of_backbone,
-    faults_of_model,
+    errors_of_backbone,
+    errors_of_model,
     hint,
     load_and_cover,
     percent,
@@ -109,9 +109,9 @@ class LoadedWeightsHook(Hook):
         if runner._resume:
             _require_all(source, found)
         else:
-            faults = faults_of_model(found)
+            errors = errors_of_model(found)
             reason = reason if found.share < MINIMUM_SHARE else None
-            self._report(runner, source, 'model', checkpoint, found, faults, reason, adapted)
+            self._report(runner, source, 'model', checkpoint, found, errors, reason, adapted)
 
     def before_train(self, runner: Runner) -> None:
         """Compare the parts of the model with the files that they name in `init_cfg`."""
@@ -120,16 +120,16 @@ class LoadedWeightsHook(Hook):
             found = coverage(module, weights_of(checkpoint))
             if runner._load_from:
                 # The checkpoint of the complete model replaced it and was checked already.
-                faults: list[str] = []
+                errors: list[str] = []
                 if not found.share:
                     continue
             elif name.rpartition('.')[2] == 'backbone':
-                faults = faults_of_backbone(module, found)
+                errors = errors_of_backbone(module, found)
             else:
-                faults = faults_of_model(found)
-            reason = hint(checkpoint, module) if faults and not found.share else None
+                errors = errors_of_model(found)
+            reason = hint(checkpoint, module) if errors and not found.share else None
             part = name or 'model'
-            self._report(runner, source, part, checkpoint, found, faults, reason)
+            self._report(runner, source, part, checkpoint, found, errors, reason)
         self._pretrained.clear()
         if self.partial and not self.records:
             raise InputError(
@@ -144,7 +144,7 @@ class LoadedWeightsHook(Hook):
         part: str,
         checkpoint: Mapping[str, Any],
         found: Coverage,
-        faults: Sequence[str],
+        errors: Sequence[str],
         reason: str | None,
         adapted: Mapping[str, Any] = {},
     ) -> None:
@@ -159,12 +159,12 @@ class LoadedWeightsHook(Hook):
             runner.logger.info(
                 f'weights: made from the filters of other classes: {", ".join(layers)}'
             )
-        if faults and not self.partial:
+        if errors and not self.partial:
             raise InputError(
                 f'{source} fills {percent(found.share)} of the {part}, and these layers would '
                 f'start from random weights{f" ({reason})" if reason else ""}. Name a file that '
                 'fits the config, or train from these weights with --partial-weights. Not filled:',
-                faults,
+                errors,
                 shown=8,
             )
         images = (checkpoint.get('meta') or {}).get(TRAINING_IMAGES)
@@ -177,7 +177,7 @@ class LoadedWeightsHook(Hook):
                 'share': round(found.share, 4),
                 'not_filled': found.layers,
                 'from_other_classes': layers,
-                'partial': bool(faults),
+                'partial': bool(errors),
                 'training_images': None if images is None else len(images),
             }
         )
@@ -206,7 +206,7 @@ def _require_all(source: str, found: Coverage) -> None:
         raise InputError(
             f'{source} does not contain the weights of this model, so training cannot be resumed; '
             'resume with the config of that run, or start a new run with load_from. Not filled:',
-            found.faults(found.missing),
+            found.errors(found.missing),
             shown=8,
         )
 

@@ -52,7 +52,7 @@ def use_same_shape_batches(cfg: Config) -> None:
             )
 
 
-def packing_faults(cfg: Config, name: str, dataset: Any) -> Iterator[str]:
+def packing_errors(cfg: Config, name: str, dataset: Any) -> Iterator[str]:
     """Yield what a pipeline of a validation or a test fails to pack; no image is decoded.
 
     Args:

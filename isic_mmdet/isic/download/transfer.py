@@ -29,7 +29,7 @@ class TransferError(Exception):
 
 
 class _BrokenOffError(Exception):
-    """An attempt failed in a way that another attempt may mend."""
+    """An attempt failed in a way that another attempt may fix."""
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):

@@ -25,7 +25,7 @@ def finish_jobs(
     """Do the jobs that no earlier run has done; return the records of all, in their order.
 
     Args:
-        plan: gets the jobs that failed as faults, and a note of what was kept or redone.
+        plan: gets the jobs that failed as errors, and a note of what was kept or redone.
         progress: what earlier runs have done; each finished job is added.
         out: folder of the prepared data set.
         workers: number of processes.
@@ -48,8 +48,8 @@ def finish_jobs(
     finally:
         results.close()
         close_zips()
-    plan.faults += failed
-    left_out = {fault.isic_id for fault in failed}
+    plan.errors += failed
+    left_out = {problem.isic_id for problem in failed}
     return {j.isic_id: progress.records[j.isic_id] for j in jobs if j.isic_id not in left_out}
 
 

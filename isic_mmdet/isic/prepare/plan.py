@@ -30,14 +30,14 @@ class Plan:
         pairs: ISIC id to the pair, in id order.
         split_of: ISIC id to split; None where the split is drawn once the images are known.
         labels: ISIC id to diagnosis, age and sex as far as known.
-        faults: what is wrong with the ids that were asked for.
+        errors: what is wrong with the ids that were asked for.
         notes: what the user should know and may be as it should.
     """
 
     pairs: dict[str, Pair]
     split_of: dict[str, str] | None
     labels: dict[str, Label]
-    faults: list[PairError]
+    errors: list[PairError]
     notes: list[str]
 
 
@@ -48,7 +48,7 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         year: 2016, 2017 or 2018.
         sources: official folders or zips, or folders that hold them.
         split: `official`, `ratio`, or a folder of id lists.
-        classes: with `diagnosis`, pairs without one are left out as faults.
+        classes: with `diagnosis`, pairs without one are skipped as errors.
 
     Raises:
         InputError: the sources or id lists are unusable, an id is in two splits, or nothing is
@@ -60,9 +60,9 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
     if doubled:
         raise InputError('the same ids are in two official parts; keep one of each', doubled)
 
-    pairs, faults = find_pairs(found)
+    pairs, errors = find_pairs(found)
     labels = read_labels(found.tables)
-    faults += [fault for fault in labels.faults if fault.isic_id in pairs]
+    errors += [problem for problem in labels.errors if problem.isic_id in pairs]
     notes = _notes(year, found, split)
     split_of = None
     if split == 'official':
@@ -70,14 +70,14 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
     elif lists is not None:
         split_of = lists
         unlisted = len(pairs.keys() - lists.keys())
-        pairs, faults = _choose_listed(pairs, faults, lists)
+        pairs, errors = _choose_listed(pairs, errors, lists)
         if unlisted:
             notes.append(f'{unlisted} pairs are in none of the id lists')
     if classes == 'diagnosis':
         labeled = {i: pair for i, pair in pairs.items() if 'diagnosis' in labels.by_id.get(i, {})}
         if pairs and not labeled:
-            _refuse_without_labels(labels, faults)
-        faults += [
+            _refuse_without_labels(labels, errors)
+        errors += [
             PairError(
                 i, 'label missing', f'no table has its diagnosis; add it, or use {_ONE_CLASS}'
             )
@@ -87,17 +87,17 @@ def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> P
         pairs = labeled
     if not any(split_of is None or split_of[isic_id] == 'train' for isic_id in pairs):
         raise InputError(
-            'no pair remains for train; correct --src', [*notes, *map(str, sorted(faults))]
+            'no pair remains for train; correct --src', [*notes, *map(str, sorted(errors))]
         )
-    return Plan(pairs, split_of, labels.by_id, faults, notes)
+    return Plan(pairs, split_of, labels.by_id, errors, notes)
 
 
 def _choose_listed(
-    pairs: dict[str, Pair], faults: list[PairError], lists: dict[str, str]
+    pairs: dict[str, Pair], errors: list[PairError], lists: dict[str, str]
 ) -> tuple[dict[str, Pair], list[PairError]]:
     chosen = {isic_id: pair for isic_id, pair in pairs.items() if isic_id in lists}
-    concerning = [fault for fault in faults if fault.isic_id in lists]
-    explained = chosen.keys() | {fault.isic_id for fault in concerning}
+    concerning = [problem for problem in errors if problem.isic_id in lists]
+    explained = chosen.keys() | {problem.isic_id for problem in concerning}
     absent = [
         PairError(
             isic_id, 'listed but not found', f'{name}.txt names it, no source holds it; add it'
@@ -108,8 +108,8 @@ def _choose_listed(
     return chosen, concerning + absent
 
 
-def _refuse_without_labels(labels: Labels, faults: Sequence[PairError]) -> NoReturn:
-    seen = [str(fault) for fault in faults if fault.kind == 'bad label']
+def _refuse_without_labels(labels: Labels, errors: Sequence[PairError]) -> NoReturn:
+    seen = [str(problem) for problem in errors if problem.kind == 'bad label']
     if labels.by_id and not seen:
         seen = [f'the tables of labels name only other images, such as {next(iter(labels.by_id))}']
     seen += [f'passed over: {table}' for table in labels.other_tables]

@@ -46,11 +46,11 @@ def split_summary(
     }
 
 
-def faults_summary(faults: Sequence[PairError]) -> dict[str, Any]:
-    """Return how many faults of each kind there are, and all of them, in id order."""
+def errors_summary(errors: Sequence[PairError]) -> dict[str, Any]:
+    """Return how many errors of each kind there are, and all of them, in id order."""
     return {
-        'counts': dict(sorted(Counter(fault.kind for fault in faults).items())),
-        'list': [fault.as_dict() for fault in sorted(faults)],
+        'counts': dict(sorted(Counter(problem.kind for problem in errors).items())),
+        'list': [problem.as_dict() for problem in sorted(errors)],
     }
 
 
@@ -78,22 +78,22 @@ def format_report(report: dict[str, Any]) -> str:
         '',
     ]
     lines += [f'note: {note}' for note in report['notes']]
-    faults, duplicates = report['faults'], report['near_duplicates']
+    errors, duplicates = report['errors'], report['near_duplicates']
     lines.append(
         f'split overlaps: no id is in two splits; {len(duplicates["pairs"])} pairs of'
         f' near-duplicates ({duplicates["distance"]} of 256 bits or less),'
-        f' {len(duplicates["left_out"])} images left out so that none straddles two splits'
+        f' {len(duplicates["left_out"])} images skipped so that none straddles two splits'
     )
     lines += [f'  - {PairError(**entry)}' for entry in _shown(duplicates['left_out'])]
-    if faults['list']:
-        left_out = sum(fault['left_out'] for fault in faults['list'])
-        lines.append(f'faults: {len(faults["list"])}, {left_out} of them pairs left out')
-        lines += [f'  {kind}: {count}' for kind, count in faults['counts'].items()]
-        lines += [f'  - {PairError(**entry)}' for entry in _shown(faults['list'])]
-        if len(faults['list']) > _SHOWN_FAULTS:
+    if errors['list']:
+        left_out = sum(problem['left_out'] for problem in errors['list'])
+        lines.append(f'errors: {len(errors["list"])}, {left_out} of them pairs skipped')
+        lines += [f'  {kind}: {count}' for kind, count in errors['counts'].items()]
+        lines += [f'  - {PairError(**entry)}' for entry in _shown(errors['list'])]
+        if len(errors['list']) > _SHOWN_FAULTS:
             lines.append(f'  all of them: {report["out"]}/prepare_report.json')
     else:
-        lines.append('faults: none')
+        lines.append('errors: none')
     return '\n'.join(lines)
 
 

@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import MAX_PIXELS
-from isic_mmdet.masks.run_lengths import NO_LESION, run_lengths_fault
+from isic_mmdet.masks.run_lengths import NO_LESION, run_lengths_problem
 from isic_mmdet.report.page.evaluation import ImageScores
 from isic_mmdet.utils.files import read_json
 
@@ -122,14 +122,14 @@ def read_predictions(path: Path, images: Sequence[ImageScores]) -> dict[str, Mas
         raise InputError(
             f'{path}: not a file of detections ({type(error).__name__}: {error}); {remedy}'
         ) from error
-    faults = []
+    errors = []
     for image in images:
         here = top[image.image_id][0] if image.image_id in top else None
         if not _alike(here, image.score):
-            faults.append(f'{image.image_id}: score {image.score}, here {here}')
-    if faults:
+            errors.append(f'{image.image_id}: score {image.score}, here {here}')
+    if errors:
         raise InputError(
-            f'{path}: detections of another evaluation than per_image.csv; {remedy}:', faults
+            f'{path}: detections of another evaluation than per_image.csv; {remedy}:', errors
         )
     return {name: mask for name, (_, mask) in top.items()}
 
@@ -146,9 +146,9 @@ def _mask(code: Mapping[str, Any]) -> Mask:
         raise ValueError(f'a mask of {code["size"]} pixels')
     if not isinstance(code['counts'], str):
         raise ValueError('a mask that is no compressed run-length code')
-    fault = run_lengths_fault(code, height, width)
-    if fault and fault != NO_LESION:
-        raise ValueError(fault)
+    problem = run_lengths_problem(code, height, width)
+    if problem and problem != NO_LESION:
+        raise ValueError(problem)
     return Mask(code['counts'], (height, width))
 
 

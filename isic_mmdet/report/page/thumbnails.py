@@ -56,15 +56,15 @@ def make_thumbnails(
     Raises:
         InputError: with all images that are missing, damaged, or of another size than a mask.
     """
-    thumbnails, faults = {}, []
+    thumbnails, errors = {}, []
     bar = tqdm(records.items(), desc='thumbnails', unit='image', disable=not show_progress)
     for name, record in bar:
         try:
             thumbnails[name] = _thumbnail(record, predictions.get(name))
         except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise InputError('some images cannot be drawn; prepare the data again:', faults)
+            errors.append(str(error))
+    if errors:
+        raise InputError('some images cannot be drawn; prepare the data again:', errors)
     return thumbnails
 
 

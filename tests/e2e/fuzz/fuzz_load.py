@@ -53,8 +53,8 @@ def _load_items(dataset: LesionDataset, data: Path) -> str:
             item = watched(dataset.__getitem__, index)
         except Exception as error:
             # Training says so, with the id of the image; `loading_error` is how.
-            fault = loading_error(error)
-            check_message(f'{fault}. {fault.remedy}')
+            problem = loading_error(error)
+            check_message(f'{problem}. {problem.remedy}')
             outcome = 'refused'
             continue
         sample = item['data_samples']
@@ -63,7 +63,7 @@ def _load_items(dataset: LesionDataset, data: Path) -> str:
         seen = reading.pictures(reading.content(path))
         loaded = item['inputs'].numpy().transpose(1, 2, 0)[..., ::-1]
         offs = [reading.far(loaded, picture) for picture in seen]
-        check(bool(offs) and min(offs) < 3, f'another picture of {path.name}: {offs}')
+        check(bool(offs) and min(offs) < 3, f'another image of {path.name}: {offs}')
         entry = truths[record['id']]
         masks = sample.gt_instances.masks.masks
         if isinstance(entry['segmentation'], dict):

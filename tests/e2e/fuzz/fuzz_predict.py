@@ -92,8 +92,8 @@ def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path]) -> str:
             _check_predicted(out, name, path, finder)
         else:
             lines = [line for line in told if path.name in line or repr(path.name)[1:-1] in line]
-            check(len(lines) == 1, f'{len(lines)} faults of {path.name!r}: {refused[:300]}')
-    check(len(told) == len(hostile.keys() - rows.keys()), f'too many faults: {told}')
+            check(len(lines) == 1, f'{len(lines)} errors of {path.name!r}: {refused[:300]}')
+    check(len(told) == len(hostile.keys() - rows.keys()), f'too many errors: {told}')
     check(bool(refused) == bool(hostile.keys() - rows.keys()), 'refused, and nothing is missing')
     return 'refused' if refused else 'right'
 
@@ -105,7 +105,7 @@ def _check_predicted(out: Path, name: str, path: Path, finder: HalfFinder) -> No
     found = reading.lesion((out / f'{name}_segmentation.png').read_bytes(), {'L'})
     if found is None:
         raise Wrong('a mask that is no mask')
-    # Each upright picture, with the mask that belongs to it.
+    # Each upright image, with the mask that belongs to it.
     right = False
     for picture in seen:
         height, width = picture.shape[:2]
@@ -129,7 +129,7 @@ def _check_predicted(out: Path, name: str, path: Path, finder: HalfFinder) -> No
                     offs.append(reading.far(pixels, picture) - 3)
                 else:
                     offs.append(-1.0)
-    check(bool(offs) and min(offs) < 0, f'{path.name}: another picture: {offs}')
+    check(bool(offs) and min(offs) < 0, f'{path.name}: another image: {offs}')
 
 
 def predict_names(scene: Scene, put: tuple[str, str]) -> str:
@@ -178,5 +178,5 @@ def predict_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     check_whole(out)
     for pixels, _ in finder.shown:
         offs = [reading.far(pixels, reading.pictures(pair.jpeg)[0]) for pair in scene.pairs]
-        check(min(offs) < 3, f'another picture: {offs}')
+        check(min(offs) < 3, f'another image: {offs}')
     return 'refused' if refused else 'right'

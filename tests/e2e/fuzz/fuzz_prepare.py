@@ -48,12 +48,12 @@ def _prepare(scene: Scene, image: Path, mask: Path) -> str:
     check_whole(out)
     names = [entry['isic_id'] for entry in annotations(out)['images']]
     check(SOUND in names, 'the sound pair is lost')
-    faults = [f for f in report['faults']['list'] if f['isic_id'] == HOSTILE and f['left_out']]
+    errors = [f for f in report['errors']['list'] if f['isic_id'] == HOSTILE and f['left_out']]
     if HOSTILE not in names:
-        check(len(faults) == 1, f'{len(faults)} faults for one pair: {faults}')
-        check_message(faults[0]['detail'], image.name, mask.name)
+        check(len(errors) == 1, f'{len(errors)} errors for one pair: {errors}')
+        check_message(errors[0]['detail'], image.name, mask.name)
         return 'refused'
-    check(not faults, f'in the annotations, and a fault: {faults}')
+    check(not errors, f'in the annotations, and a error: {errors}')
     _check_prepared(out, image, mask, whole=rule == 'none')
     return 'right'
 
@@ -80,7 +80,7 @@ def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
     prepared, *others = reading.pictures((out / 'images' / record['file_name']).read_bytes())
     check(prepared.shape[:2] == (record['height'], record['width']), 'image and record differ')
     check(all(reading.far(prepared, o) < 3 for o in others), 'readers differ in what was prepared')
-    # Not where a side is so short that averaging leaves hardly anything of the picture.
+    # Not where a side is so short that averaging leaves hardly anything of the image.
     if whole or min(prepared.shape[:2]) > 8:
         size = prepared.shape[1::-1]
         offs = [
@@ -88,7 +88,7 @@ def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
             for s in seen
             if s.shape[:2] == (height, width)
         ]
-        check(bool(offs) and min(offs) < (8 if whole else 16), f'another picture: {offs}')
+        check(bool(offs) and min(offs) < (8 if whole else 16), f'another image: {offs}')
     check(kept is not None and np.array_equal(kept, truth), 'the stored mask is another one')
     lesion = reading.unfold(entry['segmentation'])
     rows, columns = np.nonzero(lesion)
@@ -108,17 +108,17 @@ def prepare_names(scene: Scene, put: tuple[str, str]) -> str:
     report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, show_progress=False)
     check_whole(out)
     images = {e['isic_id']: e for e in annotations(out)['images']} if report['splits'] else {}
-    faults = report['faults']['list']
-    for fault in faults:
-        check_message(fault['detail'])
+    errors = report['errors']['list']
+    for problem in errors:
+        check_message(problem['detail'])
     told = json.dumps(report, ensure_ascii=False)
-    check(SOUND in images or any(f['isic_id'] == SOUND for f in faults), 'a sound pair is lost')
+    check(SOUND in images or any(f['isic_id'] == SOUND for f in errors), 'a sound pair is lost')
     check(set(images) <= {SOUND, HOSTILE}, f'strange ids: {set(images)}')
     if HOSTILE in images:
         _check_prepared(out, image.with_name(put[0]), mask.with_name(put[1]), whole=True)
         return 'right'
     hidden = put[0].startswith('.')
-    check(bool(faults) or 'unknown names' in told or hidden, 'passed over without a word')
+    check(bool(errors) or 'unknown names' in told or hidden, 'passed over without a word')
     return 'refused'
 
 
@@ -132,11 +132,11 @@ def prepare_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     out = scene.folder / 'out'
     report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, show_progress=False)
     check_whole(out)
-    faults = report['faults']['list']
-    for fault in faults:
-        check_message(fault['detail'])
+    errors = report['errors']['list']
+    for problem in errors:
+        check_message(problem['detail'])
     coco = annotations(out)
-    told = {f['isic_id'] for f in faults} | {e['isic_id'] for e in coco['images']}
+    told = {f['isic_id'] for f in errors} | {e['isic_id'] for e in coco['images']}
     notes = json.dumps(report['notes'])
     check(told == {SOUND, HOSTILE} or 'unknown names' in notes, 'passed over without a word')
     for entry in coco['annotations']:
@@ -145,8 +145,8 @@ def prepare_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
         lesion = reading.unfold(entry['segmentation'])
         check(np.array_equal(lesion, pair.mask > 128), 'another mask')
         prepared = reading.pictures((out / 'images' / record['file_name']).read_bytes())[0]
-        check(reading.far(prepared, pair.image) < 8, 'another picture')
-    return 'refused' if faults or len(coco['images']) < 2 else 'right'
+        check(reading.far(prepared, pair.image) < 8, 'another image')
+    return 'refused' if errors or len(coco['images']) < 2 else 'right'
 
 
 LABELS = (
@@ -166,8 +166,8 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
     out = scene.folder / 'out'
     report = watched(prepare, 2017, [source], out, workers=1, show_progress=False)
     check_whole(out)
-    for fault in report['faults']['list']:
-        check_message(fault['detail'])
+    for problem in report['errors']['list']:
+        check_message(problem['detail'])
     coco = annotations(out)
     text = reading.text(table.read_bytes())
     for entry in coco['annotations']:
@@ -175,10 +175,10 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
         values = _melanoma(text, name)
         check(values != set(), f'{name} has a class and no row')
         check(values == {entry['category_id'] == 2}, f'{name}: {values}')
-    told = {f['isic_id'] for f in report['faults']['list']}
+    told = {f['isic_id'] for f in report['errors']['list']}
     told |= {e['isic_id'] for e in coco['images']}
     check(told >= {SOUND, HOSTILE}, 'passed over without a word')
-    return 'refused' if report['faults']['list'] else 'right'
+    return 'refused' if report['errors']['list'] else 'right'
 
 
 def _melanoma(text: str, name: str) -> set[bool]:
@@ -216,10 +216,10 @@ def prepare_lists(scene: Scene, make: Callable[[str], bytes]) -> str:
         prepare, 2018, [scene.folder / 'source'], out, split=lists, workers=1, show_progress=False
     )
     check_whole(out)
-    for fault in report['faults']['list']:
-        check_message(fault['detail'])
+    for problem in report['errors']['list']:
+        check_message(problem['detail'])
     for split in report['splits']:
         listed = reading.text((lists / f'{split}.txt').read_bytes()).upper()
         for entry in annotations(out, split)['images']:
             check(entry['isic_id'] in listed, f'{entry["isic_id"]} is in {split} unasked')
-    return 'refused' if report['faults']['list'] else 'right'
+    return 'refused' if report['errors']['list'] else 'right'

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-# From the upright picture back to what is stored, by EXIF's number.
+# From the upright image back to what is stored, by EXIF's number.
 UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -152,7 +152,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def far(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the mean difference of two pictures in grays, infinite for other sizes."""
+    """Return the mean difference of two images in grays, infinite for other sizes."""
     if first.shape != second.shape:
         return float('inf')
     step = max(1, int((first.size / 10**7) ** 0.5))  # of large ones only some pixels

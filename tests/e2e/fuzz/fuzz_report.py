@@ -61,7 +61,7 @@ def report_table(scene: Scene, make: Callable[[str], bytes]) -> str:
 
 
 def report_annotations(scene: Scene, make: Callable[[dict[str, Any]], bytes]) -> str:
-    """Draw a report with pictures from an annotation file."""
+    """Draw a report with images from an annotation file."""
     data = prepared_copy(scene)
     folder = _finished_test(scene, data)
     path = data / 'annotations' / 'train.json'

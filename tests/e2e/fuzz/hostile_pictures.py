@@ -1,4 +1,4 @@
-"""Hostile picture files: what may lie where an image or a mask is expected."""
+"""Hostile image files: what may lie where an image or a mask is expected."""
 
 import io
 import struct
@@ -132,7 +132,7 @@ def bomb(rng: Random, pair: Pair) -> bytes:
 
 
 def text_bomb(pixels: np.ndarray, kind: bytes) -> bytes:
-    """Return a PNG with a hundred megabytes of nothing in a chunk beside the picture."""
+    """Return a PNG with a hundred megabytes of nothing in a chunk next to the image."""
     head = b'name\0\0' if kind != b'iTXt' else b'name\0\1\0\0\0'
     data = encode(pixels, 'PNG')
     return data[:33] + png_chunk(kind, head + _packed()) + data[33:]
@@ -144,7 +144,7 @@ def _packed() -> bytes:
 
 
 def large(rng: Random, pair: Pair) -> bytes:
-    """Return a real picture of 144 megapixels, below the limit, in a file of under a megabyte."""
+    """Return a real image of 144 megapixels, below the limit, in a file of under a megabyte."""
     mode = ['L', 'RGB', 'RGBA', 'P', 'CMYK'][int(rng.integers(5))]
     image = Image.new(mode, (12_000, 12_000))
     if mode == 'CMYK':
@@ -231,7 +231,7 @@ def rotated(rng: Random, pair: Pair) -> bytes:
 def damaged_exif(rng: Random, pair: Pair) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    exif[0x010E] = 'a picture' * 20
+    exif[0x010E] = 'a image' * 20
     data = encode(pair.image, 'JPEG', exif=exif)
     changed = bytearray(data)
     for _ in range(int(rng.integers(1, 12))):
@@ -384,7 +384,7 @@ IMAGES: dict[str, tuple[int, Make]] = {
     'bit-flipped PNG': (14, lambda rng, pair: with_flipped_bits(encode(pair.image, 'PNG'), rng)),
     'JPEG with a tail': (4, lambda rng, pair: with_tail(pair.jpeg, rng)),
     'wrong extension': (10, another_format),
-    'no picture': (12, no_picture),
+    'no image': (12, no_picture),
     '0 bytes': (1, lambda rng, pair: b''),
     '1 x 1 to 1 x 65500 pixels': (10, thin),
     'decompression bomb': (14, bomb),
@@ -417,7 +417,7 @@ MASKS: dict[str, tuple[int, Make]] = {
     'animated mask': (4, animated_mask),
     'EXIF-rotated mask': (4, rotated_mask),
     'mask that is a bomb': (12, bomb),
-    'mask that is no picture': (8, no_picture),
+    'mask that is no image': (8, no_picture),
     'mask of 0 bytes': (1, lambda rng, pair: b''),
 }
 #: Too slow for the short run.

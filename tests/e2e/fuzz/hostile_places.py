@@ -125,7 +125,7 @@ NAMES: dict[str, list[tuple[str, str]]] = {
         ('ISIC 0000002.jpg', 'ISIC 0000002_segmentation.png'),
         ('ISIC_0000002\n.jpg', 'ISIC_0000002\n_segmentation.png'),
         ('ISIC_0000002\t.jpg', 'ISIC_0000002_segmentation\r.png'),
-        ('a picture of me.jpg', 'a picture of me_segmentation.png'),
+        ('a image of me.jpg', 'a image of me_segmentation.png'),
         ('  .jpg', '  _segmentation.png'),
     ],
     'name of undecodable bytes': [

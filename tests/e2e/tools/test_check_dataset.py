@@ -17,7 +17,7 @@ def test_sound_and_damaged_data(root, tiny_data, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         'images: 12 train, 3 val, 3 test',
-        'faults: none',
+        'errors: none',
         'notes: none',
     ]
     data = shutil.copytree(tiny_data, tmp_path / 'data')

@@ -1,4 +1,4 @@
-"""The check that CI ends with finds each of the faults that it is there for."""
+"""The check that CI ends with finds each of the errors that it is there for."""
 
 import importlib.util
 import json

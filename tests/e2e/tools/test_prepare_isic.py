@@ -70,7 +70,7 @@ def test_prepares_and_shows_a_table(tool: Tool, raw: Path, tmp_path: Path) -> No
     assert rows['published'] == ['2594', '1000']
     assert 'prepared size, median  32 x 32' in done.stdout
     assert 'images of the official val part were not found' in done.stdout
-    assert 'faults: none' in done.stdout
+    assert 'errors: none' in done.stdout
     assert '6/6' in done.stderr  # the progress bar
     report = json.loads((tmp_path / 'out/prepare_report.json').read_text())
     assert report['options']['resize'] == 'max-side=32'
@@ -95,7 +95,7 @@ def test_flip_copies_and_foreground(tool: Tool, raw: Path, tmp_path: Path) -> No
     assert 'Traceback' not in wrong.stderr
 
 
-def test_faults_end_with_1_under_strict_only(tool: Tool, raw: Path, tmp_path: Path) -> None:
+def test_errors_end_with_1_under_strict_only(tool: Tool, raw: Path, tmp_path: Path) -> None:
     (raw / 'ISIC2018_Task1_Training_GroundTruth/ISIC_0000002_segmentation.png').unlink()
     lenient = tool('2018', '--src', 'raw', '--out', 'out', '--workers', '1')
     assert lenient.returncode == 0

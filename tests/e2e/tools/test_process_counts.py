@@ -70,6 +70,6 @@ def test_every_image_counts_once_however_many_processes_there_are(
         assert row['image_id'] == expected_row['image_id']
         assert float(row['iou']) == pytest.approx(float(expected_row['iou']), abs=1e-6)
     figure(
-        f'{IMAGES} images tested by {processes} processes in batches of 2, beside one process',
+        f'{IMAGES} images tested by {processes} processes in batches of 2, next to one process',
         'each image counted once, all scores equal to 1e-6',
     )

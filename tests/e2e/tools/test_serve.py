@@ -146,7 +146,7 @@ def test_what_the_page_saves_is_what_predict_writes(port, images, predicted, tmp
         assert saved == masks_of(predicted)
         # The outline of the first image is drawn.
         page.wait("document.querySelector('#found-lines .contour').getAttribute('d') !== ''")
-        assert page.faults() == []
+        assert page.errors() == []
 
 
 @pytest.mark.parametrize(

@@ -95,13 +95,13 @@ def tested(root, tiny_data, trained, tmp_path_factory) -> Path:
         '--work-dir',
         work,
         '--show-dir',
-        work / 'pictures',
+        work / 'images',
         '--cfg-options',
         *SMALL_TEST,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'lesion/iou' in done.stdout
-    assert str(work / 'pictures') in done.stdout
+    assert str(work / 'images') in done.stdout
     return work
 
 
@@ -121,7 +121,7 @@ def test_testing_scores_every_image_and_draws_it(tested, tiny_data):
     report = json.loads((tested / 'metrics.json').read_text())
     assert report['images'] == len(ids)
     assert 0 <= report['metrics']['lesion/iou'] <= report['metrics']['lesion/iou_max'] <= 1
-    assert {path.stem for path in (tested / 'pictures').iterdir()} == ids
+    assert {path.stem for path in (tested / 'images').iterdir()} == ids
     found = json.loads((tested / 'detections.json').read_text())
     assert {entry['isic_id'] for entry in found} <= ids
 
@@ -163,7 +163,7 @@ def test_resume_goes_on_where_the_run_ended(root, tiny_data, trained, tmp_path):
     assert len([row for row in rows if 'loss' in row]) == 2  # one a part of the run
 
 
-def test_all_faults_of_an_experiment_come_at_once(root, tiny_data, tmp_path):
+def test_all_errors_of_an_experiment_come_at_once(root, tiny_data, tmp_path):
     done = call(
         root,
         sys.executable,

@@ -70,7 +70,7 @@ def test_a_kill_during_a_write_costs_only_that_checkpoint(reference, new_run, fi
     assert_same(run, reference)
     figure(
         f'kill -9 in the middle of write {number} of a checkpoint, then `--resume`',
-        'no torn file under a name; equal bit for bit',
+        'no truncated file under a name; equal bit for bit',
     )
 
 

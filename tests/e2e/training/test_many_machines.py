@@ -147,6 +147,6 @@ def test_a_training_continues_without_a_lost_machine(machines, figure, tmp_path)
     assert json.loads((work / 'metrics.json').read_text())['images'] == 3
     figure(
         'one of two machines killed in a training with `NNODES=1:2 MAX_RESTARTS=3`, `--resume`',
-        f'the other one goes on from epoch {meta["epoch"]} and finishes epoch {EPOCHS} alone, '
+        f'the other one continues from epoch {meta["epoch"]} and finishes epoch {EPOCHS} alone, '
         f'{seconds:.0f} s later',
     )

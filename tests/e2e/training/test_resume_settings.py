@@ -79,19 +79,19 @@ def test_all_differences_of_another_training_are_listed(copied, tmp_path, argv):
             optim_wrapper__optimizer__type='SGD',
             randomness__seed=5,
         )
-    faults = '\n'.join(error.value.faults)
-    assert 'model.roi_head.mask_head.num_convs: 4 -> 2' in faults
-    assert "optim_wrapper.optimizer.type: 'AdamW' -> 'SGD'" in faults
-    assert 'randomness.seed: 0 -> 5' in faults
-    assert 'training data: SHA-256' in faults
-    assert len(error.value.faults) == 4
+    errors = '\n'.join(error.value.errors)
+    assert 'model.roi_head.mask_head.num_convs: 4 -> 2' in errors
+    assert "optim_wrapper.optimizer.type: 'AdamW' -> 'SGD'" in errors
+    assert 'randomness.seed: 0 -> 5' in errors
+    assert 'training data: SHA-256' in errors
+    assert len(error.value.errors) == 4
     assert 'load_from=' in str(error.value)
 
 
 def test_other_classes_are_a_difference(copied, argv):
     with pytest.raises(InputError) as error:
         checked(copied, train_dataloader__dataset__type='LesionDiagnosisDataset')
-    assert "classes: ['lesion'] -> ['benign', 'melanoma']" in '\n'.join(error.value.faults)
+    assert "classes: ['lesion'] -> ['benign', 'melanoma']" in '\n'.join(error.value.errors)
 
 
 def test_the_same_data_elsewhere_are_the_same(copied, tmp_path):

@@ -19,6 +19,6 @@ def test_pairs_are_drawn_and_laid_out_under_new_ids(tmp_path):
     assert [image.read_bytes() for image, _ in found] == [
         drawn[number % 2][0].read_bytes() for number in range(5)
     ]
-    official, faults = find_official(scan(2017, [root]))
-    assert not faults
+    official, errors = find_official(scan(2017, [root]))
+    assert not errors
     assert len(official) == 5

@@ -43,7 +43,7 @@ def test_memory_rows_count_from_the_loaded_model():
     memory = {
         'ours': {'loaded_mb': 700.0, 'peak_mb': 900.0},
         'stock mmdet': {'loaded_mb': 800.0, 'peak_mb': 4800.0},
-        'torchvision': {'loaded_mb': 600.0, 'fault': 'not finished in 300 s'},
+        'torchvision': {'loaded_mb': 600.0, 'error': 'not finished in 300 s'},
     }
     mmdet, torchvision = large_image._memory_rows(memory, (4499, 6748))
     assert (mmdet['ours_mb'], mmdet['baseline_mb'], mmdet['met']) == (200, 4000, True)

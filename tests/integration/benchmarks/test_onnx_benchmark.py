@@ -11,7 +11,7 @@ def test_goals_are_held_against_medians():
     seconds = {'ONNX Runtime': [0.2], 'PyTorch': [0.19, 0.1, 0.9], inferencer: [0.5]}
     peaks = {'ONNX Runtime': 300.0, 'PyTorch': 800.0, inferencer: 901.0}
     rows = benchmark._rows(starts, seconds, peaks, 'mine')
-    # One image, start, memory; each beside PyTorch and the inferencer.
+    # One image, start, memory; each next to PyTorch and the inferencer.
     assert [row.get('met') for row in rows] == [False, None, None, False, None, True]
     assert rows[0]['ratio'] == pytest.approx(0.95)
     assert rows[3]['ratio'] == pytest.approx(5.4 / 1.1)
@@ -22,7 +22,7 @@ def test_goals_are_held_against_medians():
 def test_a_process_that_ends_is_an_error(tmp_path):
     with pytest.raises(InputError, match='ended') as error:
         benchmark.Predictor(tmp_path / 'image.png', ('onnx', str(tmp_path / 'none.onnx')))
-    assert 'no such model' in error.value.faults[-1]
+    assert 'no such model' in error.value.errors[-1]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ def test_a_start_that_fails_is_told():
     startup._call(['-c', 'pass'])
     with pytest.raises(InputError, match='failed') as error:
         startup._call(['-c', 'raise SystemExit("no model")'])
-    assert error.value.faults == ['no model']
+    assert error.value.errors == ['no model']
 
 
 @pytest.mark.slow

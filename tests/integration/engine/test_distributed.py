@@ -26,8 +26,8 @@ cfg = Config(
         model_wrapper_cfg=dict(broadcast_buffers=False, device_ids=[0]),
     )
 )
-# Registered first, so it runs last: Python's shutdown goes on to it unless the process left.
-atexit.register(print, 'shutdown went on', flush=True)
+# Registered first, so it runs last: Python's shutdown continues to it unless the process left.
+atexit.register(print, 'shutdown continued', flush=True)
 
 
 def train():
@@ -72,7 +72,7 @@ def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(t
     done = two_processes(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('ended well') == 2
-    assert 'shutdown went on' not in done.stdout
+    assert 'shutdown continued' not in done.stdout
 
 
 def test_a_failure_after_the_group_keeps_its_status(tmp_path):

@@ -124,7 +124,7 @@ def test_a_wrong_file_in_place_is_reported_and_kept(server: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ('base_url', 'fault'),
+    ('base_url', 'problem'),
     [
         ('http://isic-archive.s3.amazonaws.com/challenges', 'https'),
         ('file:///etc', 'not a web address'),
@@ -132,8 +132,8 @@ def test_a_wrong_file_in_place_is_reported_and_kept(server: Server, tmp_path: Pa
         ('https://', 'not a web address'),
     ],
 )
-def test_unsafe_addresses_are_refused(tmp_path: Path, base_url: str, fault: str) -> None:
-    with pytest.raises(InputError, match=fault):
+def test_unsafe_addresses_are_refused(tmp_path: Path, base_url: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
         download(2018, tmp_path / 'out', ['validation'], base_url)
     assert not (tmp_path / 'out').exists()
 
@@ -202,7 +202,7 @@ def test_gives_up_after_a_bounded_number_of_attempts(
         get_images(server, tmp_path)
     assert len(ranges_asked(served)) == 4
     assert capsys.readouterr().err.count('next attempt in 0 s') == 3
-    assert (tmp_path / MASKS).exists(), 'the other file goes on'
+    assert (tmp_path / MASKS).exists(), 'the other file continues'
     served.drops.clear()
     assert get_images(server, tmp_path) == served.body
     assert ranges_asked(served)[-1] == 'bytes=500-', 'the next run continues'
@@ -221,7 +221,7 @@ def test_a_silent_server_runs_into_the_timeout(
         address = f'http://127.0.0.1:{silent.getsockname()[1]}'
         with pytest.raises(InputError, match=r'timed out\); gave up after 3 attempts') as caught:
             download(2018, tmp_path, ['validation'], address)
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.errors) == 2
 
 
 def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
@@ -434,14 +434,14 @@ def test_a_refusal_says_what_to_do(server: Server, tmp_path: Path, status: int) 
     served = server.serve(IMAGES, status=status)
     with pytest.raises(InputError) as caught:
         get_images(server, tmp_path)
-    (fault,) = caught.value.faults
-    assert fault.startswith(f'{server.url}/2018/{IMAGES}: the server answered {status} ')
+    (problem,) = caught.value.errors
+    assert problem.startswith(f'{server.url}/2018/{IMAGES}: the server answered {status} ')
     assert (
         f'by hand from https://challenge.isic-archive.com/data/#2018 and put into {tmp_path}'
         in str(caught.value)
     )
     assert served.asked == [('HEAD', None)], 'a refusal is not asked again'
-    assert (tmp_path / MASKS).exists(), 'the other file goes on'
+    assert (tmp_path / MASKS).exists(), 'the other file continues'
     # The message's advice works: the file is taken without asking the server.
     (tmp_path / IMAGES).write_bytes(served.body)
     assert get_images(server, tmp_path) == served.body
@@ -457,8 +457,8 @@ def test_all_faulty_files_are_reported_together(server: Server, tmp_path: Path) 
         InputError, match='3 of 3 files of ISIC 2017 could not be downloaded'
     ) as caught:
         download(2017, tmp_path, ['validation'], server.url)
-    for name, fault in zip((images, masks, diagnoses), caught.value.faults, strict=True):
-        assert name in fault
+    for name, problem in zip((images, masks, diagnoses), caught.value.errors, strict=True):
+        assert name in problem
 
 
 def test_a_server_without_head_is_believed_about(

@@ -58,7 +58,7 @@ def test_damaged_log_is_refused(run):
 
 
 def test_the_command_draws_them_where_no_model_could_be_built(run, root):
-    """The same pictures come from `scalars.json`, `metrics.json` and `per_image.csv` alone."""
+    """The same images come from `scalars.json`, `metrics.json` and `per_image.csv` alone."""
     folder = run / 'test'
     (folder / 'detections.json').unlink()
     (run / 'scalars.json').rename(folder / 'scalars.json')

@@ -44,7 +44,7 @@ def page(chromium: Browser, server: LesionServer) -> Iterator[Browser]:
     chromium.show(1300, 900)
     chromium.open(server.url)
     yield chromium
-    assert chromium.faults() == []
+    assert chromium.errors() == []
     own = (server.url, f'blob:{server.url}')
     assert [url for url in chromium.requests() if not url.startswith(own)] == []
     chromium.open('about:blank')  # as long as the server is there: it still asks for its icon

@@ -84,7 +84,7 @@ def test_a_dropped_image_is_outlined(page, predictor, photos):
     assert number(page, 'Area') == f'{answer["areas"][50]:,} px'
     # The outline lies over the lesion on the screen, in the color it is said to have.
     (x, y, width, height), (left, top, side, _) = page.run(
-        "['#found-lines .contour', '#picture'].map((name) => { "
+        "['#found-lines .contour', '#image'].map((name) => { "
         'const r = document.querySelector(name).getBoundingClientRect(); '
         'return [r.x, r.y, r.width, r.height]; })'
     )
@@ -146,7 +146,7 @@ def test_the_mask_is_that_of_the_server_at_this_threshold(
 def test_wrong_files_are_told_and_the_others_go_on(page, photos, tmp_path):
     notes = tmp_path / 'notes.txt'
     notes.write_text('no image')
-    torn = tmp_path / 'torn.jpg'
+    torn = tmp_path / 'truncated.jpg'
     torn.write_bytes(photos[0].read_bytes()[:3000])
     large = tmp_path / 'large.png'
     large.write_bytes(bytes(2**20 + 1))
@@ -194,7 +194,7 @@ def test_a_folder_is_stepped_through_with_the_keyboard(page, photos, tmp_path):
     ):
         page.press(key)
         page.wait(f"{name} === '{shown}'")
-    page.wait("document.getElementById('picture').naturalWidth === 96")
+    page.wait("document.getElementById('image').naturalWidth === 96")
     page.wait(f"{text('position')} === '2 of 4'")
     page.press('Delete')
     page.wait(f"{name} === '3.jpg'")
@@ -237,7 +237,7 @@ def test_millimeters_from_a_marked_ruler(page, photos):
     pixels = float(number(page, 'Longest diameter').split()[0])
     area = int(number(page, 'Area').split()[0].replace(',', ''))
     left, top, width = page.run(
-        "(() => { const r = document.getElementById('picture').getBoundingClientRect(); "
+        "(() => { const r = document.getElementById('image').getBoundingClientRect(); "
         'return [r.x, r.y, r.width]; })()'
     )
     page.press('r')
@@ -293,7 +293,7 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
         page.wait(f"{STATES}.includes('being outlined')")
         other.drop(photos[3:6], 400, 300)
         other.wait(f'/^position [234] in the queue$/.test({STATES}[0])')
-        # The picture is drawn after the list, so what is over it may come a moment later.
+        # The image is drawn after the list, so what is over it may come a moment later.
         other.wait(f"{text('over')}.includes('in the queue')")
         predictor.gate.set()
         for user, own in ((page, photos[:3]), (other, photos[3:6])):
@@ -304,7 +304,7 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
                 user.wait("document.getElementById('numbers').childElementCount > 0")
                 assert number(user, 'Score') == f'{answer["score"]:.3f}'
                 user.press('ArrowRight')
-        assert other.faults() == []
+        assert other.errors() == []
 
 
 def test_a_full_line_is_waited_for(chromium, predictor, photos):
@@ -394,19 +394,19 @@ def test_an_image_that_browsers_do_not_show(page, photos, tmp_path):
     with Image.open(photos[0]) as image:
         image.crop((0, 0, 96, 64)).save(path, exif=exif)
     drop_and_wait(page, path)
-    page.wait("document.getElementById('picture').naturalWidth === 64")
-    assert page.run("document.getElementById('picture').naturalHeight") == 96
+    page.wait("document.getElementById('image').naturalWidth === 64")
+    assert page.run("document.getElementById('image').naturalHeight") == 96
 
 
 def test_a_picture_that_cannot_be_had_leaves_the_numbers(page, photos, tmp_path, monkeypatch):
     def refuse(data, max_pixels):
-        raise UnreadableError('no picture')
+        raise UnreadableError('no image')
 
     monkeypatch.setattr('isic_mmdet.serve.answers.preview', refuse)
     with Image.open(photos[0]) as image:
         image.save(tmp_path / 'deep.tif')
     drop_and_wait(page, tmp_path / 'deep.tif')
-    page.wait(f"{text('over')} === 'the picture cannot be shown: no picture'")
+    page.wait(f"{text('over')} === 'the image cannot be shown: no image'")
     assert number(page, 'Class') == 'benign'
     page.events.clear()  # the browser's own word on what was refused
 
@@ -422,12 +422,12 @@ def test_names_are_only_text(page, photos, tmp_path):
 
 def test_zoom_and_keys_that_can_be_switched_off(page, photos):
     drop_and_wait(page, photos[0])
-    width = "document.getElementById('picture').getBoundingClientRect().width"
+    width = "document.getElementById('image').getBoundingClientRect().width"
     page.wait(f'{width} > 400')
     fitted = page.run(width)
     page.press('-')
     assert page.run(width) == fitted, 'no smaller than the frame'
-    # A larger screen than the picture's pixels is as close as it gets.
+    # A larger screen than the image's pixels is as close as it gets.
     page.show(500, 900)
     page.wait(f'{width} < 500')
     fitted = page.run(width)

@@ -13,18 +13,18 @@ import resource
 import numpy as np
 from isic_mmdet.utils.system import keep_freed_memory
 
-def page_faults():
+def page_errors():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(100):
         arrays = [np.ones(2**20, np.uint8) for _ in range(3)]
         del arrays
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-page_faults()
-before = page_faults()
+page_errors()
+before = page_errors()
 keep_freed_memory()
-page_faults()
-print(before, page_faults())
+page_errors()
+print(before, page_errors())
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.datasets.checks import annotation_faults, class_count_faults
+from isic_mmdet.datasets.checks import annotation_errors, class_count_errors
 from isic_mmdet.datasets.consistency import run_lengths
 
 
@@ -17,8 +17,8 @@ def data(tiny_data: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_data, tmp_path / 'data'))
 
 
-def faults_of(data: Path, classes=('lesion',)) -> list[str]:
-    return annotation_faults(data / 'annotations/train.json', data, data / 'images', classes)
+def errors_of(data: Path, classes=('lesion',)) -> list[str]:
+    return annotation_errors(data / 'annotations/train.json', data, data / 'images', classes)
 
 
 def edit(data: Path, change) -> None:
@@ -28,31 +28,31 @@ def edit(data: Path, change) -> None:
     path.write_text(json.dumps(coco))
 
 
-def test_a_sound_data_set_has_no_fault(data):
-    assert faults_of(data) == []
+def test_a_sound_data_set_has_no_problem(data):
+    assert errors_of(data) == []
 
 
 def test_classes_that_are_a_string_are_named_as_such(data):
-    (fault,) = faults_of(data, classes=('lesion'))
-    assert "('lesion',)" in fault
+    (problem,) = errors_of(data, classes=('lesion'))
+    assert "('lesion',)" in problem
 
 
 def test_missing_and_extra_categories_are_both_reported(data):
-    faults = faults_of(data, classes=('benign', 'melanoma'))
-    assert len(faults) == 3
-    assert "class 'benign'" in faults[0]
-    assert "category 'lesion'" in faults[2]
+    errors = errors_of(data, classes=('benign', 'melanoma'))
+    assert len(errors) == 3
+    assert "class 'benign'" in errors[0]
+    assert "category 'lesion'" in errors[2]
 
 
-def test_an_order_of_categories_that_would_swap_labels_is_a_fault(data):
+def test_an_order_of_categories_that_would_swap_labels_is_a_problem(data):
     edit(
         data,
         lambda coco: coco.update(
             categories=[{'id': 1, 'name': 'melanoma'}, {'id': 2, 'name': 'benign'}]
         ),
     )
-    (fault,) = faults_of(data, classes=('benign', 'melanoma'))
-    assert 'order' in fault
+    (problem,) = errors_of(data, classes=('benign', 'melanoma'))
+    assert 'order' in problem
 
 
 def test_all_missing_files_are_reported_at_once(data):
@@ -60,16 +60,16 @@ def test_all_missing_files_are_reported_at_once(data):
     first, second = coco['images'][:2]
     (data / 'images' / first['file_name']).unlink()
     (data / second['original_mask']).unlink()
-    faults = faults_of(data)
-    assert len(faults) == 2
-    assert first['file_name'] in faults[0]
-    assert second['original_mask'] in faults[1]
+    errors = errors_of(data)
+    assert len(errors) == 2
+    assert first['file_name'] in errors[0]
+    assert second['original_mask'] in errors[1]
 
 
-def test_an_image_without_a_lesion_is_a_fault(data):
+def test_an_image_without_a_lesion_is_a_problem(data):
     edit(data, lambda coco: coco['annotations'].pop(0))
-    (fault,) = faults_of(data)
-    assert 'no lesion is annotated' in fault
+    (problem,) = errors_of(data)
+    assert 'no lesion is annotated' in problem
 
 
 @pytest.mark.parametrize(
@@ -86,19 +86,19 @@ def test_an_image_without_a_lesion_is_a_fault(data):
         (lambda annotation: annotation.update(iscrowd=1), 'ignored'),
     ],
 )
-def test_a_shape_that_cannot_be_right_is_a_fault(data, change, expected):
+def test_a_shape_that_cannot_be_right_is_a_problem(data, change, expected):
     edit(data, lambda coco: change(coco['annotations'][0]))
-    assert any(expected in fault for fault in faults_of(data))
+    assert any(expected in problem for problem in errors_of(data))
 
 
 def test_a_missing_and_a_broken_file_are_told_apart(data):
     path = data / 'annotations/train.json'
     path.write_text('{"images": [')
-    assert 'not valid JSON' in faults_of(data)[0]
+    assert 'not valid JSON' in errors_of(data)[0]
     path.write_text('{}')
-    assert 'no images, annotations, categories' in faults_of(data)[0]
+    assert 'no images, annotations, categories' in errors_of(data)[0]
     path.unlink()
-    assert 'no such file' in faults_of(data)[0]
+    assert 'no such file' in errors_of(data)[0]
 
 
 def test_every_head_with_another_class_count_is_named():
@@ -108,10 +108,10 @@ def test_every_head_with_another_class_count_is_named():
             bbox_head=[dict(num_classes=1), dict(num_classes=2)], mask_head=dict(num_classes=80)
         ),
     )
-    faults = class_count_faults(model, ('benign', 'melanoma'))
-    assert len(faults) == 2
-    assert faults[0].startswith('model.roi_head.bbox_head.num_classes is 1')
-    assert faults[1].startswith('model.roi_head.mask_head.num_classes is 80')
+    errors = class_count_errors(model, ('benign', 'melanoma'))
+    assert len(errors) == 2
+    assert errors[0].startswith('model.roi_head.bbox_head.num_classes is 1')
+    assert errors[1].startswith('model.roi_head.mask_head.num_classes is 80')
 
 
 def test_beside_a_diagnosis_head_the_others_know_one_class():
@@ -120,17 +120,17 @@ def test_beside_a_diagnosis_head_the_others_know_one_class():
         mask_head=dict(num_classes=1),
         diagnosis_head=dict(num_classes=2),
     )
-    assert class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma')) == []
+    assert class_count_errors(dict(roi_head=roi_head), ('benign', 'melanoma')) == []
     roi_head['bbox_head']['num_classes'] = 2
     roi_head['diagnosis_head']['num_classes'] = 3
-    faults = class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma'))
-    assert [fault.split(',')[0] for fault in faults] == [
+    errors = class_count_errors(dict(roi_head=roi_head), ('benign', 'melanoma'))
+    assert [problem.split(',')[0] for problem in errors] == [
         'model.roi_head.bbox_head.num_classes is 2',
         'model.roi_head.diagnosis_head.num_classes is 3',
     ]
     # Where that leaves one class for the data set, nothing tells its two apart.
     roi_head = dict(bbox_head=dict(num_classes=1))
-    assert len(class_count_faults(dict(roi_head=roi_head), ('benign', 'melanoma'))) == 1
+    assert len(class_count_errors(dict(roi_head=roi_head), ('benign', 'melanoma'))) == 1
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_beside_a_diagnosis_head_the_others_know_one_class():
         (lambda coco: polygons(coco, 'polygon'), 'no list of polygons'),
     ],
 )
-def test_a_value_that_cannot_be_right_is_a_fault(data, change, expected):
+def test_a_value_that_cannot_be_right_is_a_problem(data, change, expected):
     edit(data, change)
-    (fault, *_) = faults_of(data)
-    assert expected in fault
+    (problem, *_) = errors_of(data)
+    assert expected in problem
 
 
 def segmentation(coco: dict) -> dict:
@@ -187,16 +187,16 @@ def test_polygons_of_the_lesions_are_sound(data):
             ]
 
     edit(data, outlined)
-    assert faults_of(data) == []
+    assert errors_of(data) == []
 
 
 @pytest.mark.parametrize('text', ['[' * 200_000, '[]', 'null', '5'])
-def test_json_of_another_kind_is_a_fault(data, text):
+def test_json_of_another_kind_is_a_problem(data, text):
     (data / 'annotations/train.json').write_text(text)
-    assert len(faults_of(data)) == 1
+    assert len(errors_of(data)) == 1
 
 
-def test_files_whose_headers_contradict_their_records_are_faults(data):
+def test_files_whose_headers_contradict_their_records_are_errors(data):
     coco = json.loads((data / 'annotations/train.json').read_text())
     paths = [data / 'images' / image['file_name'] for image in coco['images'][:3]]
     Image.new('RGB', (7, 5)).save(paths[0])
@@ -204,26 +204,28 @@ def test_files_whose_headers_contradict_their_records_are_faults(data):
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.open(paths[2]).save(paths[2], exif=exif)
-    faults = faults_of(data)
-    assert len(faults) == 3
-    for fault, path, expected in zip(
-        faults, paths, ['has 7 x 5 pixels', 'not an image', 'stored turned'], strict=True
+    errors = errors_of(data)
+    assert len(errors) == 3
+    for problem, path, expected in zip(
+        errors, paths, ['has 7 x 5 pixels', 'not an image', 'stored turned'], strict=True
     ):
-        assert str(path) in fault
-        assert expected in fault
+        assert str(path) in problem
+        assert expected in problem
 
 
-def test_an_image_that_was_changed_since_it_was_prepared_is_a_fault(data):
+def test_an_image_that_was_changed_since_it_was_prepared_is_a_problem(data):
     coco = json.loads((data / 'annotations/train.json').read_text())
     path = data / 'images' / coco['images'][1]['file_name']
     Image.open(path).rotate(180).save(path, quality=95)  # of the same size
-    (fault,) = faults_of(data)
-    assert str(path) in fault
-    assert 'changed since it was prepared' in fault
+    (problem,) = errors_of(data)
+    assert str(path) in problem
+    assert 'changed since it was prepared' in problem
 
 
 def test_a_split_that_was_not_prepared_is_told_from_data_that_are_not_there(data):
     (data / 'annotations/val.json').unlink()
-    (fault,) = annotation_faults(data / 'annotations/val.json', data, data / 'images', ('lesion',))
-    assert 'only test.json, train.json' in fault
-    assert '--split ratio' in fault
+    (problem,) = annotation_errors(
+        data / 'annotations/val.json', data, data / 'images', ('lesion',)
+    )
+    assert 'only test.json, train.json' in problem
+    assert '--split ratio' in problem

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.datasets.checks import annotation_faults
-from isic_mmdet.datasets.consistency import mask_fault, shared_images
+from isic_mmdet.datasets.checks import annotation_errors
+from isic_mmdet.datasets.consistency import mask_problem, shared_images
 
 HEIGHT, WIDTH = 40, 50
 
@@ -52,12 +52,12 @@ FORMS = pytest.mark.parametrize('form', ['compressed', 'runs', 'polygon'])
     ids=['exact', 'last pixel', 'rounded', 'area', 'area of the box'],
 )
 def test_what_other_tools_write_is_sound(form, changes):
-    assert mask_fault(annotation(form, **changes), HEIGHT, WIDTH) is None
+    assert mask_problem(annotation(form, **changes), HEIGHT, WIDTH) is None
 
 
 @FORMS
 @pytest.mark.parametrize(
-    ('changes', 'fault'),
+    ('changes', 'problem'),
     [
         ({'bbox': [12, 5, 18, 15]}, 'its box'),
         ({'bbox': [5, 10, 15, 20]}, 'its box'),
@@ -68,8 +68,8 @@ def test_what_other_tools_write_is_sound(form, changes):
     ],
     ids=['shifted', 'x and y swapped', 'corners', 'turned', 'too small', 'of the image'],
 )
-def test_what_contradicts_the_mask_is_a_fault(form, changes, fault):
-    assert fault in mask_fault(annotation(form, **changes), HEIGHT, WIDTH)
+def test_what_contradicts_the_mask_is_a_problem(form, changes, problem):
+    assert problem in mask_problem(annotation(form, **changes), HEIGHT, WIDTH)
 
 
 @pytest.fixture
@@ -86,25 +86,25 @@ def write(data: Path, coco: dict) -> None:
     (data / 'annotations/train.json').write_text(json.dumps(coco))
 
 
-def faults_of(data: Path, classes=('lesion',)) -> list[str]:
-    return annotation_faults(data / 'annotations/train.json', data, data / 'images', classes)
+def errors_of(data: Path, classes=('lesion',)) -> list[str]:
+    return annotation_errors(data / 'annotations/train.json', data, data / 'images', classes)
 
 
-def test_the_same_lesion_annotated_twice_is_a_fault(data):
+def test_the_same_lesion_annotated_twice_is_a_problem(data):
     coco = read(data)
     coco['annotations'].append({**coco['annotations'][0], 'id': 999})
     write(data, coco)
-    (fault,) = faults_of(data)
-    assert 'annotated twice' in fault
+    (problem,) = errors_of(data)
+    assert 'annotated twice' in problem
 
 
-def test_annotations_of_one_image_in_two_classes_are_a_fault(data):
+def test_annotations_of_one_image_in_two_classes_are_a_problem(data):
     coco = read(data)
     coco['categories'] = [{'id': 1, 'name': 'a'}, {'id': 2, 'name': 'b'}]
     coco['annotations'].append({**coco['annotations'][0], 'id': 999, 'category_id': 2})
     write(data, coco)
-    (fault,) = faults_of(data, ('a', 'b'))
-    assert "classes ['a', 'b']" in fault
+    (problem,) = errors_of(data, ('a', 'b'))
+    assert "classes ['a', 'b']" in problem
 
 
 def test_a_lesion_of_two_parts_is_sound(data):
@@ -132,7 +132,7 @@ def test_a_lesion_of_two_parts_is_sound(data):
         )
     coco['annotations'][:1] = parts
     write(data, coco)
-    assert faults_of(data) == []
+    assert errors_of(data) == []
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_a_lesion_of_two_parts_is_sound(data):
 def test_official_masks_that_are_stored_in_another_way_are_noticed(data, change, words):
     for path in (data / 'original_masks').iterdir():
         cv2.imwrite(str(path), change(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
-    faults = faults_of(data)
-    assert len(faults) == 12
-    assert all(words in fault for fault in faults)
+    errors = errors_of(data)
+    assert len(errors) == 12
+    assert all(words in problem for problem in errors)
 
 
 def test_official_masks_that_are_turned_are_noticed(data):
@@ -159,7 +159,7 @@ def test_official_masks_that_are_turned_are_noticed(data):
         mask = np.zeros_like(cv2.imread(path, cv2.IMREAD_GRAYSCALE))
         mask[:3, :3] = 255
         cv2.imwrite(path, mask)
-    assert all('IoU of 0.' in fault for fault in faults_of(data))
+    assert all('IoU of 0.' in problem for problem in errors_of(data))
 
 
 def files_of(data: Path, split: str) -> dict[str, Path]:
@@ -182,6 +182,6 @@ def test_images_in_two_splits_are_found_by_id_and_by_content(data):
     shutil.copy(path, other)
     (note,) = shared_images({'train': train, 'val': val | {'copy': other}})
     assert f'{name} and copy' in note
-    # Of the same size, but another picture.
+    # Of the same size, but another image.
     other.write_bytes(other.read_bytes()[:-3] + b'xyz')
     assert shared_images({'train': train, 'val': val | {'copy': other}}) == []

@@ -40,10 +40,10 @@ def forget_sizes(data: Path) -> None:
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_sound_data_have_no_fault(tiny_data, workers):
+def test_sound_data_have_no_problem(tiny_data, workers):
     found = check(tiny_data, workers)
     assert found.images == {'train': 12, 'val': 3, 'test': 3}
-    assert not found.faults
+    assert not found.errors
     assert not found.notes
 
 
@@ -56,7 +56,7 @@ def test_every_file_is_decoded_to_its_end(data, monkeypatch):
     other = data / mask['original_mask']
     other.write_bytes(other.read_bytes()[:-40])
     found = check(data)
-    first, second = found.faults
+    first, second = found.errors
     assert first.startswith(f'test: {mask["isic_id"]}: the official mask')
     assert second.startswith(f'train: {image["isic_id"]}: the image file')
 
@@ -68,12 +68,12 @@ def test_one_mask_among_many_is_compared(data, monkeypatch):
     mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(path, np.where(mask > 0, 200, 3).astype(np.uint8))
     found = check(data)
-    assert not found.faults
+    assert not found.errors
     assert any('neither 0 nor 255' in note for note in found.notes)
     cv2.imwrite(path, mask * 0)
-    (fault,) = check(data).faults
-    assert fault.startswith(f'train: {image["isic_id"]}: the official mask')
-    assert 'no gray above 128' in fault
+    (problem,) = check(data).errors
+    assert problem.startswith(f'train: {image["isic_id"]}: the official mask')
+    assert 'no gray above 128' in problem
 
 
 def test_near_duplicates_in_two_splits_are_notes(data):

@@ -74,7 +74,7 @@ def test_all_missing_files_are_named_at_once(tiny_data, tmp_path):
         (data / 'images' / image['file_name']).unlink()
     with pytest.raises(InputError) as error:
         build(data)
-    assert len(error.value.faults) == 3
+    assert len(error.value.errors) == 3
 
 
 def test_a_subset_is_drawn_at_random_by_its_seed(tiny_data):
@@ -93,13 +93,13 @@ def test_a_subset_is_drawn_at_random_by_its_seed(tiny_data):
 
 
 @pytest.mark.parametrize(
-    ('subset', 'fault'),
+    ('subset', 'problem'),
     [
         (dict(size=13, seed=0), 'a subset of 13 of its 12 images'),
         (dict(size=0, seed=0), 'a subset of 0'),
         (dict(size=5), r'write subset=dict\(size=100, seed=0\)'),
     ],
 )
-def test_an_impossible_subset_is_refused(tiny_data, subset, fault):
-    with pytest.raises(InputError, match=fault):
+def test_an_impossible_subset_is_refused(tiny_data, subset, problem):
+    with pytest.raises(InputError, match=problem):
         build(tiny_data, subset=subset).full_init()

@@ -57,7 +57,7 @@ def test_the_same_test_may_be_repeated(make):
 
 
 @pytest.mark.parametrize(
-    ('changed', 'fault'),
+    ('changed', 'problem'),
     [
         (dict(checkpoint='other.pth'), 'checkpoint_sha256'),
         (dict(tta=True), 'tta: False, now True'),
@@ -68,11 +68,11 @@ def test_the_same_test_may_be_repeated(make):
         ),
     ],
 )
-def test_results_of_something_else_are_kept(make, changed, fault):
+def test_results_of_something_else_are_kept(make, changed, problem):
     write_results(make())
     with pytest.raises(InputError, match='--overwrite') as error:
         check_results_folder(make(**changed), overwrite=False)
-    assert fault in '\n'.join(error.value.faults)
+    assert problem in '\n'.join(error.value.errors)
     assert '--work-dir' in str(error.value)
     check_results_folder(make(**changed), overwrite=True)
 
@@ -93,7 +93,7 @@ def test_files_outside_that_another_test_wrote_are_kept(make, tmp_path, name):
         path = tmp_path / 'found.json'
         path.touch()
     else:
-        path = tmp_path / 'pictures'
+        path = tmp_path / 'images'
         path.mkdir()
         (path / 'a.jpg').touch()
     cfg = make(**{name: path})

@@ -116,7 +116,7 @@ def test_other_images_or_sizes_are_an_error():
     b[1]['image_id'] = 'ISIC_0000009'
     with pytest.raises(InputError) as error:
         compare(a, b)
-    assert error.value.faults == [
+    assert error.value.errors == [
         'ISIC_0000001: only in the predictions',
         'ISIC_0000009: only in the baseline',
         'ISIC_0000002: scored at 100 x 100 and at 50 x 50 pixels',

@@ -68,12 +68,12 @@ def zipped(folder):
 
 
 def assert_same_verdict(truth, predictions):
-    """Both accept with the same numbers, or both refuse; return our faults."""
+    """Both accept with the same numbers, or both refuse; return our errors."""
     expected = official(truth, predictions)
     if expected is None:
         with pytest.raises(InputError) as error:
             score_masks(predictions, truth, show_progress=False)
-        return error.value.faults
+        return error.value.errors
     found = summarize(score_masks(predictions, truth, show_progress=False).rows)
     assert_equal_official(found, expected)
     return []
@@ -189,11 +189,11 @@ def test_a_file_of_any_content(folders, data, accepted, whose):
     truth, predictions = folders
     spoiled = (predictions if whose == 'prediction' else truth) / NAME
     spoiled.write_bytes(data)
-    faults = assert_same_verdict(truth, predictions)
-    assert bool(faults) != accepted
-    if faults:
-        (fault,) = faults
-        assert NAME in fault
+    errors = assert_same_verdict(truth, predictions)
+    assert bool(errors) != accepted
+    if errors:
+        (problem,) = errors
+        assert NAME in problem
     # The same in zips, read in place.
     archives = zipped(truth), zipped(predictions)
     if accepted:
@@ -325,8 +325,8 @@ def test_all_errors_are_listed_at_once(folders):
     (truth / 'notes.txt').write_text('')
     with pytest.raises(InputError) as error:
         score_masks(predictions, truth, show_progress=False)
-    faults = '\n'.join(error.value.faults)
-    assert len(error.value.faults) == 5
+    errors = '\n'.join(error.value.errors)
+    assert len(error.value.errors) == 5
     for words in (
         'notes.txt: no ISIC id',
         'ISIC_0000001: no prediction',
@@ -334,8 +334,8 @@ def test_all_errors_are_listed_at_once(folders):
         f'predictions/{NAME}: not gray with 8 bits, but of mode RGB',
         'ISIC_0000003_segmentation.png: 4 x 3 pixels, but its truth has 32 x 24',
     ):
-        assert words in faults
-    assert all(fault in str(error.value) for fault in error.value.faults)
+        assert words in errors
+    assert all(problem in str(error.value) for problem in error.value.errors)
 
 
 def test_no_error_is_hidden(folders):

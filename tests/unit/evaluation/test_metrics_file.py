@@ -56,5 +56,5 @@ def test_all_bad_files_are_listed(tmp_path):
         (tmp_path / f'{name}.json').write_text(text)
     with pytest.raises(InputError) as caught:
         read_reports([tmp_path / f'{name}.json' for name in ('absent', *contents)])
-    for error, name in zip(caught.value.faults, ('absent', 'damaged', 'other'), strict=True):
+    for error, name in zip(caught.value.errors, ('absent', 'damaged', 'other'), strict=True):
         assert f'{name}.json' in error

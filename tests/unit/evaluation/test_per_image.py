@@ -67,7 +67,7 @@ def test_all_wrong_values_are_listed(table):
     )
     with pytest.raises(InputError, match=r'per_image\.csv: damaged') as error:
         read_per_image(path)
-    assert error.value.faults == [
+    assert error.value.errors == [
         "line 2: iou is '1.5'",
         "line 2: iou_shifted is '-1'",
         "line 3: dice is ''",
@@ -132,7 +132,7 @@ def test_scores_that_cannot_be_matched(tmp_path):
     path.write_text('image,score\nholiday,1\nISIC_0000001,2\nISIC_0000001,0.5\n')
     with pytest.raises(InputError) as error:
         read_scores(path)
-    assert error.value.faults == [
+    assert error.value.errors == [
         "line 2: no ISIC id in image 'holiday'",
         "line 3: score is '2'",
         'line 4: ISIC_0000001 is there twice',

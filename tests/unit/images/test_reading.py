@@ -98,7 +98,7 @@ def test_the_image_is_turned_upright(read, kind, orientation):
     image = read(Image.fromarray(picture()), kind, exif=exif)
     assert image.orientation == orientation
     assert image.pixels.shape == ((60, 40, 3) if orientation > 4 else (40, 60, 3))
-    # The bright corner of the stored picture is its lower right one.
+    # The bright corner of the stored image is its lower right one.
     corners = {
         name: image.pixels[row, column].astype(int).sum()
         for name, (row, column) in {

@@ -89,7 +89,7 @@ def test_links_are_followed_once_and_keep_their_names(tmp_path: Path) -> None:
 def test_all_missing_sources_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         listed(tmp_path / 'one', tmp_path, tmp_path / 'two')
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.errors) == 2
 
 
 def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:

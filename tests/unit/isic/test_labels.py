@@ -25,7 +25,7 @@ def test_part3_and_metadata_are_joined(tmp_path: Path) -> None:
             table(tmp_path / 'other.csv', 'image,MEL\nISIC_0000001,1\n'),
         ]
     )
-    assert not found.faults
+    assert not found.errors
     (other,) = found.other_tables
     assert 'other.csv (separator comma' in other
     assert "'MEL'" in other
@@ -42,9 +42,9 @@ def test_values_that_are_no_diagnosis(tmp_path: Path, values: str) -> None:
     file = table(tmp_path / 'a.csv', PART3 + f'ISIC_0000001,{values}\nISIC_0000002,0,0\n')
     labels = read_labels([file])
     assert labels.by_id == {'ISIC_0000001': {}, 'ISIC_0000002': {'diagnosis': 'nevus'}}
-    (fault,) = labels.faults
-    assert (fault.isic_id, fault.kind) == ('ISIC_0000001', 'bad label')
-    assert 'a.csv, line 2: melanoma' in fault.detail
+    (problem,) = labels.errors
+    assert (problem.isic_id, problem.kind) == ('ISIC_0000001', 'bad label')
+    assert 'a.csv, line 2: melanoma' in problem.detail
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_values_that_are_no_metadata_cost_only_themselves(
         ]
     )
     assert labels.by_id == {'ISIC_0000001': {'diagnosis': 'melanoma', **kept}}
-    (fault,) = labels.faults
-    assert fault.kind == 'bad label'
+    (problem,) = labels.errors
+    assert problem.kind == 'bad label'
 
 
 def test_contradiction_between_tables(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_contradiction_between_tables(tmp_path: Path) -> None:
         ]
     )
     assert labels.by_id == {'ISIC_0000001': {}}
-    (fault,) = labels.faults
-    assert 'b.csv, line 2' in fault.detail
+    (problem,) = labels.errors
+    assert 'b.csv, line 2' in problem.detail
 
 
 def test_unreadable_table(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_table_that_a_spreadsheet_saved_says_the_same(tmp_path: Path, text: st
         'ISIC_0000002': {'diagnosis': 'seborrheic_keratosis'},
         'ISIC_0000003': {'diagnosis': 'nevus'},
     }
-    assert not labels.faults
+    assert not labels.errors
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from tests.support.official_files import FOLDERS, Official, isic, jpeg, lesion, 
 
 
 def splits_found(year: int, *sources: Path) -> dict[str, str]:
-    pairs, faults = find_pairs(scan(year, sources))
-    assert not faults
+    pairs, errors = find_pairs(scan(year, sources))
+    assert not errors
     return {isic_id: pair.split for isic_id, pair in pairs.items()}
 
 
@@ -82,11 +82,11 @@ def test_pairs_go_by_id_not_by_order(tmp_path: Path) -> None:
     official.add(1, mask=b'')
     official.add(2)
     official.add(3, image=b'')
-    pairs, faults = find_pairs(scan(2018, [tmp_path]))
+    pairs, errors = find_pairs(scan(2018, [tmp_path]))
     assert list(pairs) == [isic(2)]
     assert pairs[isic(2)].image.name == 'ISIC_0000002.jpg'
     assert pairs[isic(2)].mask.name == 'ISIC_0000002_segmentation.png'
-    assert [(fault.isic_id, fault.kind) for fault in faults] == [
+    assert [(problem.isic_id, problem.kind) for problem in errors] == [
         (isic(1), 'missing mask'),
         (isic(3), 'missing image'),
     ]
@@ -96,10 +96,10 @@ def test_the_same_file_in_folder_and_zip_is_found_twice(tmp_path: Path) -> None:
     official = Official(tmp_path / 'raw')
     official.add(1)
     zips = official.zip_up(tmp_path / 'zips')
-    pairs, faults = find_pairs(scan(2018, [official.root, zips]))
+    pairs, errors = find_pairs(scan(2018, [official.root, zips]))
     assert not pairs
-    assert [fault.kind for fault in faults] == ['found twice']
-    assert '.zip:' in faults[0].detail
+    assert [problem.kind for problem in errors] == ['found twice']
+    assert '.zip:' in errors[0].detail
     # but the same source given twice, once inside the other, is one source
     once = scan(2018, [official.root, official.root / FOLDERS[2018, 'train'][0]])
     assert len(once.images[isic(1)]) == 1
@@ -109,9 +109,9 @@ def test_image_and_mask_of_different_parts_make_no_pair(tmp_path: Path) -> None:
     official = Official(tmp_path)
     official.add(1, split='train', mask=b'')
     official.add(1, split='val', image=b'')
-    pairs, faults = find_pairs(scan(2018, [tmp_path]))
+    pairs, errors = find_pairs(scan(2018, [tmp_path]))
     assert not pairs
-    assert [fault.kind for fault in faults] == ['mixed parts']
+    assert [problem.kind for problem in errors] == ['mixed parts']
 
 
 def test_the_innermost_official_folder_counts(tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def test_the_same_id_in_two_lists_is_an_error(tmp_path: Path) -> None:
         read_id_lists(tmp_path)
 
 
-def test_all_faults_of_the_lists_come_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_the_lists_come_at_once(tmp_path: Path) -> None:
     write_lists(tmp_path, train='ISIC_1\nISIC_0000001', val='0000002\nISIC_0000001')
     with pytest.raises(InputError) as caught:
         read_id_lists(tmp_path)
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.errors) == 3
 
 
 def test_a_folder_without_lists(tmp_path: Path) -> None:

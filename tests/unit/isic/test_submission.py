@@ -25,7 +25,7 @@ def masks(tmp_path: Path) -> Path:
     for number, image_id in enumerate(IDS):
         noise = cv2.GaussianBlur(random.random((90, 120 + number)), (0, 0), 3)
         cv2.imwrite(str(folder / mask_name(image_id)), np.where(noise > 0.5, 255, 0))
-    (folder / 'predictions.csv').write_text('beside the masks lies the table')
+    (folder / 'predictions.csv').write_text('next to the masks lies the table')
     return folder
 
 
@@ -89,12 +89,12 @@ def test_what_the_challenge_would_refuse_is_not_written(masks, images, tmp_path)
     shutil.copy(masks / mask_name(IDS[3]), masks / mask_name('mole'))
     with pytest.raises(InputError) as error:
         write_submission(tmp_path / 'sent.zip', masks, {**images, 'mole': images[IDS[3]]})
-    told = sorted(error.value.faults)
+    told = sorted(error.value.errors)
     assert len(told) == 4
-    for fault, expected in zip(
+    for problem, expected in zip(
         told, ['--resume', 'score_thr', 'not an image', 'ISIC_ and 7 digits'], strict=True
     ):
-        assert expected in fault
+        assert expected in problem
     assert not list(tmp_path.glob('*sent*'))
 
 
@@ -107,8 +107,8 @@ def test_an_image_that_has_changed_is_told(masks, images, tmp_path):
     with pytest.raises(InputError, match='120 x 90') as error:
         cv2.imwrite(str(images[IDS[0]].path), np.zeros((91, 120, 3), np.uint8))
         write_submission(tmp_path / 'sent.zip', masks, images)
-    assert [fault.split(':')[0] for fault in error.value.faults] == [IDS[0], IDS[2]]
-    assert 'a mask of 122 x 90 pixels for an image of 200 x 90' in error.value.faults[1]
+    assert [problem.split(':')[0] for problem in error.value.errors] == [IDS[0], IDS[2]]
+    assert 'a mask of 122 x 90 pixels for an image of 200 x 90' in error.value.errors[1]
 
 
 def test_a_submission_is_a_zip(masks, images, tmp_path):

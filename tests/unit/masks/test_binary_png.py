@@ -123,7 +123,7 @@ def test_a_file_is_read_as_it_is_whatever_the_differences_mean():
                 assert np.array_equal(with_pillow(data), np.where(mask, 255, 0))
             elif 5 not in kinds and AVERAGE not in kinds:
                 assert not set(np.unique(with_pillow(data))) <= {0, 255}
-    # Of each of the first four pairs, every one of the 2**6 binary pictures.
+    # Of each of the first four pairs, every one of the 2**6 binary images.
     assert decoded == 4 * 2 ** (2 * width)
 
 

@@ -55,8 +55,8 @@ def test_read_mask_refuses_missing_empty_and_damaged_files(tmp_path):
         read_mask(path)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     whole = cv2.imencode('.png', noise)[1].tobytes()
-    for fault in (b'not an image', whole[: len(whole) // 2]):
-        path.write_bytes(fault)
+    for problem in (b'not an image', whole[: len(whole) // 2]):
+        path.write_bytes(problem)
         with pytest.raises(InputError, match=r'mask\.png.*cannot be read'):
             read_mask(path)
 

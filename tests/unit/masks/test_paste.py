@@ -88,7 +88,7 @@ def test_maps_of_any_number_of_cells_meet():
 @pytest.mark.parametrize(
     'box',
     [
-        (300.0, 10.0, 400.0, 90.0),  # beside the image
+        (300.0, 10.0, 400.0, 90.0),  # next to the image
         (-90.0, 10.0, -40.0, 90.0),
         (10.0, -90.0, 90.0, -40.0),
         (50.0, 50.0, 50.0, 90.0),  # without area

@@ -143,7 +143,7 @@ def test_manifest_names_options_and_generator(written: Path) -> None:
 def test_all_faulty_options_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_dataset(tmp_path / 'set', images=5, seed=-1, size=8, workers=0)
-    assert len(caught.value.faults) == 4
+    assert len(caught.value.errors) == 4
     assert not (tmp_path / 'set').exists()
 
 

@@ -79,7 +79,7 @@ def test_bytes_that_are_not_utf8_matter_only_in_known_columns():
     assert parsed(text.encode('latin-1')).rows[0][1]['melanoma'] == '1'
     with pytest.raises(InputError) as error:
         parsed('image_id,melanoma\nISIC_1,1\nä,0\n'.encode('latin-1'))
-    assert error.value.faults == ["a.csv, line 3, column image_id: '\\udce4' is not UTF-8"]
+    assert error.value.errors == ["a.csv, line 3, column image_id: '\\udce4' is not UTF-8"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,16 @@ def test_bytes_that_are_not_utf8_matter_only_in_known_columns():
         (b'\xd0\xcf\x11\xe0rest', 'workbook'),
         (b'\xff\xfe\x00', 'cannot be read as text'),
     ],
-    ids=['decimal commas', 'twice', 'open quote', 'torn quote', 'zeros', 'xlsx', 'xls', 'cut off'],
+    ids=[
+        'decimal commas',
+        'twice',
+        'open quote',
+        'truncated quote',
+        'zeros',
+        'xlsx',
+        'xls',
+        'cut off',
+    ],
 )
 def test_what_cannot_be_understood_is_named_with_its_place(text, place):
     with pytest.raises(InputError, match=place) as error:

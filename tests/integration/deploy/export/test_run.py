@@ -79,7 +79,7 @@ def test_a_file_that_finds_something_else_is_not_written(
     traced_already(monkeypatch, graph)
     with pytest.raises(InputError, match='disagree on 18 images') as error:
         export(str(config), str(checkpoint), tmp_path / 'model.onnx', settings)
-    assert 'ISIC_' in error.value.faults[0]
+    assert 'ISIC_' in error.value.errors[0]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,15 +15,15 @@ def cfg(root, tiny_data):
     return load_config(root / 'configs/quickstart.py', data_root=tiny_data)
 
 
-def test_preflight_collects_the_faults_of_all_splits_and_heads(cfg, tiny_data):
+def test_preflight_collects_the_errors_of_all_splits_and_heads(cfg, tiny_data):
     preflight(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     cfg.model.roi_head.bbox_head.num_classes = 80
     cfg.val_dataloader.dataset.ann_file = 'annotations/nowhere.json'
     with pytest.raises(InputError) as error:
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
-    assert len(error.value.faults) == 2
-    assert 'bbox_head.num_classes is 80' in error.value.faults[0]
-    assert 'nowhere.json: no such file' in error.value.faults[1]
+    assert len(error.value.errors) == 2
+    assert 'bbox_head.num_classes is 80' in error.value.errors[0]
+    assert 'nowhere.json: no such file' in error.value.errors[1]
 
 
 def concatenated(cfg, *ann_files):
@@ -39,8 +39,8 @@ def test_images_of_two_validation_sets_count_once(cfg):
     concatenated(cfg, 'val', 'test', 'val')
     with pytest.raises(InputError, match='cannot be run') as error:
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
-    assert len(error.value.faults) == 3
-    assert all('comes 2 times' in fault for fault in error.value.faults)
+    assert len(error.value.errors) == 3
+    assert all('comes 2 times' in problem for problem in error.value.errors)
 
 
 def test_a_training_may_repeat_images_and_have_no_validation(cfg):
@@ -54,11 +54,11 @@ def test_data_sets_of_other_classes_or_without_official_masks_are_refused(cfg):
     cfg.val_dataloader.dataset.metainfo = {'palette': [(1, 2, 3)]}
     with pytest.raises(InputError, match='cannot be run') as error:
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
-    assert 'same classes' in error.value.faults[0]
+    assert 'same classes' in error.value.errors[0]
     cfg.val_dataloader.dataset.type = 'CocoDataset'
     with pytest.raises(InputError, match='cannot be run') as error:
         preflight(cfg, ('val_dataloader',))
-    assert 'use LesionDataset' in error.value.faults[0]
+    assert 'use LesionDataset' in error.value.errors[0]
 
 
 def test_a_list_of_loaders_is_told_how_to_become_one(cfg):

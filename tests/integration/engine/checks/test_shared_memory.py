@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.checks import shared_memory
 from isic_mmdet.engine.checks.preflight import preflight
-from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_faults
+from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_errors
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
@@ -33,32 +33,32 @@ def free(monkeypatch):
 
 def test_loaders_that_follow_each_other_need_as_much_as_the_largest(free):
     free(40_000)
-    assert shared_memory_faults(LOADERS, BYTES, together=False) == []
-    (fault,) = shared_memory_faults(LOADERS, BYTES, together=True)
-    assert '0.1 MB' in fault  # 60 kB
+    assert shared_memory_errors(LOADERS, BYTES, together=False) == []
+    (problem,) = shared_memory_errors(LOADERS, BYTES, together=True)
+    assert '0.1 MB' in problem  # 60 kB
     free(39_999)
-    (fault,) = shared_memory_faults(LOADERS, BYTES, together=False)
+    (problem,) = shared_memory_errors(LOADERS, BYTES, together=False)
     for word in ('--shm-size', 'val_dataloader.num_workers', 'val_dataloader.batch_size'):
-        assert word in fault
+        assert word in problem
 
 
 def test_processes_of_a_machine_share_the_room(free, monkeypatch):
     free(79_999)
     monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
-    assert len(shared_memory_faults(LOADERS, BYTES, together=False)) == 1
+    assert len(shared_memory_errors(LOADERS, BYTES, together=False)) == 1
     free(80_000)
-    assert shared_memory_faults(LOADERS, BYTES, together=False) == []
+    assert shared_memory_errors(LOADERS, BYTES, together=False) == []
 
 
 def test_without_workers_nothing_is_needed(free):
     free(0)
     loaders = {'train_dataloader': dict(num_workers=0, batch_size=4)}
-    assert shared_memory_faults(loaders, BYTES, together=False) == []
+    assert shared_memory_errors(loaders, BYTES, together=False) == []
 
 
 def test_no_shared_memory_at_all_has_no_room(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_memory, '_FOLDER', tmp_path / 'absent')
-    assert len(shared_memory_faults(LOADERS, BYTES, together=False)) == 1
+    assert len(shared_memory_errors(LOADERS, BYTES, together=False)) == 1
 
 
 def test_preflight_refuses_before_a_worker_starts(root, tiny_data, free, monkeypatch):

@@ -69,7 +69,7 @@ def test_all_that_is_wrong_comes_at_once(folder):
     (folder / 'sub/b.heic').touch()
     with pytest.raises(InputError) as error:
         found(folder, 'nowhere', folder / '*.gif', folder / 'sub/b.heic', 's3://bucket/a.jpg')
-    assert len(error.value.faults) == 4
+    assert len(error.value.errors) == 4
     assert 'nowhere: no image is there' in str(error.value)
     assert '.heic is not read: convert' in str(error.value)
     assert 's3://bucket/a.jpg: a URL; download it' in str(error.value)
@@ -164,7 +164,7 @@ def test_where_case_does_not_count_such_images_are_refused(tmp_path, monkeypatch
     folder = make_files(tmp_path / 'photos', 'A.jpg', 'a.jpg', 'b.JPG', 'B.png')
     with pytest.raises(InputError, match='would share the mask of A') as error:
         found(tmp_path, folder)
-    assert len(error.value.faults) == 1
+    assert len(error.value.errors) == 1
 
 
 def test_formats_that_are_not_read_are_counted_and_listed(tmp_path):
@@ -216,7 +216,7 @@ def test_odd_places_get_one_message_each(tmp_path):
     inputs = [str(tmp_path / name) for name in ('empty', 'gone.jpg', 'pipe.jpg')]
     with pytest.raises(InputError) as error:
         find_images(inputs, tmp_path / 'out')
-    assert [fault.partition(': ')[2][:14] for fault in error.value.faults] == [
+    assert [fault.partition(': ')[2][:14] for fault in error.value.errors] == [
         'no image is th',
         'a link to nowh',
         'not a file, bu',

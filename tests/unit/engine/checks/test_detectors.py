@@ -18,7 +18,7 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import (
     check_precisions,
-    detector_faults,
+    detector_errors,
     mask_threshold,
     predicts_masks,
 )
@@ -99,30 +99,30 @@ def test_bfloat16_needs_a_model_that_knows_it(root):
         check_precisions(model_of('mask_rcnn/mask-rcnn_r50_fpn_1x_coco'))
 
 
-def faults_of(root, model, *loaders, **settings) -> str:
+def errors_of(root, model, *loaders, **settings) -> str:
     cfg = load_config(root / 'configs/quickstart.py')
     cfg.model = model
     cfg.merge_from_dict(settings)
-    return ' '.join(detector_faults(cfg, loaders or ('train_dataloader', 'val_dataloader')))
+    return ' '.join(detector_errors(cfg, loaders or ('train_dataloader', 'val_dataloader')))
 
 
 @pytest.mark.parametrize('name', [*TWO_STAGE, SOLO, CONDINST, MASK2FORMER])
-def test_what_can_be_trained_has_no_faults(root, name):
-    assert not faults_of(root, tiny_model(name))
+def test_what_can_be_trained_has_no_errors(root, name):
+    assert not errors_of(root, tiny_model(name))
 
 
 def test_whole_masks_need_padding(root):
-    found = faults_of(root, tiny_model(RTMDET))
+    found = errors_of(root, tiny_model(RTMDET))
     assert 'pad_mask=True' in found
     assert 'pad_size_divisor=32' in found
-    assert 'pad_mask' not in faults_of(root, tiny_model(RTMDET), 'test_dataloader')
+    assert 'pad_mask' not in errors_of(root, tiny_model(RTMDET), 'test_dataloader')
     padded = {'model.data_preprocessor.pad_mask': True}
-    assert 'pad_mask' not in faults_of(root, tiny_model(RTMDET), **padded)
+    assert 'pad_mask' not in errors_of(root, tiny_model(RTMDET), **padded)
     padded['model.data_preprocessor.pad_size_divisor'] = 32
-    assert not faults_of(root, tiny_model(RTMDET), **padded)
+    assert not errors_of(root, tiny_model(RTMDET), **padded)
     model = tiny_model(SOLO)
     model['data_preprocessor']['pad_mask'] = False
-    assert 'pad_mask=True' in faults_of(root, model)
+    assert 'pad_mask=True' in errors_of(root, model)
 
 
 def test_images_padded_by_the_pipeline_need_no_setting(root):
@@ -130,13 +130,13 @@ def test_images_padded_by_the_pipeline_need_no_setting(root):
     cfg.model = tiny_model(RTMDET)
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.dataset.pipeline.insert(-1, dict(type='Pad', size=(192, 192)))
-    assert not detector_faults(cfg, ('train_dataloader', 'val_dataloader'))
+    assert not detector_errors(cfg, ('train_dataloader', 'val_dataloader'))
 
 
 def test_yolact_is_not_trained(root):
     model = model_of('yolact/yolact_r50_1xb8-55e_coco')
-    assert 'train another detector' in faults_of(root, model)
-    assert not faults_of(root, model, 'test_dataloader')
+    assert 'train another detector' in errors_of(root, model)
+    assert not errors_of(root, model, 'test_dataloader')
 
 
 @pytest.mark.parametrize(
@@ -144,19 +144,19 @@ def test_yolact_is_not_trained(root):
 )
 def test_segmentation_maps_are_not_there_to_learn_from(root, name):
     model = model_of(name)
-    assert 'semantic_head' in faults_of(root, model)
-    assert 'semantic_head' not in faults_of(root, model, 'test_dataloader')
+    assert 'semantic_head' in errors_of(root, model)
+    assert 'semantic_head' not in errors_of(root, model, 'test_dataloader')
 
 
 def test_no_more_predictions_are_kept_than_there_are_queries(root):
     model = tiny_model(MASK2FORMER)
     model['panoptic_head']['num_queries'] = 10
-    assert 'makes 10 predictions' in faults_of(root, model)
+    assert 'makes 10 predictions' in errors_of(root, model)
     model['test_cfg']['max_per_image'] = 10
-    assert not faults_of(root, model)
+    assert not errors_of(root, model)
     model = model_of('queryinst/queryinst_r50_fpn_1x_coco')
     model.rpn_head.num_proposals = 1
-    assert 'makes 80 predictions' in faults_of(root, model)
+    assert 'makes 80 predictions' in errors_of(root, model)
 
 
 def tool(root, name, *arguments) -> subprocess.CompletedProcess:

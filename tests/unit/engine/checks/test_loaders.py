@@ -5,7 +5,7 @@ import re
 import pytest
 from mmengine.config import Config
 
-from isic_mmdet.engine.checks.loaders import loader_faults, repeated_images
+from isic_mmdet.engine.checks.loaders import loader_errors, repeated_images
 
 LEAF = {'type': 'LesionDataset', 'ann_file': 'annotations/val.json', 'pipeline': []}
 SPLITS = ('train', 'val', 'test')
@@ -26,18 +26,18 @@ def wrapped(kind: str, inside=LEAF, **settings) -> dict:
     return {'_delete_': True, 'type': kind, 'dataset': inside, **settings}
 
 
-def faults(**changes) -> list[str]:
-    return loader_faults(experiment(**changes), [f'{split}_dataloader' for split in SPLITS])
+def errors(**changes) -> list[str]:
+    return loader_errors(experiment(**changes), [f'{split}_dataloader' for split in SPLITS])
 
 
 def test_sound_loaders_and_a_training_without_validation_pass():
-    assert faults() == []
-    assert faults(val_dataloader=None, val_cfg=None, val_evaluator=None) == []
+    assert errors() == []
+    assert errors(val_dataloader=None, val_cfg=None, val_evaluator=None) == []
     both = {'_delete_': True, 'type': 'ConcatDataset', 'datasets': [LEAF, LEAF]}
-    assert faults(val_dataloader__dataset=both) == []
+    assert errors(val_dataloader__dataset=both) == []
     balanced = wrapped('ClassBalancedDataset', oversample_thr=0.5)
     repeated = wrapped('RepeatDataset', {**both, 'datasets': [LEAF, balanced]}, times=2)
-    assert faults(train_dataloader__dataset=repeated) == []
+    assert errors(train_dataloader__dataset=repeated) == []
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_sound_loaders_and_a_training_without_validation_pass():
     ],
 )
 def test_what_cannot_be_right_is_named(key, value, words):
-    (fault,) = faults(**{key: value})
-    assert re.search(words, fault)
+    (problem,) = errors(**{key: value})
+    assert re.search(words, problem)
 
 
 def test_classes_cannot_be_balanced_from_outside_a_wrapper():
-    (fault,) = faults(
+    (problem,) = errors(
         train_dataloader__dataset=wrapped('RepeatDataset', times=2),
         train_dataloader__sampler__type='ClassAwareSampler',
     )
-    assert 'ClassAwareSampler' in fault
+    assert 'ClassAwareSampler' in problem
 
 
 def test_an_image_of_two_data_sets_is_named_once():
-    (fault,) = repeated_images(['ISIC_1', 'ISIC_2', 'ISIC_1'], 'val_dataloader')
-    assert 'ISIC_1 comes 2 times' in fault
+    (problem,) = repeated_images(['ISIC_1', 'ISIC_2', 'ISIC_1'], 'val_dataloader')
+    assert 'ISIC_1 comes 2 times' in problem

@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 from isic_mmdet.engine.checks.weights import (
     Coverage,
     coverage,
-    faults_of_backbone,
-    faults_of_model,
+    errors_of_backbone,
+    errors_of_model,
     hint,
     is_class_layer,
     load_and_cover,
@@ -68,7 +68,7 @@ def test_coco_weights_of_mmdet_fill_all_but_the_class_layers(root):
             'roi_head.bbox_head.fc_reg',
             'roi_head.mask_head.conv_logits',
         }
-        assert faults_of_model(found) == []
+        assert errors_of_model(found) == []
         assert found.share > 0.99
         assert percent(found.share) == '99 %'
         assert 'roi_head.bbox_head.fc_cls (class layer)' in found.not_filled()
@@ -96,36 +96,36 @@ def test_class_layers(layer, of_classes):
 
 
 @pytest.mark.parametrize('part', ['neck', 'rpn_head', 'roi_head.mask_head.convs.1', 'backbone'])
-def test_a_missing_part_is_a_fault(lesion_model, part):
+def test_a_missing_part_is_a_problem(lesion_model, part):
     weights = {n: v for n, v in file_for(lesion_model).items() if not n.startswith(part)}
-    faults = faults_of_model(load_and_cover(lesion_model, weights))
-    assert faults
-    assert all(fault.startswith(part) for fault in faults)
+    errors = errors_of_model(load_and_cover(lesion_model, weights))
+    assert errors
+    assert all(problem.startswith(part) for problem in errors)
 
 
-def test_another_shape_is_a_fault_with_both_shapes(lesion_model):
+def test_another_shape_is_a_problem_with_both_shapes(lesion_model):
     weights = file_for(lesion_model)
     weights['neck.fpn_convs.0.conv.weight'] = torch.zeros(1, 2, 3, 3)
-    (fault,) = faults_of_model(load_and_cover(lesion_model, weights))
-    assert '(1, 2, 3, 3), not (64, 64, 3, 3)' in fault
+    (problem,) = errors_of_model(load_and_cover(lesion_model, weights))
+    assert '(1, 2, 3, 3), not (64, 64, 3, 3)' in problem
 
 
-def test_missing_class_layers_alone_are_no_fault(lesion_model):
+def test_missing_class_layers_alone_are_no_problem(lesion_model):
     weights = {
         n: v
         for n, v in file_for(lesion_model).items()
         if not any(layer in n for layer in ('fc_cls', 'fc_reg', 'conv_logits'))
     }
     found = load_and_cover(lesion_model, weights)
-    assert faults_of_model(found) == []
+    assert errors_of_model(found) == []
     assert 0.9 < found.share < 1
 
 
-def test_too_small_a_share_is_a_fault_whatever_is_missing():
+def test_too_small_a_share_is_a_problem_whatever_is_missing():
     found = Coverage({'head.fc_cls.weight': 60, 'neck.weight': 40}, ['head.fc_cls.weight'])
-    (fault,) = faults_of_model(found)
-    assert '40 %' in fault
-    assert '50 %' in fault
+    (problem,) = errors_of_model(found)
+    assert '40 %' in problem
+    assert '50 %' in problem
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_too_small_a_share_is_a_fault_whatever_is_missing():
 )
 def test_a_backbone_may_end_early(resnet, beginnings):
     found = loaded(resnet, *beginnings)
-    assert faults_of_backbone(resnet, found) == []
+    assert errors_of_backbone(resnet, found) == []
     assert {layer.split('.')[0] for layer in found.layers} == {
         'layer1',
         'layer2',
@@ -158,10 +158,10 @@ def test_a_backbone_may_end_early(resnet, beginnings):
         ((*STEM, 'layer1', 'layer2', 'layer3.0'), 'layer3'),
     ],
 )
-def test_a_backbone_with_gaps_is_a_fault(resnet, beginnings, named):
-    faults = faults_of_backbone(resnet, loaded(resnet, *beginnings))
-    assert faults
-    assert faults[0].startswith(f'{named}:')
+def test_a_backbone_with_gaps_is_a_problem(resnet, beginnings, named):
+    errors = errors_of_backbone(resnet, loaded(resnet, *beginnings))
+    assert errors
+    assert errors[0].startswith(f'{named}:')
 
 
 def test_values_tell_what_was_loaded_under_another_name_or_precision(resnet):

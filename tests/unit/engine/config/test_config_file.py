@@ -57,10 +57,10 @@ def test_a_config_copied_alone_is_told_where_its_bases_are(root, tmp_path):
     shutil.copy(root / 'configs/quickstart.py', tmp_path / 'mine.py')
     with pytest.raises(InputError) as error:
         read_config(tmp_path / 'mine.py')
-    assert len(error.value.faults) == 4
-    for fault in error.value.faults:
-        assert fault.startswith(f"{tmp_path}/mine.py: its base file '{tmp_path}/_base_/")
-        assert f"'{root}/configs/_base_/" in fault
+    assert len(error.value.errors) == 4
+    for problem in error.value.errors:
+        assert problem.startswith(f"{tmp_path}/mine.py: its base file '{tmp_path}/_base_/")
+        assert f"'{root}/configs/_base_/" in problem
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_options_reach_into_lists_and_the_data_root_into_every_split(root, tiny_
 def test_a_misspelled_option_is_refused(root):
     with pytest.raises(InputError, match='cfg-options') as error:
         load_config(root / 'configs/quickstart.py', {'model.nekc.type': 'FPN', 'modle.neck': 1})
-    assert 'closest: model.neck' in error.value.faults[0]
-    assert 'closest: model' in error.value.faults[1]
+    assert 'closest: model.neck' in error.value.errors[0]
+    assert 'closest: model' in error.value.errors[1]
 
 
 def test_a_data_root_is_given_once(root, tiny_data):

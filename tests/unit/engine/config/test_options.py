@@ -26,10 +26,10 @@ def options(*words: str) -> dict:
     return dict(map(parse_option, words))
 
 
-def fault(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
+def problem(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
     with pytest.raises(InputError) as error:
         apply_options(deepcopy(cfg), options(*words), TRAINING if refused is None else refused)
-    (found,) = error.value.faults
+    (found,) = error.value.errors
     keys = (word.partition('=')[0].removesuffix('._delete_') for word in words)
     assert found.startswith(tuple(keys))
     return found
@@ -58,7 +58,7 @@ def fault(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
     ],
 )
 def test_the_closest_name_is_given(quickstart, word, hint):
-    assert hint in fault(quickstart, word)
+    assert hint in problem(quickstart, word)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_the_closest_name_is_given(quickstart, word, hint):
     ],
 )
 def test_a_variable_that_was_copied_is_refused_with_its_places(quickstart, word, place):
-    assert place in fault(quickstart, word)
+    assert place in problem(quickstart, word)
 
 
 def test_a_variable_inside_a_model_is_found_there(root):
     cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py')
-    assert 'model.neck.norm_cfg.type' in fault(cfg, 'norm.type=GN')
+    assert 'model.neck.norm_cfg.type' in problem(cfg, 'norm.type=GN')
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_variable_inside_a_model_is_found_there(root):
     ],
 )
 def test_what_cannot_be_meant_is_refused(quickstart, word, hint):
-    assert hint in fault(quickstart, word)
+    assert hint in problem(quickstart, word)
 
 
 @pytest.mark.parametrize(
@@ -149,21 +149,21 @@ def test_a_value_stands_where_its_key_leads_and_keeps_its_spaces(root):
     assert cfg.model.roi_head.mask_head.norm_cfg.num_groups == 8
 
 
-def test_all_faults_are_told_at_once(quickstart):
+def test_all_errors_are_told_at_once(quickstart):
     words = ('train_cfg.max_epoch=2', 'no_such_thing=1', 'train_dataloader.batch_size=two')
     with pytest.raises(InputError) as error:
         apply_options(deepcopy(quickstart), options(*words), TRAINING)
-    assert len(error.value.faults) == 3
+    assert len(error.value.errors) == 3
 
 
 def test_a_setting_of_workers_needs_workers(quickstart):
     words = ('train_dataloader.num_workers=0', 'train_dataloader.prefetch_factor=4')
-    assert 'num_workers=0' in fault(quickstart, *words)
+    assert 'num_workers=0' in problem(quickstart, *words)
 
 
 def test_two_options_do_not_contradict_each_other(quickstart):
-    assert 'twice' in fault(quickstart, 'train_cfg.max_epochs=3', "train_cfg={'max_epochs': 4}")
-    assert 'replaces' in fault(quickstart, 'model.neck.out_channels=3', 'model.neck=None')
+    assert 'twice' in problem(quickstart, 'train_cfg.max_epochs=3', "train_cfg={'max_epochs': 4}")
+    assert 'replaces' in problem(quickstart, 'model.neck.out_channels=3', 'model.neck=None')
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_two_options_do_not_contradict_each_other(quickstart):
     ],
 )
 def test_what_a_command_does_not_use_or_sets_itself_is_refused(quickstart, refused, word):
-    assert fault(quickstart, word, refused=refused)
+    assert problem(quickstart, word, refused=refused)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.engine.config.parts import argument_faults, built_with
+from isic_mmdet.engine.config.parts import argument_errors, built_with
 from isic_mmdet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -30,14 +30,14 @@ ALL = built_with(('train_dataloader', 'val_dataloader', 'test_dataloader'))
 
 
 def test_no_config_of_the_project_is_refused():
-    assert {path.name: argument_faults(load_config(path), ALL) for path in OURS} == {
+    assert {path.name: argument_errors(load_config(path), ALL) for path in OURS} == {
         path.name: [] for path in OURS
     }
 
 
 @pytest.mark.parametrize('name', THEIRS)
 def test_no_config_of_mmdet_is_refused(name):
-    assert argument_faults(Config.fromfile(ZOO / name), ALL) == []
+    assert argument_errors(Config.fromfile(ZOO / name), ALL) == []
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_no_config_of_mmdet_is_refused(name):
 def test_what_no_class_takes_is_named_with_what_is_close(root, tmp_path, change, expected):
     path = tmp_path / 'own.py'
     path.write_text(f"_base_ = '{root}/configs/quickstart.py'\n{change}\n")
-    (fault,) = argument_faults(load_config(path), ALL)
-    assert expected in fault
+    (problem,) = argument_errors(load_config(path), ALL)
+    assert expected in problem
 
 
 def test_building_is_explained_only_where_it_fails(root):

@@ -34,8 +34,8 @@ def ids_of(out: Path) -> dict[str, list[str]]:
     }
 
 
-def fault_kinds(report: dict) -> dict[str, int]:
-    return report['faults']['counts']
+def problem_kinds(report: dict) -> dict[str, int]:
+    return report['errors']['counts']
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_is_written_is_what_the_data_set_expects(official: Official, tmp_pa
         assert annotation['iscrowd'] == 0
     assert ids_of(out)['val'] == [isic(11), isic(12)]
     assert ids_of(out)['test'] == [isic(21), isic(22), isic(23)]
-    assert fault_kinds(report) == {}
+    assert problem_kinds(report) == {}
     assert json.loads((out / 'prepare_report.json').read_text()) == report
 
 
@@ -106,16 +106,16 @@ def test_classes_of_2017(official_2017: Official, tmp_path: Path) -> None:
         ]
 
 
-def test_a_missing_label_is_a_fault_only_where_it_is_needed(
+def test_a_missing_label_is_a_problem_only_where_it_is_needed(
     official_2017: Official, tmp_path: Path
 ) -> None:
     official_2017.label({1: (1, 0), 2: (1, 1)})
     report = prepare(2017, [official_2017.root], tmp_path / 'a')
-    assert fault_kinds(report) == {'bad label': 1, 'label missing': 2}
+    assert problem_kinds(report) == {'bad label': 1, 'label missing': 2}
     assert ids_of(tmp_path / 'a')['train'] == [isic(1)]
     (official_2017.root / 'ISIC-2017_Training_Part3_GroundTruth.csv').unlink()
     report = prepare(2017, [official_2017.root], tmp_path / 'b', classes='lesion')
-    assert fault_kinds(report) == {}
+    assert problem_kinds(report) == {}
     assert report['splits']['train']['diagnoses'] == {'unknown': 3}
 
 
@@ -156,7 +156,7 @@ def test_the_validation_of_2016_depends_on_the_seed_alone(
 def test_the_validation_of_2016_parts_no_near_duplicates(
     official_2016: Official, tmp_path: Path
 ) -> None:
-    # Three pictures of one lesion in training, and one training picture that is in test too.
+    # Three images of one lesion in training, and one training image that is in test too.
     official_2016.add(2, 3, image=jpeg(picture(1)))
     official_2016.add(4, image=jpeg(picture(31)))
     for seed in range(8):
@@ -191,7 +191,7 @@ def test_workers_zips_and_order_do_not_change_a_byte(official: Official, tmp_pat
     assert str(tmp_path) not in str(written[0])
 
 
-def test_faults_are_collected_and_the_rest_is_prepared(official: Official, tmp_path: Path) -> None:
+def test_errors_are_collected_and_the_rest_is_prepared(official: Official, tmp_path: Path) -> None:
     official.mask_path(1).unlink()
     official.image_path(2).unlink()
     official.mask_path(3).write_bytes(png(lesion(50, 50)))
@@ -201,7 +201,7 @@ def test_faults_are_collected_and_the_rest_is_prepared(official: Official, tmp_p
     official.add(7, split='test', image=b'')
     out = tmp_path / 'out'
     report = prepare(2018, [official.root], out, workers=2)
-    assert fault_kinds(report) == {
+    assert problem_kinds(report) == {
         'empty mask': 1,
         'found twice': 1,
         'gray mask': 1,
@@ -212,16 +212,16 @@ def test_faults_are_collected_and_the_rest_is_prepared(official: Official, tmp_p
     }
     assert ids_of(out)['train'] == [isic(6), isic(8)]
     assert report['splits']['train']['gray_masks'] == 1
-    assert [fault['left_out'] for fault in report['faults']['list']].count(False) == 1
+    assert [problem['left_out'] for problem in report['errors']['list']].count(False) == 1
 
     text = format_report(report)
     for number, kind in ((1, 'missing mask'), (5, 'unreadable image'), (6, 'gray mask')):
         assert f'{isic(number)}: {kind}' in text
-    assert 'faults: 7, 6 of them pairs left out' in text
+    assert 'errors: 7, 6 of them pairs skipped' in text
 
-    with pytest.raises(InputError, match='7 faults, and --strict') as caught:
+    with pytest.raises(InputError, match='7 errors, and --strict') as caught:
         prepare(2018, [official.root], out, strict=True)
-    assert len(caught.value.faults) == 7
+    assert len(caught.value.errors) == 7
     assert not list((out / 'annotations').iterdir())
     assert json.loads((out / 'prepare_report.json').read_text())['annotations_written'] is False
 
@@ -231,7 +231,7 @@ def test_nothing_left_to_train_on(official: Official, tmp_path: Path) -> None:
         official.mask_path(number).write_bytes(b'')
     with pytest.raises(InputError, match='no pair remains for train') as caught:
         prepare(2018, [official.root], tmp_path / 'out')
-    assert len(caught.value.faults) == 8
+    assert len(caught.value.errors) == 8
     shutil.rmtree(official.root / FOLDERS[2018, 'train'][0])
     with pytest.raises(InputError, match='no pair remains for train'):
         prepare(2018, [official.root], tmp_path / 'other')
@@ -242,8 +242,8 @@ def test_the_same_id_in_two_official_parts_is_an_error(official: Official, tmp_p
     official.add(8, split='test')
     with pytest.raises(InputError, match='same ids are in two official parts') as caught:
         prepare(2018, [official.root], tmp_path / 'out')
-    assert len(caught.value.faults) == 1
-    assert isic(8) in caught.value.faults[0]
+    assert len(caught.value.errors) == 1
+    assert isic(8) in caught.value.errors[0]
 
 
 def test_id_lists(official: Official, tmp_path: Path) -> None:
@@ -252,11 +252,11 @@ def test_id_lists(official: Official, tmp_path: Path) -> None:
     (lists / 'train.txt').write_text(f'{isic(21)}\n{isic(1)}\n{isic(99)}\n')
     (lists / 'test.txt').write_text(f'{isic(11)}\n{isic(2)}\n')
     official.mask_path(2).unlink()
-    official.mask_path(3).unlink()  # in no list, so no fault
+    official.mask_path(3).unlink()  # in no list, so no error
     out = tmp_path / 'out'
     report = prepare(2018, [official.root], out, split=lists)
     assert ids_of(out) == {'train': [isic(1), isic(21)], 'test': [isic(11)]}
-    assert fault_kinds(report) == {'listed but not found': 1, 'missing mask': 1}
+    assert problem_kinds(report) == {'listed but not found': 1, 'missing mask': 1}
     assert report['notes'][0].endswith('holds no val.txt, and val.json is not written')
     assert report['notes'][1] == '8 pairs are in none of the id lists'
     assert sorted(path.stem for path in (out / 'images').iterdir()) == [isic(1), isic(11), isic(21)]
@@ -343,7 +343,7 @@ def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path)
         assert np.array_equal(np.asarray(Image.open(stored)) > 128, expected)
         assert coco.dataset['info']['foreground'] == foreground
         assert report['options']['foreground'] == foreground
-        assert fault_kinds(report) == {'gray mask': 1}
+        assert problem_kinds(report) == {'gray mask': 1}
         assert f'lesion from gray {foreground}' in format_report(report)
     assert areas[0] == areas[2] > areas[1]
     assert stored.read_bytes() == official.mask_path(1).read_bytes()
@@ -399,7 +399,7 @@ def test_a_folder_that_cannot_be_made(official: Official, tmp_path: Path) -> Non
         prepare(2018, [official.root], tmp_path / 'file' / 'out')
 
 
-def test_a_full_disk_is_the_users_fault(
+def test_a_full_disk_is_the_users_problem(
     official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args):
@@ -415,7 +415,7 @@ def test_unfitting_settings_come_all_at_once(tmp_path: Path) -> None:
         prepare(
             2015, [], tmp_path, classes='nevus', workers=0, duplicate_distance=300, foreground=0
         )
-    assert len(caught.value.faults) == 5
+    assert len(caught.value.errors) == 5
 
 
 @pytest.mark.shared_data
@@ -423,7 +423,7 @@ def test_real_full_size_pairs(shared: Path, tmp_path: Path) -> None:
     report = prepare(
         2017, [shared / 'isic2017_fullsize'], tmp_path / 'out', resize='quarter', workers=2
     )
-    assert fault_kinds(report) == {}
+    assert problem_kinds(report) == {}
     assert report['splits']['train']['classes'] == {'benign': 30, 'melanoma': 10}
     assert report['splits']['val']['images'] == 6
     assert report['splits']['val']['official_size']['max'] == [4288, 2848]
@@ -447,7 +447,7 @@ def test_images_that_are_stored_turned_are_noted(official: Official, tmp_path: P
 def test_full_and_inverted_masks_are_noted(official: Official, tmp_path: Path) -> None:
     official.add(1, mask=png(np.full((60, 80), 255, np.uint8)))
     report = prepare(2018, [official.root], tmp_path / 'a')
-    assert fault_kinds(report) == {'full mask': 1}
+    assert problem_kinds(report) == {'full mask': 1}
     assert not report['notes']
     official.add(*range(2, 9), mask=png(255 - lesion()))
     report = prepare(2018, [official.root], tmp_path / 'b')

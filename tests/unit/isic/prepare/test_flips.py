@@ -34,7 +34,7 @@ def ids_of(out: Path, split: str) -> list[str]:
 
 
 def smooth(height: int, width: int) -> np.ndarray:
-    """A picture that looks different whichever way it is flipped."""
+    """A image that looks different whichever way it is flipped."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows, columns, 255 - rows], axis=2).clip(0, 255).astype(np.uint8)
 
@@ -219,7 +219,7 @@ def test_a_changed_rule_or_source_or_lost_file_redoes_the_copies_of_that_image(
     assert len(redone(resize='max-side=40', foreground=255)) == 16
 
 
-def test_an_original_damaged_since_is_a_fault(official: Official, tmp_path: Path) -> None:
+def test_an_original_damaged_since_is_a_problem(official: Official, tmp_path: Path) -> None:
     out = tmp_path / 'out'
     prepare(official, out)
     path = out / f'images/{isic(1)}.jpg'
@@ -227,10 +227,10 @@ def test_an_original_damaged_since_is_a_fault(official: Official, tmp_path: Path
     with pytest.raises(InputError, match=r'damaged original: .* delete .* and run again'):
         prepare(official, out, flip_copies=True, strict=True)
     report = prepare(official, out, flip_copies=True)
-    assert report['faults']['counts'] == {'damaged original': 2}
+    assert report['errors']['counts'] == {'damaged original': 2}
     path.unlink()
     report = prepare(official, out, flip_copies=True)
-    assert report['faults']['counts'] == {}
+    assert report['errors']['counts'] == {}
     assert len(ids_of(out, 'train')) == 9
 
 

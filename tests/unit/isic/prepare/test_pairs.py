@@ -110,7 +110,7 @@ def center(weights: np.ndarray) -> np.ndarray:
 def test_the_image_lies_over_its_mask(
     official: Official, sides: tuple[int, int], rule: str, subsampling: int
 ) -> None:
-    # Bright squares at the center, near the corners and near the edges, where a reduced picture
+    # Bright squares at the center, near the corners and near the edges, where a reduced image
     # that was stretched over the prepared one would be off most.
     height, width = sides
     image = np.full((*sides, 3), 40, np.uint8)
@@ -153,7 +153,7 @@ def shift(moved: np.ndarray, still: np.ndarray) -> float:
 def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: str) -> None:
     # Against the area average of the whole image: all of it, and the lower right quarter alone,
     # where the prepared image would be off most. Scanned slides have lines along their borders of
-    # a pixel or two, which are left out.
+    # a pixel or two, which are skipped.
     pairs, _ = find_pairs(scan(2017, [shared / 'isic2017_fullsize']))
     shifts: dict[str, list[float]] = {'all': [], 'corner': []}
     errors = []
@@ -212,15 +212,15 @@ def test_exif_orientation_is_applied_and_written_away(official: Official) -> Non
         ({'mask': png(lesion(8, 8))}, 'max-side=1', 'lesion lost', 'survives max-side=1'),
     ],
 )
-def test_each_fault(
+def test_each_problem(
     official: Official, contents: dict[str, bytes], rule: str, kind: str, detail: str
 ) -> None:
     if kind == 'lesion lost':
         contents = {**contents, 'image': jpeg(picture(1, 8, 8))}
     official.add(1, **contents)
-    fault = convert(official, rule)
-    assert (fault.isic_id, fault.kind, fault.left_out) == (isic(1), kind, True)
-    assert detail in fault.detail
+    problem = convert(official, rule)
+    assert (problem.isic_id, problem.kind, problem.left_out) == (isic(1), kind, True)
+    assert detail in problem.detail
     assert not (official.root / 'out').exists()
 
 
@@ -240,9 +240,9 @@ def test_only_the_asked_grays_are_lesion(official: Official) -> None:
         copy = Image.open(official.root / 'out/original_masks/ISIC_0000001_segmentation.png')
         assert np.array_equal(np.asarray(copy) > 128, expected)
     official.add(1, mask=png(np.minimum(mask, 254)))
-    fault = convert(official, foreground=255)
-    assert fault.kind == 'empty mask'
-    assert 'no pixel of 255 or more, the brightest is 254' in fault.detail
+    problem = convert(official, foreground=255)
+    assert problem.kind == 'empty mask'
+    assert 'no pixel of 255 or more, the brightest is 254' in problem.detail
 
 
 def test_the_key_changes_with_rule_and_files(official: Official) -> None:
@@ -338,10 +338,10 @@ def test_a_mask_that_seems_to_be_of_the_upright_image_is_left_out(
 ) -> None:
     pixels, mask = off_center()
     official.add(1, image=turned_jpeg(pixels, orientation), mask=png(mask))
-    fault = convert(official)
-    assert isinstance(fault, PairError)
-    assert fault.kind == 'unclear orientation'
-    assert f'EXIF orientation {orientation}' in fault.detail
+    problem = convert(official)
+    assert isinstance(problem, PairError)
+    assert problem.kind == 'unclear orientation'
+    assert f'EXIF orientation {orientation}' in problem.detail
 
 
 @pytest.mark.parametrize('image_orientation', [1, 3])
@@ -368,7 +368,7 @@ def test_the_orientation_of_the_masks_own_file_comes_first(
 )
 def test_an_empty_mask_says_what_to_do(official: Official, gray: int, words: str) -> None:
     official.add(1, mask=png((lesion() > 0).astype(np.uint8) * gray))
-    fault = convert(official)
-    assert isinstance(fault, PairError)
-    assert words in fault.detail
-    assert (f'--foreground {gray}' in fault.detail) == (gray > 0)
+    problem = convert(official)
+    assert isinstance(problem, PairError)
+    assert words in problem.detail
+    assert (f'--foreground {gray}' in problem.detail) == (gray > 0)

@@ -71,7 +71,7 @@ def test_all_problems_are_listed_at_once(state):
     state['roi_heads.box_head.fc7.bias'] = torch.zeros(5)
     with pytest.raises(InputError) as caught:
         convert_torchvision(state)
-    unknown, shape, *missing = caught.value.faults
+    unknown, shape, *missing = caught.value.errors
     assert unknown == 'unexpected: backbone.body.layer5.weight'
     assert 'roi_heads.box_head.fc7.bias' in shape and '[5]' in shape and '[1024]' in shape
     assert set(missing) == {

@@ -1,4 +1,4 @@
-"""Reading a run's files: what does not belong together is refused, with every fault."""
+"""Reading a run's files: what does not belong together is refused, with every error."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def test_missing_file_is_named(run, name):
         read_evaluation(run[0])
 
 
-def test_faults_of_the_table_are_told_at_once(run):
+def test_errors_of_the_table_are_told_at_once(run):
     folder, rows = run
     twice, wrong = rows[3]['image_id'], rows[5]['image_id']
     edit(folder / 'per_image.csv', lambda text: text.replace(rows[4]['image_id'], twice))
@@ -103,7 +103,7 @@ def test_records_hold_image_truth_and_facts(run, tiny_data):
 def test_data_of_another_evaluation_are_refused(run, tiny_data):
     with pytest.raises(InputError, match='--data-root') as caught:
         read_records(tiny_data, 'val', [row['image_id'] for row in run[1]])
-    assert len(caught.value.faults) == 12
+    assert len(caught.value.errors) == 12
 
 
 @pytest.mark.parametrize('text', ['{', '[]', '{"images": [{}], "annotations": []}'])
@@ -134,7 +134,7 @@ def test_detections_of_another_evaluation_are_refused(run):
     path.write_text(json.dumps(detections[:-1]))
     with pytest.raises(InputError) as caught:
         read_predictions(path, images)
-    assert len(caught.value.faults) == 2, 'another score, and a detection that is not there'
+    assert len(caught.value.errors) == 2, 'another score, and a detection that is not there'
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def rings(path):
 
 
 def drawn(path, height, width):
-    """Fill a path again, holes left out."""
+    """Fill a path again, holes skipped."""
     scale = max(height, width) / SIDE
     picture = np.zeros((height, width), np.uint8)
     points = [np.round(ring * scale - 0.5).astype(np.int32) for ring in rings(path)]
@@ -122,7 +122,7 @@ def test_large_image_is_read_at_a_fraction_and_fits_its_mask(tmp_path):
     assert small[:, :250].max() < 20 and small[:, 262:].min() > 235
 
 
-def test_all_faults_are_told_at_once(tmp_path):
+def test_all_errors_are_told_at_once(tmp_path):
     image, mask = np.zeros((60, 60, 3), np.uint8), np.ones((60, 60), bool)
     records = {
         'good': record(tmp_path, image, mask, 'good.png'),
@@ -132,7 +132,7 @@ def test_all_faults_are_told_at_once(tmp_path):
     }
     with pytest.raises(InputError) as caught:
         make_thumbnails(records, {'found': encoded(np.ones((30, 30), bool))}, show_progress=False)
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.errors) == 3
     for name in ('absent.png', 'shape.png', 'found.png'):
         assert name in str(caught.value)
 
