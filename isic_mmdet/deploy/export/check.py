@@ -92,7 +92,7 @@ def summarize_agreement(agreements: Sequence[Agreement]) -> str:
     """Return a line about the agreement on all images.
 
     Raises:
-        InputError: the results differ too much; `faults` names the images.
+        InputError: the results differ too much; `errors` names the images.
     """
     worst = min(agreements, key=lambda agreed: agreed.iou)
     mean = float(np.mean([agreed.iou for agreed in agreements]))
@@ -101,14 +101,14 @@ def summarize_agreement(agreements: Sequence[Agreement]) -> str:
         f'mask IoU {mean:.5f} on average, {worst.iou:.5f} at worst ({worst.name}); '
         f'scores at most {apart:.1e} apart'
     )
-    faults = [str(agreed) for agreed in agreements if not agreed.is_close]
-    if mean < MEAN_IOU and not faults:
-        faults = [str(agreed) for agreed in sorted(agreements, key=lambda agreed: agreed.iou)]
-    if faults:
+    errors = [str(agreed) for agreed in agreements if not agreed.is_close]
+    if mean < MEAN_IOU and not errors:
+        errors = [str(agreed) for agreed in sorted(agreements, key=lambda agreed: agreed.iou)]
+    if errors:
         raise InputError(
             f'ONNX Runtime and PyTorch disagree on {len(agreements)} images: {line}. Required: '
             f'IoU {MEAN_IOU} on average and {WORST_IOU} at worst, scores {SCORE_DIFFERENCE:g} '
             'apart at most, equal labels. They differ in:',
-            faults,
+            errors,
         )
     return line

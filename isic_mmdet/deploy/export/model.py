@@ -49,9 +49,9 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
     init_default_scope(cfg.default_scope)
     with explained(cfg, 'model'):
         model = MODELS.build(cfg.model)
-    faults = list(_unsupported(model))
-    if faults:
-        raise InputError(f'{config}: its model cannot be exported:', faults)
+    errors = list(_unsupported(model))
+    if errors:
+        raise InputError(f'{config}: its model cannot be exported:', errors)
     load_strictly(
         partial(load_checkpoint, model, checkpoint, map_location='cpu'),
         checkpoint,

@@ -33,7 +33,7 @@ def refuse(job, out: Path, reason: str, **disk: int) -> str:
 
 
 def written(job, tmp_path: Path) -> dict[str, bytes]:
-    """Return what a job leaves beside what it was given."""
+    """Return what a job leaves next to what it was given."""
     job.set_up(tmp_path / 'given')
     given = content(tmp_path / 'given')
     return {name: data for name, data in job.expected.items() if name not in given}

@@ -27,7 +27,7 @@ def test_what_the_graph_does_not_know_is_refused(config, checkpoint, options, me
     cfg.merge_from_dict(options)
     with pytest.raises(InputError, match='its model cannot be exported') as error:
         load_model(cfg, str(checkpoint), 'mine.py', ('lesion',))
-    assert any(message in fault for fault in error.value.faults)
+    assert any(message in problem for problem in error.value.errors)
 
 
 def test_another_kind_of_detector_is_refused(config, checkpoint):

@@ -34,9 +34,9 @@ def settings(tmp_path) -> FolderSettings:
 
 def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> list[str]:
     files = find_images([str(path) for path in inputs], settings.out).files
-    faults = predict_files(segmenter, still_to_do(files, settings), settings)
+    errors = predict_files(segmenter, still_to_do(files, settings), settings)
     join_parts(settings.out)
-    return faults
+    return errors
 
 
 def rows_of(settings: FolderSettings) -> dict[str, dict[str, str]]:
@@ -133,7 +133,7 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
 
 
 def edges(mask: np.ndarray) -> np.ndarray:
-    """Pixels of a mask that have others beside or below them."""
+    """Pixels of a mask that have others next to or below them."""
     return (mask[1:, 1:] != mask[:-1, 1:]) | (mask[1:, 1:] != mask[1:, :-1])
 
 
@@ -155,8 +155,8 @@ def test_unreadable_images_are_reported(segmenter, image_files, settings, tmp_pa
     Image.new('RGB', (9000, 1)).save(stream, 'PNG')
     (tmp_path / 'sliver.png').write_bytes(stream.getvalue())
     broken = [tmp_path / name for name in ('cut.jpg', 'empty.jpg', 'sliver.png')]
-    faults = predicted(segmenter, settings, broken[0], image_files[1], *broken[1:], image_files[2])
-    assert [fault.split(': ')[0] for fault in faults] == [str(path) for path in broken]
+    errors = predicted(segmenter, settings, broken[0], image_files[1], *broken[1:], image_files[2])
+    assert [problem.split(': ')[0] for problem in errors] == [str(path) for path in broken]
     assert set(rows_of(settings)) == {image_files[1].stem, image_files[2].stem}
 
 

@@ -96,7 +96,7 @@ def test_a_symmetric_image_gets_a_symmetric_mask_from_flips_and_sizes(changed, c
 def test_with_several_classes_every_view_counts_for_each(root, tmp_path, images):
     config = root / 'configs/student_projects/student2017_r18_256px.py'
     checkpoint = save_random_model(config, tmp_path / 'random.pth')
-    # As many detections as it takes for none to be left out by a hair.
+    # As many detections as it takes for none to be skipped by a hair.
     path = tmp_path / 'many.py'
     path.write_text(
         f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(max_per_img=60)))\n'

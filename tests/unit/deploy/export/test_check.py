@@ -42,7 +42,7 @@ def test_one_image_that_differs_too_much_is_named(changes):
     other = dataclasses.replace(SAME, name='ISIC_7', **changes)
     with pytest.raises(InputError, match='disagree on 31 images') as error:
         summarize_agreement([SAME] * 30 + [other])
-    assert [fault.split(':')[0] for fault in error.value.faults] == ['ISIC_7']
+    assert [problem.split(':')[0] for problem in error.value.errors] == ['ISIC_7']
 
 
 def test_images_that_differ_a_little_may_be_too_many():
@@ -52,8 +52,8 @@ def test_images_that_differ_a_little_may_be_too_many():
     )
     with pytest.raises(InputError, match=r'0\.99842 on average') as error:
         summarize_agreement([SAME] * 5 + [near])
-    assert len(error.value.faults) == 6
-    assert error.value.faults[0].startswith('near')
+    assert len(error.value.errors) == 6
+    assert error.value.errors[0].startswith('near')
 
 
 def test_an_unreadable_image_is_named(tmp_path):

@@ -216,7 +216,7 @@ def test_odd_places_get_one_message_each(tmp_path):
     inputs = [str(tmp_path / name) for name in ('empty', 'gone.jpg', 'pipe.jpg')]
     with pytest.raises(InputError) as error:
         find_images(inputs, tmp_path / 'out')
-    assert [fault.partition(': ')[2][:14] for fault in error.value.errors] == [
+    assert [problem.partition(': ')[2][:14] for problem in error.value.errors] == [
         'no image is th',
         'a link to nowh',
         'not a file, bu',
