@@ -10,17 +10,17 @@ class InputError(Exception):
 
     Args:
         message: one sentence that names the file or setting, the problem and how to fix it.
-        faults: further lines, one fault each, when several were collected.
-        shown: how many of the faults the message lists before it only counts them.
+        errors: further lines, one error each, when several were collected.
+        shown: how many of the errors the message lists before it only counts them.
     """
 
-    def __init__(self, message: str, faults: Sequence[str] = (), shown: int = 20) -> None:
-        self.faults = list(faults)
-        lines = [message, *(f'  - {fault}' for fault in self.faults[:shown])]
-        if len(self.faults) > shown:
-            lines.append(f'  - ... and {len(self.faults) - shown} more')
+    def __init__(self, message: str, errors: Sequence[str] = (), shown: int = 20) -> None:
+        self.errors = list(errors)
+        lines = [message, *(f'  - {problem}' for problem in self.errors[:shown])]
+        if len(self.errors) > shown:
+            lines.append(f'  - ... and {len(self.errors) - shown} more')
         super().__init__('\n'.join(lines))
 
 
 class Terminated(BaseException):
-    """The process was asked to end. Not an `Exception`, so that nothing takes it for a fault."""
+    """The process was asked to end. Not an `Exception`, so that nothing takes it for a error."""

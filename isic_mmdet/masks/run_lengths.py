@@ -1,7 +1,7 @@
 """COCO's description of a mask: its run lengths and its box.
 
 pycocotools decodes run lengths without a check. Where the runs do not fill the mask, the remaining
-pixels are uninitialized memory. `run_lengths_fault` finds such codes.
+pixels are uninitialized memory. `run_lengths_problem` finds such codes.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def bounding_box(mask: NDArray[np.bool_]) -> list[int]:
     return list(cv2.boundingRect(mask.view(np.uint8)))
 
 
-def run_lengths_fault(code: Any, height: int, width: int) -> str | None:
+def run_lengths_problem(code: Any, height: int, width: int) -> str | None:
     """Return what is wrong with a run-length code, or None.
 
     Args:

@@ -23,15 +23,15 @@ def read_checksums(path: Path) -> dict[str, str]:
             f'{path}: cannot be read ({error}); give a list as sha256sum writes it'
         ) from error
     digests: dict[str, str] = {}
-    faults = []
+    errors = []
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if not match:
-            faults.append(f'line {number}: {line[:100]!r} is no SHA-256 with a name behind it')
+            errors.append(f'line {number}: {line[:100]!r} is no SHA-256 with a name behind it')
         elif digests.setdefault(match[2], match[1].lower()) != match[1].lower():
-            faults.append(f'line {number}: {match[2]} has another digest above')
-    if faults:
-        raise InputError(f'{path}: not a list of checksums; fix it or write it anew:', faults)
+            errors.append(f'line {number}: {match[2]} has another digest above')
+    if errors:
+        raise InputError(f'{path}: not a list of checksums; fix it or write it anew:', errors)
     return digests
 
 

@@ -1,7 +1,7 @@
 """Get the official ISIC challenge files and make sure that they are what they should be.
 
 The challenge publishes no checksums. So the SHA-256 of every file is noted when it first arrives,
-in `SHA256SUMS` beside it, and whatever has another one later is refused. Who has the digests from
+in `SHA256SUMS` next to it, and whatever has another one later is refused. Who has the digests from
 elsewhere states them, and nothing else is taken then.
 """
 
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, PARTS, Archive, find_fault
+from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, PARTS, Archive, find_problem
 from isic_mmdet.isic.download.partial import PartialFile, Remote
 from isic_mmdet.isic.download.transfer import TransferError, ask, fetch
 from isic_mmdet.utils.checksums import read_checksums, write_checksums
 from isic_mmdet.utils.files import sha256
 
-#: Beside the files: their digests, as `sha256sum --check` takes them.
+#: Next to the files: their digests, as `sha256sum --check` takes them.
 CHECKSUMS = 'SHA256SUMS'
 
 
@@ -73,7 +73,7 @@ class _Digests:
                 f'{self._stated} has to state the SHA-256 of every file; it lacks:', absent
             )
 
-    def find_fault(self, path: Path, archive: Archive) -> str | None:
+    def find_problem(self, path: Path, archive: Archive) -> str | None:
         """Say whether a file has another digest than it should; note that of a new one."""
         found = sha256(path)
         wanted = self._known.get(archive.name)
@@ -95,7 +95,7 @@ def download(
     """Get the official files of one year's segmentation task into `out`.
 
     Files that lie there complete are left as they are; unfinished ones are continued. A file
-    gets its name only after its size, contents (see `archives.find_fault`) and SHA-256 were
+    gets its name only after its size, contents (see `archives.find_problem`) and SHA-256 were
     checked.
 
     Args:
@@ -125,21 +125,21 @@ def download(
         ) from error
 
     print(f'ISIC {year} from {base_url} into {out}')
-    faults: list[str] = []
-    missing = _report_present(archives, out, digests, faults)
-    jobs = _ask_all(missing, out, base_url, faults)
+    errors: list[str] = []
+    missing = _report_present(archives, out, digests, errors)
+    jobs = _ask_all(missing, out, base_url, errors)
     _check_disk(jobs, out)
     for number, job in enumerate(jobs, 1):
         try:
             _get(job, out, digests, f'[{number}/{len(jobs)}] {job.archive.name}')
         except TransferError as error:
-            faults.append(f'{job.part.url}: {error}')
-    if faults:
+            errors.append(f'{job.part.url}: {error}')
+    if errors:
         raise InputError(
-            f'{len(faults)} of {len(archives)} files of ISIC {year} could not be downloaded. Run '
+            f'{len(errors)} of {len(archives)} files of ISIC {year} could not be downloaded. Run '
             'this again to continue where it stopped. What the server refuses, download by hand '
             f'from {PAGE_URL}#{year} and put into {out}',
-            faults,
+            errors,
         )
     return [out / archive.name for archive in archives]
 
@@ -163,22 +163,22 @@ def _select(year: int, parts: Sequence[str] | None) -> list[Archive]:
 
 
 def _report_present(
-    archives: list[Archive], out: Path, digests: _Digests, faults: list[str]
+    archives: list[Archive], out: Path, digests: _Digests, errors: list[str]
 ) -> list[Archive]:
-    """Return the files that are not there yet; those that are there and wrong become faults."""
+    """Return the files that are not there yet; those that are there and wrong become errors."""
     missing = []
     for archive in archives:
         path = out / archive.name
         if not path.exists():
             missing.append(archive)
-        elif fault := find_fault(path, archive) or digests.find_fault(path, archive):
-            faults.append(f'{path} {fault}: move it away to fetch it anew')
+        elif problem := find_problem(path, archive) or digests.find_problem(path, archive):
+            errors.append(f'{path} {problem}: move it away to fetch it anew')
         else:
             print(f'  {archive.name:<44} complete, left as it is')
     return missing
 
 
-def _ask_all(archives: list[Archive], out: Path, base_url: str, faults: list[str]) -> list[_Job]:
+def _ask_all(archives: list[Archive], out: Path, base_url: str, errors: list[str]) -> list[_Job]:
     """Ask for all files at once, so that no answer that hangs delays the others."""
 
     def ask_one(part: PartialFile) -> Remote | TransferError:
@@ -194,7 +194,7 @@ def _ask_all(archives: list[Archive], out: Path, base_url: str, faults: list[str
         answers = list(pool.map(ask_one, parts))
     for archive, part, answer in zip(archives, parts, answers, strict=True):
         if isinstance(answer, TransferError):
-            faults.append(f'{part.url}: {answer}')
+            errors.append(f'{part.url}: {answer}')
             continue
         job = _Job(archive, part, answer)
         about = 'about ' if answer.size is None else ''
@@ -233,13 +233,13 @@ def _get(job: _Job, out: Path, digests: _Digests, title: str) -> None:
             bar.update(held - bar.n)  # negative where a file starts again
 
         fetch(job.part, job.remote, progress, lambda text: tqdm.write(text, sys.stderr))
-    fault = find_fault(job.part.path, job.archive)
-    if fault := fault or digests.find_fault(job.part.path, job.archive):
+    problem = find_problem(job.part.path, job.archive)
+    if problem := problem or digests.find_problem(job.part.path, job.archive):
         size = job.part.on_disk
         rejected = out / f'{job.archive.name}.rejected'
         job.part.finish(rejected)
         raise TransferError(
-            f'the server sent {size:,} bytes as promised, but the file {fault}; it is kept as '
+            f'the server sent {size:,} bytes as promised, but the file {problem}; it is kept as '
             f'{rejected}'
         )
     job.part.finish(out / job.archive.name)

@@ -1,4 +1,4 @@
-"""From official files to a prepared data set: the whole way, in the order in which it is gone."""
+"""From official files to a prepared data set: all steps, in the order in which it is gone."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from isic_mmdet.isic.prepare.pairs import Record, convert_pair, pair_key
 from isic_mmdet.isic.prepare.plan import Plan, make_plan
 from isic_mmdet.isic.prepare.pool import Job
 from isic_mmdet.isic.prepare.progress import Progress, remove_results
-from isic_mmdet.isic.prepare.report import faults_summary, split_summary
+from isic_mmdet.isic.prepare.report import errors_summary, split_summary
 from isic_mmdet.isic.splits import draw_validation, group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
@@ -64,7 +64,7 @@ def prepare(
             the files, so that scores (> 128) are computed against the same truth.
         workers: processes; None takes all cores. With more than one, the calling script has to
             be importable (`if __name__ == '__main__'`).
-        strict: make every fault fatal, instead of leaving the pair out.
+        strict: make every error fatal, instead of leaving the pair out.
         duplicate_distance: bits of 256 in which the hashes of near-duplicates differ at most.
         show_progress: show a progress bar on stderr.
 
@@ -73,7 +73,7 @@ def prepare(
 
     Raises:
         InputError: nothing usable is found, an id is in two splits, nothing remains to train
-            on, or, with `strict`, there is any fault.
+            on, or, with `strict`, there is any error.
     """
     rule = parse_rule(resize)
     classes = classes or ('diagnosis' if year == 2017 else 'lesion')
@@ -120,7 +120,7 @@ def prepare(
                         if copy_id in copies
                     ]
             _note_more(plan, records, members, progress, out, foreground)
-        is_usable = bool(members['train']) and not (strict and plan.faults)
+        is_usable = bool(members['train']) and not (strict and plan.errors)
         settings = {
             'split': split if split in {'official', 'ratio'} else 'id lists',
             'seed': seed,
@@ -147,11 +147,11 @@ def prepare(
                 'pairs': [list(twin) for twin in twins],
                 'left_out': [entry.as_dict() for entry in left_out],
             },
-            'faults': faults_summary(plan.faults),
+            'errors': errors_summary(plan.errors),
         }
         write_json(out / 'prepare_report.json', report, indent=1)
         if not is_usable:
-            _refuse(out, plan.faults, strict)
+            _refuse(out, plan.errors, strict)
         for name, chosen in members.items():
             if chosen:
                 info = {'description': f'ISIC {year} lesions, {name}', **settings}
@@ -164,21 +164,21 @@ def prepare(
 
 
 def _check_arguments(year: int, classes: str, foreground: int, workers: int, distance: int) -> None:
-    faults = []
+    errors = []
     if year not in YEARS:
-        faults.append(f'year {year}: choose from {", ".join(map(str, YEARS))}')
+        errors.append(f'year {year}: choose from {", ".join(map(str, YEARS))}')
     if classes not in CATEGORIES:
-        faults.append(f'classes {classes!r}: choose from {", ".join(CATEGORIES)}')
+        errors.append(f'classes {classes!r}: choose from {", ".join(CATEGORIES)}')
     if year == 2016 and classes == 'diagnosis':
-        faults.append('classes diagnosis: 2016 is prepared with the one class lesion only')
+        errors.append('classes diagnosis: 2016 is prepared with the one class lesion only')
     if not 1 <= foreground <= 255:
-        faults.append(f'foreground {foreground}: give a gray value from 1 to 255')
+        errors.append(f'foreground {foreground}: give a gray value from 1 to 255')
     if workers < 1:
-        faults.append(f'workers {workers}: give at least 1')
+        errors.append(f'workers {workers}: give at least 1')
     if not 0 <= distance <= HASH_BITS:
-        faults.append(f'duplicate distance {distance}: give 0 to {HASH_BITS} bits')
-    if faults:
-        raise InputError('some settings do not fit', faults)
+        errors.append(f'duplicate distance {distance}: give 0 to {HASH_BITS} bits')
+    if errors:
+        raise InputError('some settings do not fit', errors)
 
 
 def _note_more(
@@ -190,12 +190,12 @@ def _note_more(
     foreground: int,
 ) -> None:
     """Add to the plan what is known once everything is prepared."""
-    plan.faults += [
+    plan.errors += [
         PairError(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
         for i, record in records.items()
         if record.grays
     ]
-    plan.faults += [
+    plan.errors += [
         PairError(i, 'full mask', 'every pixel is lesion', left_out=False)
         for i, record in records.items()
         if record.share == 1
@@ -240,12 +240,12 @@ def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, st
     return [(ids[i], ids[j], bits) for i, j, bits in twins]
 
 
-def _refuse(out: Path, faults: list[PairError], strict: bool) -> None:
-    if strict and faults:
-        reason = f'{len(faults)} faults, and --strict makes them fatal: fix them or drop --strict'
+def _refuse(out: Path, errors: list[PairError], strict: bool) -> None:
+    if strict and errors:
+        reason = f'{len(errors)} errors, and --strict makes them fatal: fix them or drop --strict'
     else:
         reason = 'no pair remains for train; fix these'
     raise InputError(
         f'{reason}. No annotations were written; {out / "prepare_report.json"} lists everything',
-        [str(fault) for fault in sorted(faults)],
+        [str(problem) for problem in sorted(errors)],
     )

@@ -16,7 +16,7 @@ from isic_mmdet.isic.layouts import Pair, PairError
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
 from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
-from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_fault
+from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_problem
 from isic_mmdet.utils.files import write_atomically
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
@@ -85,7 +85,7 @@ class Record:
             elif type(value) is not kind:
                 return False
         code = {'size': [self.height, self.width], 'counts': self.counts}
-        return run_lengths_fault(code, self.height, self.width) is None
+        return run_lengths_problem(code, self.height, self.width) is None
 
     def files_are_there(self, out: Path) -> bool:
         """Tell whether both prepared files still lie in `out` at their full size."""
@@ -129,7 +129,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
         out: folder of the prepared data set.
 
     Returns:
-        The record of the two files written, or the first fault found, with nothing written.
+        The record of the two files written, or the first error found, with nothing written.
 
     Raises:
         OSError: `out` cannot be written to.
@@ -207,7 +207,7 @@ def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask
     Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
     decides. Where that cannot, the mask belongs to the image as it is stored: so do masks of
     `tools/predict.py`, and of every tool that does not know EXIF. If the colors say clearly that
-    it belongs to the upright image instead, the pair is a fault, because either may be wrong.
+    it belongs to the upright image instead, the pair is a error, because either may be wrong.
     """
     if image.orientation == 1 or mask.orientation != 1:
         return mask

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_fault
+from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_problem
 
 
 def encoded(mask: np.ndarray) -> dict:
@@ -19,7 +19,7 @@ def test_what_pycocotools_writes_is_sound(seed):
     height, width = np.random.default_rng(seed).integers(1, 400, 2).tolist()
     mask = noise(height, width, (0.5, 0.001, 0.999)[seed % 3], seed)
     mask[-1, -1] = True
-    assert run_lengths_fault(encoded(mask), height, width) is None
+    assert run_lengths_problem(encoded(mask), height, width) is None
 
 
 @pytest.mark.parametrize('share', [0.0, 0.001, 0.5, 1.0])
@@ -32,22 +32,22 @@ def test_masks_are_encoded_and_boxed_as_pycocotools_does_it(share):
 
 
 def test_counts_may_be_numbers():
-    assert run_lengths_fault({'size': [2, 3], 'counts': [1, 2, 3]}, 2, 3) is None
-    assert run_lengths_fault({'size': [2, 3], 'counts': [0, 6]}, 2, 3) is None
+    assert run_lengths_problem({'size': [2, 3], 'counts': [1, 2, 3]}, 2, 3) is None
+    assert run_lengths_problem({'size': [2, 3], 'counts': [0, 6]}, 2, 3) is None
 
 
 def test_a_full_large_mask_is_sound():
     code = {'size': [12_000, 12_000], 'counts': [0, 144_000_000]}
     packed = coco_mask.frPyObjects(code, 12_000, 12_000)
     code['counts'] = packed['counts'].decode('ascii')
-    assert run_lengths_fault(code, 12_000, 12_000) is None
+    assert run_lengths_problem(code, 12_000, 12_000) is None
 
 
 SOUND = encoded(noise(20, 30, 0.5, 0))['counts']
 
 
 @pytest.mark.parametrize(
-    ('counts', 'fault'),
+    ('counts', 'problem'),
     [
         ('', 'no run-length code'),
         (SOUND[:-1], 'do not fill'),
@@ -68,20 +68,20 @@ SOUND = encoded(noise(20, 30, 0.5, 0))['counts']
         ({'a': 1}, 'no run-length code'),
     ],
 )
-def test_what_pycocotools_would_fill_with_anything_is_a_fault(counts, fault):
-    found = run_lengths_fault({'size': [20, 30], 'counts': counts}, 20, 30)
+def test_what_pycocotools_would_fill_with_anything_is_a_problem(counts, problem):
+    found = run_lengths_problem({'size': [20, 30], 'counts': counts}, 20, 30)
     assert found is not None
-    assert fault in found
+    assert problem in found
 
 
 @pytest.mark.parametrize('size', [[30, 20], [20], [20, 30, 1], None, ['20', '30'], 600])
-def test_another_size_is_a_fault(size):
-    assert 'its mask is' in str(run_lengths_fault({'size': size, 'counts': SOUND}, 20, 30))
+def test_another_size_is_a_problem(size):
+    assert 'its mask is' in str(run_lengths_problem({'size': size, 'counts': SOUND}, 20, 30))
 
 
 @pytest.mark.parametrize('code', [None, [], 'text', {}, {'size': [20, 30]}])
-def test_what_is_no_code_is_a_fault(code):
-    assert 'no run-length code' in str(run_lengths_fault(code, 20, 30))
+def test_what_is_no_code_is_a_problem(code):
+    assert 'no run-length code' in str(run_lengths_problem(code, 20, 30))
 
 
 @pytest.mark.parametrize('seed', range(200))
@@ -91,7 +91,7 @@ def test_whatever_passes_fills_the_mask(seed):
     for _ in range(int(rng.integers(1, 4))):
         letters[int(rng.integers(len(letters)))] = chr(int(rng.integers(48, 112)))
     counts = ''.join(letters)
-    if run_lengths_fault({'size': [20, 30], 'counts': counts}, 20, 30) is None:
+    if run_lengths_problem({'size': [20, 30], 'counts': counts}, 20, 30) is None:
         decoded = coco_mask.decode({'size': [20, 30], 'counts': counts.encode()})
         area = coco_mask.area({'size': [20, 30], 'counts': counts.encode()})
         assert set(np.unique(decoded)) <= {0, 1}

@@ -38,7 +38,9 @@ def test_what_cannot_be_read_is_fixed_and_resumed(model, image_files, settings, 
         path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(InputError, match='2 of 6 images could not be read') as error:
         predict(model, [str(mine)], settings)
-    assert [fault.split(': ')[0] for fault in error.value.faults] == [str(path) for path in broken]
+    assert [problem.split(': ')[0] for problem in error.value.errors] == [
+        str(path) for path in broken
+    ]
     kept = masks(settings)
     assert len(kept) == len(read_rows(settings.out)) == 4
 
@@ -78,7 +80,7 @@ def test_predictions_of_two_models_never_mix(model, config, checkpoint, image_fi
     torch.save(weights, other)
     with pytest.raises(InputError, match='predictions of another model') as error:
         predict(CheckpointModel(str(config), str(other)), inputs, settings, resume=True)
-    assert [fault.split(': ')[0] for fault in error.value.faults] == [
+    assert [problem.split(': ')[0] for problem in error.value.errors] == [
         'checkpoint',
         'checkpoint_sha256',
     ]
@@ -170,7 +172,7 @@ def test_a_submission_is_flat_and_of_one_image_for_an_id(model, image_files, set
     shutil.copy(image_files[0], photos / 'a')
     with pytest.raises(InputError, match='one mask for an id') as error:
         predict(model, [str(photos)], settings, resume=True, submission=sent)
-    assert [fault.partition(':')[0] for fault in error.value.faults] == [image_files[0].stem]
+    assert [problem.partition(':')[0] for problem in error.value.errors] == [image_files[0].stem]
 
 
 def test_animations_are_refused_by_name(model, image_files, settings, tmp_path):
@@ -181,6 +183,6 @@ def test_animations_are_refused_by_name(model, image_files, settings, tmp_path):
     frames[0].save(tmp_path / 'png.jpg', 'PNG')
     with pytest.raises(InputError, match='3 of 4 images could not be read') as error:
         predict(model, [str(tmp_path)], settings)
-    faults = sorted(error.value.faults)
-    assert 'misnamed.jpg: GIF is not read: save one picture as PNG' in faults[0]
-    assert all('3 images in one file' in fault for fault in faults[1:])
+    errors = sorted(error.value.errors)
+    assert 'misnamed.jpg: GIF is not read: save one image as PNG' in errors[0]
+    assert all('3 images in one file' in problem for problem in errors[1:])
