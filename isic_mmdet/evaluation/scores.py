@@ -112,8 +112,13 @@ def bootstrap_interval(
         seed: of the random generator.
     """
     means = bootstrap_means(values, resamples, seed)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, interval_ends(level))
     return float(low), float(high)
+
+
+def interval_ends(level: float = 0.95) -> tuple[float, float]:
+    """Return the quantiles between which a central interval of this coverage lies."""
+    return (1 - level) / 2, (1 + level) / 2
 
 
 def bootstrap_means(
