@@ -9,7 +9,7 @@ from isic_mmdet.synthetic import make_sample
 
 
 class Picture(NamedTuple):
-    """A image of N x N pixels.
+    """An image of N x N pixels.
 
     Attributes:
         image: (N, N, 3) uint8, RGB.

@@ -168,7 +168,7 @@ def _largest_difference(truth: Path, predictions: Path) -> float:
     if difference > _TOLERANCE:
         raise InputError(
             f'{predictions}: scores differ from the official ones by up to {difference:g}, more '
-            f'than {_TOLERANCE:g}; one of the two scorers has a error'
+            f'than {_TOLERANCE:g}; one of the two scorers has an error'
         )
     return difference
 

@@ -4,7 +4,7 @@
 
 The server is `tools/serve.py` in a process of its own, asked over the loopback interface alone.
 Each user sends one image, waits for its lesion, and sends the next. Every answer is held against
-that which a single user got for the same image, so that one that is mixed up counts as a error.
+that which a single user got for the same image, so that one that is mixed up counts as an error.
 """
 
 import http.client

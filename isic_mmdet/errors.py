@@ -23,4 +23,4 @@ class InputError(Exception):
 
 
 class Terminated(BaseException):
-    """The process was asked to end. Not an `Exception`, so that nothing takes it for a error."""
+    """The process was asked to end. Not an `Exception`, so that nothing takes it for an error."""

@@ -45,7 +45,7 @@ class Labels:
     """What the tables among the sources say.
 
     Attributes:
-        by_id: labels by ISIC id, without the values that have a error.
+        by_id: labels by ISIC id, without the values that have an error.
         errors: one for each value that makes no sense or contradicts another file.
         other_tables: name, separator and columns of every CSV file that is no table of labels.
     """

@@ -85,7 +85,7 @@ class Scan:
     """What was found below the sources.
 
     Attributes:
-        images: ISIC id to the files that claim to be its image; more than one is a error.
+        images: ISIC id to the files that claim to be its image; more than one is an error.
         masks: the same for masks.
         tables: all CSV files; `labels.py` picks those it knows by their columns.
         unexpected: files in an official folder that are neither of the above nor known extras.

@@ -95,7 +95,7 @@ def _of_the_system(error: OSError) -> str | None:
 
 def _of_a_missing_module(error: ModuleNotFoundError) -> str | None:
     package = (error.name or '').partition('.')[0]
-    # A missing part of a package that is there is a error of the code.
+    # A missing part of a package that is there is an error of the code.
     if package in ('', 'isic_mmdet') or package in sys.modules:
         return None
     return (

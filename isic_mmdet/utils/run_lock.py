@@ -36,7 +36,7 @@ def is_first_process(launcher: str) -> bool:
 
 
 def is_restarted() -> bool:
-    """Tell whether torchrun starts processes again after a error, as this one may have been.
+    """Tell whether torchrun starts processes again after an error, as this one may have been.
 
     Those of the previous attempt may then still be ending, on another machine.
     """

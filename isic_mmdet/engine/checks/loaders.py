@@ -44,7 +44,7 @@ def loader_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
 
 
 def repeated_images(ids: Sequence[str], where: str) -> list[str]:
-    """Return a error for each image that an evaluation would count more than once.
+    """Return an error for each image that an evaluation would count more than once.
 
     Args:
         ids: of all images of the evaluation.

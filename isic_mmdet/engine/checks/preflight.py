@@ -51,7 +51,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     if 'train_dataloader' in loaders:
         errors += wrapper_errors(cfg)
     if errors:
-        raise InputError(f'{cfg.filename} cannot be run; {len(errors)} errors:', errors)
+        raise InputError(f'{cfg.filename} cannot be run, fix this first:', errors)
     metainfo: dict[str, dict] = {}
     image_bytes = dict.fromkeys(loaders, 0)
     splits: dict[str, dict[str, Path]] = {}
@@ -85,7 +85,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         ),
     )
     if errors:
-        raise InputError(f'{cfg.filename} cannot be run; {len(errors)} errors:', errors)
+        raise InputError(f'{cfg.filename} cannot be run, fix this first:', errors)
     if int(os.environ.get('RANK', '0')) == 0:
         for note in notes + shared_images(splits):
             print_log(note, 'current', logging.WARNING)

@@ -181,7 +181,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Args:
         cfg: changed in place; its `work_dir` is set.
-        resume: None for a new run; 'auto' for the newest whole checkpoint of the work dir, or a
+        resume: None for a new run; 'auto' for the newest complete checkpoint of the work dir, or a
             new run where none was written yet; else the path of a checkpoint.
 
     Raises:
@@ -205,19 +205,18 @@ def set_resume(cfg: Config, resume: str | None) -> None:
     cfg.resume = checkpoint is not None
     if checkpoint is not None:
         cfg.load_from = checkpoint
-        # The checkpoint replaces them, so they need not be at hand again.
+        # The checkpoint replaces them, so they need not be available again.
         cfg.model.backbone.init_cfg = None
 
 
 def _newest(work_dir: Path) -> str | None:
-    newest, torn = newest_checkpoint(work_dir)
-    for path in torn:
+    newest, damaged = newest_checkpoint(work_dir)
+    for path in damaged:
         print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
-    if torn and newest is None:
+    if damaged and newest is None:
         raise InputError(
-            f'{work_dir} holds no whole checkpoint, only damaged ones; remove them to start a new '
-            'run:',
-            [str(path) for path in torn],
+            f'{work_dir} has only damaged checkpoints; remove them to start a new run:',
+            [str(path) for path in damaged],
         )
     return None if newest is None else str(newest)
 
@@ -284,7 +283,7 @@ def select_split(cfg: Config, split: str) -> None:
 
 
 def enable_drawing(cfg: Config, show_dir: str) -> None:
-    """Write a image of every tested image into `show_dir`."""
+    """Write an image of every tested image into `show_dir`."""
     cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
 
 
@@ -377,18 +376,18 @@ def use_amp(cfg: Config) -> None:
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:
-    """Return a table of a test's scores, and where its files lie.
+    """Return the table of the scores of a test, and the paths of its files.
 
     Args:
         cfg: of the test.
         metrics: names to values in [0, 1].
-        show_dir: folder of the images, if any were drawn.
+        show_dir: folder of the drawings, if any.
     """
     width = max(map(len, metrics))
     lines = [f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()]
-    lines.append(f'scores:   {Path(cfg.work_dir, "metrics.json")}')
-    lines.append(f'images:   {Path(cfg.work_dir, "per_image.csv")}')
-    lines.append(f'plot:     {Path(cfg.work_dir, "plots", "iou_box.png")}')
+    lines.append(f'scores:    {Path(cfg.work_dir, "metrics.json")}')
+    lines.append(f'per image: {Path(cfg.work_dir, "per_image.csv")}')
+    lines.append(f'plot:      {Path(cfg.work_dir, "plots", "iou_box.png")}')
     if show_dir:
-        lines.append(f'images: {show_dir}')
+        lines.append(f'drawings:  {show_dir}')
     return '\n'.join(lines)

@@ -77,7 +77,7 @@ class Part:
         owner: who takes its items, for a message.
         arguments: what may be in it; None if the code that reads it has to tell.
         readers: classes whose code reads it.
-        error: why its class cannot be found.
+        problem: why its class cannot be found.
     """
 
     path: str

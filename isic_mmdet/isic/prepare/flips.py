@@ -66,7 +66,7 @@ def flip_pair(record: Record, direction: str, out: Path) -> Record | PairError:
         out: folder of the prepared data set.
 
     Returns:
-        The record of the copy, or a error where a file of the original was damaged since it was
+        The record of the copy, or an error where a file of the original was damaged since it was
         written.
 
     Raises:

@@ -207,7 +207,7 @@ def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask
     Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
     decides. Where that cannot, the mask belongs to the image as it is stored: so do masks of
     `tools/predict.py`, and of every tool that does not know EXIF. If the colors say clearly that
-    it belongs to the upright image instead, the pair is a error, because either may be wrong.
+    it belongs to the upright image instead, the pair is an error, because either may be wrong.
     """
     if image.orientation == 1 or mask.orientation != 1:
         return mask

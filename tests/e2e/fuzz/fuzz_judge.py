@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
-from tests.e2e.fuzz.hostile_pictures import Pair
+from tests.e2e.fuzz.hostile_images import Pair
 
 SOUND, HOSTILE = 'ISIC_0000001', 'ISIC_0000002'
 IMAGES, MASKS = 'ISIC2018_Task1-2_Training_Input', 'ISIC2018_Task1_Training_GroundTruth'

@@ -53,7 +53,7 @@ def _prepare(scene: Scene, image: Path, mask: Path) -> str:
         check(len(errors) == 1, f'{len(errors)} errors for one pair: {errors}')
         check_message(errors[0]['detail'], image.name, mask.name)
         return 'refused'
-    check(not errors, f'in the annotations, and a error: {errors}')
+    check(not errors, f'in the annotations, and an error: {errors}')
     _check_prepared(out, image, mask, whole=rule == 'none')
     return 'right'
 

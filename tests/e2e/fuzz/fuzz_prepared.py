@@ -12,7 +12,7 @@ import numpy as np
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
 from isic_mmdet.isic.prepare.convert import prepare
 from tests.e2e.fuzz.fuzz_judge import Scene
-from tests.e2e.fuzz.hostile_pictures import Pair
+from tests.e2e.fuzz.hostile_images import Pair
 
 
 def annotations(out: Path, split: str = 'train') -> dict[str, Any]:

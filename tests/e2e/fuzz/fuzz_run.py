@@ -33,7 +33,7 @@ from tests.e2e.fuzz import (
     fuzz_score,
 )
 from tests.e2e.fuzz.hostile_annotations import ANNOTATIONS
-from tests.e2e.fuzz.hostile_pictures import HEAVY, IMAGES, MASKS, Pair, encode
+from tests.e2e.fuzz.hostile_images import HEAVY, IMAGES, MASKS, Pair, encode
 from tests.e2e.fuzz.hostile_places import NAMES, NEED_RIGHTS, PLACES
 from tests.e2e.fuzz.hostile_tables import TABLES
 from tests.e2e.fuzz.hostile_zips import UNSAFE, ZIPS
@@ -42,7 +42,7 @@ from tests.e2e.fuzz.hostile_zips import UNSAFE, ZIPS
 TIME_LIMIT_S = 120
 #: What a process may take on top of what it had before the variant.
 MEMORY_LIMIT_MB = 2048
-# Beyond it allocations fail, so that a error in the package does not end the machine.
+# Beyond it allocations fail, so that an error in the package does not end the machine.
 _HARD_LIMIT_MB = 6144
 _NOBODY = 65534
 

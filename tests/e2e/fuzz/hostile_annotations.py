@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.fuzz.hostile_pictures import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
 
 Make = Callable[[Random, dict[str, Any]], bytes]
 JUNK: list[Any] = [

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.fuzz.hostile_pictures import Pair
+from tests.e2e.fuzz.hostile_images import Pair
 
 Put = Callable[[Path, Pair], None]
 
@@ -125,7 +125,7 @@ NAMES: dict[str, list[tuple[str, str]]] = {
         ('ISIC 0000002.jpg', 'ISIC 0000002_segmentation.png'),
         ('ISIC_0000002\n.jpg', 'ISIC_0000002\n_segmentation.png'),
         ('ISIC_0000002\t.jpg', 'ISIC_0000002_segmentation\r.png'),
-        ('a image of me.jpg', 'a image of me_segmentation.png'),
+        ('an image of me.jpg', 'an image of me_segmentation.png'),
         ('  .jpg', '  _segmentation.png'),
     ],
     'name of undecodable bytes': [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.e2e.fuzz.hostile_pictures import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
 
 Make = Callable[[Random, str], bytes]
 CELLS = [

@@ -5,7 +5,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 
-from tests.e2e.fuzz.hostile_pictures import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
 
 Members = dict[str, bytes]
 Make = Callable[[Random, Members], bytes]

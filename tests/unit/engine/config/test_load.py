@@ -152,7 +152,7 @@ def test_a_folder_is_no_checkpoint(cfg, tmp_path):
 def test_only_damaged_checkpoints_are_an_error(cfg, tmp_path):
     cfg.work_dir = str(tmp_path)
     (tmp_path / 'epoch_3.pth').touch()
-    with pytest.raises(InputError, match='no whole checkpoint'):
+    with pytest.raises(InputError, match='only damaged checkpoints'):
         set_resume(cfg, 'auto')
 
 

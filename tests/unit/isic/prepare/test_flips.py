@@ -34,7 +34,7 @@ def ids_of(out: Path, split: str) -> list[str]:
 
 
 def smooth(height: int, width: int) -> np.ndarray:
-    """A image that looks different whichever way it is flipped."""
+    """An image that looks different whichever way it is flipped."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows, columns, 255 - rows], axis=2).clip(0, 255).astype(np.uint8)
 

@@ -150,7 +150,7 @@ def test_text_from_files_is_never_markup(run, tiny_data):
     path.write_text(json.dumps(annotations))
 
     page = Page(report(folder, data_root=copy)[0])
-    # The records, a image each, and our own script.
+    # The records, an image each, and our own script.
     assert len(page.all('script')) == 2 + len(annotations['images'])
     assert not page.all('img')
     assert all(not name.startswith('on') for _, attrs in page.elements for name in attrs)

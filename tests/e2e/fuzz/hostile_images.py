@@ -231,7 +231,7 @@ def rotated(rng: Random, pair: Pair) -> bytes:
 def damaged_exif(rng: Random, pair: Pair) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    exif[0x010E] = 'a image' * 20
+    exif[0x010E] = 'an image' * 20
     data = encode(pair.image, 'JPEG', exif=exif)
     changed = bytearray(data)
     for _ in range(int(rng.integers(1, 12))):
