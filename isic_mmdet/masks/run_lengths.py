@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 #: The message for a valid code without any lesion pixel.
 NO_LESION = 'the lesion has no mask'
@@ -24,6 +23,9 @@ def encode_run_lengths(mask: NDArray[np.bool_]) -> str:
     ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
     runs = np.diff(ends, prepend=0, append=pixels.size).tolist()
     counts = [0, *runs] if pixels[0] else runs
+    # Imported here: bounding boxes are also needed where pycocotools is not installed.
+    from pycocotools import mask as coco_mask
+
     encoded = coco_mask.frPyObjects({'size': list(mask.shape), 'counts': counts}, *mask.shape)
     return encoded['counts'].decode('ascii')
 
