@@ -10,7 +10,7 @@ from mmdet.registry import DATASETS
 from isic_mmdet.datasets.checks import annotation_errors, truth_errors
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.labels import CATEGORIES
+from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.utils.system import keep_freed_memory
 
 # Data sets that this process has checked: each is built once for the checks before a run, and once

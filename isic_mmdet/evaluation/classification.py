@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.per_image import Row, class_columns, classes_of
-from isic_mmdet.isic.labels import MELANOMA
+from isic_mmdet.isic.names import MELANOMA
 
 #: The positive class if the config names none.
 DEFAULT_POSITIVE = MELANOMA

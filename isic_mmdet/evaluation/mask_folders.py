@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, zip_members
-from isic_mmdet.isic.archives import ISIC_ID
+from isic_mmdet.isic.names import ISIC_ID
 
 # Overlapping matches: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.archives import ISIC_ID
+from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
 from isic_mmdet.utils.files import read_json, write_atomically
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
 from isic_mmdet.images.orientation import ORIENTATION_TAG, ORIENTATIONS
@@ -96,6 +96,9 @@ def decode_image(
     orientation = orientation_of(image)
     if orientation != 1:
         try:
+            # Imported here, because scoring reads masks and starts faster without it.
+            from PIL import ImageOps
+
             image = ImageOps.exif_transpose(image)
         except DECODE_ERRORS as error:
             raise UnreadableError(f'its EXIF data are damaged: {error}') from error

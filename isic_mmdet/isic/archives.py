@@ -11,11 +11,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from isic_mmdet.isic.names import ISIC_ID
+
 BASE_URL = 'https://isic-archive.s3.amazonaws.com/challenges'
 PAGE_URL = 'https://challenge.isic-archive.com/data/'
-
-#: The id of an image, as a regular expression.
-ISIC_ID = 'ISIC_[0-9]{7}'
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 

@@ -16,13 +16,10 @@ from typing import Any
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.layouts import PairError, listed_id
+from isic_mmdet.isic.names import MELANOMA
 from isic_mmdet.utils.csv_file import parse_csv, parse_header, to_flag, to_number
 
 _ID_COLUMNS = ('image_id', 'image', 'isic_id', 'image_name')
-MELANOMA = 'melanoma'
-#: Names of the categories of a prepared data set; ids count from 1 in this order.
-CATEGORIES = {'lesion': ('lesion',), 'diagnosis': ('benign', MELANOMA)}
-
 _LABEL_COLUMNS = {MELANOMA, 'seborrheic_keratosis'}
 _METADATA_COLUMNS = {'age_approximate', 'sex'}
 _KNOWN_COLUMNS = {*_ID_COLUMNS, *_LABEL_COLUMNS, *_METADATA_COLUMNS}

@@ -13,7 +13,8 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, list_files
-from isic_mmdet.isic.archives import ARCHIVES, ISIC_ID
+from isic_mmdet.isic.archives import ARCHIVES
+from isic_mmdet.isic.names import ISIC_ID
 
 #: Splits in the order in which they are reported.
 SPLITS = ('train', 'val', 'test')

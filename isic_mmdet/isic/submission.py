@@ -19,7 +19,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, stored_size
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.archives import ISIC_ID
+from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.masks.mask_files import decode_mask
 from isic_mmdet.utils.files import writing
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from isic_mmdet.isic.labels import CATEGORIES, Label, category_of
+from isic_mmdet.isic.labels import Label, category_of
+from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.isic.prepare.pairs import Record, image_path, mask_path
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
-from isic_mmdet.isic.labels import CATEGORIES
 from isic_mmdet.isic.layouts import SPLITS, YEARS, PairError, official_counts
+from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.isic.prepare.coco import coco_split
 from isic_mmdet.isic.prepare.flips import FLIPPED_SPLITS, copy_ids, flip_jobs
 from isic_mmdet.isic.prepare.jobs import finish_jobs

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from isic_mmdet.isic.labels import CATEGORIES, Label, category_of
+from isic_mmdet.isic.labels import Label, category_of
 from isic_mmdet.isic.layouts import PairError
+from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.isic.prepare.pairs import Record
 
 _SHOWN_FAULTS = 20
