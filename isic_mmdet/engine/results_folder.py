@@ -12,7 +12,8 @@ from mmengine.config import Config
 from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.engine.config.recorded_config import settings_of
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.files import read_json, sha256, sha256_together
+from isic_mmdet.utils.files import sha256, sha256_together
+from isic_mmdet.utils.schema import TEXT, read_checked_json
 
 # Where the data are, and what replaces or loads the weights: recorded by their own digests.
 _RECORDED_APART = ('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'precision')
@@ -90,8 +91,7 @@ def check_results_folder(cfg: Config, overwrite: bool) -> None:
     known: list[str] = []
     if (folder / 'metrics.json').is_file():
         remedy = 'name another --work-dir, or add --overwrite'
-        earlier = read_json(folder / 'metrics.json', remedy)
-        earlier = earlier if isinstance(earlier, dict) else {}
+        earlier = read_checked_json(folder / 'metrics.json', {'outputs?': [TEXT]}, remedy)
         differing = [
             f'{name}: {_text(earlier.get(name))}, now {_text(value)}'
             for name, value in now.items()

@@ -7,10 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.files import read_json, write_atomically
+from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.schema import COUNT, FLAG, NUMBER, TEXT, Shape, read_checked_json
 
 _TEXTS = ('config', 'data', 'split', 'checkpoint', 'checkpoint_sha256', 'command', 'date')
-_RECORDS = ('training', 'versions')
+_SHAPE: Shape = {
+    'metrics': {'*?': NUMBER},
+    **{f'{key}?': TEXT for key in _TEXTS},
+    'training?': {'seconds?': NUMBER},
+    'versions?': {},
+    'tta?': FLAG,
+    'confusion_matrix?': {
+        'classes': [TEXT],
+        'counts': [[COUNT]],
+        'no_detection?': [COUNT],
+        'positive?': TEXT,
+    },
+}
 
 
 def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
@@ -21,67 +34,34 @@ def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Return the contents of `metrics.json` files.
+    """Return the contents of `metrics.json` files; unknown entries are kept unchecked.
 
     Raises:
-        InputError: one line for every file that is missing or of another kind.
+        InputError: a file is missing or is not a `metrics.json`; lists the errors of all files.
     """
     reports, errors = [], []
-    for path in paths:
+    for path in map(Path, paths):
         try:
-            report = read_json(Path(path), 'write it again with tools/test.py')
+            report = read_checked_json(path, _SHAPE, 'write it again with tools/test.py')
         except InputError as error:
             errors.append(str(error))
             continue
-        wrong = _errors(report)
-        errors += [f'{path}: {error}' for error in wrong]
-        if not wrong:
-            reports.append(report)
+        reports.append(report)
+        matrix = report.get('confusion_matrix')
+        if matrix and not _is_square(matrix):
+            errors.append(f'{path}: classes and counts of confusion_matrix do not fit together')
     if errors:
         raise InputError('give metrics.json files as tools/test.py writes them:', errors)
     return reports
 
 
-def _errors(report: Any) -> list[str]:
-    """Return what is wrong with the values of a `metrics.json`; unknown entries are ignored."""
-    if not isinstance(report, dict) or not isinstance(report.get('metrics'), dict):
-        return ['has no "metrics"']
-    training = report.get('training')
-    seconds = training.get('seconds') if isinstance(training, dict) else None
-    matrix = report.get('confusion_matrix')
-    tta = report.get('tta')
-    checks = [
-        *((name, value, _is_number(value), 'number') for name, value in report['metrics'].items()),
-        *((key, report.get(key), isinstance(report.get(key) or {}, dict), 'record')
-          for key in _RECORDS),
-        *((key, report.get(key), isinstance(report.get(key) or '', str), 'text') for key in _TEXTS),
-        ('training seconds', seconds, _is_number(seconds), 'number'),
-        ('tta', tta, tta is None or isinstance(tta, bool), 'true or false'),
-        ('confusion_matrix', matrix, matrix is None or _is_matrix(matrix), 'confusion matrix'),
-    ]  # fmt: skip
-    return [
-        f'{name} is not a {kind}: {value!r:.60}' for name, value, fits, kind in checks if not fits
-    ]
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or type(value) in (int, float)
-
-
-def _is_matrix(matrix: Any) -> bool:
-    if not isinstance(matrix, dict):
-        return False
-    classes, counts = matrix.get('classes'), matrix.get('counts')
-    if not isinstance(classes, list) or not isinstance(counts, list) or len(classes) < 2:
-        return False
-    positive = matrix.get('positive')
-    rows = [*counts, matrix.get('no_detection', [0] * len(classes))]
+def _is_square(matrix: Mapping[str, Any]) -> bool:
+    classes, counts = matrix['classes'], matrix['counts']
+    rows = [*counts, matrix.get('no_detection') or [0] * len(classes)]
     return (
-        all(isinstance(name, str) for name in classes)
-        and len(set(classes)) == len(classes) == len(counts)
-        and all(isinstance(row, list) and len(row) == len(classes) for row in rows)
-        and all(type(count) is int and 0 <= count < 2**53 for row in rows for count in row)
-        and (positive is None or positive in classes)
+        1 < len(classes) == len(set(classes)) == len(counts)
+        and all(len(row) == len(classes) for row in rows)
+        and matrix.get('positive') in (None, *classes)
     )
 
 

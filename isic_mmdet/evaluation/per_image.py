@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
-from isic_mmdet.utils.files import read_json, write_atomically
+from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.schema import AGE, NAME, TEXT, Shape, read_checked_json
 
 #: The values of one image by column: `PER_IMAGE_COLUMNS`, and the other columns where known.
 #: It is no TypedDict because the score columns of the classes are named after the classes.
@@ -35,6 +37,7 @@ _IN_UNIT = _SHARES | {'iou_shifted'}
 _COUNTS = {'detections', 'height', 'width'}
 _NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
 _MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
+_ANNOTATIONS: Shape = {'images': [{'isic_id': NAME, 'diagnosis?': TEXT, 'sex?': TEXT, 'age?': AGE}]}
 _KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_COLUMNS, 'image'}
 
 
@@ -121,36 +124,18 @@ def read_labels(path: Path) -> dict[str, Row]:
     """Read diagnosis, sex and age by ISIC id from an annotation file of `tools/prepare_isic.py`.
 
     Raises:
-        InputError: the file is missing, is not JSON, or its images carry no ISIC id.
+        InputError: the file is missing, is no such file, or holds an image twice.
     """
-    content = read_json(path, 'give an annotation file of tools/prepare_isic.py')
-    images = content.get('images') if isinstance(content, dict) else None
-    if not isinstance(images, list) or not all(
-        isinstance(image, dict) and 'isic_id' in image for image in images
-    ):
-        raise InputError(
-            f'{path}: no images with an isic_id; give an annotation file of tools/prepare_isic.py'
-        )
-    labels: dict[str, Row] = {}
-    errors = []
-    for image in images:
-        name = image['isic_id']
-        if not isinstance(name, str) or name in labels:
-            errors.append(f'isic_id {name!r} is not text or is there twice')
-            continue
-        labels[name] = {key: image[key] for key in LABEL_COLUMNS if image.get(key) is not None}
-        errors += [
-            f'{name}: {key} is {value!r}'
-            for key, value in labels[name].items()
-            if not (_is_age(value) if key == 'age' else isinstance(value, str))
-        ]
+    remedy = 'give an annotation file of tools/prepare_isic.py'
+    images = read_checked_json(path, _ANNOTATIONS, remedy)['images']
+    counts = Counter(image['isic_id'] for image in images)
+    errors = [f'{name} is there {count} times' for name, count in counts.items() if count > 1]
     if errors:
         raise InputError(f'{path}: damaged; prepare the data again', errors)
-    return labels
-
-
-def _is_age(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 150
+    return {
+        image['isic_id']: {key: image[key] for key in LABEL_COLUMNS if image.get(key) is not None}
+        for image in images
+    }
 
 
 def _read_rows(path: Path, columns: Collection[str]) -> tuple[tuple[int, dict[str, str]], ...]:

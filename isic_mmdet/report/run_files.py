@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation import per_image
+from isic_mmdet.utils.schema import COUNT, NUMBER, shape_errors
 
 # The prefix of `loss`, `loss_mask` and so on in the log, and the images that it stands for.
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
@@ -117,11 +118,12 @@ def training_data(training: Any) -> str | None:
 
 
 def _is_record(value: Any) -> bool:
-    if not isinstance(value, dict) or not all(type(v) in (int, float) for v in value.values()):
+    if shape_errors(value, {'*': NUMBER}):
         return False
     counts = [value[key] for key in ('step', 'epoch', 'iter') if key in value]
-    is_counted = all(type(count) is int and 0 <= count < 2**53 for count in counts)
-    return is_counted and ('step' in value or (_kind(value) is None and 'epoch' not in value))
+    return not shape_errors(counts, [COUNT]) and (
+        'step' in value or (_kind(value) is None and 'epoch' not in value)
+    )
 
 
 def _kind(record: Mapping[str, Any]) -> str | None:

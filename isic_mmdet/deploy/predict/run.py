@@ -14,8 +14,9 @@ from isic_mmdet.deploy.predict.table import is_begun, join_parts
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submission
-from isic_mmdet.utils.files import read_json, write_json
+from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.run_lock import run_lock
+from isic_mmdet.utils.schema import read_checked_json
 
 # Names the model of the folder, so that two models never share one.
 _MODEL_FILE = 'predictions.json'
@@ -109,9 +110,7 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
         )
     path = out / _MODEL_FILE
     remedy = 'name another --out, or remove the folder'
-    earlier = read_json(path, remedy) if path.is_file() else facts
-    if not isinstance(earlier, dict):
-        raise InputError(f'{path}: no name of a model; {remedy}')
+    earlier = read_checked_json(path, {}, remedy) if path.is_file() else facts
     changed = [
         f'{key}: {earlier.get(key)}, now {value}'
         for key, value in facts.items()

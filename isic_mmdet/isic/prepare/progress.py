@@ -8,7 +8,8 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.isic.layouts import SPLITS
 from isic_mmdet.isic.prepare.pairs import Record
 from isic_mmdet.utils.append_log import LineFile
-from isic_mmdet.utils.files import read_json, write_atomically, write_json
+from isic_mmdet.utils.files import write_atomically, write_json
+from isic_mmdet.utils.schema import COUNT, read_checked_json
 
 _FOLDER = '.prepare'
 
@@ -32,10 +33,7 @@ class Progress:
         settings = out / _FOLDER / 'settings.json'
         if settings.is_file():
             remedy = 'choose another --out, or delete the folder'
-            content = read_json(settings, remedy)
-            if not isinstance(content, dict) or 'year' not in content:
-                raise InputError(f'{settings}: does not tell the year; {remedy}')
-            earlier = content['year']
+            earlier = read_checked_json(settings, {'year': COUNT}, remedy)['year']
             if earlier != year:
                 raise InputError(
                     f'{out} holds prepared images of ISIC {earlier}; choose another --out for'

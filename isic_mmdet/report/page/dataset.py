@@ -13,9 +13,34 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import MAX_PIXELS
 from isic_mmdet.masks.run_lengths import NO_LESION, run_lengths_problem
 from isic_mmdet.report.page.evaluation import ImageScores
-from isic_mmdet.utils.files import read_json
+from isic_mmdet.utils.schema import (
+    AGE,
+    COUNT,
+    FILE_NAME,
+    NAME,
+    PIXELS,
+    TEXT,
+    Shape,
+    number,
+    read_checked_json,
+)
 
 _TOLERANCE = 1e-6
+_CODE: Shape = {'size': (PIXELS, PIXELS), 'counts': TEXT}
+_ANNOTATIONS: Shape = {
+    'images': [
+        {
+            'id': COUNT,
+            'isic_id': NAME,
+            'file_name': FILE_NAME,
+            'diagnosis?': TEXT,
+            'age?': AGE,
+            'sex?': TEXT,
+        }
+    ],
+    'annotations': [{'image_id': COUNT, 'segmentation': _CODE}],
+}
+_DETECTIONS: Shape = [{'isic_id': NAME, 'score': number(0, 1), 'segmentation': _CODE}]
 
 
 @dataclass(frozen=True)
@@ -67,22 +92,22 @@ def read_records(data_root: Path, split: str, image_ids: Iterable[str]) -> dict[
         InputError: if the annotation file is missing, damaged, or of other images.
     """
     path = data_root / 'annotations' / f'{split}.json'
-    content = read_json(path, 'name the prepared data set with --data-root')
+    content = read_checked_json(path, _ANNOTATIONS, 'name the prepared data set with --data-root')
     try:
         truths = {
             entry['image_id']: _mask(entry['segmentation']) for entry in content['annotations']
         }
         known = {
             image['isic_id']: Record(
-                data_root / 'images' / _name(image['file_name']),
+                data_root / 'images' / image['file_name'],
                 truths[image['id']],
-                _text(image.get('diagnosis')),
-                _age(image.get('age')),
-                _text(image.get('sex')),
+                image.get('diagnosis'),
+                image.get('age'),
+                image.get('sex'),
             )
             for image in content['images']
         }
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, ValueError) as error:
         raise InputError(
             f'{path}: not annotations as tools/prepare_isic.py writes them '
             f'({type(error).__name__}: {error}); prepare the data again'
@@ -110,18 +135,16 @@ def read_predictions(path: Path, images: Sequence[ImageScores]) -> dict[str, Mas
             that differs from the one in `per_image.csv`.
     """
     remedy = 'write it with tools/test.py --out'
-    entries = read_json(path, remedy)
+    entries = read_checked_json(path, _DETECTIONS, remedy)
     top: dict[str, tuple[float, Mask]] = {}
     try:
         for entry in entries:
-            name, score = entry['isic_id'], float(entry['score'])
+            name, score = entry['isic_id'], entry['score']
             # Of equal scores the first counts, as in the metrics.
             if name not in top or score > top[name][0]:
                 top[name] = score, _mask(entry['segmentation'])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(
-            f'{path}: not a file of detections ({type(error).__name__}: {error}); {remedy}'
-        ) from error
+    except ValueError as error:
+        raise InputError(f'{path}: not a file of detections ({error}); {remedy}') from error
     errors = []
     for image in images:
         here = top[image.image_id][0] if image.image_id in top else None
@@ -142,29 +165,9 @@ def _alike(first: float | None, second: float | None) -> bool:
 
 def _mask(code: Mapping[str, Any]) -> Mask:
     height, width = code['size']
-    if type(height) is not int or type(width) is not int or not 0 < height * width <= MAX_PIXELS:
+    if height * width > MAX_PIXELS:
         raise ValueError(f'a mask of {code["size"]} pixels')
-    if not isinstance(code['counts'], str):
-        raise ValueError('a mask that is no compressed run-length code')
     problem = run_lengths_problem(code, height, width)
     if problem and problem != NO_LESION:
         raise ValueError(problem)
     return Mask(code['counts'], (height, width))
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or Path(value).is_absolute() or '..' in Path(value).parts:
-        raise ValueError(f'no name of a file in the folder of images: {value!r}')
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f'no text: {value!r}')
-    return value
-
-
-def _age(value: Any) -> float | None:
-    if value is not None and (type(value) not in (int, float) or not 0 <= value <= 150):
-        raise ValueError(f'no age: {value!r}')
-    return value

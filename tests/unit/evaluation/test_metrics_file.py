@@ -30,7 +30,7 @@ def test_what_was_written_is_read_and_nan_is_null(tmp_path):
         ({'metrics': {'lesion/iou': '0.8'}}, 'lesion/iou'),
         ({'metrics': {'lesion/iou': True}}, 'lesion/iou'),
         ({'training': 'yes'}, 'training'),
-        ({'training': {'seconds': 'many'}}, 'training seconds'),
+        ({'training': {'seconds': 'many'}}, 'training.seconds'),
         ({'versions': [1]}, 'versions'),
         ({'config': 5}, 'config'),
         ({'tta': 1}, 'tta'),
@@ -46,7 +46,7 @@ def test_what_was_written_is_read_and_nan_is_null(tmp_path):
 def test_values_of_another_kind_are_refused(tmp_path, change, name):
     path = tmp_path / 'metrics.json'
     path.write_text(json.dumps(GOOD | change))
-    with pytest.raises(InputError, match=rf'metrics\.json: .*{name}'):
+    with pytest.raises(InputError, match=rf'(?s)metrics\.json: .*{name}'):
         read_reports([path])
 
 

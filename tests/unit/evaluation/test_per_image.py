@@ -154,21 +154,12 @@ def test_labels_of_an_annotation_file(tiny_data, tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    ('text', 'error'),
-    [
-        ('{', 'not JSON'),
-        ('[' * 200_000, 'not JSON'),
-        ('[]', 'no images with an isic_id'),
-        ('{"images": [{"id": 1}]}', 'no images with an isic_id'),
-    ],
-)
-def test_other_files_than_annotations_are_refused(tmp_path, text, error):
-    path = tmp_path / 'train.json'
-    with pytest.raises(InputError, match='cannot be read'):
-        read_labels(path)
-    path.write_text(text)
-    with pytest.raises(InputError, match=error):
+@pytest.mark.parametrize('text', ['', '{', '[' * 200_000, '[]', '{"images": [{"id": 1}]}'])
+def test_other_files_than_annotations_are_refused(tmp_path, text):
+    path = tmp_path / 'a.json'
+    if text:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r'a\.json: .*tools/prepare_isic\.py'):
         read_labels(path)
 
 
@@ -187,5 +178,5 @@ def test_other_files_than_annotations_are_refused(tmp_path, text, error):
 def test_labels_of_another_kind_are_refused(tmp_path, change):
     images = [{'isic_id': 'ISIC_0000001', 'age': 30} | change, {'isic_id': 'ISIC_0000002'}]
     (tmp_path / 'a.json').write_text(json.dumps({'images': images}))
-    with pytest.raises(InputError, match=r'a\.json: damaged; prepare the data again'):
+    with pytest.raises(InputError, match=r'a\.json: damaged'):
         read_labels(tmp_path / 'a.json')
