@@ -9,8 +9,9 @@ from pycocotools import mask as coco_mask
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.per_image import class_columns
-from isic_mmdet.evaluation.scores import Confusion, confusion, jaccard, mask_scores, pack
-from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.evaluation.scores import Confusion, confusion, jaccard, mask_scores
+from isic_mmdet.masks.bit_mask import BitMask
+from isic_mmdet.masks.mask_files import read_bit_mask
 from isic_mmdet.masks.resize import resize_mask
 
 _META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
@@ -42,17 +43,18 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
     scores = _scores(detections['scores'], name)
     labels = [_class_name(classes, int(label), name) for label in detections['labels']]
     truth = _official_mask(sample)
-    against = pack(truth)
     found = [
-        confusion(against, pack(resize_mask(mask, *truth.shape)))
+        confusion(truth, BitMask.of(resize_mask(mask, *truth.shape)))
         for mask in _masks(detections, len(scores), sample)
     ]
     top = int(scores.argmax()) if found else None
+    # Without a detection the prediction is all background.
+    nothing = Confusion(0, 0, truth.area(), truth.size - truth.area())
     gt_label = sample.get('gt_label')
     row = {
         'image_id': name,
-        **mask_scores(_empty(truth) if top is None else found[top]),
-        'iou_max': max(jaccard(c) for c in found or [_empty(truth)]),
+        **mask_scores(nothing if top is None else found[top]),
+        'iou_max': max(map(jaccard, found or [nothing])),
         'score': None if top is None else float(scores[top]),
         'label': None if gt_label is None else _class_name(classes, int(gt_label), name),
         'predicted_label': None if top is None else labels[top],
@@ -88,9 +90,9 @@ def _class_name(classes: Sequence[str], label: int, name: str) -> str:
     return classes[label]
 
 
-def _official_mask(sample: Mapping[str, Any]) -> NDArray[np.bool_]:
+def _official_mask(sample: Mapping[str, Any]) -> BitMask:
     """Read the official mask and check that it has the shape of the image."""
-    truth = read_mask(sample['original_mask'])
+    truth = read_bit_mask(sample['original_mask'])
     (h, w), (height, width) = sample['ori_shape'][:2], truth.shape
     # Resizing rounds each side by less than a pixel, so h / height and w / width differ little.
     if abs(h * width - w * height) > height + width:
@@ -109,26 +111,21 @@ def _masks(
         return
     if 'masks' not in detections:
         raise InputError('LesionMetric needs masks, but the model predicts boxes only')
+    name, shape = sample['isic_id'], tuple(sample['ori_shape'][:2])
     for mask in detections['masks']:
         if isinstance(mask, Mapping):
             mask = coco_mask.decode(mask)
         elif hasattr(mask, 'cpu'):
             mask = mask.cpu().numpy()
-        if mask.shape != tuple(sample['ori_shape'][:2]):
+        if mask.shape != shape:
             raise InputError(
-                f'{sample["isic_id"]}: a predicted mask of {mask.shape} for an image of '
-                f'{sample["ori_shape"][:2]}; the model must predict with rescale=True'
+                f'{name}: a predicted mask of {mask.shape} for an image of {shape}; the model must '
+                'predict with rescale=True'
             )
         # uint8 of 0 and 1 comes from run-length codes; 0 to 255 from a negative `mask_thr_binary`.
         if mask.dtype != np.bool_ and (mask.dtype != np.uint8 or mask.max() > 1):
             raise InputError(
-                f'{sample["isic_id"]}: a predicted mask of {mask.dtype} that is not binary; set '
+                f'{name}: a predicted mask of {mask.dtype} that is not binary; set '
                 '`mask_thr_binary` of the model to 0.5'
             )
         yield mask.astype(bool, copy=False)
-
-
-def _empty(truth: NDArray[np.bool_]) -> Confusion:
-    """Return the counts of an all-background prediction."""
-    lesion = int(np.count_nonzero(truth))
-    return Confusion(0, 0, lesion, truth.size - lesion)

@@ -1,23 +1,23 @@
 """Scores of all masks of a set against their truth, decoded in parallel."""
 
 import math
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
-from isic_mmdet.evaluation.scores import confusion, mask_scores, pack
+from isic_mmdet.evaluation.scores import confusion, mask_scores
 from isic_mmdet.images.sources import close_zips
+from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, UnreadableMaskError, read_gray_mask
+from isic_mmdet.utils.prefetch import prefetch
 from isic_mmdet.utils.system import available_cores
 
 
@@ -28,9 +28,9 @@ class ScoredMasks:
     Attributes:
         rows: one per image, sorted by id: the columns `PER_IMAGE_COLUMNS` (an empty mask counts as
             no detection, and the single mask is also the best of its image), `TRUTH_COLUMNS` and,
-            if wanted, `BOUNDARY_COLUMNS` (None where undefined).
+            if requested, `BOUNDARY_COLUMNS` (None where undefined).
         extra: number of files among the predictions that belong to no truth.
-        notes: unusual properties of the whole set, one sentence each.
+        notes: unusual properties of the set, one sentence each.
     """
 
     rows: list[dict[str, Any]]
@@ -61,8 +61,7 @@ def score_masks(
 ) -> ScoredMasks:
     """Score every prediction against its truth.
 
-    Decoding and counting release Python's lock, so they run in threads. Each thread holds two
-    masks at a time, however many images there are.
+    Decoding and counting release Python's lock, so they run in threads.
 
     Args:
         predictions: folder or zip, see `pair_masks`.
@@ -78,18 +77,16 @@ def score_masks(
     pairing = pair_masks(predictions, truth)
     scored: list[_ScoredPair] = []
     errors = list(pairing.errors)
-    results = _in_threads(pairing.pairs, boundary, workers or available_cores())
-    try:
-        for result in tqdm(
-            results, 'scoring', len(pairing.pairs), unit='image', disable=not show_progress
-        ):
+    workers = workers or available_cores()
+    score = partial(_score_pair, boundary=boundary)
+    with closing(prefetch(score, pairing.pairs, workers, 4 * workers)) as results:
+        total = len(pairing.pairs)
+        for result in tqdm(results, 'scoring', total, unit='image', disable=not show_progress):
             if isinstance(result, _ScoredPair):
                 scored.append(result)
             else:
                 errors += result
-    finally:
-        results.close()
-        close_zips()
+    close_zips()
     if errors:
         raise InputError(
             f'{predictions}: cannot be scored, as in the challenge; fix these files'
@@ -102,19 +99,9 @@ def score_masks(
     return ScoredMasks([pair.row for pair in scored], pairing.extra, notes)
 
 
-def _in_threads(
-    pairs: list[MaskPair], boundary: bool, workers: int
-) -> Generator[_ScoredPair | list[str], None, None]:
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(partial(_score_pair, boundary=boundary), pairs)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
     """Return the scores and looks of one pair, or the errors of its two files."""
-    masks: list[NDArray[np.bool_]] = []
+    masks: list[BitMask] = []
     looks: list[_Look] = []
     errors = []
     for file in (pair.truth, pair.prediction):
@@ -124,17 +111,15 @@ def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
             errors.append(f'{file}: {error}')
         else:
             masks.append(mask)
-            corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
-            looks.append(_Look(brightest, bool(mask.all()), bool(corners.all())))
+            looks.append(_Look(brightest, mask.area() == mask.size, mask.has_corners()))
     if errors:
         return errors
     truth, prediction = masks
     if truth.shape != prediction.shape:
         size, wanted = (f'{width} x {height}' for height, width in (prediction.shape, truth.shape))
         return [f'{pair.prediction}: {size} pixels, but its truth has {wanted} (width x height)']
-    counts = confusion(pack(truth), pack(prediction))
+    counts = confusion(truth, prediction)
     scores = mask_scores(counts)
-    edges = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
     row = dict.fromkeys(PER_IMAGE_COLUMNS) | {
         'image_id': pair.image_id,
         **scores,
@@ -143,21 +128,19 @@ def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
         'height': truth.shape[0],
         'width': truth.shape[1],
         'lesion_share': (counts.tp + counts.fn) / truth.size,
-        'touches_border': any(bool(edge.any()) for edge in edges),
+        'touches_border': truth.touches_border(),
     }
     if boundary:
         row |= _boundary_columns(truth, prediction)
     return _ScoredPair(row, *looks)
 
 
-def _boundary_columns(
-    truth: NDArray[np.bool_], prediction: NDArray[np.bool_]
-) -> dict[str, float | None]:
+def _boundary_columns(truth: BitMask, prediction: BitMask) -> dict[str, float | None]:
     from isic_mmdet.evaluation.boundary import boundary_distances, outline_shift  # imports OpenCV
 
     diagonal = math.hypot(*truth.shape)
-    found = boundary_distances(truth, prediction)
-    shift = outline_shift(truth, prediction)
+    masks = truth.unpacked(), prediction.unpacked()
+    found, shift = boundary_distances(*masks), outline_shift(*masks)
     values = (
         *(found.hausdorff95, found.hausdorff95 / diagonal, found.mean, found.mean / diagonal),
         *(shift.pixels, shift.pixels / diagonal, shift.iou),

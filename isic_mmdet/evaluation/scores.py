@@ -1,19 +1,15 @@
 """Scores of a predicted lesion mask against the official one, as the ISIC challenge defines them.
 
-NumPy only. Masks are compared bit by bit: eight pixels share a byte, so a mask of 30 megapixels
-takes under 4 MB and one AND with a bit count gives all four confusion counts. The rules, edge
-cases included, are those of the official scorer (isic-challenge-scoring 5.6.0): a ratio whose
-denominator is empty counts as perfect.
-
-Shorthand: H and W are the height and width of the official mask; tp, fp, fn and tn count pixels,
-lesion being the positive class.
+The rules are those of the official scorer (isic-challenge-scoring 5.6.0): a ratio whose denominator
+is empty counts as perfect. tp, fp, fn and tn count pixels; lesion is the positive class.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from isic_mmdet.masks.bit_mask import BitMask, count_bits
 
 #: The agreement of human experts (Codella et al. 2019, arXiv 1902.03368).
 JACCARD_THRESHOLD = 0.65
@@ -21,19 +17,6 @@ JACCARD_THRESHOLD = 0.65
 # The bootstrap draws its indices in blocks of about this many numbers (1.6 MB), so that the drawn
 # values are averaged while they are in the cache.
 _BLOCK = 200_000
-
-
-@dataclass(frozen=True, eq=False)
-class PackedMask:
-    """A binary mask with one bit per pixel; make it with `pack`.
-
-    Attributes:
-        bits: (ceil(H * W / 8),) uint8, row-major; unused bits of the last byte are 0.
-        shape: (H, W).
-    """
-
-    bits: NDArray[np.uint8]
-    shape: tuple[int, int]
 
 
 class Confusion(NamedTuple):
@@ -45,19 +28,7 @@ class Confusion(NamedTuple):
     tn: int
 
 
-def pack(mask: NDArray[np.bool_]) -> PackedMask:
-    """Pack a (H, W) bool mask.
-
-    Raises:
-        ValueError: the mask is not a bool array of two dimensions with at least one pixel; masks
-            of grays need `binarize` first.
-    """
-    if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
-        raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
-    return PackedMask(np.packbits(mask), (mask.shape[0], mask.shape[1]))
-
-
-def confusion(truth: PackedMask, prediction: PackedMask) -> Confusion:
+def confusion(truth: BitMask, prediction: BitMask) -> Confusion:
     """Count the pixels on which truth and prediction agree and differ.
 
     Raises:
@@ -65,10 +36,9 @@ def confusion(truth: PackedMask, prediction: PackedMask) -> Confusion:
     """
     if truth.shape != prediction.shape:
         raise ValueError(f'truth is {truth.shape}, prediction is {prediction.shape}')
-    tp = _count(truth.bits & prediction.bits)
-    fp = _count(prediction.bits) - tp
-    fn = _count(truth.bits) - tp
-    return Confusion(tp, fp, fn, truth.shape[0] * truth.shape[1] - tp - fp - fn)
+    tp = count_bits(truth.bits & prediction.bits)
+    fp, fn = prediction.area() - tp, truth.area() - tp
+    return Confusion(tp, fp, fn, truth.size - tp - fp - fn)
 
 
 def jaccard(c: Confusion) -> float:
@@ -150,10 +120,6 @@ def bootstrap_means(
         for column, row in zip(columns, means, strict=True):
             row[start:stop] = column.take(draws).mean(axis=1)
     return means.T.reshape(resamples, *data.shape[1:])
-
-
-def _count(bits: NDArray[np.uint8]) -> int:
-    return int(np.bitwise_count(bits).sum())
 
 
 def _ratio(part: int, total: int) -> float:

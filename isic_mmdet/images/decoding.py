@@ -1,12 +1,13 @@
-"""Decodes images strictly.
+"""Strict decoding of images.
 
-Pillow decodes because it raises on a truncated file; OpenCV silently fills the missing part with
+Pillow decodes because it raises on a truncated file. OpenCV silently fills the missing part with
 gray.
 """
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
-from isic_mmdet.images.orientation import ORIENTATION_TAG, ORIENTATIONS
+from isic_mmdet.images.orientation import ORIENTATION_TAG, ORIENTATIONS, upright
 from isic_mmdet.images.sources import SourceFile
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
@@ -24,13 +25,12 @@ MAX_PIXELS = 160_000_000
 
 _IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _HOLE = bytes(4096)
-_NO_IMAGE = 'not an image, or one that is damaged'
 # TIFF's NewSubfileType; its lowest bit marks a smaller copy of another page.
 _SUBFILE_TAG = 254
 
 
 class UnreadableError(Exception):
-    """A file that cannot be decoded whole; the message says why."""
+    """A file that cannot be decoded completely; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class DecodedImage:
     Attributes:
         pixels: (ceil(H / step), ceil(W / step), 3) uint8, RGB, EXIF orientation applied.
         shape: height and width in the file, H and W, EXIF orientation applied.
-        step: how many pixels along each side became one: 1, 2, 4 or 8. The last pixels reach
-            beyond the image where its sides are no multiples of it.
-        data: the file as it was.
-        orientation: EXIF's number for how the stored pixels were turned or mirrored to stand
-            upright, 1 (not at all) to 8.
-        is_plain: whether `data` itself is an 8-bit RGB JPEG that is stored upright, so that every
-            reader agrees on its pixels and it can be copied instead of encoded again.
+        step: side in pixels of the squares that became one pixel: 1, 2, 4 or 8. If a side is no
+            multiple of it, the last pixels reach beyond the image.
+        data: the bytes of the file.
+        orientation: EXIF's number for how the stored pixels were rotated or mirrored, 1 (not at
+            all) to 8.
+        is_plain: whether `data` is an 8-bit RGB JPEG that is stored upright, so that every reader
+            gets the same pixels and the file can be copied.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -65,58 +65,43 @@ class DecodedImage:
 def decode_image(
     file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
 ) -> DecodedImage:
-    """Decode an image.
+    """Decode an 8-bit image and bring it upright.
 
-    Official images carry no EXIF orientation. Where a copy does, it is applied: the pixels then
-    stand as viewers show them, and have to fit the mask like any other image.
-
-    A JPEG is stored in frequencies of 8 x 8 pixels. A smaller image
-    needs only some of them, and skipping the rest saves half of the time. The complete file is
-    read nonetheless.
+    Official images carry no EXIF orientation. If a copy does, its upright pixels have to fit the
+    mask.
 
     Args:
         file: the image.
-        size_of: given its height and width, the height and width of the image that will be
-            made of it. A plain JPEG may then be decoded at less than full size, at least at that.
+        size_of: returns the final height and width for those of the image. A plain JPEG may then
+            be decoded at a smaller size, but not below that.
 
     Raises:
         UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
     """
-    shape, step = (0, 0), 1
 
-    def draft(image: Image.Image) -> None:
-        nonlocal shape, step
-        shape = image.height, image.width
-        if size_of is not None and _is_plain(image):
-            step = decoding_step(shape, size_of(*shape))
-            image.draft(None, (image.width // step, image.height // step))
+    def step_of(image: Image.Image) -> int:
+        if size_of is None or not _is_plain(image):
+            return 1
+        return decoding_step((image.height, image.width), size_of(image.height, image.width))
 
-    data, image = load_whole(file, _IMAGE_MODES, draft)
-    is_plain = _is_plain(image)
-    orientation = orientation_of(image)
-    if orientation != 1:
-        try:
-            # Imported here, because scoring reads masks and starts faster without it.
-            from PIL import ImageOps
-
-            image = ImageOps.exif_transpose(image)
-        except DECODE_ERRORS as error:
-            raise UnreadableError(f'its EXIF data are damaged: {error}') from error
-        shape = image.height, image.width
-    if image.mode != 'RGB':
-        image = image.convert('RGB')
-    known = orientation if orientation in ORIENTATIONS else 1
-    return DecodedImage(np.asarray(image), shape, step, data, is_plain, known)
+    draft = Draft(step_of)
+    data = read_bytes(file)
+    image = decode_whole(data, _IMAGE_MODES, draft)
+    is_plain, orientation = _is_plain(image), orientation_of(image)
+    stored = np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
+    pixels = np.ascontiguousarray(upright(stored, orientation))
+    shape = (pixels.shape[0], pixels.shape[1]) if draft.step == 1 else draft.shape
+    return DecodedImage(pixels, shape, draft.step, data, is_plain, orientation)
 
 
 def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
     """Return 8, 4, 2 or 1: the largest step at which a JPEG is decoded to no less than `size`.
 
-    Sizes are rounded, so half a pixel less is as much.
+    Sizes are rounded, so half a pixel less is enough.
 
     Args:
         shape: height and width of the image.
-        size: height and width of what is to be made of it.
+        size: final height and width.
     """
     return next(
         step
@@ -126,85 +111,78 @@ def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
     )
 
 
+class Draft:
+    """Lets Pillow decode a JPEG at a smaller size; `shape` and `step` are then known.
+
+    A JPEG is stored in frequencies of 8 x 8 pixels. A smaller image needs only some of them, and
+    skipping the others saves half of the time. The complete file is read nonetheless.
+
+    Args:
+        most: returns the largest step for an image whose pixels are not yet decoded. The next
+            lower one of 8, 4, 2 and 1 is taken.
+    """
+
+    def __init__(self, most: Callable[[Image.Image], int]) -> None:
+        self._most = most
+        self.shape, self.step = (0, 0), 1
+
+    def __call__(self, image: Image.Image) -> None:
+        """Choose the size of an image before its pixels are decoded."""
+        self.shape = height, width = image.height, image.width
+        most = self._most(image)
+        if most > 1:
+            drafted = image.draft(None, (max(1, width // most), max(1, height // most)))
+            if drafted is not None:
+                self.step = round(width / drafted[1][2])
+
+
 def _is_plain(image: Image.Image) -> bool:
     return image.format == 'JPEG' and image.mode == 'RGB' and _is_upright(image)
 
 
 def _is_upright(image: Image.Image) -> bool:
-    """Tell whether every reader takes the stored pixels for upright.
+    """Return whether every reader shows the pixels as they are stored.
 
-    In damaged EXIF data Pillow finds no orientation where OpenCV does find one, and turns.
+    In damaged EXIF data OpenCV may find an orientation that Pillow does not find.
     """
     exif = image.info.get('exif', b'')
-    if not exif:
-        return True
-    if orientation_of(image) != 1:
-        return False
-    is_told = ORIENTATION_TAG in image.getexif()
-    return is_told or not any(tag in exif for tag in (b'\x01\x12', b'\x12\x01'))
+    tag = _orientation_tag(image) if exif else 1
+    if tag is None:
+        return not any(tag in exif for tag in (b'\x01\x12', b'\x12\x01'))
+    return tag == 1
 
 
-def orientation_of(image: Image.Image) -> Any:
-    """Return the EXIF orientation of an image, or what its EXIF data have instead of a number.
-
-    Raises:
-        UnreadableError: the EXIF data are damaged.
-    """
+def _orientation_tag(image: Image.Image) -> Any:
     try:
-        return image.getexif().get(ORIENTATION_TAG, 1)
+        return image.getexif().get(ORIENTATION_TAG)
     except DECODE_ERRORS as error:
         raise UnreadableError(f'its EXIF data are damaged: {error}') from error
 
 
-def stored_size(file: SourceFile) -> tuple[int, int]:
-    """Return width and height of an image from its header, without decoding it.
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image, 1 to 8; 1 if the tag is missing or invalid.
 
     Raises:
-        UnreadableError: it cannot be read, or is no image.
+        UnreadableError: the EXIF data are damaged.
     """
-    try:
-        return stored_layout(file)[:2]
-    except UnreadableError as error:
-        raise UnreadableError(f'{file}: {error}') from error
+    tag = _orientation_tag(image)
+    return tag if tag in ORIENTATIONS else 1
 
 
 def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
     """Return width and height of an image, and whether it is upright, without decoding it.
 
-    Upright is what every reader shows as it is stored, whatever stands in its EXIF data.
+    Upright means that every reader shows the image as it is stored, whatever its EXIF data hold.
 
     Raises:
         UnreadableError: it cannot be read, or is no image.
     """
     try:
         source = file.path if file.member is None else io.BytesIO(file.read())
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                return *image.size, _is_upright(image)
+        with _large_images(), Image.open(source) as image:
+            return *image.size, _is_upright(image)
     except DECODE_ERRORS as error:
-        raise _unreadable(error) from error
-
-
-def load_whole(
-    file: SourceFile, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
-) -> tuple[bytes, Image.Image]:
-    """Read a file and decode all of it, as it is stored.
-
-    Args:
-        file: the image.
-        modes: Pillow's names of the kinds of pixels that are wanted.
-        prepare: is given the image before its pixels are decoded, and may ask for fewer of them
-            (`Image.draft`).
-
-    Returns:
-        The bytes of the file, and the decoded image.
-
-    Raises:
-        UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.
-    """
-    data = read_bytes(file)
-    return data, decode_whole(data, modes, prepare)
+        raise UnreadableError(_reason(error)) from error
 
 
 def read_bytes(file: SourceFile) -> bytes:
@@ -216,37 +194,32 @@ def read_bytes(file: SourceFile) -> bytes:
     try:
         return file.read()
     except DECODE_ERRORS as error:
-        raise _unreadable(error) from error
+        raise UnreadableError(_reason(error)) from error
 
 
 def decode_whole(
     data: bytes, modes: set[str], prepare: Callable[[Image.Image], None] | None = None
 ) -> Image.Image:
-    """Decode the bytes of a file strictly; see `load_whole`."""
+    """Decode all of an image, as it is stored.
+
+    Args:
+        data: content of the file.
+        modes: Pillow's names of the accepted kinds of pixels.
+        prepare: called with the image before its pixels are decoded, such as `Draft`.
+
+    Raises:
+        UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.
+    """
     stream = io.BytesIO(data)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images; the limit below is ours and is an error.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        with _large_images():
             image = Image.open(stream, formats=FORMATS)
             if image.format == 'PNG':
-                # Decoding does not look at PNG's checksums, and verifying uses the object up.
+                # Decoding ignores the checksums of a PNG, and an image can be verified only once.
                 image.verify()
                 image = Image.open(stream, formats=FORMATS)
-        number = _image_count(image)
-        if number > 1:
-            raise UnreadableError(
-                f'{number} images in one file (animated, or with several pages); '
-                'save the one that is meant as PNG'
-            )
-        if image.width * image.height > MAX_PIXELS:
-            raise UnreadableError(
-                f'{image.width} x {image.height} pixels are more than {MAX_PIXELS}'
-            )
-        if image.mode not in modes:
-            raise UnreadableError(
-                f'pixels of mode {image.mode}, expected {" or ".join(sorted(modes))}'
-            )
+        if problem := _problem(image, modes):
+            raise UnreadableError(problem)
         # The stream is at the start of the image data. JPEG has no checksums, but so many zero
         # bytes are a gap that an interrupted copy or download left.
         if image.format == 'JPEG' and data.find(_HOLE, stream.tell()) >= 0:
@@ -255,17 +228,31 @@ def decode_whole(
             prepare(image)
         image.load()
     except UnidentifiedImageError as error:
-        raise UnreadableError(unread_format(data) or _NO_IMAGE) from error
+        raise UnreadableError(unread_format(data) or _reason(error)) from error
     except DECODE_ERRORS as error:
-        raise _unreadable(error) from error
+        raise UnreadableError(_reason(error)) from error
     return image
+
+
+def _problem(image: Image.Image, modes: set[str]) -> str | None:
+    number = _image_count(image)
+    if number > 1:
+        return (
+            f'{number} images in one file (animated, or with several pages); '
+            'save the one that is meant as PNG'
+        )
+    if image.width * image.height > MAX_PIXELS:
+        return f'{image.width} x {image.height} pixels are more than {MAX_PIXELS}'
+    if image.mode not in modes:
+        return f'pixels of mode {image.mode}, expected {" or ".join(sorted(modes))}'
+    return None
 
 
 def _image_count(image: Image.Image) -> int:
     """Return how many images a file holds, without previews."""
     number = getattr(image, 'n_frames', 1)
     if number == 1 or image.format == 'MPO':
-        return 1  # what cameras add to a JPEG are previews and depths
+        return 1  # cameras add previews and depths to a JPEG
     if image.format != 'TIFF':
         return number
     pages = 0
@@ -276,7 +263,15 @@ def _image_count(image: Image.Image) -> int:
     return pages
 
 
-def _unreadable(error: Exception) -> UnreadableError:
+@contextmanager
+def _large_images() -> Iterator[None]:
+    """Silence Pillow's warning about large images, because `MAX_PIXELS` is the limit here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        yield
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return UnreadableError(_NO_IMAGE)
-    return UnreadableError(str(error) or type(error).__name__)
+        return 'not an image, or a damaged one'
+    return str(error) or type(error).__name__

@@ -7,8 +7,7 @@ from pathlib import PurePath
 
 from PIL import Image
 
-#: Pillow's names. It knows many more: animations, documents, and some of which it starts other
-#: programs (Ghostscript for EPS).
+#: Pillow's names. It knows more, but starts other programs for some (Ghostscript for EPS).
 FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP')
 #: For messages.
 FORMAT_NAMES = 'JPEG, PNG, TIFF, BMP or WebP'
@@ -32,7 +31,7 @@ UNREAD = {
     f'.{ending}': remedy for remedy, endings in _REMEDIES.items() for ending in endings.split()
 }
 
-#: What Pillow and `SourceFile.read` raise on a file that is no image, or not a whole one.
+#: What Pillow and `SourceFile.read` raise on a file that is no image, or an incomplete one.
 DECODE_ERRORS = (
     OSError,
     SyntaxError,  # Pillow's word for a broken PNG
@@ -69,14 +68,7 @@ def suffix(name: str) -> str:
 
 
 def unread_format(data: bytes) -> str | None:
-    """Return what a file is that is not read, and what helps, judged by its first bytes.
-
-    Args:
-        data: the whole file, or its first 256 bytes.
-
-    Returns:
-        None for files that are read, and for those that are not known.
-    """
+    """Return format and remedy of a file that is not read, by its first 256 bytes, or None."""
     for offset, signature, name, ending in _SIGNATURES:
         if data[offset : offset + len(signature)] == signature:
             return f'{name} is not read: {UNREAD[ending]}'

@@ -19,7 +19,7 @@ class Frame:
 
     Attributes:
         shape: height and width of the full image.
-        step: side of a reduced pixel in pixels of the full image; 1 where nothing was reduced.
+        step: side of a reduced pixel in pixels of the full image; 1 if nothing was reduced.
         left: column of the full image at which the reduced one begins, 0 or less.
         top: row at which it begins.
     """
@@ -35,11 +35,7 @@ class Frame:
         return x1 + self.left, y1 + self.top, x2 + self.left, y2 + self.top
 
     def inside(self, box: Sequence[float]) -> tuple[float, float, float, float]:
-        """Return x, y, width, height of what a box covers of the full image.
-
-        Args:
-            box: x1, y1, x2, y2 in pixels of the full image.
-        """
+        """Return x, y, width, height of the part of a box, x1, y1, x2, y2, in the full image."""
         height, width = self.shape
         x1, x2 = (min(max(0.0, x), float(width)) for x in box[::2])
         y1, y2 = (min(max(0.0, y), float(height)) for y in box[1::2])
@@ -47,24 +43,21 @@ class Frame:
 
 
 def shrunk_into(height: int, width: int, scale: Sequence[int]) -> float:
-    """Return how many pixels of an image become one where it keeps its shape.
+    """Return how many pixels along each side become one when an image is resized to fit.
 
     Args:
-        height: of the image in pixels, upright or on its side.
-        width: likewise.
-        scale: the longer and the shorter side, in any order, of what it has to fit into.
+        height: of the image in pixels.
+        width: of the image in pixels.
+        scale: longer and shorter side that it has to fit into, in any order.
     """
     return max(max(height, width) / max(scale), min(height, width) / min(scale))
 
 
 def reduction(shrunk: float) -> int:
-    """Return how many pixels along each side may be read as one without loss for a model.
+    """Return how many pixels along each side, at least 1, may be read as one.
 
     Args:
-        shrunk: how many of them the model's input has one of, along the less reduced side.
-
-    Returns:
-        At least 1.
+        shrunk: how many pixels become one in the model's input, along the less reduced side.
     """
     return max(1, int(shrunk / _MARGIN))
 
@@ -73,10 +66,10 @@ def reduced_frame(stored: tuple[int, int], step: int, orientation: int) -> Frame
     """Return the frame of a reduced image after both images were brought upright.
 
     Args:
-        stored: height and width of the full image as it is stored.
-        step: see `Frame`; the last reduced pixels of the stored image may reach over its right
-            and lower border.
-        orientation: see `stored_mask`.
+        stored: height and width of the full image as it is stored. The reduced image extends
+            beyond its right and lower border.
+        step: see `Frame`.
+        orientation: EXIF's number.
     """
     way = way_back(orientation)
     height, width = stored

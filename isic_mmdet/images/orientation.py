@@ -1,7 +1,7 @@
 """EXIF orientation: from stored pixels to the upright image and back.
 
 EXIF's orientation tag (0x0112, CIPA DC-008) says how a viewer has to rotate or mirror the stored
-pixels. Each of the eight ways back is an optional transposition followed by flips.
+pixels. Any number but 1 to 8 counts as 1 (not at all), as in viewers.
 """
 
 from typing import NamedTuple, TypeVar
@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 Pixels = TypeVar('Pixels', bound=np.generic)
 Box = tuple[float, float, float, float]
 
+ORIENTATION_TAG = 0x0112
+ORIENTATIONS = range(1, 9)
+
 
 class WayBack(NamedTuple):
-    """Whether to transpose, and then which axes to flip."""
+    """How upright pixels become stored ones: transposed or not, then flipped along some axes."""
 
     transpose: bool
     flip_rows: bool
     flip_columns: bool
 
+    def flip(self, pixels: NDArray[Pixels]) -> NDArray[Pixels]:
+        """Return a flipped view of (H, W) or (H, W, C) pixels."""
+        return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
 
-ORIENTATION_TAG = 0x0112
-#: The numbers that EXIF defines; viewers treat any other as 1.
-ORIENTATIONS = range(1, 9)
 
 _WAYS_BACK = {
     1: WayBack(False, False, False),
@@ -38,38 +41,21 @@ _WAYS_BACK = {
 
 
 def way_back(orientation: int) -> WayBack:
-    """Return how upright pixels become stored pixels; see the module."""
+    """Return how upright pixels become stored pixels."""
     return _WAYS_BACK.get(orientation, _WAYS_BACK[1])
 
 
 def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
-    """Return stored pixels as a viewer shows them.
-
-    Args:
-        stored: (H, W) or (H, W, C).
-        orientation: EXIF's number, 1 to 8; any other counts as 1.
-
-    Returns:
-        (H, W) or (W, H) with the channels of `stored`; a view of it.
-    """
+    """Return a view of (H, W) or (H, W, C) stored pixels as a viewer shows them."""
     way = way_back(orientation)
-    rotated = stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
-    return rotated.swapaxes(0, 1) if way.transpose else rotated
+    flipped = way.flip(stored)
+    return flipped.swapaxes(0, 1) if way.transpose else flipped
 
 
 def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
-    """Return an (H, W) map of the upright image as a map of the stored pixels.
-
-    Args:
-        upright: (H, W), as a viewer shows the image.
-        orientation: EXIF's number, 1 to 8; any other counts as 1.
-
-    Returns:
-        (H, W), or (W, H) where the image is stored on its side; a view of `upright`.
-    """
+    """Return a view of an (H, W) map of the upright image as a map of the stored pixels."""
     way = way_back(orientation)
-    stored = upright.T if way.transpose else upright
-    return stored[:: -1 if way.flip_rows else 1, :: -1 if way.flip_columns else 1]
+    return way.flip(upright.T if way.transpose else upright)
 
 
 def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
@@ -78,7 +64,7 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
     Args:
         upright: x, y, width, height in pixels.
         shape: height and width of the upright image.
-        orientation: see `stored_mask`.
+        orientation: EXIF's number.
     """
     way = way_back(orientation)
     x, y, width, height = upright

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import UnreadableError, stored_size
+from isic_mmdet.images.decoding import UnreadableError, stored_layout
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.names import ISIC_ID
@@ -145,7 +145,7 @@ def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool
     if not path.is_file():
         raise UnreadableError(f'{path} is missing; predict it again with --resume')
     lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion.unpacked()
-    width, height = stored_size(image)
+    width, height, _ = stored_layout(image)
     # Pillow tells the size of a TIFF file as a viewer shows it.
     if lesion.shape not in {(height, width), (width, height)}:
         rows, columns = lesion.shape

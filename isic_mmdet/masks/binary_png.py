@@ -1,91 +1,58 @@
-"""Decoding black-and-white PNG files in a fraction of the time that a general decoder takes.
+"""Fast decoding of black-and-white PNG files.
 
-A PNG file holds, deflated, one line a row: the row's filter, then for each pixel its difference
-from what the filter predicts from the pixels to the left and above (PNG specification, third
-edition, section 9). Undoing that pixel by pixel takes as long as all the rest. With nothing but 0
-and 255 in an image it is arithmetic on bits: a difference is there or not and turns the predicted
-bit over, so that a machine word holds 64 pixels and whole rows are undone at once.
+A PNG file holds, deflated, one line for each row: the row's filter, then the difference of each
+pixel from what the filter predicts from the pixels to the left and above (PNG specification, third
+edition, section 9). Undoing that pixel by pixel takes as long as everything else. If an image
+holds only 0 and 255, a difference inverts the predicted bit or not, so a machine word holds 64
+pixels and rows are undone at once.
 
-Shorthand: H and W are height and width of the image; a row of bits is (ceil(W / 64),) uint64, the
-first pixel in the highest bit of the first word.
+Shorthand: H and W are height and width of the image; bits are laid out as in `BitMask`.
 """
 
 import struct
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
-#: Above as many pixels Pillow warns of a decompression bomb, or refuses: its verdict counts.
+from isic_mmdet.masks.bit_mask import BitMask, Bits, to_words
+
+#: Above as many pixels Pillow warns of a decompression bomb or refuses, so Pillow decides.
 MAX_PIXELS = 2**26
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Bit depth 8, gray, and the only ways of compressing and filtering; not interlaced.
 _PLAIN_GRAY = bytes((8, 0, 0, 0, 0))
 _NONE, _SUB, _UP, _PAETH = 0, 1, 2, 4
-
 # Lines are inflated and reduced to bits in bands of about as many bytes, which stay in the cache.
 _BAND = 2**19
 
-Bits = NDArray[np.uint64]
 
-
-class _Lines(NamedTuple):
-    """What the lines of a file say, as bits of its pixels.
-
-    Attributes:
-        filters: (H,) uint8.
-        differs: (H, ceil(W / 64)) uint64, the pixel differs from what is predicted.
-        brighter: the same, the pixel is brighter than what is predicted.
-    """
-
-    filters: NDArray[np.uint8]
-    differs: Bits
-    brighter: Bits
-
-
-def decode_binary_png(data: bytes) -> NDArray[np.bool_] | None:
+def decode_binary_png(data: bytes) -> BitMask | None:
     """Decode a flawless PNG file that holds one 8-bit channel of nothing but 0 and 255.
 
-    Args:
-        data: the whole file.
-
     Returns:
-        (H, W) bool, true where the gray is 255. None for any other file: one with further grays
-        or kinds of chunks, a wrong checksum, anything missing or too much, the average filter
-        (which no encoder chooses for such images), or more than `MAX_PIXELS`. A general decoder
-        has to judge those; of the files decoded here each one would say the same.
+        The pixels of 255. None for any other file, which a general decoder has to judge: one with
+        other grays or kinds of chunks, a wrong checksum, too little or too much data, the average
+        filter (which no encoder chooses for such images), or more than `MAX_PIXELS`.
     """
-    found = decode_bits(data)
-    if found is None:
-        return None
-    bits, width = found
-    octets = bits.astype('>u8').view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=width).view(np.bool_)
-
-
-def decode_bits(data: bytes) -> tuple[Bits, int] | None:
-    """Decode the same files to (H, ceil(W / 64)) bits, 0 behind the last pixel of a row, and W."""
     found = _read_chunks(data)
-    if found is None:
+    lines = found and _read_lines(*found)
+    if not lines:
         return None
-    height, width, stream = found
-    lines = _read_lines(stream, height, width)
-    if lines is None:
-        return None
-    bits = _undo_filters(lines.filters, lines.differs)
-    # Modulo 256, 255 leads from 0 to 255, and 1 back. Where each difference is the one that leads
-    # to the bit found, every prediction was 0 or 255, from the first pixel to the last.
-    if bits is None or not np.array_equal(lines.brighter, lines.differs & bits):
+    filters, differs, brighter, width = lines
+    bits = _undo_filters(filters, differs)
+    # Modulo 256, adding 255 leads from 0 to 255, and adding 1 from 255 to 0. If each difference is
+    # the one that leads to the bit found, every prediction was 0 or 255.
+    if bits is None or not np.array_equal(brighter, differs & bits):
         return None
     # Behind the last pixel of a row its predictions continued.
     bits[:, -1] &= np.uint64(2**64 - 2 ** (-width % 64))
-    return bits, width
+    return BitMask(bits, width)
 
 
-def _read_chunks(data: bytes) -> tuple[int, int, bytes] | None:
-    """Return height, width and the deflated lines of a file of IHDR, IDAT and IEND alone."""
+def _read_chunks(data: bytes) -> tuple[bytes, int, int] | None:
+    """Return the deflated lines, height and width of a file of IHDR, IDAT and IEND alone."""
     if not data.startswith(_SIGNATURE):
         return None
     kinds, contents = [], []
@@ -110,15 +77,22 @@ def _read_chunks(data: bytes) -> tuple[int, int, bytes] | None:
     width, height = struct.unpack_from('>II', contents[0])
     if not 0 < height * width <= MAX_PIXELS:
         return None
-    return height, width, b''.join(contents[1:-1])
+    return b''.join(contents[1:-1]), height, width
 
 
-def _read_lines(stream: bytes, height: int, width: int) -> _Lines | None:
-    """Inflate all lines; None unless they are all there, nothing else is, and differ by 0 or 1."""
+def _read_lines(
+    stream: bytes, height: int, width: int
+) -> tuple[NDArray[np.uint8], Bits, Bits, int] | None:
+    """Inflate the lines; None unless they are complete, nothing follows, and they differ by 0 or 1.
+
+    Returns:
+        The filters, (H,), the bits of the pixels that differ from their prediction, the bits of
+        those that are brighter, and W.
+    """
     filters = np.empty(height, np.uint8)
-    differs, brighter = (np.zeros((height, -(-width // 64) * 8), np.uint8) for _ in range(2))
+    differs, brighter = (np.empty((height, -(-width // 8)), np.uint8) for _ in range(2))
     inflater = zlib_ng.decompressobj()
-    size, used = width + 1, -(-width // 8)
+    size = width + 1
     rows = max(1, _BAND // size)
     try:
         for top in range(0, height, rows):
@@ -133,26 +107,26 @@ def _read_lines(stream: bytes, height: int, width: int) -> _Lines | None:
             if differences.min() < -1 or differences.max() > 1:
                 return None
             filters[band] = table[:, 0]
-            differs[band, :used] = np.packbits(differences, axis=1)
-            brighter[band, :used] = np.packbits(differences < 0, axis=1)
+            differs[band] = np.packbits(differences, axis=1)
+            brighter[band] = np.packbits(differences < 0, axis=1)
         # Asking for more shows whether more is there, and has the checksum at the end compared.
         more = inflater.decompress(stream, 1)
     except zlib_ng.error:  # type: ignore[misc]  # the stub calls the class an instance
         return None
     if more or not inflater.eof or inflater.unused_data:
         return None
-    return _Lines(filters, _to_words(differs), _to_words(brighter))
+    return filters, to_words(differs), to_words(brighter), width
 
 
 def _undo_filters(filters: NDArray[np.uint8], differs: Bits) -> Bits | None:
-    """Return the pixels as (H, ceil(W / 64)) bits, or None if there is another filter."""
+    """Return the bits of the pixels, or None if there is another filter."""
     is_sub, is_up, is_paeth = filters == _SUB, filters == _UP, filters == _PAETH
     if not ((filters == _NONE) | is_sub | is_up | is_paeth).all():
         return None
     rows = differs.copy()
     rows[is_sub] = _undo_sub(rows[is_sub])
-    # A row predicted from the one above is all rows down to it, XORed, from the last one on that
-    # is not: so XOR from the top, and take off again what stands above that last one.
+    # A row predicted from the one above is the XOR of all rows down to it, from the last one on
+    # that is not. So XOR from the top, and remove again the rows above that last one.
     summed = np.bitwise_xor.accumulate(rows, axis=0)
     first = np.maximum.accumulate(np.where(is_up, 0, np.arange(len(rows))))
     excess = np.zeros_like(rows)
@@ -165,7 +139,7 @@ def _undo_filters(filters: NDArray[np.uint8], differs: Bits) -> Bits | None:
 
 
 def _undo_sub(differs: Bits) -> Bits:
-    """Return rows predicted from their left neighbors: each bit the XOR of all up to it."""
+    """Return rows predicted from their left neighbors: each bit is the XOR of all up to it."""
     bits = differs.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         bits ^= bits >> np.uint64(shift)
@@ -179,15 +153,15 @@ def _undo_paeth(differs: Bits, above: Bits) -> Bits:
     """Return one row predicted by Paeth's filter.
 
     Among 0 and 255 Paeth's prediction is the pixel above if that differs from its own left
-    neighbor, and else the pixel to the left. So whether a pixel is unlike the one above is told
-    by `differs` alone where the row above changes, and elsewhere by that and the pixel to the
-    left: unlike[i] = differs[i] ^ (alike[i] & unlike[i - 1]), here over twice as many in each step.
+    neighbor, and else the pixel to the left. So `differs` alone shows whether a pixel is unlike the
+    one above where the row above changes. Elsewhere the pixel to the left counts, too:
+    unlike[i] = differs[i] ^ (alike[i] & unlike[i - 1]), here over twice as many in each step.
 
     Args:
         differs: (ceil(W / 64),) bits of the row.
         above: the finished row above it; zeros above the first.
     """
-    unlike, over = _to_int(differs), _to_int(above)
+    unlike, over = (int.from_bytes(row.astype('>u8').tobytes(), 'big') for row in (differs, above))
     alike = ~(over ^ (over >> 1))
     shift = 1
     while shift < 64 * len(differs):
@@ -195,12 +169,4 @@ def _undo_paeth(differs: Bits, above: Bits) -> Bits:
         alike &= alike >> shift
         shift *= 2
     octets = (unlike ^ over).to_bytes(8 * len(differs), 'big')
-    return _to_words(np.frombuffer(octets, np.uint8))
-
-
-def _to_words(octets: NDArray[np.uint8]) -> Bits:
-    return octets.view('>u8').astype(np.uint64)
-
-
-def _to_int(words: Bits) -> int:
-    return int.from_bytes(words.astype('>u8').tobytes(), 'big')
+    return np.frombuffer(octets, '>u8').astype(np.uint64)

@@ -1,12 +1,14 @@
-"""A mask with one bit a pixel: an eighth of the memory to walk through, 64 pixels at a time."""
+"""A mask with one bit a pixel: an eighth of the memory, and 64 pixels in each operation."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 _WORD = 64
 _ONE = np.uint64(1)
+
+Bits = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +21,19 @@ class BitMask:
         width: W.
     """
 
-    bits: npt.NDArray[np.uint64]
+    bits: Bits
     width: int
 
     @classmethod
-    def of(cls, mask: npt.NDArray[np.bool_]) -> 'BitMask':
-        """Pack an (H, W) bool mask."""
-        height, width = mask.shape
-        octets = np.zeros((height, -(-width // _WORD) * 8), np.uint8)
-        octets[:, : -(-width // 8)] = np.packbits(mask, axis=1)
-        return cls(octets.view('>u8').astype(np.uint64), width)
+    def of(cls, mask: NDArray[np.bool_]) -> 'BitMask':
+        """Pack an (H, W) bool mask.
+
+        Raises:
+            ValueError: the mask is of another type, such as grays, or has no pixel.
+        """
+        if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
+            raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
+        return cls(to_words(np.packbits(mask, axis=1)), mask.shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -40,22 +45,25 @@ class BitMask:
         """Number of pixels."""
         return self.bits.shape[0] * self.width
 
-    def unpacked(self) -> npt.NDArray[np.bool_]:
+    def unpacked(self) -> NDArray[np.bool_]:
         """Return the mask as (H, W) bool."""
         octets = self.bits.astype('>u8').view(np.uint8)
         return np.unpackbits(octets, axis=1, count=self.width).view(np.bool_)
 
     def area(self) -> int:
         """Return the number of lesion pixels."""
-        return int(np.bitwise_count(self.bits).sum(dtype=np.int64))
+        return count_bits(self.bits)
 
     def touches_border(self) -> bool:
         """Return whether a pixel of the first or last row or column is lesion."""
-        return bool(
-            self.bits[[0, -1]].any() or self._column(0).any() or self._column(self.width - 1).any()
-        )
+        sides = self.bits[[0, -1]], self._column(0), self._column(self.width - 1)
+        return any(bool(side.any()) for side in sides)
 
-    def edges(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def has_corners(self) -> bool:
+        """Return whether the pixels in all four corners are lesion."""
+        return bool((self._column(0) & self._column(self.width - 1))[[0, -1]].all())
+
+    def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Find where lesion begins and ends in the rows.
 
         Returns:
@@ -79,6 +87,18 @@ class BitMask:
             np.concatenate([np.where(begins, 1, -1), -np.ones_like(last)]),
         )
 
-    def _column(self, column: int) -> npt.NDArray[np.uint64]:
+    def _column(self, column: int) -> Bits:
         word, bit = divmod(column, _WORD)
         return self.bits[:, word] >> np.uint64(_WORD - 1 - bit) & _ONE
+
+
+def to_words(octets: NDArray[np.uint8]) -> Bits:
+    """Return (H, N) octets as (H, ceil(N / 8)) words, the first octet in the highest bits."""
+    if missing := -octets.shape[1] % 8:
+        octets = np.pad(octets, ((0, 0), (0, missing)))
+    return np.ascontiguousarray(octets).view('>u8').astype(np.uint64)
+
+
+def count_bits(bits: Bits) -> int:
+    """Return how many bits are 1."""
+    return int(np.bitwise_count(bits).sum(dtype=np.int64))

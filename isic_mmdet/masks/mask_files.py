@@ -1,6 +1,6 @@
 """The one reader of mask files.
 
-Preparation decodes strictly (`decode_mask`); scoring accepts what the official scorer accepts
+Preparation decodes strictly (`decode_mask`). Scoring accepts what the official scorer accepts
 (`read_gray_mask`). Both try the fast decoder of black-and-white PNG files first.
 """
 
@@ -14,17 +14,12 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import (
-    decode_whole,
-    load_whole,
-    orientation_of,
-    read_bytes,
-)
+from isic_mmdet.images.decoding import decode_whole, orientation_of, read_bytes
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
-from isic_mmdet.images.orientation import ORIENTATIONS, upright
+from isic_mmdet.images.orientation import upright
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.masks.binary_png import decode_binary_png, decode_bits
+from isic_mmdet.masks.binary_png import decode_binary_png
 from isic_mmdet.masks.bit_mask import BitMask
 
 #: The challenge counts a pixel as lesion if its gray value is above this.
@@ -37,7 +32,7 @@ _ZIP_LOCK = threading.Lock()
 
 
 class UnreadableMaskError(Exception):
-    """A file that is not a mask; the message says why."""
+    """A file that is not a mask; the message gives the reason."""
 
 
 def binarize(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -50,13 +45,12 @@ class DecodedMask:
     """A lesion mask.
 
     Attributes:
-        lesion: H x W pixels.
-        data: what to store: the file as it was, but without its palette if it has one, and with
-            another foreground than the challenge's, 255 for lesion and 0 elsewhere.
+        lesion: H x W pixels, upright.
+        data: what to store: the bytes of the file. A palette is removed; of another foreground
+            than the challenge's, 255 for lesion and 0 elsewhere.
         grays: number of pixels that are neither 0 nor 255.
         brightest: highest gray.
-        orientation: EXIF's number in the mask's own file, 1 where it has none. The pixels are
-            upright by it.
+        orientation: EXIF's number in the file of the mask, 1 without one.
     """
 
     lesion: BitMask
@@ -66,13 +60,9 @@ class DecodedMask:
     orientation: int = 1
 
     def turned(self, orientation: int) -> 'DecodedMask':
-        """Return the mask turned or mirrored as EXIF's number says, 2 to 8.
-
-        A mask with grays keeps its lesion only.
-        """
+        """Return the mask rotated or mirrored as EXIF's number says; of grays only the lesion."""
         lesion = np.ascontiguousarray(upright(self.lesion.unpacked(), orientation))
-        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
-        return replace(self, lesion=BitMask.of(lesion), data=data)
+        return replace(self, lesion=BitMask.of(lesion), data=_as_png(lesion))
 
 
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
@@ -86,21 +76,19 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
         UnreadableError: as for images.
     """
     data = read_bytes(file)
-    found = decode_bits(data)
-    if found is not None:
-        binary = BitMask(*found)
+    binary = decode_binary_png(data)
+    if binary is not None:
         return DecodedMask(binary, data, grays=0, brightest=255 * int(binary.bits.any()))
     image = decode_whole(data, _MODES)
     orientation = orientation_of(image)
-    orientation = orientation if orientation in ORIENTATIONS else 1
     values = np.ascontiguousarray(upright(np.asarray(image.convert('L')), orientation))
     grays = int(np.count_nonzero((values != 0) & (values != 255)))
     lesion = values >= foreground
     if foreground != FOREGROUND:
         # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
-        data = encode_png(np.where(lesion, 255, 0).astype(np.uint8))
+        data = _as_png(lesion)
     elif image.mode == 'P' or orientation != 1:
-        # Of a palette OpenCV, which reads the copy to score against, would see three channels.
+        # OpenCV, which reads the copy to score against, finds three channels in a palette.
         data = encode_png(values)
     return DecodedMask(BitMask.of(lesion), data, grays, int(values.max()), orientation)
 
@@ -111,11 +99,11 @@ def decode_grays(file: SourceFile) -> npt.NDArray[np.uint8]:
     Raises:
         UnreadableError: as for images.
     """
-    return np.asarray(load_whole(file, _MODES)[1].convert('L'))
+    return np.asarray(decode_whole(read_bytes(file), _MODES).convert('L'))
 
 
-def read_gray_mask(file: SourceFile) -> tuple[npt.NDArray[np.bool_], int]:
-    """Return a mask as (H, W) bool, lesion where the gray value is above 128, and its highest gray.
+def read_gray_mask(file: SourceFile) -> tuple[BitMask, int]:
+    """Return a mask, lesion where the gray value is above 128, and its highest gray.
 
     Pillow decides on all files except flawless black-and-white PNGs, as in the official scorer, so
     both accept the same files. Formats such as GIF are refused, as everywhere in the project.
@@ -125,8 +113,8 @@ def read_gray_mask(file: SourceFile) -> tuple[npt.NDArray[np.bool_], int]:
     """
     try:
         data = _read(file)
-        if (mask := decode_binary_png(data)) is not None:
-            return mask, 255 * int(mask.any())
+        if (binary := decode_binary_png(data)) is not None:
+            return binary, 255 * int(binary.bits.any())
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
     except UnidentifiedImageError:
@@ -138,11 +126,16 @@ def read_gray_mask(file: SourceFile) -> tuple[npt.NDArray[np.bool_], int]:
             f'not gray with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
         )
     grays = np.asarray(image if image.mode == 'L' else image.convert('L'))
-    return binarize(grays), int(grays.max())
+    return BitMask.of(binarize(grays)), int(grays.max())
 
 
 def read_mask(path: str | Path) -> npt.NDArray[np.bool_]:
-    """Return a mask file of a prepared data set as (H, W) bool.
+    """Return a mask file of a prepared data set as (H, W) bool; see `read_bit_mask`."""
+    return read_bit_mask(path).unpacked()
+
+
+def read_bit_mask(path: str | Path) -> BitMask:
+    """Return a mask file of a prepared data set.
 
     Raises:
         InputError: the file is missing, damaged, or does not have one channel of 8 bits.
@@ -159,3 +152,7 @@ def _read(file: SourceFile) -> bytes:
         return file.read()
     with _ZIP_LOCK:  # threads share the handle of a zip, whose position moves
         return file.read()
+
+
+def _as_png(lesion: npt.NDArray[np.bool_]) -> bytes:
+    return encode_png(np.where(lesion, 255, 0).astype(np.uint8))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from isic_mmdet.images.decoding import UnreadableError, load_whole
+from isic_mmdet.images.decoding import UnreadableError, decode_whole
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMAT_NAMES, FORMATS, unread_format
 from isic_mmdet.images.reading import UprightImage, read_image
 from isic_mmdet.images.sources import SourceFile
@@ -52,7 +52,7 @@ def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
         UnreadableError: not an image, damaged, not one gray channel, or larger than `max_pixels`.
     """
     check_header(data, max_pixels)
-    _, image = load_whole(Upload.of(data), {'L', '1'})
+    image = decode_whole(data, {'L', '1'})
     return binarize(np.asarray(image.convert('L')))
 
 

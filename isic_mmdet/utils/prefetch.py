@@ -1,7 +1,7 @@
 """Threads that work ahead of the one that takes their results."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -12,17 +12,11 @@ Result = TypeVar('Result')
 
 def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int
-) -> Iterator[Result]:
-    """Yield `function` of every item, in their order, computed by threads.
+) -> Generator[Result, None, None]:
+    """Yield `function` of every item in order, computed by threads.
 
-    Never more than `ahead` items are in work or waiting to be taken, so that memory does not grow
-    with their number; the items themselves are taken no earlier than that.
-
-    Args:
-        function: that threads may call at the same time.
-        items: taken from the calling thread.
-        workers: number of threads.
-        ahead: at least 1.
+    At most `ahead` items, 1 or more, are in work or wait to be taken, so that memory does not grow
+    with their number. The calling thread takes the items, and no earlier than that.
     """
     executor = ThreadPoolExecutor(workers)
     pending: deque[Future[Result]] = deque()
@@ -30,7 +24,7 @@ def prefetch(
     try:
         pending.extend(executor.submit(function, item) for item in islice(source, ahead))
         while pending:
-            # Taken before the next is begun: both at once would be one too many.
+            # Taken before the next one begins, because both would be one too many.
             result = pending.popleft().result()
             pending.extend(executor.submit(function, item) for item in islice(source, 1))
             yield result

@@ -9,8 +9,9 @@ from pycocotools import mask as coco_mask
 
 from isic_mmdet.evaluation.metrics_file import write_metrics
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, write_per_image
-from isic_mmdet.evaluation.scores import confusion, jaccard, mask_scores, pack
+from isic_mmdet.evaluation.scores import confusion, jaccard, mask_scores
 from isic_mmdet.evaluation.summary import summarize
+from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.utils.files import write_json
 
 SCORES = (0.5, 0.99, 0.9, 0.97, 0.8, 0.7, 0.6, 0.95, 0.85, 0.75, 0.65)
@@ -52,8 +53,8 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
                     'segmentation': {**found, 'counts': found['counts'].decode()},
                 }
             )
-        against = pack(truth)
-        counts = [confusion(against, pack(mask)) for mask in masks or [np.zeros_like(truth)]]
+        against = BitMask.of(truth)
+        counts = [confusion(against, BitMask.of(mask)) for mask in masks or [np.zeros_like(truth)]]
         rows.append(
             {
                 'image_id': image['isic_id'],

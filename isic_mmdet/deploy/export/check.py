@@ -10,10 +10,11 @@ from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.scores import confusion, jaccard, pack
+from isic_mmdet.evaluation.scores import confusion, jaccard
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
+from isic_mmdet.masks.bit_mask import BitMask
 
 MEAN_IOU = 0.999
 WORST_IOU = 0.99
@@ -62,7 +63,7 @@ def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreeme
     """Compare the results of PyTorch (`expected`) and ONNX Runtime (`found`) for an image."""
     return Agreement(
         name,
-        jaccard(confusion(pack(expected.mask), pack(found.mask))),
+        jaccard(confusion(BitMask.of(expected.mask), BitMask.of(found.mask))),
         (expected.score, found.score),
         (expected.label, found.label),
     )

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from isic_mmdet.evaluation.scores import confusion, dice, jaccard, pack
+from isic_mmdet.evaluation.scores import confusion, dice, jaccard
+from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.paste import BoxCells, paste_probability
 from isic_mmdet.serve.lesion import Lesion
 
@@ -146,7 +147,7 @@ def test_overlap_is_that_of_the_metrics(page):
     random = np.random.default_rng(1)
     for shares in ((0.3, 0.5), (0.0, 0.5), (0.0, 0.0), (1.0, 1.0)):
         found, truth = (random.random((30, 40)) < share for share in shares)
-        counts = confusion(pack(truth), pack(found))
+        counts = confusion(BitMask.of(truth), BitMask.of(found))
         told = call(
             page, 'measure.js', f'm.overlap({found.sum()}, {truth.sum()}, {(found & truth).sum()})'
         )

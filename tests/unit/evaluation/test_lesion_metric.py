@@ -14,7 +14,8 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import rows_class_metrics, rows_confusion
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, read_per_image
-from isic_mmdet.evaluation.scores import bootstrap_interval, confusion, mask_scores, pack
+from isic_mmdet.evaluation.scores import bootstrap_interval, confusion, mask_scores
+from isic_mmdet.masks.bit_mask import BitMask
 from tests.support.metric_samples import box_mask, make_sample
 
 LESION, TWO_CLASSES = ('lesion',), ('benign', 'melanoma')
@@ -68,7 +69,7 @@ def test_means_equal_those_of_the_core_over_many_images(tmp_path):
     for number in range(9):
         truth, prediction = rng.random((2, 24, 32)) < 0.8
         samples.append(make_sample(tmp_path, number, truth, [prediction], [0.5]))
-        scores.append(mask_scores(confusion(pack(truth), pack(prediction))))
+        scores.append(mask_scores(confusion(BitMask.of(truth), BitMask.of(prediction))))
     metrics, _ = run(samples)
     for name in scores[0]:
         assert metrics[f'lesion/{name}'] == pytest.approx(np.mean([s[name] for s in scores]))

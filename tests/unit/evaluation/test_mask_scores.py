@@ -10,8 +10,9 @@ from isic_challenge_scoring.segmentation import SegmentationScore
 from isic_mmdet.evaluation.boundary import boundary_distances, outline_shift
 from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS, TRUTH_COLUMNS
-from isic_mmdet.evaluation.scores import confusion, jaccard, pack
+from isic_mmdet.evaluation.scores import confusion, jaccard
 from isic_mmdet.evaluation.summary import summarize
+from isic_mmdet.masks.bit_mask import BitMask
 from tests.support.official_scores import assert_equal_official
 
 # A pandas deprecation inside the official scorer, which is pinned.
@@ -100,7 +101,7 @@ def test_a_row_describes_mask_and_truth(small):
         t, p = (cv2.imread(str(f / name), cv2.IMREAD_UNCHANGED) > 128 for f in (truth, predictions))
         assert tuple(row) == PER_IMAGE_COLUMNS + TRUTH_COLUMNS + BOUNDARY_COLUMNS
         assert (row['height'], row['width']) == SHAPES[number % 8]
-        assert row['iou'] == row['iou_max'] == jaccard(confusion(pack(t), pack(p)))
+        assert row['iou'] == row['iou_max'] == jaccard(confusion(BitMask.of(t), BitMask.of(p)))
         assert row['detections'] == int(p.any())
         assert row['score'] is row['label'] is row['predicted_label'] is None
         assert row['lesion_share'] == pytest.approx(t.mean())

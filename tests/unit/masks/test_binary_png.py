@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.masks import binary_png
-from isic_mmdet.masks.binary_png import decode_binary_png, decode_bits
+from isic_mmdet.masks.binary_png import decode_binary_png
 
 SIZES = [(1, 1), (1, 65), (70, 1), (5, 63), (7, 64), (9, 129), (40, 50), (130, 200)]
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
@@ -58,6 +58,11 @@ def png(shape, lines, *, form=(8, 0, 0, 0, 0), before=b'', stream=None, after=b'
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + before + data + chunk(b'IEND') + after
 
 
+def decode(data):
+    mask = decode_binary_png(data)
+    return None if mask is None else mask.unpacked()
+
+
 def with_pillow(data):
     return np.asarray(Image.open(io.BytesIO(data)))
 
@@ -72,22 +77,9 @@ def test_every_filter_is_undone(kind, picture, size):
         drawn = rng.choice([NONE, SUB, UP, PAETH], size[0])
         data = png(size, filtered(gray, drawn if kind == 'mixed' else [kind] * size[0]))
         assert np.array_equal(with_pillow(data), gray)
-        mask = decode_binary_png(data)
+        mask = decode(data)
         assert mask.dtype == bool and mask.shape == size
         assert np.array_equal(mask, gray == 255)
-
-
-@pytest.mark.parametrize('size', SIZES, ids=str)
-@pytest.mark.parametrize('kind', [NONE, SUB, UP, PAETH])
-def test_bits_are_those_of_the_pixels_with_nothing_behind(kind, size):
-    gray = speckle(2, *size)
-    bits, width = decode_bits(png(size, filtered(gray, [kind] * size[0])))
-    assert width == size[1]
-    assert bits.dtype == np.uint64 and bits.shape == (size[0], -(-width // 64))
-    rows = [''.join(f'{word:064b}' for word in row) for row in bits.tolist()]
-    behind = '0' * (-width % 64)
-    assert rows == [''.join('01'[value // 255] for value in row) + behind for row in gray.tolist()]
-    assert decode_bits(b'') is None
 
 
 @pytest.mark.parametrize('size', SIZES, ids=str)
@@ -97,7 +89,7 @@ def test_files_of_pillow_and_opencv(size):
         stream = io.BytesIO()
         Image.fromarray(gray).save(stream, 'PNG')
         for data in (stream.getvalue(), cv2.imencode('.png', gray)[1].tobytes()):
-            assert np.array_equal(decode_binary_png(data), gray == 255)
+            assert np.array_equal(decode(data), gray == 255)
 
 
 @pytest.mark.parametrize('band', [1, 100, 1000])
@@ -105,7 +97,7 @@ def test_bands_make_no_difference(monkeypatch, band):
     gray = blob(3, 90, 120)
     data = png(gray.shape, filtered(gray, np.arange(90) % 3 * 2), pieces=5)
     monkeypatch.setattr(binary_png, '_BAND', band)
-    assert np.array_equal(decode_binary_png(data), gray == 255)
+    assert np.array_equal(decode(data), gray == 255)
 
 
 def test_a_file_is_read_as_it_is_whatever_the_differences_mean():
@@ -117,7 +109,7 @@ def test_a_file_is_read_as_it_is_whatever_the_differences_mean():
             digits = [values[number // 3**i % 3] for i in range(2 * width)]
             lines = bytes([kinds[0], *digits[:width], kinds[1], *digits[width:]])
             data = png((2, width), lines)
-            mask = decode_binary_png(data)
+            mask = decode(data)
             if mask is not None:
                 decoded += 1
                 assert np.array_equal(with_pillow(data), np.where(mask, 255, 0))
@@ -175,8 +167,8 @@ LEFT_TO_OTHERS = {
 
 @pytest.mark.parametrize('data', LEFT_TO_OTHERS.values(), ids=LEFT_TO_OTHERS.keys())
 def test_anything_odd_is_left_to_a_general_decoder(data):
-    assert decode_binary_png(png(GRAY.shape, LINES)) is not None
-    assert decode_binary_png(data) is None
+    assert decode(png(GRAY.shape, LINES)) is not None
+    assert decode(data) is None
 
 
 def test_a_file_of_any_damage_is_never_decoded_to_another_picture():
@@ -185,16 +177,16 @@ def test_a_file_of_any_damage_is_never_decoded_to_another_picture():
         for flip in (1, 128, 255):
             broken = bytearray(data)
             broken[position] ^= flip
-            assert decode_binary_png(bytes(broken)) is None
-        assert decode_binary_png(data[:position]) is None
-        assert decode_binary_png(data[:position] + data[position + 1 :]) is None
+            assert decode(bytes(broken)) is None
+        assert decode(data[:position]) is None
+        assert decode(data[:position] + data[position + 1 :]) is None
 
 
 def test_sizes_that_pillow_may_refuse_are_left_to_it(monkeypatch):
     monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size)
-    assert decode_binary_png(png(GRAY.shape, LINES)) is not None
+    assert decode(png(GRAY.shape, LINES)) is not None
     monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size - 1)
-    assert decode_binary_png(png(GRAY.shape, LINES)) is None
+    assert decode(png(GRAY.shape, LINES)) is None
 
 
 def test_the_size_limit_is_below_the_one_of_pillow():
@@ -209,4 +201,4 @@ def test_every_official_mask_is_decoded(shared):
     assert len(files) > 200
     for file in files:
         data = file.read_bytes()
-        assert np.array_equal(decode_binary_png(data), with_pillow(data) == 255)
+        assert np.array_equal(decode(data), with_pillow(data) == 255)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from isic_mmdet.masks.binary_png import decode_bits
+from isic_mmdet.masks.binary_png import decode_binary_png
 from isic_mmdet.masks.bit_mask import BitMask
 from tests.support.official_files import png
 
@@ -25,9 +25,9 @@ def test_what_is_packed_is_unpacked(masks) -> None:
 
 def test_a_file_gives_the_same_bits_as_its_pixels(masks) -> None:
     for mask in masks:
-        bits, width = decode_bits(png(mask * np.uint8(255)))
-        assert width == mask.shape[1]
-        assert np.array_equal(bits, BitMask.of(mask).bits)  # behind the last pixel, too
+        decoded = decode_binary_png(png(mask * np.uint8(255)))
+        assert decoded.width == mask.shape[1]
+        assert np.array_equal(decoded.bits, BitMask.of(mask).bits)  # behind the last pixel, too
 
 
 def test_edges_draw_the_mask_again(masks) -> None:
@@ -49,3 +49,14 @@ def test_touching_the_border(width: int) -> None:
             mask[row, column] = True
             at_border = row in (0, 3) or column in (0, width - 1)
             assert BitMask.of(mask).touches_border() == at_border
+    corners = np.zeros((4, width), bool)
+    corners[[0, 0, -1, -1], [0, -1, 0, -1]] = True
+    assert BitMask.of(corners).has_corners()
+    corners[-1, -1] = False
+    assert not BitMask.of(corners).has_corners()
+
+
+@pytest.mark.parametrize('wrong', [np.zeros((2, 2), np.uint8), np.zeros((0, 2), bool)])
+def test_other_arrays_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match='bool mask'):
+        BitMask.of(wrong)

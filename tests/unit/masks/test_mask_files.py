@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.scores import confusion, jaccard, pack
+from isic_mmdet.evaluation.scores import confusion, jaccard
+from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.masks.resize import resize_mask
 
@@ -17,7 +18,7 @@ def disc(height, width):
 
 
 def overlap(a, b):
-    return jaccard(confusion(pack(a), pack(b)))
+    return jaccard(confusion(BitMask.of(a), BitMask.of(b)))
 
 
 def test_read_mask_takes_grays_above_128(tmp_path):

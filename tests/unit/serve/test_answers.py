@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isic_mmdet.evaluation.scores import confusion, dice, jaccard, pack
+from isic_mmdet.evaluation.scores import confusion, dice, jaccard
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.orientation import stored_mask
+from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.serve.answers import MAP_SIDE, compare, mask_file, preview, segment
 from isic_mmdet.serve.lesion import Lesion
 
@@ -67,7 +68,7 @@ def test_mask_and_box_lie_as_the_image_is_stored(predictor, orientation):
     assert mask.shape == (140, 200)
     truth = np.zeros((140, 200), np.uint8)
     cv2.ellipse(truth, (80, 60), (50, 25), 30, 0, 360, 1, -1)
-    assert jaccard(confusion(pack(truth > 0), pack(mask))) > 0.85
+    assert jaccard(confusion(BitMask.of(truth > 0), BitMask.of(mask))) > 0.85
     x, y, width, height = answer['box']
     assert (abs(x + width / 2 - 80) < 4, abs(y + height / 2 - 60) < 4) == (True, True)
 
@@ -80,7 +81,7 @@ def test_comparison_is_that_of_the_metrics(predictor, orientation):
     compared = compare(lesion, png(truth), LIMIT)
     for threshold in (10, 50, 90):
         mask = mask_of(lesion, threshold)
-        counts = confusion(pack(truth > 128), pack(mask))
+        counts = confusion(BitMask.of(truth > 128), BitMask.of(mask))
         found, both = answer['areas'][threshold], compared['common'][threshold]
         assert both / (found + compared['area'] - both) == jaccard(counts)
         assert 2 * both / (found + compared['area']) == dice(counts)
