@@ -21,7 +21,6 @@ from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter, check_rgb
 from isic_mmdet.engine.checks.detectors import mask_threshold
 from isic_mmdet.engine.checks.preflight import load_strictly
-from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import (
     load_config,
     set_checkpoint,
@@ -29,6 +28,7 @@ from isic_mmdet.engine.config.load import (
     use_amp,
     use_tta,
 )
+from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 from isic_mmdet.masks.paste import BoxCells

@@ -17,8 +17,8 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 
 from isic_mmdet.engine.checks.preflight import load_strictly
-from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import set_checkpoint
+from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.errors import InputError
 
 #: Stride of the coarsest level that the top-down path of the FPN starts from.

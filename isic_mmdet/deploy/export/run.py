@@ -25,8 +25,8 @@ from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import mask_threshold
-from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import load_config, tested_dataset
+from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
-from isic_mmdet.engine.config.copied_variables import inherited_without_effect
+from isic_mmdet.engine.config.copied_variables import variables_without_effect
 from isic_mmdet.errors import InputError
 
 _SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -53,7 +53,7 @@ def _ignored_variables(path: Path, cfg: Config) -> list[str]:
         return []
     tree = ast.parse(path.read_text(encoding='utf-8'))
     bases = [_base_path(base, path) for base in _bases(tree, path)]
-    return inherited_without_effect(path, bases, cfg)
+    return variables_without_effect(path, bases, cfg)
 
 
 def _check_name(path: Path) -> None:

@@ -7,10 +7,8 @@ ends with a traceback where there is no `=`.
 import argparse
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-_BRACKETS = {'(': ')', '[': ']', '{': '}'}
 
 
 class BareList(list):
@@ -88,82 +86,62 @@ def parse_option(word: str) -> tuple[str, Any]:
 def parse_value(text: str) -> Any:
     """Return the value that a text stands for.
 
-    Numbers, `True`, `False` and `None` are those of Python. Lists, tuples and dicts may be written
-    as in Python, also with `dict(a=1)`. Within lists and tuples texts need no quotes, and a text
-    with commas is a `BareList` even without brackets. Quotes around a value make it a text.
+    Numbers, `True`, `False`, `None`, lists, tuples and dicts are written as in Python; so is
+    `dict(a=1)`. Texts in them need no quotes if they have no spaces. A text with commas is a
+    `BareList`. Quotes around a value make it a text.
+
+    Raises:
+        ValueError: brackets do not close, or the content is not Python.
     """
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in '"\'' and text[0] not in text[1:-1]:
         return text[1:-1]
-    if text.startswith((*_BRACKETS, 'dict(')):
-        try:
-            return _literal(ast.parse(text, mode='eval').body)
-        except (ValueError, SyntaxError, TypeError):
-            pass  # its texts may be without quotes
-    if len(text) > 1 and text[0] in '([' and _closes(text) == len(text) - 1:
-        elements = [parse_value(each) for each in _split(text[1:-1]) if each.strip()]
-        return tuple(elements) if text[0] == '(' else elements
-    parts = _split(text)
-    if len(parts) > 1:
-        return BareList(parse_value(each) for each in parts if each.strip())
-    return _scalar(text)
+    is_bracketed = text.startswith(('(', '[', '{', 'dict('))
+    if not is_bracketed and ',' not in text:
+        return _scalar(text)
+    source = text if is_bracketed else f'[{text}]'
+    try:
+        tree = ast.parse(source, mode='eval')
+    except SyntaxError as error:
+        if is_bracketed:
+            raise ValueError(f'{error.msg}; put quotes around the texts in it') from None
+        return BareList(_scalar(part.strip()) for part in text.split(','))
+    value = literal(tree.body, lambda node: _scalar(ast.get_source_segment(source, node) or ''))
+    return value if is_bracketed else BareList(value)
+
+
+def literal(node: ast.expr, other: Callable[[ast.expr], Any]) -> Any:
+    """Return the value of a Python literal, in which `dict(a=1)` may stand for a dict.
+
+    Args:
+        node: of the syntax tree; nothing is executed.
+        other: makes a value of what is no literal.
+    """
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
+        settings = {str(word.arg): literal(word.value, other) for word in node.keywords}
+        for argument in node.args:  # names that are no identifiers: dict({'3d': 1})
+            settings |= literal(argument, other)
+        return settings
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {ast.literal_eval(key): literal(value, other) for key, value in pairs if key}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        elements = [literal(each, other) for each in node.elts]
+        return elements if isinstance(node, ast.List) else tuple(elements)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return other(node)
 
 
 def _scalar(text: str) -> Any:
-    known = {'true': True, 'false': False}
-    if text.lower() in known:
-        return known[text.lower()]
-    if text == 'None':
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
-
-
-def _literal(node: ast.expr) -> Any:
-    """Evaluate a Python literal, in which `dict(a=1)` may stand for a dict."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        if node.args or any(keyword.arg is None for keyword in node.keywords):
-            raise ValueError('only dict(name=value)')
-        return {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
-        return dict(zip(keys, map(_literal, node.values), strict=True))
-    if isinstance(node, (ast.List, ast.Tuple)):
-        elements = [_literal(each) for each in node.elts]
-        return tuple(elements) if isinstance(node, ast.Tuple) else elements
-    return ast.literal_eval(node)
-
-
-def _split(text: str) -> list[str]:
-    """Split at the commas that are outside of brackets and quotes."""
-    parts, start, closing, quote = [], 0, '', ''
-    for place, sign in enumerate(text):
-        if quote:
-            quote = '' if sign == quote else quote
-        elif sign in '"\'' and not text[start:place].strip(' ([{'):
-            quote = sign
-        elif sign in _BRACKETS:
-            closing += _BRACKETS[sign]
-        elif closing and sign == closing[-1]:
-            closing = closing[:-1]
-        elif sign == ',' and not closing:
-            parts.append(text[start:place])
-            start = place + 1
-    return [*parts, text[start:]]
-
-
-def _closes(text: str) -> int:
-    """Return where the bracket that begins a text closes, or -1."""
-    depth = 0
-    for place, sign in enumerate(text):
-        depth += (sign in _BRACKETS) - (sign in _BRACKETS.values())
-        if not depth:
-            return place
-    return -1
+    words = {'True': True, 'true': True, 'False': False, 'false': False, 'None': None}
+    if text in words:
+        return words[text]
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    return text

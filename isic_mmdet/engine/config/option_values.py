@@ -9,116 +9,61 @@ from isic_mmdet.engine.config.option_text import BareList
 
 #: Stands for a setting that is not there.
 ABSENT = object()
-# Settings that are texts, whatever the config has there.
-_TEXTS = ('default_scope', 'experiment_name', 'load_from', 'log_level', 'work_dir')
+_KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text'}
 
 
-def wrong_shape(key: str, old: Any, new: Any) -> str | None:
-    """Say that a dict or a list of dicts cannot be replaced by such a value."""
-    if isinstance(old, Mapping) and new is not None and not isinstance(new, (Mapping, list)):
-        inside = [f'{key}.{name}' for name in old if name != 'type'][:6]
-        hint = f'; set one of them: {", ".join(inside)}' if inside else ''
-        return f'{key}: it holds settings of its own and cannot become {described(new)}{hint}'
-    holds_settings = isinstance(old, list) and any(isinstance(each, Mapping) for each in old)
-    if holds_settings and new is not None and not isinstance(new, (list, tuple, Mapping)):
-        return (
-            f'{key}: it is a list of settings and cannot become {described(new)}; set one of them, '
-            f'{key}.0. to {key}.{len(old) - 1}.'
-        )
-    return None
+def value_error(old: Any, new: Any, parameter: inspect.Parameter | None) -> str | None:
+    """Return why a value cannot be meant; None if it can.
 
-
-def wrong_kind(key: str, old: Any, new: Any, parameter: inspect.Parameter | None) -> list[str]:
-    """Say that a value is of another kind than the old one, or than its parameter takes."""
-    kinds = _kinds(parameter)
-    if key in _TEXTS:
-        kinds = {str, type(None)}
+    Args:
+        old: that it replaces, or `ABSENT`.
+        new: that was given.
+        parameter: that takes it, if that is known.
+    """
     if isinstance(new, BareList):
-        problem = _comma(key, old, new, kinds)
-        return [problem] if problem else []
-    if old is ABSENT or old is None:
-        if kinds and not _fits(new, kinds):
-            return [f'{key}: {described(new)} was read; it takes {_wanted(kinds)}']
-        return []
-    if kinds and _fits(new, kinds):
-        return []
-    simple = (bool, int, float, str)
-    if new is None:
-        # Whether nothing may stand there is known from the signature alone.
-        wrong = isinstance(old, (bool, int, float)) and bool(kinds) and not key.endswith('.seed')
-    elif isinstance(old, bool) or isinstance(new, bool):
-        wrong = isinstance(old, simple) and type(old) is not type(new)
-    elif isinstance(old, int):
-        wrong = isinstance(new, (str, Mapping)) or (
-            isinstance(new, float) and (int in kinds or old not in (-1, 0, 1))
+        if isinstance(old, (list, tuple)):
+            return None
+        text = ','.join(map(str, new))
+        return (
+            f'the comma makes {text} a list; for one text write "KEY=\'{text}\'" with both kinds '
+            f'of quotes, for a list "KEY=[{text}]"'
         )
-    elif isinstance(old, float):
-        wrong = isinstance(new, (str, Mapping))
-    elif isinstance(old, str):
-        wrong = isinstance(new, (int, float, Mapping))
+    kinds = _kinds(parameter)
+    if _fits(new, kinds) or (type(new) is type(old) and type(old) in _KINDS):
+        return None
+    if kinds:
+        wanted = ' or '.join(text for kind, text in _KINDS.items() if kind in kinds)
+        wanted += ' or None' if type(None) in kinds else ''
+    elif not isinstance(old, (*_KINDS, list, tuple)) or new is None:
+        return None
     elif isinstance(old, (list, tuple)):
-        numbers = bool(old) and all(isinstance(each, (int, float)) for each in old)
         given = new if isinstance(new, (list, tuple)) else [new]
-        wrong = numbers and any(isinstance(each, str) for each in given)
+        if not (old and all(_is_number(each) for each in old) and str in map(type, given)):
+            return None
+        wanted = 'numbers'
+    elif isinstance(new, (list, tuple)) or (_is_number(old) and _is_number(new)):
+        # The only whole numbers that stand for a fraction as well.
+        if not (isinstance(old, int) and isinstance(new, float) and old not in (-1, 0, 1)):
+            return None
+        wanted = _KINDS[int]
     else:
-        wrong = False
-    if not wrong:
-        return []
-    return [
-        f'{key}: {described(new)} was read, the config has {described(old)}{_quote(key, old, new)}'
-    ]
+        wanted = _KINDS[type(old)]
+    hint = f'; for the text write "KEY=\'{new}\'" with both kinds of quotes'
+    is_text = isinstance(new, (int, float)) and (str in kinds or isinstance(old, str))
+    return f'{described(new)} was read, it takes {wanted}{hint if is_text else ""}'
 
 
-def _comma(key: str, old: Any, new: BareList, kinds: set[type]) -> str | None:
-    """Say that a comma makes a list where none is expected."""
-    if isinstance(old, (list, tuple)):
+def shape_error(key: str, old: Any, new: Any) -> str | None:
+    """Return why a dict or a list of dicts cannot be replaced by a value; None if it can."""
+    is_list = isinstance(old, list) and any(isinstance(each, Mapping) for each in old)
+    if not (is_list or isinstance(old, Mapping)):
         return None
-    text = ','.join(str(each) for each in new)
-    only_numbers = all(isinstance(each, (int, float)) for each in new)
-    if (old is None or old is ABSENT) and only_numbers and not kinds:
+    if new is None or isinstance(new, (Mapping, list)):
         return None
-    problem = f'{key}: the comma makes {text} a list, {list(new)}'
-    if isinstance(old, (int, float)):
-        return f'{problem}; the config has {described(old)}'
-    return (
-        f'{problem}; for one text write "{key}=\'{text}\'" with both kinds of quotes, for a list '
-        f'"{key}=[{text}]"'
-    )
-
-
-def _kinds(parameter: inspect.Parameter | None) -> set[type]:
-    """Return the types that a parameter takes, as far as they are simple; empty if unknown."""
-    if parameter is None:
-        return set()
-    annotation = parameter.annotation
-    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
-        return set()
-    members = set(get_args(annotation)) or {annotation}
-    known = {bool, int, float, str, type(None)}
-    if not members <= known:
-        return set()
-    default = parameter.default
-    return members | ({type(default)} & known if default is not inspect.Parameter.empty else set())
-
-
-def _fits(value: Any, kinds: set[type]) -> bool:
-    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
-        return True
-    return type(value) in kinds
-
-
-def _wanted(kinds: set[type]) -> str:
-    names = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text'}
-    names[type(None)] = 'None'
-    return ' or '.join(name for kind, name in names.items() if kind in kinds)
-
-
-def _quote(key: str, old: Any, new: Any) -> str:
-    if isinstance(old, bool):
-        return '; write True or False'
-    if isinstance(old, str) and isinstance(new, (int, float)):
-        return f'; for the text write "{key}=\'{new}\'" with both kinds of quotes'
-    return ''
+    names = range(len(old)) if is_list else [name for name in old if name != 'type'][:6]
+    inside = ', '.join(f'{key}.{name}' for name in names)
+    kind = 'a list of settings' if is_list else 'a group of settings'
+    return f'it is {kind} and cannot become {described(new)}; set one of them: {inside or "none"}'
 
 
 def described(value: Any) -> str:
@@ -130,5 +75,22 @@ def described(value: Any) -> str:
     if isinstance(value, (str, Path)):
         return f"the text '{value}'"
     text = str(dict(value) if isinstance(value, Mapping) else value)
-    kind = 'dict' if isinstance(value, Mapping) else type(value).__name__
-    return f'the {kind} {text if len(text) < 80 else text[:77] + "..."}'
+    return f'the {type(value).__name__} {text if len(text) < 80 else text[:77] + "..."}'
+
+
+def _kinds(parameter: inspect.Parameter | None) -> set[type]:
+    """Return the types that a parameter takes if all of them are simple, else nothing."""
+    annotation = inspect.Parameter.empty if parameter is None else parameter.annotation
+    members = set(get_args(annotation)) or {annotation}
+    known = {*_KINDS, type(None)}
+    if parameter is None or not members <= known:
+        return set()
+    return members | ({type(parameter.default)} & known)
+
+
+def _fits(value: Any, kinds: set[type]) -> bool:
+    return type(value) in kinds or (type(value) is int and float in kinds)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -82,12 +82,12 @@ def test_a_variable_inside_a_model_is_found_there(root):
 @pytest.mark.parametrize(
     ('word', 'hint'),
     [
-        ('param_scheduler.9.end=3', '2 elements, 0 to 1'),
+        ('param_scheduler.9.end=3', '2 elements, from 0'),
         ('param_scheduler.x.end=3', 'is a list'),
         ('model.backbone.depth.x=5', 'no settings'),
-        ('train_dataloader.dataset.pipeline.2.scale.0=96', 'give it whole'),
-        ('model.backbone.init_cfg.checkpoint=x.pth', 'give it whole'),
-        ('optim_wrapper.paramwise_cfg.norm_decay_mult=0', 'give it whole'),
+        ('train_dataloader.dataset.pipeline.2.scale.0=96', 'set it as a unit'),
+        ('model.backbone.init_cfg.checkpoint=x.pth', 'set it as a unit'),
+        ('optim_wrapper.paramwise_cfg.norm_decay_mult=0', 'set it as a unit'),
         ('model.backbone=5', 'model.backbone.depth'),
         ('optim_wrapper.clip_grad=10', 'optim_wrapper.clip_grad.max_norm'),
         ('train_dataloader.dataset.pipeline=Resize', 'list of settings'),

@@ -6,9 +6,8 @@ import mmdet
 import pytest
 from mmengine.config import Config
 
-from isic_mmdet.engine.config.explained import explained
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.engine.config.parts import argument_errors, built_with
+from isic_mmdet.engine.config.parts import argument_errors, built_with, explained
 from isic_mmdet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[4]
