@@ -32,7 +32,7 @@ Way = Callable[[Path], None]
 
 
 def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
-    from isic_mmdet.deploy.predict.folder import predict_files
+    from isic_mmdet.deploy.predict.folder import predict_groups
     from isic_mmdet.deploy.predict.outputs import FolderSettings
     from isic_mmdet.deploy.segmenter import LesionSegmenter
     from isic_mmdet.images.sources import SourceFile
@@ -45,7 +45,7 @@ def _ours(mask: Path, config: str, checkpoint: str, amp: str = '') -> Way:
     def way(path: Path) -> None:
         file = SourceFile(path, None, path.stat().st_size, 0)
         # Any process but the first shows no progress bar.
-        errors = predict_files(segmenter, {mask.stem: file}, settings, rank=1)
+        errors = predict_groups(segmenter, [[(mask.stem, file)]], [mask.stem], settings, 1)
         if errors:
             raise ValueError(f'{path} cannot be predicted: {errors}')
         (mask.parent / mask_name(mask.stem)).replace(mask)

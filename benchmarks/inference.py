@@ -21,7 +21,7 @@ from benchmarks.images import pictures
 from benchmarks.missing import without_bfloat16
 from benchmarks.rows import row
 from benchmarks.timing import interleaved, medians
-from isic_mmdet.deploy.predict.folder import predict_files
+from isic_mmdet.deploy.predict.folder import in_groups, predict_groups
 from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.images.encoding import encode_jpeg
@@ -109,7 +109,9 @@ def _ways(
         torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
         segmenter = LesionSegmenter(networks.OURS, checkpoint, device, amp=precision == 'bfloat16')
         settings = FolderSettings(work / 'ours', overlay=False, batch_size=batch, workers=4)
-        ways[f'ours, {precision}'] = partial(predict_files, segmenter, files, settings, _QUIET)
+        groups = in_groups(files, batch)
+        ours = partial(predict_groups, segmenter, groups, files, settings, _QUIET)
+        ways[f'ours, {precision}'] = ours
     for count in _DETECTIONS:
         kept = '' if count == _DETECTIONS[-1] else f', {count} kept'
         ways[f'stock mmdet{kept}'] = _mmdet_way(

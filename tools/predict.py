@@ -93,17 +93,17 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
-    from isic_mmdet.deploy.predict.models import CheckpointModel, Model, OnnxModel
+    from isic_mmdet.deploy.predict.models import checkpoint_model, onnx_model
     from isic_mmdet.deploy.predict.outputs import FolderSettings
     from isic_mmdet.deploy.predict.processes import process_group
     from isic_mmdet.deploy.predict.run import predict
 
     require_writable(args.submission)
     settings = FolderSettings(args.out, args.overlay, args.batch_size, args.workers)
-    model: Model = (
-        CheckpointModel(args.config, args.checkpoint, args.tta, args.device, args.amp)
+    model = (
+        checkpoint_model(args.config, args.checkpoint, args.tta, args.device, args.amp)
         if args.model is None
-        else OnnxModel(args.model)
+        else onnx_model(args.model)
     )
     with process_group(args.launcher) as group:
         written = predict(model, args.input, settings, args.resume, args.submission, group)

@@ -7,25 +7,24 @@ takes images of one padded shape from one group.
 """
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
 from isic_mmdet.deploy.predict.outputs import (
     HEIGHT,
     FolderSettings,
-    PredictedImage,
+    LoadedImage,
     shown_image,
     write_outputs,
 )
-from isic_mmdet.deploy.predict.table import Part, read_rows
-from isic_mmdet.deploy.segmentation import PreparedImage, Segmenter
+from isic_mmdet.deploy.predict.table import csv_lines, part_of, read_rows
+from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
@@ -37,38 +36,29 @@ _BATCHES_OF_GROUP = 4
 # A small set has smaller groups, so that this many processes get some.
 _PROCESSES = 8
 
+Item: TypeAlias = tuple[str, SourceFile]
 
-def still_to_do(files: Mapping[str, SourceFile], settings: FolderSettings) -> dict[str, SourceFile]:
-    """Return the images without all their files or without a row in the table."""
+
+def still_to_do(names: Iterable[str], settings: FolderSettings) -> set[str]:
+    """Return the names of images without all their files or without a row in the table."""
     rows = read_rows(settings.out)
     return {
-        name: file
-        for name, file in files.items()
+        name
+        for name in names
         if name not in rows or not all(path.is_file() for path in settings.files_of(name))
     }
 
 
-def in_groups(files: Mapping[str, SourceFile], batch_size: int) -> list[dict[str, SourceFile]]:
+def in_groups(files: Mapping[str, SourceFile], batch_size: int) -> list[list[Item]]:
     """Return images by name, in groups from which the batches are made."""
     number = -(-len(files) // batch_size)
     size = batch_size * min(_BATCHES_OF_GROUP, max(1, number // _PROCESSES))
-    return [dict(group) for group in batches(files.items(), size)]
-
-
-def predict_files(
-    segmenter: Segmenter,
-    files: Mapping[str, SourceFile],
-    settings: FolderSettings,
-    rank: int = 0,
-) -> list[str]:
-    """Write masks, overlays and table rows of images; see `predict_groups`."""
-    groups = in_groups(files, settings.batch_size)
-    return predict_groups(segmenter, groups, files.keys(), settings, rank)
+    return list(batches(files.items(), size))
 
 
 def predict_groups(
     segmenter: Segmenter,
-    groups: Sequence[Mapping[str, SourceFile]],
+    groups: Sequence[Sequence[Item]],
     wanted: Collection[str],
     settings: FolderSettings,
     rank: int = 0,
@@ -80,7 +70,7 @@ def predict_groups(
 
     Args:
         segmenter: the model.
-        groups: images by name, from `in_groups`.
+        groups: from `in_groups`; a group without wanted images is skipped.
         wanted: names of the images to write.
         settings: of the folder.
         rank: of this process; rank 0 shows a progress bar.
@@ -90,57 +80,45 @@ def predict_groups(
     """
     errors: list[str] = []
     items = (
-        (number, name, file) for number, group in enumerate(groups) for name, file in group.items()
+        (number, *item)
+        for number, group in enumerate(groups)
+        if any(name in wanted for name, _ in group)
+        for item in group
     )
     with (
         tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
-        Part(settings.out, rank) as part,
+        part_of(settings.out, rank) as part,
     ):
 
-        def readable() -> Iterator[_Loaded]:
+        def readable() -> Iterator[tuple[int, LoadedImage]]:
             load = partial(_load, segmenter, settings.overlay)
             ahead = settings.batch_size + settings.workers
-            for loaded in prefetch(load, items, settings.workers, ahead):
-                if isinstance(loaded, _Loaded):
-                    yield loaded
-                elif loaded.name in wanted:
-                    errors.append(loaded.reason)
+            for group, name, loaded in prefetch(load, items, settings.workers, ahead):
+                if isinstance(loaded, LoadedImage):
+                    yield group, loaded
+                elif name in wanted:
+                    errors.append(loaded)
                     bar.update()
 
         predicted = (
-            image
-            for image in _predicted(segmenter, readable(), settings.batch_size)
-            if image.name in wanted
+            results
+            for results in _predicted(segmenter, readable(), settings.batch_size)
+            if results[0].name in wanted
         )
-        write = partial(write_outputs, settings)
+
+        def write(results: tuple[LoadedImage, Segmentation, float]) -> dict[str, Any]:
+            return write_outputs(settings, *results)
+
         for row in prefetch(write, predicted, settings.workers, settings.workers):
-            part.add(row)
+            part.add(csv_lines([row]))
             bar.update()
     return errors
 
 
-@dataclass(frozen=True, eq=False)
-class _Loaded:
-    """A decoded image, at the size of the network and at that of its overlay."""
-
-    group: int
-    name: str
-    file_name: str
-    orientation: int
-    prepared: PreparedImage
-    shown: NDArray[np.uint8] | None
-
-
-@dataclass(frozen=True)
-class _Unreadable:
-    name: str
-    reason: str
-
-
 def _load(
     segmenter: Segmenter, with_overlay: bool, item: tuple[int, str, SourceFile]
-) -> _Loaded | _Unreadable:
-    """Return an image for the model, or the reason why it cannot be read."""
+) -> tuple[int, str, LoadedImage | str]:
+    """Return group and name of an image, and the image or the reason why it cannot be read."""
     group, name, file = item
 
     def reduction(height: int, width: int) -> int:
@@ -151,20 +129,21 @@ def _load(
         image = read_image(file, reduction)
         prepared = segmenter.prepare(image.pixels, image.frame)
     except (UnreadableError, ValueError) as error:
-        return _Unreadable(name, f'{file}: {error}')
+        return group, name, f'{file}: {error}'
     shown = shown_image(image.pixels) if with_overlay else None
-    return _Loaded(group, name, file.name, image.orientation, prepared, shown)
+    return group, name, LoadedImage(name, file.name, image.orientation, prepared, shown)
 
 
 def _predicted(
-    segmenter: Segmenter, images: Iterator[_Loaded], batch_size: int
-) -> Iterator[PredictedImage]:
-    for _, group in groupby(images, lambda image: image.group):
-        for batch in batches_of_one_shape(group, lambda image: image.prepared.shape, batch_size):
+    segmenter: Segmenter, images: Iterator[tuple[int, LoadedImage]], batch_size: int
+) -> Iterator[tuple[LoadedImage, Segmentation, float]]:
+    """Yield each image, its lesion and its seconds in the model."""
+    for _, group in groupby(images, itemgetter(0)):
+        for batch in batches_of_one_shape(
+            (image for _, image in group), lambda image: image.prepared.shape, batch_size
+        ):
             start = time.perf_counter()
             lesions = segmenter.predict([image.prepared for image in batch])
             seconds = (time.perf_counter() - start) / len(batch)
             for image, lesion in zip(batch, lesions, strict=True):
-                yield PredictedImage(
-                    image.name, image.file_name, image.orientation, image.shown, lesion, seconds
-                )
+                yield image, lesion, seconds

@@ -5,10 +5,11 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from isic_mmdet.deploy.predict.mask_names import Found, file_identity, name_errors, names_of
+from isic_mmdet.deploy.predict.mask_names import Found, name_masks
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.formats import SUFFIXES, UNREAD, suffix, unread_format
 from isic_mmdet.images.sources import SourceFile, list_files
@@ -23,31 +24,8 @@ _NO_ENDING = 'without an ending'
 _REMEDIES = {**UNREAD, _NO_ENDING: 'add .jpg or .png to its name'}
 _PLAIN_SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')
 
-
-class Skipped:
-    """Counts skipped files by their ending.
-
-    Attributes:
-        count: number of all files.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._names: defaultdict[str, list[str]] = defaultdict(list)
-
-    def add(self, ending: str, name: str) -> None:
-        """Count a file with an ending of `unread_ending`."""
-        self.count += 1
-        self._names[ending].append(name if name.isprintable() else ascii(name))
-
-    def __str__(self) -> str:
-        """Return one line, such as '2 files in formats that are not read: 2 .heic (...)'."""
-        kinds = [
-            f'{len(names)} {ending} ({_some(names)}; {_REMEDIES[ending]})'
-            for ending, names in sorted(self._names.items(), key=lambda item: -len(item[1]))
-        ]
-        files = '1 file' if self.count == 1 else f'{self.count} files'
-        return f'{files} in formats that are not read: {", ".join(kinds)}'
+# Ending and name of each file in a format that is not read.
+Skipped: TypeAlias = list[tuple[str, str]]
 
 
 class Inputs(NamedTuple):
@@ -55,15 +33,11 @@ class Inputs(NamedTuple):
 
     Attributes:
         files: images by the path of their mask in the output folder, without `_segmentation.png`.
-        skipped: files in formats that are not read.
+        skipped: a line about files in formats that are not read; empty without such files.
     """
 
     files: dict[str, SourceFile]
-    skipped: Skipped
-
-
-class _UnusableError(Exception):
-    """An input cannot be used; the message gives the reason."""
+    skipped: str
 
 
 def find_images(inputs: Sequence[str], out: Path) -> Inputs:
@@ -79,34 +53,48 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
         InputError: an input does not exist, is a URL, holds no image, or is in a format that is
             not read; or an image cannot have its own mask.
     """
-    errors = []
-    skipped = Skipped()
+    errors: list[str] = []
+    all_skipped: Skipped = []
     found: dict[tuple[str, str | None], Found] = {}
     for text in inputs:
-        before = skipped.count
+        skipped: Skipped = []
         try:
             images = list(_found(text, Path(os.path.realpath(out)), skipped))
-        except _UnusableError as error:
+        except InputError as error:
             errors.append(str(error))
             continue
         except (OSError, RuntimeError) as error:  # RuntimeError: unknown home folder
             errors.append(f'{text}: cannot be read ({error})')
             continue
-        if skipped.count > before and not images:
-            errors.append(f'{text}: no image is there that can be read; {skipped}')
-        elif not images:
-            errors.append(f'{text}: no image is there, and no file matches it')
+        if not images:
+            others = f'; {_summary(skipped)}' if skipped else ''
+            errors.append(f'{text}: no image is there that can be read{others}')
         for image in images:
-            found.setdefault(file_identity(image.file), image)
-    names = names_of(list(found.values()), out)
-    errors += name_errors(names, out)
-    if errors:
-        raise InputError('the images cannot be predicted; fix INPUT:', errors)
-    return Inputs({name: images[0].file for name, images in names.items()}, skipped)
+            # realpath accepts circular links.
+            found.setdefault((os.path.realpath(image.file.path), image.file.member), image)
+        all_skipped += skipped
+    files, name_errors = name_masks(list(found.values()), out)
+    if errors or name_errors:
+        raise InputError('the images cannot be predicted; fix INPUT:', errors + name_errors)
+    return Inputs(files, _summary(all_skipped))
+
+
+def _summary(skipped: Skipped) -> str:
+    """Return one line, such as '2 files in formats that are not read: 2 .heic (...)'."""
+    if not skipped:
+        return ''
+    by_ending: defaultdict[str, list[str]] = defaultdict(list)
+    for ending, name in skipped:
+        by_ending[ending].append(name if name.isprintable() else ascii(name))
+    kinds = []
+    for ending, names in sorted(by_ending.items(), key=lambda item: -len(item[1])):
+        shown = ', '.join(names[:_SHOWN]) + (', ...' if len(names) > _SHOWN else '')
+        kinds.append(f'{len(names)} {ending} ({shown}; {_REMEDIES[ending]})')
+    files = '1 file' if len(skipped) == 1 else f'{len(skipped)} files'
+    return f'{files} in formats that are not read: {", ".join(kinds)}'
 
 
 def _found(text: str, out: Path, skipped: Skipped) -> Iterator[Found]:
-    _check_no_url(text)
     path = Path(text).expanduser()
     if path.is_dir():
         yield from _in_folder(path, out, skipped)
@@ -114,20 +102,25 @@ def _found(text: str, out: Path, skipped: Skipped) -> Iterator[Found]:
         yield from _in_zip(path, skipped)
     elif path.is_file() and suffix(path.name) == '.txt':
         yield from _listed(path)
+    elif error := _error_in(text):
+        raise InputError(error)
     elif path.is_file():
-        _check_format(path)
         yield Found(path.parent, (), _plain_file(path))
-    elif path.is_symlink():
-        raise _UnusableError(f'{text}: a link to {path.readlink()}, which is not there')
-    elif path.exists():
-        raise _UnusableError(f'{text}: not a file, but a pipe, socket or device')
     else:
         yield from _matching(path, skipped)
 
 
+def _error_in(text: str) -> str | None:
+    """Return what is wrong with the name of an image; None if nothing is."""
+    if _URL.match(text):
+        return f'{text}: a URL; download it first and give the file'
+    ending = suffix(text)
+    return f'{text}: {ending} is not read: {UNREAD[ending]}' if ending in UNREAD else None
+
+
 def _in_folder(folder: Path, out: Path, skipped: Skipped) -> Iterator[Found]:
     def is_wanted_zip(name: str) -> bool:
-        skipped.add('.zip', name)
+        skipped.append(('.zip', name))
         return False
 
     for folders, file in list_files([folder], is_wanted_zip):
@@ -142,35 +135,39 @@ def _in_zip(path: Path, skipped: Skipped) -> Iterator[Found]:
         if _is_image(file, skipped)
     ]
     # Most zips hold a single folder with the name of the zip.
-    wrappers = {image.folders[:1] for image in found}
-    if len(wrappers) == 1:
-        found = [Found(path, image.folders[1:], image.file) for image in found]
-    yield from found
+    is_wrapped = len({image.folders[:1] for image in found}) == 1
+    for image in found:
+        yield Found(path, image.folders[1:] if is_wrapped else image.folders, image.file)
 
 
 def _listed(path: Path) -> Iterator[Found]:
     folder = path.parent
-    errors = []
-    for line in _lines(path):
-        try:
-            _check_no_url(line)
-            _check_format(Path(line))
-        except _UnusableError as error:
-            errors.append(f'{path}: {error}')
-            continue
+    lines = _lines(path)
+    errors = [f'{path}: {error}' for error in map(_error_in, lines) if error]
+    if errors:
+        raise InputError('\n  - '.join(errors))
+    for line in lines:
         file = folder / line
         inside = file.is_relative_to(folder) and '..' not in PurePath(line).parts
-        folders = file.relative_to(folder).parts[:-1] if inside else ()
-        yield Found(folder if inside else file.parent, folders, _plain_file(file))
-    if errors:
-        raise _UnusableError('\n  - '.join(errors))
+        top = folder if inside else file.parent
+        yield Found(top, file.relative_to(top).parts[:-1], _plain_file(file))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if any('\0' in line or len(line) > _LONGEST_PATH for line in lines):
+            raise ValueError('a line is not a path')
+    except (OSError, ValueError) as error:  # text that is not UTF-8 is a ValueError
+        raise InputError(
+            f'{path}: not a list of images ({error}); write one path per line, as UTF-8 text'
+        ) from error
+    return lines
 
 
 def _matching(pattern: Path, skipped: Skipped) -> Iterator[Found]:
-    fixed = [*pattern.parts]
-    while any(map(glob.has_magic, fixed)):
-        fixed.pop()
-    top = Path(*fixed) if len(fixed) < len(pattern.parts) else pattern.parent
+    top = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
     # A pattern with an explicit ending selects all files that it matches.
     is_named = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
     # Path.glob takes no absolute patterns.
@@ -178,43 +175,17 @@ def _matching(pattern: Path, skipped: Skipped) -> Iterator[Found]:
         if not path.is_file():
             continue
         file = _plain_file(path)
-        ending = unread_ending(file)
-        if ending is not None:
-            skipped.add(ending, path.name)
+        if ending := _unread_ending(file):
+            skipped.append((ending, path.name))
         elif is_named or suffix(path.name) in SUFFIXES:
             yield Found(top, path.relative_to(top).parts[:-1], file)
-
-
-def _check_no_url(text: str) -> None:
-    if _URL.match(text):
-        raise _UnusableError(f'{text}: a URL; download it first and give the file')
-
-
-def _check_format(path: Path) -> None:
-    ending = suffix(path.name)
-    if ending in UNREAD:
-        raise _UnusableError(f'{path}: {ending} is not read: {UNREAD[ending]}')
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f'{path}: cannot be read as UTF-8 text ({error}); write one path per line'
-        ) from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if any('\0' in line or len(line) > _LONGEST_PATH for line in lines):
-        raise InputError(f'{path}: has lines that are no paths; write one path per line')
-    return lines
 
 
 def _is_image(file: SourceFile, skipped: Skipped) -> bool:
     if suffix(file.name) in SUFFIXES:
         return not PurePath(file.name).stem.lower().endswith(_NOT_IMAGES)
-    ending = unread_ending(file)
-    if ending is not None:
-        skipped.add(ending, file.name)
+    if ending := _unread_ending(file):
+        skipped.append((ending, file.name))
     return False
 
 
@@ -226,11 +197,7 @@ def _plain_file(path: Path) -> SourceFile:
     return SourceFile(path, None, status.st_size, status.st_mtime_ns)
 
 
-def _some(names: list[str]) -> str:
-    return ', '.join([*names[:_SHOWN], *(['...'] if len(names) > _SHOWN else [])])
-
-
-def unread_ending(file: SourceFile) -> str | None:
+def _unread_ending(file: SourceFile) -> str | None:
     """Return the ending of an image in a format that is not read; None for other files.
 
     DICOM files often have no ending, or end in digits. These are recognized by their content.
@@ -243,8 +210,7 @@ def unread_ending(file: SourceFile) -> str | None:
     start = _start(file)
     if start.startswith(_PLAIN_SIGNATURES):
         return _NO_ENDING
-    explanation = unread_format(start)
-    return '.dcm' if explanation is not None and explanation.startswith('DICOM') else None
+    return '.dcm' if (unread_format(start) or '').startswith('DICOM') else None
 
 
 def _start(file: SourceFile) -> bytes:

@@ -7,7 +7,7 @@ the ending stays in the name.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -34,86 +34,59 @@ class Found:
     file: SourceFile
 
 
-def file_identity(file: SourceFile) -> tuple[str, str | None]:
-    """Return a key that is equal for two paths of one file."""
-    return os.path.realpath(file.path), file.member  # it accepts circular links
-
-
-def names_of(found: Sequence[Found], out: Path) -> dict[str, list[Found]]:
-    """Return the images by the names of their masks; see the module.
+def name_masks(found: Sequence[Found], out: Path) -> tuple[dict[str, SourceFile], list[str]]:
+    """Return different images by the names of their masks, without `_segmentation.png`.
 
     Args:
         found: different images.
         out: folder of the predictions, which may exist.
 
     Returns:
-        Names without `_segmentation.png`, each with its images; more than one is an error.
+        The images, and a line for each one with an impossible name or the name of another image.
     """
     fold = str.casefold if ignores_case(out) else str
     names = {image: '/'.join((*image.folders, PurePath(image.file.name).stem)) for image in found}
-    tops = {
-        image.top
-        for images in _clashes(names, fold)
-        if len({image.top for image in images}) > 1
-        for image in images
-    }
-    prefixes = _prefixes(tops)
+
+    def with_one_name() -> list[list[Found]]:
+        groups: defaultdict[str, list[Found]] = defaultdict(list)
+        for image, name in names.items():
+            groups[fold(name)].append(image)
+        return [images for images in groups.values() if len(images) > 1]
+
+    tops = [{image.top for image in images} for images in with_one_name()]
+    prefixes = _prefixes({top for several in tops if len(several) > 1 for top in several})
     for image in found:
-        names[image] = f'{prefixes.get(image.top, "")}{names[image]}'
+        names[image] = prefixes.get(image.top, '') + names[image]
     # Twice, because a name with ending may equal the name of another image without ending.
     for _ in range(2):
-        for images in _clashes(names, fold):
+        for images in with_one_name():
             for image in images:
                 names[image] = str(PurePath(names[image]).with_name(image.file.name))
-    by_name: dict[str, list[Found]] = {}
-    for images in _by_name(names, fold):
-        by_name[names[images[0]]] = images
-    return by_name
-
-
-def name_errors(names: Mapping[str, Sequence[Found]], out: Path) -> list[str]:
-    """Return a line for each image with an impossible name or the name of another image."""
-    errors = []
-    for name, images in names.items():
-        file, *others = [image.file for image in images]
-        last = name.rpartition('/')[2]
-        if (
-            not name.isprintable()
-            or len(last.encode()) > _LONGEST_NAME
-            or len(os.fsencode(out / name)) > _LONGEST_PATH
-        ):
-            errors.append(f'{str(file)!a}: this name is not possible for a mask; rename it')
-        errors += [f'{file} and {other} would share the mask of {name}' for other in others]
-    return errors
+    errors = [
+        f'{str(image.file)!a}: this name is not possible for a mask; rename it'
+        for image, name in names.items()
+        if not name.isprintable()
+        or len(PurePath(name).name.encode()) > _LONGEST_NAME
+        or len(os.fsencode(out / name)) > _LONGEST_PATH
+    ]
+    errors += [
+        f'{first.file} and {other.file} would share the mask of {names[first]}'
+        for first, *others in with_one_name()
+        for other in others
+    ]
+    return {name: image.file for image, name in names.items()}, errors
 
 
 def _prefixes(tops: Iterable[Path]) -> dict[Path, str]:
     """Return the paths of inputs relative to their common folder, each with a slash at the end."""
     absolute = {top: Path(os.path.abspath(top)) for top in tops}  # noqa: PTH100 - keep links
-    if not absolute:
-        return {}
-    common = os.path.commonpath(absolute.values())
     prefixes = {}
     for top, path in absolute.items():
-        prefix = path.relative_to(common)
-        parts = (prefix.with_suffix('') if _is_zip(top) else prefix).parts
+        is_zip = path.suffix.lower() == '.zip' and path.is_file()
+        named = path.with_suffix('') if is_zip else path
+        parts = named.relative_to(os.path.commonpath(absolute.values())).parts
         prefixes[top] = ''.join(f'{part}/' for part in parts)
     return prefixes
-
-
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == '.zip' and path.is_file()
-
-
-def _clashes(names: Mapping[Found, str], fold: Callable[[str], str]) -> list[list[Found]]:
-    return [images for images in _by_name(names, fold) if len(images) > 1]
-
-
-def _by_name(names: Mapping[Found, str], fold: Callable[[str], str]) -> list[list[Found]]:
-    groups: defaultdict[str, list[Found]] = defaultdict(list)
-    for image, name in names.items():
-        groups[fold(name)].append(image)
-    return list(groups.values())
 
 
 def ignores_case(folder: Path) -> bool:

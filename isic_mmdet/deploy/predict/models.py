@@ -1,78 +1,62 @@
 """The models of `predict`: a checkpoint with torch, or an exported file without."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-from isic_mmdet.deploy.predict.processes import own_device
 from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.utils.files import sha256
 
 
-class Model(Protocol):
-    """A model that is not loaded yet."""
-
-    def load(self) -> Segmenter:
-        """Return the model."""
-
-    def facts(self) -> dict[str, Any]:
-        """Return what identifies the model in `predictions.json`."""
-
-
-@dataclass(frozen=True)
-class CheckpointModel:
-    """A checkpoint, run by torch and mmdet.
+class Model(NamedTuple):
+    """A model that is not loaded yet.
 
     Attributes:
-        config: path of its config.
-        checkpoint: path of its weights.
-        tta: average over flips.
-        device: such as 'cuda:1'; None for the GPU of the process if there is one.
-        amp: compute in bfloat16.
+        load: returns the model.
+        facts: returns what identifies the model in `predictions.json`.
     """
 
-    config: str
-    checkpoint: str
-    tta: bool = False
-    device: str | None = None
-    amp: bool = False
+    load: Callable[[], Segmenter]
+    facts: Callable[[], dict[str, Any]]
 
-    def load(self) -> Segmenter:
-        """Return the model."""
+
+def checkpoint_model(
+    config: str, checkpoint: str, tta: bool = False, device: str | None = None, amp: bool = False
+) -> Model:
+    """Return a checkpoint, run by torch and mmdet; see `LesionSegmenter`.
+
+    Without a `device`, it runs on the GPU of this process, or on the CPU if there is none.
+    """
+
+    def load() -> Segmenter:
         # Imported here, because an exported file must run without torch.
+        import torch
+
         from isic_mmdet.deploy.segmenter import LesionSegmenter
 
-        device = self.device or own_device()
-        return LesionSegmenter(self.config, self.checkpoint, device, self.tta, self.amp)
+        own = f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'
+        return LesionSegmenter(config, checkpoint, device or own, tta, amp)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what identifies the model in `predictions.json`."""
+    def facts() -> dict[str, Any]:
         return {
-            'config': Path(self.config).name,
-            'checkpoint': Path(self.checkpoint).name,
-            'checkpoint_sha256': sha256(self.checkpoint),
-            'tta': self.tta,
-            'amp': self.amp,
+            'config': Path(config).name,
+            'checkpoint': Path(checkpoint).name,
+            'checkpoint_sha256': sha256(checkpoint),
+            'tta': tta,
+            'amp': amp,
         }
 
+    return Model(load, facts)
 
-@dataclass(frozen=True)
-class OnnxModel:
-    """A file of `tools/export_onnx.py`, run by ONNX Runtime.
 
-    Attributes:
-        path: of the file.
-    """
+def onnx_model(path: str) -> Model:
+    """Return a file of `tools/export_onnx.py`, run by ONNX Runtime."""
 
-    path: str
-
-    def load(self) -> Segmenter:
-        """Return the model."""
+    def load() -> Segmenter:
         # Imported here, because a checkpoint must run without ONNX Runtime.
         from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
-        return OnnxSegmenter(self.path)
+        return OnnxSegmenter(path)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what identifies the model in `predictions.json`."""
-        return {'onnx': Path(self.path).name, 'onnx_sha256': sha256(self.path)}
+    return Model(load, lambda: {'onnx': Path(path).name, 'onnx_sha256': sha256(path)})

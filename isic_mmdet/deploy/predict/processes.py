@@ -3,7 +3,6 @@
 Only several processes import torch.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from typing import Any
 from isic_mmdet.errors import InputError
 
 # Processes that start together must connect within this time.
-_MEETING = timedelta(minutes=3)
+_CONNECTING = timedelta(minutes=3)
+_REMEDY = 'Run the same command again with --resume to keep the finished images'
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of one process; `TorchGroup` has several.
+    """The processes that share the images.
 
     Attributes:
         rank: of this process.
@@ -28,66 +28,33 @@ class Group:
     rank: int = 0
     size: int = 1
 
-    def wait(self) -> None:
-        """Wait for all processes."""
-
     def gather(self, value: Any) -> list[Any]:
-        """Return the values of all processes, in the order of their ranks."""
-        return [value]
-
-
-class TorchGroup(Group):
-    """The processes of torch's default group."""
-
-    def __init__(self) -> None:
-        from torch import distributed
-
-        super().__init__(distributed.get_rank(), distributed.get_world_size())
-
-    def wait(self) -> None:
-        """Wait for all processes.
+        """Wait for all processes and return their values, in the order of their ranks.
 
         Raises:
             InputError: a process has ended.
         """
-        from mmengine.dist import barrier
-
-        with _together(self.size):
-            barrier()
-
-    def gather(self, value: Any) -> list[Any]:
-        """Return the values of all processes, in the order of their ranks.
-
-        Raises:
-            InputError: a process has ended.
-        """
+        if self.size == 1:
+            return [value]
         from mmengine.dist import all_gather_object
 
-        with _together(self.size):
+        from isic_mmdet.engine.distributed import is_lost_process
+
+        try:
             return all_gather_object(value)
-
-
-@contextmanager
-def _together(size: int) -> Iterator[None]:
-    """Raise an InputError if a process ends while the others wait for it in the block."""
-    from isic_mmdet.engine.distributed import is_lost_process
-
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_lost_process(error):
-            raise
-        raise InputError(
-            f'another of the {size} processes has ended (see its own message); run the same '
-            'command again with --resume to keep the finished images'
-        ) from error
+        except RuntimeError as error:
+            if not is_lost_process(error):
+                raise
+            raise InputError(
+                f'another of the {self.size} processes has ended (see its own message). {_REMEDY}'
+            ) from error
 
 
 @contextmanager
 def process_group(launcher: str) -> Iterator[Group]:
     """Run a block in the group of the processes that torchrun started.
 
-    They exchange only a few lines of text, so the group uses gloo even on GPUs.
+    The processes exchange only a few lines of text, so the group uses gloo even on GPUs.
     (`isic_mmdet.engine.distributed.launched` makes the group that a Runner needs.)
 
     Args:
@@ -106,22 +73,15 @@ def process_group(launcher: str) -> Iterator[Group]:
 
     check_torchrun()
     try:
-        distributed.init_process_group('gloo', timeout=_MEETING)
+        distributed.init_process_group('gloo', timeout=_CONNECTING)
     except (RuntimeError, distributed.DistError) as error:
         raise InputError(
-            f'the processes did not connect within {_MEETING.seconds} s; one of them may '
-            'have ended. Run the same command again with --resume to keep the finished images'
+            f'the processes did not connect within {_CONNECTING.seconds} s; one of them may have '
+            f'ended. {_REMEDY}'
         ) from error
     # Processes that finish early wait for the last one without a limit.
     distributed.distributed_c10d._set_pg_timeout(timedelta(days=7))
     try:
-        yield TorchGroup()
+        yield Group(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
-
-
-def own_device() -> str:
-    """Return the GPU of this process, or the CPU if there is none."""
-    import torch
-
-    return f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'

@@ -12,7 +12,7 @@ from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.processes import Group
 from isic_mmdet.deploy.predict.table import is_begun, join_parts
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.sources import close_zips
+from isic_mmdet.images.sources import SourceFile, close_zips
 from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submission
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.run_lock import run_lock
@@ -49,23 +49,47 @@ def predict(
             challenge would refuse.
     """
     with run_lock(settings.out, 'name another --out', needed=group.rank == 0):
-        return _predict(model, inputs, settings, resume, submission, group)
+        if submission is not None:
+            check_zip_name(submission)
+        close_zips()  # they may have changed since an earlier call
+        files, skipped = find_images(inputs, settings.out)
+        if submission is not None:
+            check_ids(submission, files)
+        errors = _predict_share(model, files, settings, resume, group)
+        if group.rank != 0:
+            return ''
+        rows = join_parts(settings.out)
+        if errors:
+            raise InputError(
+                f'{len(errors)} of {len(files)} images could not be read; the others are in '
+                f'{settings.out}. Fix or remove these and run the command again with --resume'
+                + (f' ({submission} was not written)' if submission else '')
+                + (f'; also skipped: {skipped}:' if skipped else ':'),
+                errors,
+                shown=len(errors),
+            )
+        if submission is not None:
+            write_submission(submission, settings.out, files)
+        missed = sum(not rows[name]['label'] for name in files)
+        lines = {
+            'masks': settings.out,
+            'table': settings.out / 'predictions.csv',
+            'overlays': settings.out / 'overlays' if settings.overlay else None,
+            'submission': submission,
+            'skipped': skipped,
+        }
+        summary = [f'{title + ":":<11} {line}' for title, line in lines.items() if line]
+        return '\n'.join([f'{len(files)} images, {missed} without a detection', *summary])
 
 
-def _predict(
+def _predict_share(
     model: Model,
-    inputs: Sequence[str],
+    files: Mapping[str, SourceFile],
     settings: FolderSettings,
     resume: bool,
-    submission: str | None,
     group: Group,
-) -> str:
-    if submission is not None:
-        check_zip_name(submission)
-    close_zips()  # they may have changed since an earlier call
-    files, skipped = find_images(inputs, settings.out)
-    if submission is not None:
-        check_ids(submission, files)
+) -> list[str]:
+    """Predict the images of this process, and return the errors of all processes."""
     with ThreadPoolExecutor(1) as thread:
         # Checksums are computed while the model loads.
         pending = thread.submit(model.facts)
@@ -75,29 +99,12 @@ def _predict(
     # Every process distributes all images, before it looks for finished ones: two processes may see
     # different states of the folder.
     share = in_groups(files, settings.batch_size)[group.rank :: group.size]
-    todo = still_to_do({name: file for part in share for name, file in part.items()}, settings)
-    group.wait()
+    todo = still_to_do([name for part in share for name, _ in part], settings)
+    group.gather(None)
     if group.rank == 0:
         write_json(settings.out / _MODEL_FILE, facts, indent=2)
-    unfinished = [part for part in share if not todo.keys().isdisjoint(part)]
-    errors = predict_groups(segmenter, unfinished, todo.keys(), settings, group.rank)
-    all_errors = [error for part in group.gather(errors) for error in part]
-    if group.rank != 0:
-        return ''
-    rows = join_parts(settings.out)
-    if all_errors:
-        raise InputError(
-            f'{len(all_errors)} of {len(files)} images could not be read; the others are in '
-            f'{settings.out}. Fix or remove these and run the command again with --resume'
-            + (f' ({submission} was not written)' if submission else '')
-            + (f'; also skipped: {skipped}:' if skipped.count else ':'),
-            all_errors,
-            shown=len(all_errors),
-        )
-    if submission is not None:
-        write_submission(submission, settings.out, files)
-    summary = _summary([rows[name] for name in files], settings, submission)
-    return f'{summary}\nskipped:    {skipped}' if skipped.count else summary
+    errors = predict_groups(segmenter, share, todo, settings, group.rank)
+    return [error for part in group.gather(errors) for error in part]
 
 
 def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
@@ -120,19 +127,3 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
         raise InputError(
             f'{out} holds the predictions of another model; name another --out:', changed
         )
-
-
-def _summary(
-    rows: Sequence[Mapping[str, str]], settings: FolderSettings, submission: str | None
-) -> str:
-    missed = sum(not row['label'] for row in rows)
-    lines = [
-        f'{len(rows)} images, {missed} without a detection',
-        f'masks:      {settings.out}',
-        f'table:      {settings.out / "predictions.csv"}',
-    ]
-    if settings.overlay:
-        lines.append(f'overlays:   {settings.out / "overlays"}')
-    if submission is not None:
-        lines.append(f'submission: {submission}')
-    return '\n'.join(lines)

@@ -9,75 +9,59 @@ folders, and its file name.
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.append_log import LineFile, whole_lines
 from isic_mmdet.utils.files import write_atomically
 
+BOX_COLUMNS = ('x', 'y', 'width', 'height')
 COLUMNS = (
-    'image',
-    'file',
-    'label',
-    'score',
-    'area_px',
-    'area_share',
-    'x',
-    'y',
-    'width',
-    'height',
+    *('image', 'file', 'label', 'score', 'area_px', 'area_share'),
+    *BOX_COLUMNS,
     'seconds',
 )
 _NAME = 'predictions.csv'
-_REMEDY = 'to fix it, remove it and run with --resume, which predicts its images again'
+_HEADER = dict(zip(COLUMNS, COLUMNS, strict=True))
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
     """Return the row of every finished image in `folder`, by the name of its mask.
 
     Raises:
-        InputError: `predictions.csv` has other columns, or a file is damaged.
+        InputError: a file is damaged, or `predictions.csv` has other columns.
     """
-    rows: dict[str, dict[str, str]] = {}
     table = folder / _NAME
-    if table.is_file():
-        columns, *lines = _cells(table, table.read_bytes()) or [[]]
-        if tuple(columns) != COLUMNS:
-            raise InputError(
-                f'{table} was not written by predict.py: its columns are {columns}; '
-                'name another --out'
-            )
-        rows |= _by_image(table, lines)
+    rows = _parsed(table, table.read_bytes(), [_HEADER]) if table.is_file() else []
     for part in _parts(folder):
-        rows |= _by_image(part, _cells(part, whole_lines(part)))
-    return rows
+        rows += _parsed(part, whole_lines(part), [])
+    return {row['image']: row for row in rows}
 
 
-def _cells(path: Path, content: bytes) -> list[list[str]]:
+def _parsed(path: Path, content: bytes, start: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the rows of a file after the rows that it must start with."""
     try:
-        return list(csv.reader(io.StringIO(content.decode(), newline='')))
+        rows = list(csv.DictReader(io.StringIO(content.decode(), newline=''), COLUMNS))
+        if rows[: len(start)] != start:
+            raise csv.Error(f'its columns are not {", ".join(COLUMNS)}')
+        # DictReader fills short rows with None, and lists the cells of long ones under None.
+        if any(None in row or None in row.values() for row in rows):
+            raise csv.Error(f'a row does not have {len(COLUMNS)} cells')
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f'{path}: damaged ({error}); {_REMEDY}') from error
-
-
-def _by_image(path: Path, lines: list[list[str]]) -> dict[str, dict[str, str]]:
-    lines = [cells for cells in lines if cells]
-    if any(len(cells) != len(COLUMNS) for cells in lines):
-        raise InputError(f'{path}: damaged (a row does not have {len(COLUMNS)} cells); {_REMEDY}')
-    return {cells[0]: dict(zip(COLUMNS, cells, strict=True)) for cells in lines}
+        raise InputError(
+            f'{path}: damaged, or not written by predict.py ({error}); name another --out, or '
+            'remove the file and run with --resume, which predicts its images again'
+        ) from error
+    return rows[len(start) :]
 
 
 def join_parts(folder: Path) -> dict[str, dict[str, str]]:
     """Move the rows of all parts to `predictions.csv`, sorted by image, and return all rows."""
     rows = read_rows(folder)
-    text = io.StringIO()
-    writer = _writer(text)
-    writer.writeheader()
-    writer.writerows(rows[name] for name in sorted(rows))
-    write_atomically(folder / _NAME, text.getvalue().encode())
+    text = csv_lines([_HEADER, *(rows[name] for name in sorted(rows))])
+    write_atomically(folder / _NAME, text.encode())
     for part in _parts(folder):
         part.unlink()
     return rows
@@ -88,43 +72,17 @@ def is_begun(folder: Path) -> bool:
     return (folder / _NAME).is_file() or bool(_parts(folder))
 
 
+def part_of(folder: Path, rank: int) -> LineFile:
+    """Return the part of the table that a process appends to."""
+    return LineFile(folder / f'.predictions.{rank}.csv')
+
+
+def csv_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as lines of the table; a missing value becomes an empty cell."""
+    text = io.StringIO()
+    csv.DictWriter(text, COLUMNS, lineterminator='\n').writerows(rows)
+    return text.getvalue()
+
+
 def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob('.predictions.*.csv'))
-
-
-def _writer(text: io.StringIO) -> 'csv.DictWriter[str]':
-    return csv.DictWriter(text, COLUMNS, lineterminator='\n')
-
-
-class Part:
-    """The part of the table of one process.
-
-    Args:
-        folder: of the predictions.
-        rank: of the process.
-    """
-
-    def __init__(self, folder: Path, rank: int) -> None:
-        self._lines = LineFile(folder / f'.predictions.{rank}.csv')
-
-    def __enter__(self) -> 'Part':
-        self._lines.__enter__()
-        return self
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Write the row of an image; None becomes an empty cell.
-
-        Raises:
-            InputError: it cannot be written.
-        """
-        text = io.StringIO()
-        _writer(text).writerow(row)
-        self._lines.add(text.getvalue())
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lines.__exit__(kind, error, trace)

@@ -1,3 +1,5 @@
+"""A model of random weights that finds a lesion in every image, and its exported file."""
+
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ from PIL import Image
 
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
+from isic_mmdet.deploy.segmenter import LesionSegmenter
 from tests.support.random_model import save_random_model
 
 
@@ -17,6 +20,11 @@ def config(root) -> Path:
 @pytest.fixture(scope='session')
 def checkpoint(config, tmp_path_factory) -> Path:
     return save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
+
+
+@pytest.fixture(scope='session')
+def segmenter(config, checkpoint) -> LesionSegmenter:
+    return LesionSegmenter(config, checkpoint, 'cpu')
 
 
 @pytest.fixture(scope='session')
@@ -34,11 +42,16 @@ def net(exported) -> OnnxSegmenter:
 
 
 @pytest.fixture(scope='session')
-def images(tiny_data) -> list[np.ndarray]:
-    """Four synthetic images, (H, W, 3) uint8, RGB, of other shapes."""
-    paths = sorted((tiny_data / 'images').iterdir())[:4]
+def image_files(tiny_data) -> list[Path]:
+    """Six synthetic images of 96 x 96 pixels."""
+    return sorted((tiny_data / 'images').iterdir())[:6]
+
+
+@pytest.fixture(scope='session')
+def images(image_files) -> list[np.ndarray]:
+    """Four synthetic images, (H, W, 3) uint8, RGB, of several shapes."""
     sizes = [(96, 96), (90, 60), (311, 170), (40, 96)]
     return [
         np.asarray(Image.open(path).convert('RGB').resize(size))
-        for path, size in zip(paths, sizes, strict=True)
+        for path, size in zip(image_files, sizes, strict=False)
     ]

@@ -9,14 +9,8 @@ from isic_mmdet.deploy.export.onnx_file import with_metadata
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
-from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame
-
-
-@pytest.fixture(scope='module')
-def segmenter(config, checkpoint) -> LesionSegmenter:
-    return LesionSegmenter(config, checkpoint, 'cpu')
 
 
 def assert_alike(found: Segmentation, expected: Segmentation) -> None:
@@ -83,13 +77,11 @@ def test_a_score_up_to_the_threshold_is_no_detection(net, images, exported, tmp_
 def test_other_files_are_refused(exported, tmp_path):
     with pytest.raises(InputError, match='no such model'):
         OnnxSegmenter(tmp_path / 'none.onnx')
-    broken = tmp_path / 'broken.onnx'
-    broken.write_bytes(exported.read_bytes()[:5000])
-    with pytest.raises(InputError, match='not a model that can be run'):
-        OnnxSegmenter(broken)
-    broken.write_bytes(b'')
-    with pytest.raises(InputError, match='not a model that can be run'):
-        OnnxSegmenter(broken)
+    for length in (5000, 0):
+        broken = tmp_path / 'broken.onnx'
+        broken.write_bytes(exported.read_bytes()[:length])
+        with pytest.raises(InputError, match='not a model that can be run'):
+            OnnxSegmenter(broken)
     other = tmp_path / 'other.onnx'
     onnx.save(with_metadata(onnx.load(exported), {}), other)
     with pytest.raises(InputError, match='was not written by'):

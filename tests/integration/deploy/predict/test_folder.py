@@ -1,5 +1,3 @@
-import csv
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isic_mmdet.deploy.predict.folder import predict_files, still_to_do
+from isic_mmdet.deploy.predict.folder import in_groups, predict_groups, still_to_do
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.outputs import HEIGHT, FolderSettings
-from isic_mmdet.deploy.predict.table import join_parts
+from isic_mmdet.deploy.predict.table import join_parts, read_rows
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
@@ -32,16 +30,17 @@ def settings(tmp_path) -> FolderSettings:
     return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
 
 
-def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> list[str]:
+def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> dict[str, dict[str, str]]:
+    """Predict images that can all be read, and return the rows of the table by name."""
     files = find_images([str(path) for path in inputs], settings.out).files
-    errors = predict_files(segmenter, still_to_do(files, settings), settings)
+    groups = in_groups(files, settings.batch_size)
+    assert predict_groups(segmenter, groups, files, settings) == []
     join_parts(settings.out)
-    return errors
+    return read_rows(settings.out)
 
 
-def rows_of(settings: FolderSettings) -> dict[str, dict[str, str]]:
-    with (settings.out / 'predictions.csv').open() as file:
-        return {row['image']: row for row in csv.DictReader(file)}
+def box_of(row: dict[str, str]) -> list[float]:
+    return [float(row[side]) for side in ('x', 'y', 'width', 'height')]
 
 
 def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
@@ -50,11 +49,10 @@ def mask_of(settings: FolderSettings, name: str) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_masks_and_rows_are_what_the_segmenter_says(segmenter, image_files, settings):
-    # One by one, as they go through the segmenter below: batches round otherwise.
+def test_masks_and_rows_hold_the_results_of_the_segmenter(segmenter, image_files, settings):
+    # One by one, as the segmenter gets them below: rounding depends on the batch.
     settings = replace(settings, batch_size=1)
-    assert predicted(segmenter, settings, *image_files) == []
-    rows = rows_of(settings)
+    rows = predicted(segmenter, settings, *image_files)
     assert set(rows) == {path.stem for path in image_files}
     for path in image_files:
         lesion = segmenter(np.asarray(Image.open(path).convert('RGB')))
@@ -65,8 +63,7 @@ def test_masks_and_rows_are_what_the_segmenter_says(segmenter, image_files, sett
         assert float(row['area_share']) == pytest.approx(np.mean(mask == 255), abs=1e-6)
         assert row['label'] == 'lesion'
         assert float(row['score']) == pytest.approx(lesion.score, abs=1e-4)
-        box = [float(row[side]) for side in ('x', 'y', 'width', 'height')]
-        np.testing.assert_allclose(box, lesion.box, atol=0.05)
+        np.testing.assert_allclose(box_of(row), lesion.box, atol=0.05)
         assert float(row['seconds']) > 0
     assert sorted(path.name for path in settings.out.iterdir()) == sorted(
         ['predictions.csv', *(f'{path.stem}_segmentation.png' for path in image_files)]
@@ -79,14 +76,13 @@ def test_a_rotated_image_gets_the_mask_of_its_stored_pixels(
 ):
     upright = Image.open(image_files[0]).convert('RGB').crop((0, 0, 96, 60))
     upright.save(tmp_path / 'upright.png')
-    # What a camera does that is held in another way: it stores the pixels turned back.
+    # A rotated camera stores rotated pixels.
     undo = UNDO.get(orientation)
     stored = upright if undo is None else upright.transpose(undo)
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / 'stored.png', exif=exif)
-    assert predicted(segmenter, settings, tmp_path / 'upright.png', tmp_path / 'stored.png') == []
-
+    rows = predicted(segmenter, settings, tmp_path / 'upright.png', tmp_path / 'stored.png')
     expected = Image.fromarray(mask_of(settings, 'upright'))
     if undo is not None:
         expected = expected.transpose(undo)
@@ -94,11 +90,10 @@ def test_a_rotated_image_gets_the_mask_of_its_stored_pixels(
     assert mask.any()
     assert mask.shape == (stored.height, stored.width)
     np.testing.assert_array_equal(mask, np.asarray(expected))
-    row = rows_of(settings)['stored']
-    x, y, width, height = (float(row[side]) for side in ('x', 'y', 'width', 'height'))
-    rows, columns = np.nonzero(mask)
-    assert x - 1 <= columns.min() and columns.max() <= x + width + 1
-    assert y - 1 <= rows.min() and rows.max() <= y + height + 1
+    x, y, width, height = box_of(rows['stored'])
+    inside_y, inside_x = np.nonzero(mask)
+    assert x - 1 <= inside_x.min() and inside_x.max() <= x + width + 1
+    assert y - 1 <= inside_y.min() and inside_y.max() <= y + height + 1
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
@@ -110,14 +105,14 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     exif = Image.Exif()
     exif[0x0112] = orientation
     large.save(tmp_path / 'large.jpg', exif=exif, quality=95)
-    assert predicted(segmenter, settings, tmp_path / 'large.jpg') == []
+    written = predicted(segmenter, settings, tmp_path / 'large.jpg')['large']
 
     file = find_images([str(tmp_path / 'large.jpg')], settings.out).files['large']
     reduced = read_image(file, segmenter.reduction)
     place = reduced.frame
     assert place.step == 4
     lesion = segmenter(reduced.pixels)
-    # Each reduced pixel as what it stands for; some of them reach over the border.
+    # Each reduced pixel stands for 4 x 4 pixels; some of them reach over the border.
     blocks = np.kron(lesion.mask, np.ones((4, 4), bool))
     rows, columns = place.shape
     upright = blocks[-place.top : rows - place.top, -place.left : columns - place.left]
@@ -128,8 +123,9 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     assert np.count_nonzero(mask != expected) < 2 * np.count_nonzero(edges(expected))
     x, y, width, height = (4 * side for side in lesion.box)
     box = stored_box((x + place.left, y + place.top, width, height), place.shape, orientation)
-    written = [float(rows_of(settings)['large'][side]) for side in ('x', 'y', 'width', 'height')]
-    np.testing.assert_allclose(written, box, atol=3.01)  # up to 3 pixels are beyond the border
+    np.testing.assert_allclose(
+        box_of(written), box, atol=3.01
+    )  # up to 3 pixels are beyond the border
 
 
 def edges(mask: np.ndarray) -> np.ndarray:
@@ -137,53 +133,32 @@ def edges(mask: np.ndarray) -> np.ndarray:
     return (mask[1:, 1:] != mask[:-1, 1:]) | (mask[1:, 1:] != mask[1:, :-1])
 
 
-def test_an_overlay_is_drawn_from_enough_pixels(segmenter, image_files, tmp_path):
-    large = Image.open(image_files[0]).convert('RGB').resize((3600, 2100))
-    large.save(tmp_path / 'large.jpg')
-    settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=1, workers=1)
+def test_overlays_are_drawn_from_enough_pixels(segmenter, image_files, tmp_path):
+    large = tmp_path / 'large.jpg'
+    Image.open(image_files[0]).convert('RGB').resize((3600, 2100)).save(large)
     assert segmenter.reduction(2100, 3600) > 2
-    predicted(segmenter, settings, tmp_path / 'large.jpg')
-    with Image.open(settings.out / 'overlays' / 'large.jpg') as image:
-        assert image.height > HEIGHT
-
-
-def test_unreadable_images_are_reported(segmenter, image_files, settings, tmp_path):
-    whole = image_files[0].read_bytes()
-    (tmp_path / 'cut.jpg').write_bytes(whole[: len(whole) // 2])
-    (tmp_path / 'empty.jpg').touch()
-    stream = io.BytesIO()
-    Image.new('RGB', (9000, 1)).save(stream, 'PNG')
-    (tmp_path / 'sliver.png').write_bytes(stream.getvalue())
-    broken = [tmp_path / name for name in ('cut.jpg', 'empty.jpg', 'sliver.png')]
-    errors = predicted(segmenter, settings, broken[0], image_files[1], *broken[1:], image_files[2])
-    assert [problem.split(': ')[0] for problem in errors] == [str(path) for path in broken]
-    assert set(rows_of(settings)) == {image_files[1].stem, image_files[2].stem}
-
-
-def test_what_is_done_is_not_done_again(segmenter, image_files, settings):
-    predicted(segmenter, settings, *image_files[:3])
-    files = find_images([str(path) for path in image_files], settings.out).files
-    assert set(still_to_do(files, settings)) == {path.stem for path in image_files[3:]}
-    (settings.out / f'{image_files[1].stem}_segmentation.png').unlink()
-    assert image_files[1].stem in still_to_do(files, settings)
-    with_pictures = FolderSettings(settings.out, True, 2, 2)
-    assert set(still_to_do(files, with_pictures)) == set(files)
-
-
-def test_overlays_are_drawn_on_demand(segmenter, image_files, tmp_path):
     settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=3, workers=1)
-    predicted(segmenter, settings, *image_files[:2])
-    for path in image_files[:2]:
+    predicted(segmenter, settings, large, *image_files[:2])
+    for path in (large, *image_files[:2]):
         with Image.open(settings.out / 'overlays' / f'{path.stem}.jpg') as image:
             image.load()
-            assert image.width == 96 and image.height > 96
-    assert not still_to_do(
-        find_images([str(path) for path in image_files[:2]], settings.out).files, settings
-    )
+            if path == large:
+                assert image.height > HEIGHT
+            else:
+                assert image.width == 96 and image.height > 96
+
+
+def test_finished_images_are_not_predicted_again(segmenter, image_files, settings):
+    names = [path.stem for path in image_files]
+    predicted(segmenter, settings, *image_files[:3])
+    assert still_to_do(names, settings) == set(names[3:])
+    (settings.out / f'{names[1]}_segmentation.png').unlink()
+    assert still_to_do(names, settings) == {names[1], *names[3:]}
+    assert still_to_do(names, replace(settings, overlay=True)) == set(names)
 
 
 class ShapeOnly:
-    """Finds nothing, and remembers the shapes of its batches."""
+    """Finds nothing, and records the shapes of its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[tuple[int, int]]] = []
@@ -200,7 +175,7 @@ class ShapeOnly:
 
 
 @pytest.mark.parametrize(('number', 'batches'), [(12, 6), (128, 32)])
-def test_batches_are_of_one_shape_and_not_smaller_than_they_must_be(tmp_path, number, batches):
+def test_batches_are_of_one_shape_and_as_large_as_possible(tmp_path, number, batches):
     for index in range(number):
         image = np.zeros((20 + 10 * (index % 2), 20, 3), np.uint8)
         Image.fromarray(image).save(tmp_path / f'{index:03}.png')
@@ -210,16 +185,3 @@ def test_batches_are_of_one_shape_and_not_smaller_than_they_must_be(tmp_path, nu
     assert all(len(set(batch)) == 1 for batch in predictor.batches)
     assert sum(map(len, predictor.batches)) == number
     assert len(predictor.batches) == batches
-
-
-def test_the_table_keeps_the_path_and_the_ending(segmenter, image_files, settings, tmp_path):
-    for name in ('a/1.jpg', 'b/1.png'):
-        (tmp_path / 'photos' / name).parent.mkdir(parents=True)
-        Image.open(image_files[0]).save(tmp_path / 'photos' / name)
-    predicted(segmenter, settings, tmp_path / 'photos')
-    rows = rows_of(settings)
-    assert {name: row['file'] for name, row in rows.items()} == {
-        'a/1': 'a/1.jpg',
-        'b/1': 'b/1.png',
-    }
-    assert mask_of(settings, 'a/1').any()

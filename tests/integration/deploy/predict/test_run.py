@@ -1,13 +1,12 @@
 import shutil
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from isic_mmdet.deploy.predict.models import CheckpointModel
+from isic_mmdet.deploy.predict.models import Model, checkpoint_model
 from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.predict.table import read_rows
@@ -20,15 +19,15 @@ def settings(tmp_path) -> FolderSettings:
 
 
 @pytest.fixture
-def model(config, checkpoint) -> CheckpointModel:
-    return CheckpointModel(str(config), str(checkpoint), device='cpu')
+def model(config, checkpoint) -> Model:
+    return checkpoint_model(str(config), str(checkpoint), device='cpu')
 
 
 def masks(settings: FolderSettings) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in settings.out.glob('*_segmentation.png')}
 
 
-def test_what_cannot_be_read_is_fixed_and_resumed(model, image_files, settings, tmp_path):
+def test_unreadable_images_can_be_fixed_and_the_run_resumed(model, image_files, settings, tmp_path):
     mine = tmp_path / 'mine'
     mine.mkdir()
     for path in image_files:
@@ -56,10 +55,10 @@ def test_what_cannot_be_read_is_fixed_and_resumed(model, image_files, settings, 
     assert set(read_rows(settings.out)) == {path.stem for path in image_files}
 
 
-def test_a_run_that_was_killed_continues(model, image_files, settings):
+def test_a_killed_run_can_be_resumed(model, image_files, settings):
     inputs = [str(path) for path in image_files]
     predict(model, inputs[:3], settings)
-    # As it stands before the parts are joined, with the last line cut off.
+    # The state before the parts are joined, with a truncated last line.
     table = settings.out / 'predictions.csv'
     part = '\n'.join(table.read_text().splitlines()[1:])[:-30]
     (settings.out / '.predictions.1.csv').write_text(part)
@@ -79,18 +78,18 @@ def test_predictions_of_two_models_never_mix(model, config, checkpoint, image_fi
     other = settings.out / 'other.pth'
     torch.save(weights, other)
     with pytest.raises(InputError, match='predictions of another model') as error:
-        predict(CheckpointModel(str(config), str(other)), inputs, settings, resume=True)
+        predict(checkpoint_model(str(config), str(other)), inputs, settings, resume=True)
     assert [problem.split(': ')[0] for problem in error.value.errors] == [
         'checkpoint',
         'checkpoint_sha256',
     ]
     with pytest.raises(InputError, match='tta: False, now True'):
-        predict(CheckpointModel(model.config, model.checkpoint, tta=True), inputs, settings, True)
+        predict(checkpoint_model(str(config), str(checkpoint), tta=True), inputs, settings, True)
 
 
-def test_flips_and_sizes_give_another_mask(model, image_files, settings, tmp_path):
-    average = CheckpointModel(model.config, model.checkpoint, tta=True, device='cpu')
-    other = FolderSettings(tmp_path / 'tta', False, 1, 1)
+def test_averaging_over_flips_gives_another_mask(model, config, checkpoint, image_files, settings):
+    average = checkpoint_model(str(config), str(checkpoint), tta=True, device='cpu')
+    other = replace(settings, out=settings.out / 'tta')
     inputs = [str(image_files[0])]
     predict(model, inputs, settings)
     predict(average, inputs, other)
@@ -110,13 +109,13 @@ def test_no_submission_without_every_image(model, image_files, settings, tmp_pat
         predict(model, inputs, settings, submission=str(tmp_path / 'sent.tar'))
 
 
-def test_no_submission_with_an_empty_mask(model, image_files, settings, tmp_path):
-    shy = Path(shutil.copy(model.config, tmp_path / 'shy.py'))
-    shy.write_text(
-        f'_base_ = {model.config!r}\nmodel = dict(test_cfg=dict(rcnn=dict(score_thr=0.99)))\n'
+def test_no_submission_with_an_empty_mask(config, checkpoint, image_files, settings, tmp_path):
+    strict = tmp_path / 'strict.py'
+    strict.write_text(
+        f'_base_ = {str(config)!r}\nmodel = dict(test_cfg=dict(rcnn=dict(score_thr=0.99)))\n'
     )
     sent = tmp_path / 'sent.zip'
-    blind = CheckpointModel(str(shy), model.checkpoint, device='cpu')
+    blind = checkpoint_model(str(strict), str(checkpoint), device='cpu')
     with pytest.raises(InputError, match='no lesion was detected'):
         predict(blind, [str(image_files[0])], settings, submission=str(sent))
     assert not sent.exists()
@@ -125,36 +124,41 @@ def test_no_submission_with_an_empty_mask(model, image_files, settings, tmp_path
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{', '5'])
-def test_damaged_facts_are_named(model, image_files, settings, text):
+def test_damaged_facts_are_reported(model, image_files, settings, text):
     predict(model, [str(image_files[0])], settings)
     (settings.out / 'predictions.json').write_text(text)
     with pytest.raises(InputError, match=r'predictions\.json: .*name another --out'):
         predict(model, [str(image_files[0])], settings, resume=True)
 
 
-def test_a_zip_that_changed_is_read_anew(model, image_files, settings, tmp_path):
-    names = []
-    for number, picture in enumerate(image_files[:2]):
+def test_a_zip_that_changed_is_read_again(model, image_files, settings, tmp_path):
+    found = []
+    for path in image_files[:2]:
         with zipfile.ZipFile(tmp_path / 'set.zip', 'w') as archive:
-            archive.write(picture, 'a.jpg')
-        out = tmp_path / f'out{number}'
+            archive.write(path, 'a.jpg')
+        out = tmp_path / path.stem
         predict(model, [str(tmp_path / 'set.zip')], replace(settings, out=out))
-        names.append((out / 'a_segmentation.png').read_bytes())
+        found.append((out / 'a_segmentation.png').read_bytes())
     predict(model, [str(image_files[1])], settings)
-    assert names[1] == (settings.out / f'{image_files[1].stem}_segmentation.png').read_bytes()
+    assert [found[1]] == list(masks(settings).values())
+    assert found[0] != found[1]
 
 
 def test_a_nested_set_reports_skipped_files(model, image_files, settings, tmp_path):
     photos = tmp_path / 'photos'
-    for folder in ('a', 'b'):
-        (photos / folder).mkdir(parents=True)
-        shutil.copy(image_files[0], photos / folder / '1.jpg')
+    for name in ('a/1.jpg', 'b/1.png'):
+        (photos / name).parent.mkdir(parents=True)
+        shutil.copy(image_files[0], photos / name)
     (photos / 'phone.heic').touch()
     message = predict(model, [str(photos)], settings)
     assert '2 images' in message
     assert 'skipped:    1 file in formats that are not read: 1 .heic (phone.heic' in message
     assert (settings.out / 'a/1_segmentation.png').is_file()
-    assert set(read_rows(settings.out)) == {'a/1', 'b/1'}
+    rows = read_rows(settings.out)
+    assert {name: row['file'] for name, row in rows.items()} == {
+        'a/1': 'a/1.jpg',
+        'b/1': 'b/1.png',
+    }
     other = replace(settings, out=tmp_path / 'other')
     assert 'skipped' not in predict(model, [str(photos / 'a')], other)
 
@@ -175,14 +179,26 @@ def test_a_submission_is_flat_and_of_one_image_for_an_id(model, image_files, set
     assert [problem.partition(':')[0] for problem in error.value.errors] == [image_files[0].stem]
 
 
-def test_animations_are_refused_by_name(model, image_files, settings, tmp_path):
+def test_every_unreadable_image_is_reported(model, image_files, settings, tmp_path):
     frames = [Image.open(path) for path in image_files[:3]]
-    frames[0].save(tmp_path / 'moving.png', save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / 'frames.png', save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / 'pages.tif', save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / 'misnamed.jpg', 'GIF')
     frames[0].save(tmp_path / 'png.jpg', 'PNG')
-    with pytest.raises(InputError, match='3 of 4 images could not be read') as error:
+    stored = image_files[0].read_bytes()
+    (tmp_path / 'cut.jpg').write_bytes(stored[: len(stored) // 2])
+    (tmp_path / 'empty.jpg').touch()
+    Image.new('RGB', (9000, 1)).save(tmp_path / 'sliver.png')
+    expected = {
+        'cut.jpg': '',
+        'empty.jpg': '',
+        'frames.png': '3 images in one file',
+        'misnamed.jpg': 'GIF is not read: save one image as PNG',
+        'pages.tif': '3 images in one file',
+        'sliver.png': '9000 x 1 pixels',
+    }
+    with pytest.raises(InputError, match='6 of 7 images could not be read') as error:
         predict(model, [str(tmp_path)], settings)
-    errors = sorted(error.value.errors)
-    assert 'misnamed.jpg: GIF is not read: save one image as PNG' in errors[0]
-    assert all('3 images in one file' in problem for problem in errors[1:])
+    for (name, problem), line in zip(expected.items(), sorted(error.value.errors), strict=True):
+        assert line.startswith(f'{tmp_path / name}: ') and problem in line
+    assert set(read_rows(settings.out)) == {'png'}
