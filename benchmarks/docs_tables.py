@@ -8,8 +8,7 @@ from typing import Any
 
 from benchmarks.table import performance_table, profile_table
 from isic_mmdet.evaluation.metrics_file import read_reports
-from isic_mmdet.report.markers import with_block
-from isic_mmdet.report.results_table import results_table
+from isic_mmdet.report.results_table import results_table, with_block
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'

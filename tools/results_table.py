@@ -24,12 +24,14 @@ def main() -> None:
     args = parse_args()
 
     from isic_mmdet.evaluation.metrics_file import read_reports
-    from isic_mmdet.report.results_table import results_table, update_table
+    from isic_mmdet.report.results_table import BEGIN, END, results_table, with_block
+    from isic_mmdet.utils.files import write_atomically
 
+    table = results_table(read_reports(args.metrics))
     if args.readme:
-        update_table(args.readme, args.metrics)
+        write_atomically(args.readme, with_block(args.readme, BEGIN, END, table).encode())
     else:
-        print(results_table(read_reports(args.metrics)))
+        print(table)
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
-"""Looking at a data set before a training: what is in it, and what the net will see of it."""
+"""Sheets that show a data set before a training: its images, and what the network will see."""
 
 import copy
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -18,8 +18,8 @@ from tqdm import tqdm
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import LOADERS, leaf_datasets
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.panels import card, contact_sheet, write_png
-from isic_mmdet.report.resolution import resolution_histogram
+from isic_mmdet.report.figures import resolution_figure, save_figure
+from isic_mmdet.report.panels import card, contact_sheet, read_image, write_png
 
 DRAWS = 5  # of the training pipeline for an image
 COLUMNS = 4  # images in a row of the sheet of masks
@@ -36,11 +36,12 @@ def browse(
     """Draw the resolutions of a data set, some of its images, and what the pipeline makes of them.
 
     Args:
-        cfg: a whole experiment; what packs the inputs is taken out of its training pipeline.
+        cfg: a complete experiment. The last transform of its training pipeline is removed, because
+            it packs the inputs.
         out: folder for `resolution.png`, `masks.png` and `augmented.png`.
         split: `train`, `val` or `test`; None shows training images, and the resolutions of all
             splits that are there.
-        number: images on a sheet.
+        number: images on a sheet, drawn at random; all where there are fewer.
         seed: of the choice of images and of the pipeline. Python's, NumPy's and torch's global
             generators are set to it.
         augmented: draw the third sheet too, always of training images.
@@ -55,32 +56,32 @@ def browse(
         raise InputError(f'--number {number}: give 1 image or more')
     out = Path(out)
     loader = f'{split or "train"}_dataloader'
-    used = [loader]
+    used = {loader: None}
     if augmented:
-        _stop_before_packing(cfg)
-        used = list(dict.fromkeys([loader, 'train_dataloader']))
+        used['train_dataloader'] = None
+        for dataset in _leaves(cfg, ['train_dataloader']):
+            dataset.pipeline = dataset.pipeline[:-1]
     preflight(cfg, tuple(used), with_workers=False)
 
-    sizes = official_sizes(cfg, (loader,) if split else LOADERS)
+    sizes = _official_sizes(cfg, [loader] if split else LOADERS)
+    # The flipped copy of an image, such as ISIC_0000000_vertical, does not count.
+    originals = {isic_id[: len('ISIC_0000000')]: size for isic_id, size in sizes.items()}
     written = [out / 'resolution.png', out / 'masks.png']
-    resolution_histogram(list(_of_originals(sizes).values()), written[0])
-    write_png(written[1], masks_sheet(_first_leaf(cfg, loader), sizes, number, seed))
+    save_figure(resolution_figure(list(originals.values())), written[0])
+    # The first leaf is the data set without the wrappers that balance or repeat it.
+    leaf = next(iter(_leaves(cfg, [loader])))
+    write_png(written[1], _masks_sheet(_build(leaf), sizes, number, seed))
     if augmented:
         written.append(out / 'augmented.png')
-        dataset = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
-        write_png(written[2], augmented_sheet(dataset, number, seed))
+        dataset = _build(cfg.train_dataloader.dataset)
+        write_png(written[2], _augmented_sheet(dataset, number, seed))
     return written
 
 
-def official_sizes(cfg: Config, loaders: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    """Return ISIC id to height and width of the official image, in pixels.
-
-    Args:
-        cfg: a whole experiment.
-        loaders: those whose annotation files are read; files that are absent are passed over.
-    """
+def _official_sizes(cfg: Config, loaders: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return height and width of the official images by ISIC id; absent splits are skipped."""
     sizes = {}
-    for dataset in leaf_datasets(Config({name: cfg[name] for name in loaders if cfg.get(name)})):
+    for dataset in _leaves(cfg, loaders):
         path = Path(dataset.get('data_root') or '', dataset.ann_file)
         if path.is_file():
             for image in json.loads(path.read_text(encoding='utf-8'))['images']:
@@ -88,20 +89,10 @@ def official_sizes(cfg: Config, loaders: tuple[str, ...]) -> dict[str, tuple[int
     return sizes
 
 
-def masks_sheet(
-    dataset: BaseDataset, sizes: dict[str, tuple[int, int]], number: int, seed: int
+def _masks_sheet(
+    dataset: BaseDataset, sizes: Mapping[str, tuple[int, int]], number: int, seed: int
 ) -> np.ndarray:
-    """Draw images of a data set as they were prepared, with their annotated lesions.
-
-    Args:
-        dataset: a `LesionDataset`.
-        sizes: see `official_sizes`.
-        number: of images, drawn at random; all where there are fewer.
-        seed: of the drawing.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
-    """
+    """Draw images of a data set as they were prepared, with their annotated lesions."""
     classes = dataset.metainfo['classes']
     cards = []
     for index in tqdm(_drawn(dataset, number, seed), 'drawing masks', unit='image'):
@@ -110,27 +101,19 @@ def masks_sheet(
         note = f'{width} x {height} px'
         if len(classes) > 1:
             note = f'{classes[record["gt_label"]]}, {note}'
-        cards.append(card(_image(record), _lesion(record), record['isic_id'], note, height=320))
+        image, lesion = _prepared(record)
+        cards.append(card(image, lesion, record['isic_id'], note, height=320))
     return contact_sheet(cards, COLUMNS)
 
 
-def augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray:
-    """Draw images of a data set, and next to each what its pipeline makes of it at random.
-
-    Args:
-        dataset: whose pipeline leaves `img` and `gt_masks`, so does not pack them.
-        number: of images, drawn at random; all where there are fewer.
-        seed: of the drawing and of the pipeline.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
-    """
+def _augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray:
+    """Draw images of a data set, and next to each what its pipeline makes of it at random."""
     indices = _drawn(dataset, number, seed)
     set_random_seed(seed)
     cards = []
     for index in tqdm(indices, 'drawing augmentations', unit='image'):
         record = dataset.get_data_info(index)
-        image, lesion = _image(record), _lesion(record)
+        image, lesion = _prepared(record)
         cards.append(card(image, lesion, record['isic_id'], _size('as prepared', image), 224))
         for draw in range(1, DRAWS + 1):
             results = dataset[index]
@@ -139,20 +122,12 @@ def augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray:
     return contact_sheet(cards, 1 + DRAWS)
 
 
-def _stop_before_packing(cfg: Config) -> None:
-    for dataset in leaf_datasets(Config({'train_dataloader': cfg.train_dataloader})):
-        dataset.pipeline = dataset.pipeline[:-1]
+def _leaves(cfg: Config, loaders: Iterable[str]) -> Iterator[Any]:
+    return leaf_datasets(Config({name: cfg[name] for name in loaders if cfg.get(name)}))
 
 
-def _first_leaf(cfg: Config, loader: str) -> BaseDataset:
-    """Build the data set of a loader without what wraps it to balance or repeat it."""
-    leaf = next(leaf_datasets(Config({loader: cfg[loader]})))
-    return DATASETS.build(copy.deepcopy(leaf))
-
-
-def _of_originals(sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Count an image once whose flipped copies are samples too (`ISIC_0000000_vertical`)."""
-    return {isic_id[: len('ISIC_0000000')]: size for isic_id, size in sizes.items()}
+def _build(dataset: Config) -> BaseDataset:
+    return DATASETS.build(copy.deepcopy(dataset))
 
 
 def _drawn(dataset: BaseDataset, number: int, seed: int) -> list[int]:
@@ -161,18 +136,10 @@ def _drawn(dataset: BaseDataset, number: int, seed: int) -> list[int]:
     return sorted(np.random.default_rng(seed).choice(len(dataset), count, replace=False).tolist())
 
 
-def _image(record: dict[str, Any]) -> np.ndarray:
-    image = cv2.imread(record['img_path'], cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(
-            f'{record["img_path"]}: cannot be read as an image; prepare the data again'
-        )
-    return image
-
-
-def _lesion(record: dict[str, Any]) -> NDArray[np.bool_]:
-    """Return the annotated mask of a record, (H, W) of the prepared image."""
-    return coco_mask.decode([instance['mask'] for instance in record['instances']]).any(axis=2)
+def _prepared(record: Mapping[str, Any]) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """Return image and annotated mask of a record, (H, W, 3) and (H, W)."""
+    masks = coco_mask.decode([instance['mask'] for instance in record['instances']])
+    return read_image(record['img_path']), masks.any(axis=2)
 
 
 def _size(what: str, image: np.ndarray) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
 
@@ -23,6 +23,7 @@ CLASS_SCORES = {
     'classes/balanced_accuracy': 'balanced accuracy',
     'classes/macro_auc': 'macro AUC',
 }
+_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,8 @@ class Confusion:
             return None
         classes = tuple(matrix['classes'])
         known = DEFAULT_POSITIVE if DEFAULT_POSITIVE in classes else None
-        return cls(
-            classes,
-            np.array(matrix['counts']),
-            np.array(matrix.get('no_detection') or [0] * len(classes)),
-            matrix.get('positive', known),
-        )
+        undetected = np.array(matrix.get('no_detection') or [0] * len(classes))
+        return cls(classes, np.array(matrix['counts']), undetected, matrix.get('positive', known))
 
     @property
     def images(self) -> NDArray[np.int64]:
@@ -67,42 +64,31 @@ class Confusion:
         columns = dict(zip(self.classes, self.counts.T, strict=True))
         return columns | ({'no detection': self.undetected} if self.undetected.any() else {})
 
-    def of_positive(self) -> NDArray[np.int64] | None:
-        """Return (2, 2) images as [[tn, fp], [fn, tp]] of the positive class, None without one."""
+    def positive_intervals(self) -> dict[str, Interval]:
+        """Return 95 % percentile bootstrap intervals of the scores of the positive class.
+
+        Drawing images with replacement is drawing counts from a multinomial distribution. A draw
+        in which a score is undefined is not used for this score.
+
+        Returns:
+            Low and high end of `precision`, `recall` and `f1`, in [0, 1], of those that are
+            defined in at least 95 % of the draws; empty without a positive class.
+        """
         if self.positive is None:
-            return None
-        index = self.classes.index(self.positive)
-        tp, called = self.counts[index, index], self.counts[:, index].sum()
-        fp, fn = called - tp, self.images[index] - tp
-        return np.array([[self.images.sum() - tp - fp - fn, fp], [fn, tp]])
-
-
-def positive_intervals(
-    counts: ArrayLike, draws: int = 10_000, seed: int = 0
-) -> dict[str, Interval]:
-    """Return 95 % percentile bootstrap intervals of the scores of the positive class.
-
-    Drawing images with replacement is drawing counts from a multinomial distribution. A draw in
-    which a score is undefined is not used for this score.
-
-    Args:
-        counts: (2, 2), images as [[tn, fp], [fn, tp]].
-        draws: of the bootstrap.
-        seed: of the draws.
-
-    Returns:
-        Low and high end of `precision`, `recall` and `f1`, in [0, 1]; scores that are defined in
-        fewer than 95 % of the draws are skipped.
-    """
-    matrix = np.asarray(counts)
-    total = int(matrix.sum())
-    drawn = np.random.default_rng(seed).multinomial(total, matrix.ravel() / total, draws)
-    _, fp, fn, tp = drawn.T
-    scores = {'precision': (tp, tp + fp), 'recall': (tp, tp + fn), 'f1': (2 * tp, 2 * tp + fp + fn)}
-    intervals = {}
-    for name, (above, below) in scores.items():
-        known = above[below > 0] / below[below > 0]
-        if len(known) >= 0.95 * draws:
-            low, high = np.quantile(known, (0.025, 0.975))
-            intervals[name] = float(low), float(high)
-    return intervals
+            return {}
+        index, total = self.classes.index(self.positive), self.images.sum()
+        tp = self.counts[index, index]
+        fp, fn = self.counts[:, index].sum() - tp, self.images[index] - tp
+        shares = np.array([total - tp - fp - fn, fp, fn, tp]) / max(total, 1)
+        _, fp, fn, tp = np.random.default_rng(0).multinomial(total, shares, _DRAWS).T
+        intervals = {}
+        for name, above, below in (
+            ('precision', tp, tp + fp),
+            ('recall', tp, tp + fn),
+            ('f1', 2 * tp, 2 * tp + fp + fn),
+        ):
+            known = above[below > 0] / below[below > 0]
+            if len(known) >= 0.95 * _DRAWS:
+                low, high = np.quantile(known, (0.025, 0.975))
+                intervals[name] = float(low), float(high)
+        return intervals

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmdet.registry import HOOKS
 from mmdet.structures import DetDataSample
@@ -12,19 +11,11 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.image_row import image_row
+from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.masks.mask_files import read_mask
-from isic_mmdet.report.panels import diagnosis_panel, lesion_panel
+from isic_mmdet.report.panels import diagnosis_panel, lesion_panel, read_image
 from isic_mmdet.utils.files import write_atomically
-
-# Full color resolution: the default halves it, which blurs thin colored lines.
-JPEG_SETTINGS = (
-    cv2.IMWRITE_JPEG_QUALITY,
-    92,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-)
 
 
 @HOOKS.register_module()
@@ -64,20 +55,16 @@ class DrawLesionsHook(Hook):
         classes = runner.test_loop.dataloader.dataset.metainfo['classes']
         left = None if self.limit is None else self.limit - self._drawn
         for sample in (outputs or ())[:left]:
-            coded, data = cv2.imencode('.jpg', _panel(sample, classes), JPEG_SETTINGS)
-            if not coded:
-                raise RuntimeError(f'OpenCV cannot encode the image of {sample.isic_id}')
+            data = encode_jpeg(_panel(sample, classes)[..., ::-1])  # RGB
             # Samplers fill the last batch with an image that another process draws too.
             path = self.show_dir / f'{sample.isic_id}.jpg'
-            write_atomically(path, data.tobytes(), writer=str(get_rank()))
+            write_atomically(path, data, writer=str(get_rank()))
             self._drawn += 1
 
 
 def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
     """Draw one image with the scores that `LesionMetric` gives it."""
-    image = cv2.imread(sample.img_path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f'{sample.img_path}: cannot be read as an image; prepare the data again')
+    image = read_image(sample.img_path)
     row = image_row(sample.to_dict(), classes)
     truth = read_mask(sample.original_mask)
     found = sample.pred_instances

@@ -1,6 +1,5 @@
 """The report of every validation and test: plots, quartiles and provenance."""
 
-from pathlib import Path
 from typing import Any
 
 from mmdet.registry import HOOKS
@@ -12,7 +11,8 @@ from isic_mmdet.datasets.wrapped import named_leaves
 from isic_mmdet.engine.provenance import TrainingRecord, data_facts, evaluation_facts, image_ids
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
-from isic_mmdet.report.run_files import RULES, read_per_image, summary
+from isic_mmdet.evaluation.summary import values_of
+from isic_mmdet.report.run_files import RULES, read_evaluation, summary
 from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 
@@ -140,11 +140,11 @@ def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
 def _report_scores(runner: Runner) -> None:
     """Draw the plots of an evaluation and log its quartiles."""
     draw_evaluation(runner.work_dir)
-    columns = read_per_image(Path(runner.work_dir, 'per_image.csv'))
+    _, rows = read_evaluation(runner.work_dir)
     for rule in RULES:
-        numbers = summary(columns[rule])
+        numbers = summary(values_of(rows, rule))
         text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
-        runner.logger.info(f'lesion/{rule} over {len(columns[rule])} images: {text}')
+        runner.logger.info(f'lesion/{rule} over {len(rows)} images: {text}')
 
 
 def _redraw_curves(runner: Runner) -> None:

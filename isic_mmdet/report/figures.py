@@ -5,25 +5,25 @@ and without pyplot, so that there is neither a window system nor global state.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from isic_mmdet.evaluation.calibration import binned
+from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
+from isic_mmdet.evaluation.summary import values_of
+from isic_mmdet.masks.resize import QUARTER_AREA
 from isic_mmdet.report.confusion import CLASS_SCORES, POSITIVE_SCORES, Confusion
-from isic_mmdet.report.run_files import LOSS_PREFIXES, RULES, summary, time_unit
+from isic_mmdet.report.run_files import LOSS_PREFIXES, RULES, TrainingLog, Values, summary
 from isic_mmdet.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Record = Mapping[str, Any]
-Values = NDArray[np.float64]
 
 DOTS_PER_INCH = 150
 SIZE = (5.4, 3.9)  # inches, of a figure with one panel; its text is readable on a phone
@@ -49,6 +49,8 @@ SCORES = {
 _THRESHOLD_LINE: dict[str, Any] = dict(color=VERMILION, linewidth=1.2, linestyle='--', zorder=1)
 # Twentieths as quotients, so that 0.65 is exactly the border of a bin.
 IOU_BINS = np.arange(21) / 20
+BARS_PER_DECADE = 10  # of megapixels
+MEGAPIXELS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
 def new_figure(width: float, height: float) -> 'Figure':
@@ -65,19 +67,16 @@ def save_figure(figure: 'Figure', path: str | Path) -> None:
     write_atomically(path, png.getvalue())
 
 
-def iou_box_figure(columns: Mapping[str, Values]) -> 'Figure':
+def iou_box_figure(rows: Sequence[Row]) -> 'Figure':
     """Draw the distribution of the IoU over images, for both selection rules.
 
     Boxes span Q1 to Q3, with the median as a line and the mean as a diamond; whiskers reach the
     last image within 1.5 box lengths. Every image is one point at a fixed random offset.
-
-    Args:
-        columns: `iou`, `iou_max` and `detections` per image, (N,) each.
     """
     figure = new_figure(*SIZE)
     axes = figure.add_subplot()
-    for position, rule in enumerate(RULES):
-        _box(axes, position, columns[rule], RULE_COLORS[rule])
+    for position, (rule, color) in enumerate(RULE_COLORS.items()):
+        _box(axes, position, values_of(rows, rule), color)
     axes.axhline(JACCARD_THRESHOLD, **_THRESHOLD_LINE)
     axes.text(
         len(RULES) - 0.32,
@@ -89,11 +88,10 @@ def iou_box_figure(columns: Mapping[str, Values]) -> 'Figure':
         fontsize=9,
     )
     axes.set_xticks(range(len(RULES)), [f'{rule}\n{name}' for rule, name in RULES.items()])
-    axes.set_xlim(-0.45, len(RULES) - 0.3)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set(xlim=(-0.45, len(RULES) - 0.3), ylim=(-0.02, 1.02))
     axes.set_ylabel('IoU (Jaccard index) per image')
-    images, missed = len(columns['iou']), int((columns['detections'] == 0).sum())
-    axes.set_title(f'{images} images, {missed} without a detection (IoU 0)', fontsize=10)
+    missed = sum(row['detections'] == 0 for row in rows)
+    axes.set_title(f'{len(rows)} images, {missed} without a detection (IoU 0)', fontsize=10)
     axes.grid(axis='y', alpha=0.3)
     return figure
 
@@ -178,65 +176,57 @@ def confusion_figure(confusion: Confusion, metrics: Mapping[str, float | None]) 
     return figure
 
 
-def training_figure(records: Sequence[Record], with_losses: bool = True) -> 'Figure | None':
-    """Draw the losses and the validation scores of a training.
-
-    Args:
-        records: of one `scalars.json`, see `run_files.continued`.
-        with_losses: draw the panel of the losses too.
-
-    Returns:
-        None if the log has nothing to draw.
-    """
-    training = [record for record in records if with_losses and 'loss' in record]
-    validation = [record for record in records if any(name in record for name in SCORES)]
-    panels = bool(training) + bool(validation)
-    if not panels:
+def training_figure(log: TrainingLog, with_losses: bool = True) -> 'Figure | None':
+    """Draw the losses and the validation scores of a training, None if none was logged."""
+    losses = _curves(log, LOSSES if with_losses else {})
+    scores = _curves(log, SCORES)
+    if not losses and not scores:
         return None
-    # Losses are logged by iteration, the scores of an epoch-based training by epoch.
-    unit, length = time_unit(records)
     figure = new_figure(9, 4) if with_losses else new_figure(*SIZE)
-    all_axes = iter(figure.subplots(1, panels, squeeze=False, sharex=True)[0])
-    if training:
-        axes = next(all_axes)
-        for key, (name, color) in LOSSES.items():
-            _line(axes, training, key, length, label=name, color=color, marker='.', markersize=3)
-        axes.set(title='training losses', ylabel='loss')
-        axes.set_ylim(bottom=0)
-    if validation:
-        axes = next(all_axes)
-        for key, (name, color, dashes) in SCORES.items():
-            style = dict(label=name, color=color, linestyle=dashes, marker='o', markersize=4)
-            _line(axes, validation, key, 1, **style)
-        axes.set_ylabel('mean over images')
-        axes.set_title(_best(validation, unit), fontsize=10)
-    for axes in figure.axes:
-        axes.set_xlabel(unit)
+    panels = figure.subplots(1, bool(losses) + bool(scores), squeeze=False, sharex=True)[0]
+    for key, curve in losses.items():
+        name, color = LOSSES[key]
+        panels[0].plot(*curve.T, label=name, color=color, marker='.', markersize=3)
+    if losses:
+        panels[0].set(title='training losses', ylabel='loss')
+        panels[0].set_ylim(bottom=0)
+    for key, curve in scores.items():
+        name, color, dashes = SCORES[key]
+        style = dict(color=color, linestyle=dashes, marker='o', markersize=4)
+        panels[-1].plot(*curve.T, label=name, **style)
+    if scores:
+        panels[-1].set_ylabel('mean over images')
+        title = 'validation scores'
+        if 'lesion/iou' in scores:  # the highest is that of the best checkpoint
+            step, best = max(scores['lesion/iou'], key=lambda point: point[1])
+            title += f' (best IoU {best:.3f}, {log.unit} {step:.0f})'
+        panels[-1].set_title(title, fontsize=10)
+    for axes in panels:
+        axes.set_xlabel(log.unit)
         axes.locator_params(axis='x', integer=True)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
-    axes.set_xlim(left=0)  # the panels share it
+    panels[0].set_xlim(left=0)  # the panels share it
     return figure
 
 
-def loss_figure(records: Sequence[Record], names: Sequence[str] = tuple(LOSSES)) -> 'Figure | None':
+def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figure | None':
     """Draw losses, one panel each: of the training, and of held-out images if logged.
 
     A strong line joins the means over each epoch, each at the mean time of its values. A light
     line shows the single values where an epoch has several; a few spikes may leave the panel.
 
     Args:
-        records: of one `scalars.json`. Losses of held-out images are `val/loss`, `val/loss_mask`
-            and so on (or `test/...`), with the training iterations done so far as `step`.
+        log: losses of held-out images are `val/loss`, `val/loss_mask` and so on (or `test/...`),
+            with the training iterations done so far as `step`.
         names: keys of `LOSSES`; several fill a grid of three columns.
 
     Returns:
         None if none of these losses was logged.
     """
-    curves = {name: _loss_curves(records, name) for name in names}
-    if not any(curves.values()):
+    curves = _curves(log, [f'{prefix}{name}' for name in names for prefix in LOSS_PREFIXES])
+    if not curves:
         return None
-    unit, _ = time_unit(records)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(10, 3 * rows) if columns > 1 else new_figure(*SIZE)
@@ -246,9 +236,10 @@ def loss_figure(records: Sequence[Record], names: Sequence[str] = tuple(LOSSES))
         if columns > 1:
             axes.set_title(f'{title} loss')
         tops = []
-        for prefix, values in curves[name].items():
+        for prefix, label in LOSS_PREFIXES.items():
             style = dict(color=PINK, marker='s') if prefix else dict(color=color, marker='o')
-            tops.append(_loss_curve(axes, values, label=LOSS_PREFIXES[prefix], **style))
+            if f'{prefix}{name}' in curves:
+                tops.append(_loss_curve(axes, curves[f'{prefix}{name}'], label=label, **style))
         axes.grid(alpha=0.3)
         if tops:
             axes.set_ylim(0, 1.05 * max(*tops, 1e-9))
@@ -258,23 +249,58 @@ def loss_figure(records: Sequence[Record], names: Sequence[str] = tuple(LOSSES))
     for axes in panels[:, 0]:
         axes.set_ylabel('loss')
     for axes in panels[-1]:
-        axes.set_xlabel(unit)
+        axes.set_xlabel(log.unit)
     panels[0, 0].locator_params(axis='x', integer=True)  # shared by all panels
     panels[0, 0].set_xlim(left=0)
-    if unit == 'epoch':
+    if log.unit == 'epoch':
         figure.suptitle('strong lines: means of an epoch; light lines: single values', fontsize=9)
     return figure
 
 
-def epoch_means(values: Values) -> Values:
-    """Return the mean (time, value) of every epoch, (M, 2), in the order of time.
+def resolution_figure(sizes: ArrayLike) -> 'Figure':
+    """Draw a histogram of the resolutions of images on a logarithmic axis of megapixels.
+
+    The limit above which the 2018 student project shrinks an image is a border between two bars.
 
     Args:
-        values: (N, 2), times in epochs and values. Epoch 3 is 2 < time <= 3.
+        sizes: (N, 2), height and width of one or more images in pixels.
     """
-    # The length of an epoch is a quotient: rounding may put the last time just above its epoch.
-    epochs = np.ceil(values[:, 0] - 1e-6)
-    return np.array([values[epochs == epoch].mean(axis=0) for epoch in np.unique(epochs)])
+    megapixels = np.prod(np.asarray(sizes, dtype=np.float64), axis=1) / 1e6
+    limit = QUARTER_AREA / 1e6
+    # Bars are numbered from the limit; an image of exactly that area is below it.
+    bars = np.ceil(np.log10(megapixels / limit) * BARS_PER_DECADE).astype(int)
+    # At least from 0.2 to 2 megapixels, so that images of one size have ticks around them.
+    numbers = np.arange(min(bars.min(), -3), max(bars.max(), 7) + 1)
+    counts = (bars == numbers[:, None]).sum(axis=1)
+    edges = limit * 10 ** (np.append(numbers[0] - 1, numbers) / BARS_PER_DECADE)
+
+    figure = new_figure(8, 4.5)
+    axes = figure.add_subplot(xscale='log')
+    style: dict[str, Any] = dict(align='edge', color=SKY, edgecolor=BLACK, linewidth=0.6)
+    drawn = axes.bar(edges[:-1], counts, np.diff(edges), **style)
+    # The white box keeps the lines from crossing a number.
+    white = dict(facecolor=WHITE, edgecolor='none', pad=1)
+    for bar, label in zip(drawn, axes.bar_label(drawn, padding=3, fontsize=9), strict=True):
+        label.set(visible=bar.get_height() > 0, bbox=white, zorder=4)
+    axes.margins(x=0.02, y=0.1)
+
+    median = np.median(megapixels)
+    axes.axvline(median, color=GREEN, linewidth=2, label=f'median: {median:.2f} MP')
+    above = (megapixels > limit).sum()
+    words = (
+        f'700 x 700 pixels ({limit:.2f} MP); above it: {above} images,\n'
+        'shrunk to a quarter of each side by the rule of the 2018 student project'
+    )
+    axes.axvline(limit, color=VERMILION, linewidth=2, linestyle='--', label=words)
+    ticks = [tick for tick in MEGAPIXELS if edges[0] <= tick <= edges[-1]]
+    axes.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel('official resolution in megapixels (MP), logarithmic')
+    axes.set_ylabel('images')
+    axes.set_title(f'{len(megapixels)} images, {megapixels.min():.2f} to {megapixels.max():.2f} MP')
+    # Below the axes the legend hides no bar.
+    figure.legend(loc='outside lower center', ncols=2, fontsize=9)
+    return figure
 
 
 def _box(axes: 'Axes', position: int, values: Values, color: str) -> None:
@@ -323,37 +349,16 @@ def _class_scores(confusion: Confusion, metrics: Mapping[str, float | None]) -> 
     return '\n'.join(lines)
 
 
-def _line(axes: 'Axes', records: Sequence[Record], key: str, length: float, **style: Any) -> None:
-    """Draw a value over time, in units of `length` steps, if the records hold it."""
-    points = [(record['step'] / length, record[key]) for record in records if key in record]
-    if points:
-        axes.plot(*zip(*points, strict=True), **style)
-
-
-def _best(validation: Sequence[Record], unit: str) -> str:
-    """Return a title with the highest IoU, which is that of the best checkpoint."""
-    rated = [record for record in validation if 'lesion/iou' in record]
-    if not rated:
-        return 'validation scores'
-    best = max(rated, key=lambda record: record['lesion/iou'])
-    return f'validation scores (best IoU {best["lesion/iou"]:.3f}, {unit} {best["step"]})'
-
-
-def _loss_curves(records: Sequence[Record], name: str) -> dict[str, Values]:
-    """Return (time, loss), (N, 2), by the prefix of the images."""
-    _, length = time_unit(records)
-    curves = {}
-    for prefix in LOSS_PREFIXES:
-        key = f'{prefix}{name}'
-        points = [(record['step'] / length, record[key]) for record in records if key in record]
-        if points:
-            curves[prefix] = np.array(points, np.float64)
-    return curves
+def _curves(log: TrainingLog, names: Iterable[str]) -> dict[str, Values]:
+    """Return the curves that were logged, (N, 2), by name."""
+    return {name: curve for name in names if len(curve := log.curve(name))}
 
 
 def _loss_curve(axes: 'Axes', values: Values, **style: Any) -> float:
     """Draw the curve of one loss; return the height that the panel has to show."""
-    means = epoch_means(values)
+    # The length of an epoch is a quotient: rounding may put the last time just above its epoch.
+    epochs = np.ceil(values[:, 0] - 1e-6)  # epoch 3 is 2 < time <= 3
+    means = np.array([values[epochs == epoch].mean(axis=0) for epoch in np.unique(epochs)])
     heights = means[:, 1]
     if len(values) > len(means):
         axes.plot(*values.T, color=style['color'], linewidth=0.7, alpha=0.3)

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from isic_mmdet.errors import InputError
+from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.masks.drawing import (
     BACKGROUND,
     FAINT_TEXT,
@@ -22,6 +24,28 @@ from isic_mmdet.masks.drawing import (
 from isic_mmdet.masks.resize import resize_mask
 from isic_mmdet.utils.files import write_atomically
 
+_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def read_image(path: str | Path, step: int = 1) -> np.ndarray:
+    """Return a prepared image as (H, W, 3) uint8; a step of 2, 4 or 8 divides its size.
+
+    Raises:
+        InputError: the file is missing or not an image.
+    """
+    try:
+        image = cv2.imread(str(path), _FLAGS[step]) if Path(path).is_file() else None
+    except cv2.error:
+        image = None  # the size in its header is above OpenCV's limit
+    if image is None:
+        raise InputError(f'{path}: missing, or not an image; prepare the data again')
+    return image
+
 
 def lesion_panel(
     image: np.ndarray,
@@ -37,8 +61,8 @@ def lesion_panel(
     Args:
         image: (H, W, 3) uint8.
         truth: (h, w), non-zero is lesion; stretched to the image.
-        prediction: as `truth`; None without a detection.
-        score: confidence of the detection in [0, 1]; None without a detection.
+        prediction: as `truth`; this and the score are None without a detection.
+        score: confidence of the detection in [0, 1].
         iou: Jaccard index of the two masks in [0, 1].
         height: of the shown image in pixels, without header and legend.
         name: title, such as the ISIC id.
@@ -61,8 +85,7 @@ def lesion_panel(
     else:
         draw_contours(right, prediction, PREDICTION, thick)
         legend.insert(0, (PREDICTION, thick))
-        if score is not None:
-            header = f'{header}, score {score:.2f}'
+        header = f'{header}, score {score:.2f}'
     halves = [
         np.vstack([caption(line, width, text), shown, _legend(entries, width, text)])
         for line, shown, entries in ((name, left, [(TRUTH, thick)]), (header, right, legend))
@@ -111,12 +134,9 @@ def diagnosis_panel(
     if prediction is None:
         found, predicted_mask = 'no detection', np.zeros((*size, 3), np.uint8)
     else:
-        found = predicted_label or 'unknown'
-        if score is not None:
-            found = f'{found}, score {score:.2f}'
+        found = f'{predicted_label}, score {score:.2f}'
         predicted_mask = _filled(resize_mask(prediction > 0, *size), PREDICTION)
-        if box is not None:
-            draw_box(predicted_image, box * (height / image.shape[0]), PREDICTION, width)
+        draw_box(predicted_image, box * (height / image.shape[0]), PREDICTION, width)
     draw_contours(predicted_mask, lesion, TRUTH, max(2, round(0.6 * width)))
 
     text = max(12, height // 16)
@@ -158,8 +178,7 @@ def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
     Returns:
         (H', W', 3) uint8.
     """
-    height = max(panel.shape[0] for panel in panels)
-    width = max(panel.shape[1] for panel in panels)
+    height, width = np.max([panel.shape[:2] for panel in panels], axis=0)
     margin = max(4, height // 40)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -175,10 +194,7 @@ def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Write a (H, W, 3) uint8 image as PNG, atomically."""
-    encoded, data = cv2.imencode('.png', image)
-    if not encoded:
-        raise RuntimeError(f'OpenCV cannot encode {path}')
-    write_atomically(path, data.tobytes())
+    write_atomically(path, encode_png(image))
 
 
 def _titled(image: np.ndarray, title: str, note: str, text: int) -> np.ndarray:

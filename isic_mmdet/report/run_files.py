@@ -1,7 +1,8 @@
-"""Reading what a training and an evaluation leave, for figures and reports."""
+"""The reader of what a training and an evaluation leave in a work dir."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,83 +10,157 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation import per_image
-from isic_mmdet.utils.schema import COUNT, NUMBER, shape_errors
+from isic_mmdet.evaluation.metrics_file import read_reports
+from isic_mmdet.evaluation.per_image import read_per_image
+from isic_mmdet.evaluation.summary import summarize
+from isic_mmdet.utils.schema import COUNT, NUMBER, Shape, shape_errors
+
+Report = Mapping[str, Any]
+Record = dict[str, Any]
+Values = NDArray[np.float64]
 
 # The prefix of `loss`, `loss_mask` and so on in the log, and the images that it stands for.
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
 RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
+_RECORD: Shape = {'step': COUNT, 'epoch?': COUNT, '*': NUMBER}
+_TOLERANCE = 1e-6
 
 
-def read_per_image(path: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Return the columns `iou`, `iou_max` and `detections` of a `per_image.csv`, (N,) each.
+@dataclass(frozen=True)
+class TrainingLog:
+    """What a training logged.
+
+    Attributes:
+        records: numbers by name, as in `scalars.json`.
+        unit: of time, `epoch` or `iteration`.
+        length: of the unit, in iterations.
+    """
+
+    records: Sequence[Record] = ()
+    unit: str = 'iteration'
+    length: float = 1
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> 'TrainingLog':
+        """Return the log of one training from the records of its resumed or repeated parts."""
+        kept = _continued(records)
+        return cls(kept, *_time_unit(kept))
+
+    def curve(self, name: str) -> Values:
+        """Return the times and values of a loss or a score, (N, 2)."""
+        # Losses are logged by iteration, the scores of an epoch-based training by epoch.
+        length = 1 if name.startswith('lesion/') else self.length
+        points = [
+            (record['step'] / length, record[name]) for record in self.records if name in record
+        ]
+        return np.array(points, np.float64).reshape(-1, 2)
+
+
+def read_evaluation(work_dir: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the content of `metrics.json` and the rows of `per_image.csv`.
+
+    Args:
+        work_dir: folder of a test, or of a run, whose files are those of the last validation.
 
     Raises:
-        InputError: as `per_image.read_per_image`.
+        InputError: a file is missing or damaged, or the two are not of one evaluation.
     """
-    names = (*RULES, 'detections')
-    rows = per_image.read_per_image(Path(path), ('image_id', *names))
-    return {name: np.array([row[name] for row in rows], np.float64) for name in names}
+    folder = Path(work_dir)
+    (report,) = read_reports([folder / 'metrics.json'])
+    rows = read_per_image(folder / 'per_image.csv')
+    for name, value in summarize(rows, intervals=()).items():
+        reported = report['metrics'].get(name)
+        if reported is not None and abs(reported - value) > _TOLERANCE:
+            raise InputError(
+                f'{folder}: metrics.json has {name} {reported:.6f}, but the mean over '
+                f'per_image.csv is {value:.6f}; they are not of the same evaluation, '
+                'run tools/test.py again'
+            )
+    return report, rows
 
 
-def summary(values: NDArray[np.float64]) -> dict[str, float]:
+def read_log(path: Path) -> TrainingLog:
+    """Read the `scalars.json` of a training, a JSON-lines file of mmengine.
+
+    Raises:
+        InputError: the file is missing or damaged; names the line.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{path}: cannot be read ({error}); replace it by a good copy') from error
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            errors = shape_errors(record, _RECORD)
+        except (ValueError, RecursionError) as error:
+            errors = [f'not JSON ({error})']
+        if errors:
+            raise InputError(f'{path}, line {number}: {errors[0]}; remove the damaged line')
+        records.append(record)
+    return TrainingLog.of(records)
+
+
+def summary(values: Values) -> dict[str, float]:
     """Return min, Q1, median, Q3, max (linear interpolation, as NumPy) and mean of (N,) values."""
     quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
     names = ('min', 'Q1', 'median', 'Q3', 'max', 'mean')
     return dict(zip(names, [*map(float, quantiles), float(values.mean())], strict=True))
 
 
-def read_scalars(path: str | Path) -> list[dict[str, Any]]:
-    """Return the records of a JSON-lines file of mmengine: numbers by their names.
+def find(report: Report, *keys: str) -> Any:
+    """Return a nested value of a `metrics.json`, None if it is not known."""
+    value: Any = report
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
-    Raises:
-        InputError: the file is missing or damaged; names the line.
+
+def data_and_split(report: Report) -> str | None:
+    """Return data set and split, such as 'isic2018 test', as far as they are known."""
+    return ' '.join(report[key] for key in ('data', 'split') if report.get(key)) or None
+
+
+def training_data(report: Report) -> str | None:
+    """Return what a model was trained on, such as 'isic2018 train, 1457 images, a1b2c3d4'.
+
+    The last part is the beginning of the SHA-256 of the annotation file. Unknown parts are skipped.
     """
-    try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror}); train first') from error
-    except UnicodeDecodeError as error:
-        raise InputError(f'{path}: not text ({error}); replace it by a good copy') from error
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f'{path}, line {number}: not JSON ({error}); remove the damaged line'
-            ) from error
-        if not _is_record(record):
-            raise InputError(
-                f'{path}, line {number}: no numbers by their names; remove the damaged line'
-            )
-        records.append(record)
-    return records
+    name, images, digest = (
+        find(report, 'training', key) for key in ('data', 'images', 'data_digest')
+    )
+    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
+    return ', '.join(str(part) for part in parts if part) or None
 
 
-def continued(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records of one training from those of its resumed or repeated parts.
+def _continued(records: Iterable[Record]) -> list[Record]:
+    """Return the records without those that a resumption has made void.
 
-    When the iteration number falls, the training was resumed from there: everything logged from
-    that iteration on is void, the validations in between too. Losses carry the iteration, also
+    When the iteration number falls, the training was resumed from there. Everything logged from
+    that iteration on is void, also the validations in between. Losses carry the iteration, also
     those of held-out images. The scores of a validation do not, so their place in the log decides.
     """
-    kept: list[dict[str, Any]] = []
-    latest: dict[str, int] = {}
+    kept: list[Record] = []
     for record in records:
-        kind = _kind(record)
-        if kind is not None:
-            step = record['step']
-            # One step has one record of each kind.
-            if step < max(latest.values(), default=step) or step == latest.get(kind):
-                del kept[_first_void(kept, kind, step) :]
-                latest.clear()
-            latest[kind] = step
-        kept.append(record)
+        kind, end = _kind(record), len(kept)
+        # One step has one record of each kind.
+        for index in reversed(range(len(kept) if kind is not None else 0)):
+            earlier, step = _kind(kept[index]), kept[index]['step']
+            if earlier is not None and step < record['step']:
+                break
+            if earlier is not None and (step > record['step'] or earlier == kind):
+                end = index
+        kept[end:] = [record]
     return kept
 
 
-def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
+def _kind(record: Record) -> str | None:
+    """Return the prefix of the losses of a record, None for one without losses."""
+    return next((prefix for prefix in LOSS_PREFIXES if f'{prefix}loss' in record), None)
+
+
+def _time_unit(records: Sequence[Record]) -> tuple[str, float]:
     """Return the unit in which a training counts its time, and its length in iterations.
 
     The log does not hold the length of an epoch, but every epoch logs its first record after the
@@ -101,41 +176,3 @@ def time_unit(records: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
     if start == end:
         return 'epoch', max(record['step'] for record in records) / start
     return 'epoch', (first_steps[end] - first_steps[start]) / (end - start)
-
-
-def training_data(training: Any) -> str | None:
-    """Return what a model was trained on, such as 'isic2018 train, 1457 images, a1b2c3d4'.
-
-    Args:
-        training: of a `metrics.json`; unknown parts are skipped, and None is returned if all are.
-            The last part is the beginning of the SHA-256 of the annotation file.
-    """
-    if not isinstance(training, Mapping):
-        return None
-    name, images, digest = (training.get(key) for key in ('data', 'images', 'data_digest'))
-    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
-    return ', '.join(str(part) for part in parts if part) or None
-
-
-def _is_record(value: Any) -> bool:
-    if shape_errors(value, {'*': NUMBER}):
-        return False
-    counts = [value[key] for key in ('step', 'epoch', 'iter') if key in value]
-    return not shape_errors(counts, [COUNT]) and (
-        'step' in value or (_kind(value) is None and 'epoch' not in value)
-    )
-
-
-def _kind(record: Mapping[str, Any]) -> str | None:
-    """Return which images a record holds the losses of, None for one without losses."""
-    return next((prefix for prefix in LOSS_PREFIXES if f'{prefix}loss' in record), None)
-
-
-def _first_void(records: Sequence[Mapping[str, Any]], kind: str, step: int) -> int:
-    """Return the index of the first losses that those of `kind` at an iteration replace."""
-    return next(
-        index
-        for index, record in enumerate(records)
-        if (other := _kind(record)) is not None
-        and (record['step'] > step or (record['step'] == step and other == kind))
-    )

@@ -1,9 +1,9 @@
 """The plots in a work dir, drawn from its files after an evaluation or at any later time."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.metrics_file import read_reports
 from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.figures import (
     confusion_figure,
@@ -12,38 +12,31 @@ from isic_mmdet.report.figures import (
     save_figure,
     training_figure,
 )
-from isic_mmdet.report.run_files import continued, read_per_image, read_scalars
+from isic_mmdet.report.run_files import read_evaluation, read_log
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_evaluation(work_dir: str | Path) -> list[Path]:
     """Draw `plots/iou_box.png` and, for data of several classes, `plots/confusion_matrix.png`.
 
-    Args:
-        work_dir: folder of a test or of a run, with `metrics.json` and `per_image.csv`.
-
     Returns:
         The files written.
 
     Raises:
-        InputError: one of the two is missing or damaged.
+        InputError: see `read_evaluation`.
     """
-    folder = Path(work_dir)
-    (report,) = read_reports([folder / 'metrics.json'])
-    figures = {'iou_box.png': iou_box_figure(read_per_image(folder / 'per_image.csv'))}
+    report, rows = read_evaluation(work_dir)
+    figures = {'iou_box': iou_box_figure(rows)}
     confusion = Confusion.of(report)
     if confusion is not None:
-        figures['confusion_matrix.png'] = confusion_figure(confusion, report['metrics'])
-    for name, figure in figures.items():
-        save_figure(figure, folder / 'plots' / name)
-    return [folder / 'plots' / name for name in figures]
+        figures['confusion_matrix'] = confusion_figure(confusion, report['metrics'])
+    return _save(work_dir, figures)
 
 
 def draw_training(work_dir: str | Path) -> list[Path]:
-    """Draw `plots/training_curves.png` and `plots/losses.png`.
-
-    Args:
-        work_dir: folder of a run. Without a `scalars.json`, as in that of a test, nothing is
-            drawn.
+    """Draw `plots/training_curves.png` and `plots/losses.png`; nothing without `scalars.json`.
 
     Returns:
         The files written.
@@ -51,14 +44,18 @@ def draw_training(work_dir: str | Path) -> list[Path]:
     Raises:
         InputError: the log is damaged, or not the log of a training.
     """
-    scalars, plots = Path(work_dir, 'scalars.json'), Path(work_dir, 'plots')
-    if not scalars.is_file():
+    path = Path(work_dir, 'scalars.json')
+    if not path.is_file():
         return []
-    records = continued(read_scalars(scalars))
-    curves, losses = training_figure(records), loss_figure(records)
+    log = read_log(path)
+    curves, losses = training_figure(log), loss_figure(log)
     if curves is None or losses is None:
-        raise InputError(f'{scalars}: has no losses; give the scalars.json of a training')
-    written = [plots / 'training_curves.png', plots / 'losses.png']
-    for figure, path in zip((curves, losses), written, strict=True):
+        raise InputError(f'{path}: has no losses; give the scalars.json of a training')
+    return _save(work_dir, {'training_curves': curves, 'losses': losses})
+
+
+def _save(work_dir: str | Path, figures: 'dict[str, Figure]') -> list[Path]:
+    paths = [Path(work_dir, 'plots', f'{name}.png') for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
         save_figure(figure, path)
-    return written
+    return paths

@@ -12,6 +12,7 @@ from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, write_per_image
 from isic_mmdet.evaluation.scores import confusion, jaccard, mask_scores
 from isic_mmdet.evaluation.summary import summarize
 from isic_mmdet.masks.bit_mask import BitMask
+from isic_mmdet.report.figures import LOSSES
 from isic_mmdet.utils.files import write_json
 
 SCORES = (0.5, 0.99, 0.9, 0.97, 0.8, 0.7, 0.6, 0.95, 0.85, 0.75, 0.65)
@@ -85,12 +86,28 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
     write_json(folder / 'detections.json', detections)
     log = []
     for epoch in (1, 2, 3):
-        for half in (1, 2):
-            step = 10 * (epoch - 1) + 5 * half
-            losses = {'loss': 4 / step, 'loss_mask': 2 / step}
-            log.append({**losses, 'epoch': epoch, 'iter': step, 'step': step})
+        for step in (10 * epoch - 5, 10 * epoch):
+            log.append(
+                {
+                    'loss': 4 / step,
+                    'loss_mask': 2 / step,
+                    'epoch': epoch,
+                    'iter': step,
+                    'step': step,
+                }
+            )
         log.append({'val/loss': 5 / epoch, 'step': 10 * epoch})
         log.append({'lesion/iou': 0.5 + epoch / 10, 'step': epoch})
-    scalars = '\n'.join(map(json.dumps, log))
-    (folder.parent / 'scalars.json').write_text(scalars + '\n')
+    (folder.parent / 'scalars.json').write_text('\n'.join(map(json.dumps, log)) + '\n')
     return rows
+
+
+def losses(prefix: str, step: int, scale: float = 1.0) -> dict[str, Any]:
+    """Return a record whose losses tell prefix, kind and step apart."""
+    values = {f'{prefix}{key}': scale * (n + 1 / step) for n, key in enumerate(LOSSES, 1)}
+    return {**values, 'step': step}
+
+
+def training(step: int, scale: float = 1.0) -> dict[str, Any]:
+    """Return a record of a training with epochs of 10 iterations."""
+    return {**losses('', step, scale), 'epoch': (step - 1) // 10 + 1, 'iter': step, 'lr': 0.01}

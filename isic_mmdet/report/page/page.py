@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.page import scores
 from isic_mmdet.report.page.dataset import Record, read_predictions, read_records
-from isic_mmdet.report.page.evaluation import Evaluation, read_evaluation
-from isic_mmdet.report.page.gallery import FILTERS, SORT_ORDERS, gallery, image_rows
-from isic_mmdet.report.page.plots import iou_plots, score_text, training_plots
-from isic_mmdet.report.page.provenance import data_and_split, provenance
-from isic_mmdet.report.page.thumbnails import Thumbnail, make_thumbnails
+from isic_mmdet.report.page.gallery import gallery, image_rows
+from isic_mmdet.report.page.plots import iou_plots, training_plots
+from isic_mmdet.report.page.thumbnails import make_thumbnails
+from isic_mmdet.report.run_files import (
+    Report,
+    TrainingLog,
+    data_and_split,
+    find,
+    read_evaluation,
+    read_log,
+    training_data,
+)
 from isic_mmdet.utils.files import require_not_read, write_atomically
 
 _FOLDER = Path(__file__).parent
@@ -32,7 +41,8 @@ def write_report(
     """Write the report of an evaluation as one HTML file.
 
     Args:
-        work_dir: folder of a test, or of a run for its last validation, see `read_evaluation`.
+        work_dir: folder of a test, or of a run for its last validation, see `read_evaluation`. The
+            `scalars.json` of the training is there or in the folder above.
         out: file to write.
         data_root: prepared data set of the evaluation. None takes `data/<name>`, with the name in
             `metrics.json`; without such a folder the report has no images.
@@ -47,41 +57,70 @@ def write_report(
         InputError: a file that was named or is required is missing, damaged, or belongs to
             another evaluation.
     """
+    folder = Path(work_dir)
     names = ('metrics.json', 'per_image.csv', 'detections.json', 'scalars.json')
-    require_not_read(out, [*(Path(work_dir, name) for name in names), detections])
-    evaluation = read_evaluation(work_dir)
+    require_not_read(out, [*(folder / name for name in names), detections])
+    report, rows = read_evaluation(folder)
     notes: list[str] = []
-    if not evaluation.scalars:
+    logs = [path / 'scalars.json' for path in (folder, folder.resolve().parent)]
+    log = next((read_log(path) for path in logs if path.is_file()), TrainingLog())
+    if not log.records:
         notes.append(
             f'There is no scalars.json in {work_dir} or in the folder above it, so there are no '
             'training curves; copy the one of the training there.'
         )
-    records = _records(evaluation, data_root, notes)
-    thumbnails: dict[str, Thumbnail] = {}
-    if records:
-        path = Path(detections) if detections else Path(work_dir) / 'detections.json'
-        predictions = {}
-        if detections or path.is_file():
-            predictions = read_predictions(path, evaluation.images)
-        else:
-            notes.append(
-                f'There is no {path}, so the images show the truth only; write the detections '
-                'with tools/test.py --out and name them with --detections.'
-            )
-        thumbnails = make_thumbnails(records, predictions, show_progress)
-    page = _page(evaluation, records, thumbnails, notes)
+    records = _records(report, rows, data_root, notes)
+    predictions = {}
+    path = Path(detections or folder / 'detections.json')
+    if records and (detections or path.is_file()):
+        predictions = read_predictions(path, rows)
+    elif records:
+        notes.append(
+            f'There is no {path}, so the images show the truth only; write the detections '
+            'with tools/test.py --out and name them with --detections.'
+        )
+    thumbnails = make_thumbnails(records, predictions, show_progress)
+    known = image_rows(rows, records, thumbnails)
+    confusion = Confusion.of(report)
+    results = scores.results(rows, confusion, report['metrics'])
+    training, loss_parts = training_plots(log)
+    images = gallery(known, thumbnails)
+    style = _asset('report.css')
+    script = _asset('select.js') + _asset('gallery.js') if images else ''
+    page = _render(
+        config=find(report, 'config') or 'evaluation',
+        split=data_and_split(report) or '',
+        images=len(rows),
+        missed=sum(row['detections'] == 0 for row in rows),
+        notes=notes,
+        results=results,
+        headline=scores.headline(results, confusion.positive if confusion else None),
+        comparisons=scores.comparisons(results),
+        confusion=confusion,
+        iou_plots=iou_plots(rows),
+        groups=scores.groups(known),
+        gallery=images,
+        training=training,
+        loss_parts=loss_parts,
+        provenance=_provenance(report),
+        metrics=report['metrics'],
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
     write_atomically(out, page.encode())
     return notes
 
 
 def _records(
-    evaluation: Evaluation, data_root: str | Path | None, notes: list[str]
+    report: Report, rows: Sequence[Row], data_root: str | Path | None, notes: list[str]
 ) -> dict[str, Record]:
     """Return what the data set says about the images; nothing, and a note, without one."""
-    if evaluation.find('data_sets'):
+    if report.get('data_sets'):
         notes.append('The images are of several data sets, so the report shows no images.')
         return {}
-    data, split = evaluation.find('data'), evaluation.find('split')
+    data, split = report.get('data'), report.get('split')
     if data_root is not None and not split:
         raise InputError('metrics.json does not name the split; run tools/test.py again')
     root = Path(data_root or Path('data') / str(data))
@@ -91,46 +130,33 @@ def _records(
             '--data-root.'
         )
         return {}
-    return read_records(root, split, [image.image_id for image in evaluation.images])
+    return read_records(root, str(split), rows)
 
 
-def _page(
-    evaluation: Evaluation,
-    records: dict[str, Record],
-    thumbnails: dict[str, Thumbnail],
-    notes: list[str],
-) -> str:
-    rows = image_rows(evaluation, records, thumbnails)
-    confusion = Confusion.of(evaluation.metrics)
-    results = scores.results(evaluation, confusion)
-    training, loss_parts = training_plots(evaluation.scalars)
-    images = gallery(rows, thumbnails)
-    style = _asset('report.css')
-    script = _asset('select.js') + _asset('gallery.js') if images else ''
-    content: dict[str, Any] = {
-        'config': evaluation.find('config') or 'evaluation',
-        'split': data_and_split(evaluation),
-        'images': len(rows),
-        'missed': sum(row['detections'] == 0 for row in rows),
-        'notes': notes,
-        'results': results,
-        'headline': scores.headline(results, confusion.positive if confusion else None),
-        'comparisons': scores.comparisons(results),
-        'confusion': confusion,
-        'iou_plots': iou_plots(evaluation),
-        'groups': scores.groups(rows),
-        'gallery': images,
-        'sort_orders': SORT_ORDERS,
-        'filters': FILTERS,
-        'training': training,
-        'loss_parts': loss_parts,
-        'provenance': provenance(evaluation),
-        'metrics': evaluation.metrics['metrics'],
-        'style': Markup(style),
-        'script': Markup(script),
-        'style_hash': _policy_hash(style),
-        'script_hash': _policy_hash(script),
+def _provenance(report: Report) -> dict[str, str]:
+    """Return what `metrics.json` says about the evaluation and the training, by its name."""
+    seconds, versions = find(report, 'training', 'seconds'), report.get('versions') or {}
+    facts = {
+        'config': report.get('config'),
+        'data': data_and_split(report),
+        'checkpoint': report.get('checkpoint'),
+        'SHA-256 of the checkpoint': report.get('checkpoint_sha256'),
+        'epoch': report.get('epoch'),
+        'trained from': find(report, 'training', 'weights'),
+        'trained on': training_data(report),
+        'seed': report.get('seed'),
+        'training command': find(report, 'training', 'command'),
+        'training hardware': find(report, 'training', 'hardware'),
+        'training time': None if seconds is None else f'{seconds / 60:.1f} minutes',
+        'evaluation command': report.get('command'),
+        'evaluation hardware': report.get('hardware'),
+        'date': report.get('date'),
+        'versions': ', '.join(f'{name} {version}' for name, version in versions.items()),
     }
+    return {name: str(value) for name, value in facts.items() if value not in (None, '')}
+
+
+def _render(**content: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER / 'templates'),
         autoescape=True,
@@ -139,8 +165,15 @@ def _page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters['score'] = score_text
+    environment.filters['score'] = _score
     return environment.get_template('page.html').render(content)
+
+
+def _score(value: Any) -> Any:
+    """Return a score with three digits, a dash if there is none, and other values as they are."""
+    if value is None:
+        return '–'
+    return f'{value:.3f}' if isinstance(value, float) else value
 
 
 def _policy_hash(text: str) -> str:

@@ -1,14 +1,15 @@
 """The plots of the report, each with a caption and its numbers as a table."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from isic_mmdet.evaluation.calibration import binned, rank_correlation
+from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
+from isic_mmdet.evaluation.summary import values_of
 from isic_mmdet.report.figures import (
     IOU_BINS,
     LOSSES,
@@ -19,58 +20,55 @@ from isic_mmdet.report.figures import (
     score_figure,
     training_figure,
 )
-from isic_mmdet.report.page.evaluation import Evaluation
 from isic_mmdet.report.page.svg import figure_svg
-from isic_mmdet.report.run_files import RULES, summary, time_unit
+from isic_mmdet.report.run_files import RULES, TrainingLog, summary
 
-Record = Mapping[str, Any]
-
-
-def score_text(value: float | None) -> str:
-    """Return a score with three digits, a dash if there is none."""
-    return '–' if value is None else f'{value:.3f}'
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Plot:
+class Plot(NamedTuple):
     """A figure on the page.
 
     Attributes:
         title: heading.
-        svg: the figure.
+        figure: to draw.
         caption: what it shows.
         head: columns of the table of its numbers; no table if empty.
         rows: of this table.
+        points: see `figure_svg`.
     """
 
     title: str
-    svg: Markup
+    figure: 'Figure'
     caption: str
     head: Sequence[str] = ()
-    rows: Sequence[Sequence[object]] = ()
+    rows: Iterable[Sequence[object]] = ()
+    points: Sequence[str] = ()
+
+    @property
+    def svg(self) -> Markup:
+        """The figure as inline SVG."""
+        return figure_svg(self.figure, self.title, self.points)
 
 
-def iou_plots(evaluation: Evaluation) -> list[Plot]:
+def iou_plots(rows: Sequence[Row]) -> list[Plot]:
     """Return box plot and histogram of the IoU, and the plot of score against IoU."""
-    columns = evaluation.per_image()
-    columns['detections'] = np.array([image.detections for image in evaluation.images], float)
-    numbers = {rule: summary(columns[rule]) for rule in RULES}
-    title = 'IoU, box plot'
+    numbers = {words: summary(values_of(rows, rule)) for rule, words in RULES.items()}
     box = Plot(
-        title,
-        figure_svg(iou_box_figure(columns), 'box', title),
+        'IoU, box plot',
+        iou_box_figure(rows),
         'Boxes from Q1 to Q3, line: median, diamond: mean; whiskers reach the last image within '
         '1.5 box lengths. Dashed: 0.65, the threshold of the challenge.',
-        ['rule', *numbers['iou']],
-        [[RULES[rule], *map(score_text, numbers[rule].values())] for rule in RULES],
+        ['rule', 'min', 'Q1', 'median', 'Q3', 'max', 'mean'],
+        [[words, *values.values()] for words, values in numbers.items()],
     )
-    values = columns['iou']
+    values = values_of(rows, 'iou')
     counts, _ = np.histogram(values, IOU_BINS)
     few = int((values < JACCARD_THRESHOLD).sum())
-    title = 'IoU, histogram'
     histogram = Plot(
-        title,
-        figure_svg(iou_histogram_figure(values), 'histogram', title),
+        'IoU, histogram',
+        iou_histogram_figure(values),
         f'{few} of {len(values)} images ({100 * few / len(values):.1f} %) are below 0.65 (dashed) '
         'and count as 0 in the thresholded Jaccard.',
         ['IoU', 'images'],
@@ -79,72 +77,62 @@ def iou_plots(evaluation: Evaluation) -> list[Plot]:
             for low, high, count in zip(IOU_BINS[:-1], IOU_BINS[1:], counts, strict=True)
         ],
     )
-    return [box, histogram, _score_plot(evaluation)]
+    return [box, histogram, _score_plot([row for row in rows if row['score'] is not None])]
 
 
-def _score_plot(evaluation: Evaluation) -> Plot:
-    found = [image for image in evaluation.images if image.score is not None]
-    scores = np.array([image.score for image in found], np.float64)
-    overlaps = np.array([image.scores['iou'] for image in found], np.float64)
-    names = [
-        f'{image.image_id}: score {image.score:.3f}, IoU {image.scores["iou"]:.3f}'
-        for image in found
-    ]
-    title = 'Score against IoU'
+def _score_plot(found: Sequence[Row]) -> Plot:
+    scores, overlaps = values_of(found, 'score'), values_of(found, 'iou')
     rho = rank_correlation(scores, overlaps)
-    caption = f'{len(found)} images with a detection. '
-    if not np.isnan(rho):
-        caption += f'Rank correlation of score and IoU (Spearman): {rho:.2f}. '
+    known = '' if np.isnan(rho) else f'Rank correlation of score and IoU (Spearman): {rho:.2f}. '
     return Plot(
-        title,
-        figure_svg(score_figure(scores, overlaps), 'score', title, names),
-        f'{caption}The name of an image appears when the mouse is on its point.',
+        'Score against IoU',
+        score_figure(scores, overlaps),
+        f'{len(found)} images with a detection. {known}'
+        'The name of an image appears when the mouse is on its point.',
         ['score', 'images', 'mean score', 'mean IoU'],
         [
             [
                 f'{group["score_low"]:.3f} to {group["score_high"]:.3f}',
                 group['images'],
-                score_text(group['mean_score']),
-                score_text(group['mean_iou']),
+                group['mean_score'],
+                group['mean_iou'],
             ]
             for group in binned(scores, overlaps)
         ],
+        [f'{row["image_id"]}: score {row["score"]:.3f}, IoU {row["iou"]:.3f}' for row in found],
     )
 
 
-def training_plots(records: Sequence[Record]) -> tuple[list[Plot], list[Plot]]:
-    """Return the plots of a training (scores and total loss) and those of the parts of its loss.
-
-    Args:
-        records: of one `scalars.json`.
-    """
-    total, *parts = [_loss_plot(records, name) for name in LOSSES]
-    shown = [_validation_plot(records), total]
+def training_plots(log: TrainingLog) -> tuple[list[Plot], list[Plot]]:
+    """Return the plots of a training (scores and total loss) and those of the parts of its loss."""
+    total, *parts = (_loss_plot(log, name) for name in LOSSES)
+    shown = [_validation_plot(log), total]
     return [plot for plot in shown if plot], [plot for plot in parts if plot]
 
 
-def _loss_plot(records: Sequence[Record], name: str) -> Plot | None:
-    drawing = loss_figure(records, (name,))
-    if drawing is None:
+def _loss_plot(log: TrainingLog, name: str) -> Plot | None:
+    figure = loss_figure(log, (name,))
+    if figure is None:
         return None
     title = f'{LOSSES[name][0]} loss'
-    title = title[0].upper() + title[1:]
     caption = ''
-    if name == 'loss' and not any('val/loss' in record for record in records):
+    if name == 'loss' and not len(log.curve('val/loss')):
         caption = 'Add ValidationLossHook to the config to log losses of validation images.'
-    return Plot(title, figure_svg(drawing, name.replace('_', '-'), title), caption)
+    return Plot(title[0].upper() + title[1:], figure, caption)
 
 
-def _validation_plot(records: Sequence[Record]) -> Plot | None:
-    drawing = training_figure(records, with_losses=False)
-    if drawing is None:
+def _validation_plot(log: TrainingLog) -> Plot | None:
+    figure = training_figure(log, with_losses=False)
+    if figure is None:
         return None
-    title, (unit, _) = 'Validation scores', time_unit(records)
-    rated = [record for record in records if 'lesion/iou' in record]
     return Plot(
-        title,
-        figure_svg(drawing, 'validation', title),
+        'Validation scores',
+        figure,
         'Mean over the validation images after every validation.',
-        [unit, *(name for name, *_ in SCORES.values())],
-        [[record['step'], *(score_text(record.get(key)) for key in SCORES)] for record in rated],
+        [log.unit, *(name for name, *_ in SCORES.values())],
+        [
+            [record['step'], *map(record.get, SCORES)]
+            for record in log.records
+            if 'lesion/iou' in record
+        ],
     )

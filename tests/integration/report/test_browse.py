@@ -45,7 +45,8 @@ def cards(monkeypatch):
 def histograms(monkeypatch):
     """The sizes of every histogram drawn."""
     drawn = []
-    monkeypatch.setattr(module, 'resolution_histogram', lambda sizes, out: drawn.append(sizes))
+    monkeypatch.setattr(module, 'resolution_figure', drawn.append)
+    monkeypatch.setattr(module, 'save_figure', lambda figure, path: None)
     return drawn
 
 
@@ -124,7 +125,7 @@ def test_classes_are_named_and_flipped_copies_counted_once(root, tmp_path, cards
     assert len(cards) == 36
     assert {note.partition(',')[0] for *_, note in cards} == {'benign', 'melanoma'}
     (sizes,) = histograms
-    assert len(sizes) == 15, 'train and val; the absent test split is passed over'
+    assert len(sizes) == 15, 'train and val; the absent test split is skipped'
 
 
 def test_unfit_requests_are_refused(cfg, tmp_path):

@@ -1,22 +1,30 @@
 """The confusion matrix and the intervals of its scores."""
 
 import numpy as np
+import pytest
 
 from isic_mmdet.evaluation.classification import positive_metrics
-from isic_mmdet.report.confusion import Confusion, positive_intervals
+from isic_mmdet.report.confusion import Confusion
 
 CLASSES = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
+
+
+def two_classes(counts):
+    return Confusion(('benign', 'melanoma'), np.array(counts), np.zeros(2, int), 'melanoma')
 
 
 def test_the_positive_class_against_the_rest_is_counted_from_all_classes():
     counts = np.random.default_rng(0).integers(0, 30, (7, 7))
     matrix = {'classes': CLASSES, 'counts': counts.tolist(), 'no_detection': [3, *[0] * 6]}
     confusion = Confusion.of({'confusion_matrix': {**matrix, 'positive': 'mel'}})
-    (tn, fp), (fn, tp) = confusion.of_positive()
-    assert tp == counts[4, 4]
-    assert fp == counts[:, 4].sum() - tp
-    assert fn == counts[4].sum() - tp
-    assert tn + fp + fn + tp == counts.sum() + 3
+    tp = counts[4, 4]
+    fp, fn = counts[:, 4].sum() - tp, counts[4].sum() - tp
+    rest = counts.sum() + 3 - tp - fp - fn
+    assert (
+        confusion.positive_intervals() == two_classes([[rest, fp], [fn, tp]]).positive_intervals()
+    )
+    alone = Confusion.of({'confusion_matrix': {**matrix, 'positive': None}})
+    assert alone.positive_intervals() == {}
 
 
 def test_a_report_without_a_matrix_has_none():
@@ -34,12 +42,18 @@ def test_intervals_are_those_of_a_bootstrap_over_images():
         metrics = positive_metrics('melanoma', truth[chosen], decision[chosen], decision[chosen])
         scores.append([metrics[f'melanoma/{name}'] for name in ('precision', 'recall', 'f1')])
     expected = np.quantile(scores, (0.025, 0.975), axis=0).T
-    found = positive_intervals(counts)
+    found = two_classes(counts).positive_intervals()
     assert list(found) == ['precision', 'recall', 'f1']
     np.testing.assert_allclose(list(found.values()), expected, atol=0.01)
 
 
-def test_what_too_few_draws_define_has_no_interval():
-    found = positive_intervals([[95, 0], [5, 0]])
-    assert found == {'recall': (0, 0), 'f1': (0, 0)}, 'nobody was called a melanoma'
-    assert positive_intervals([[9, 1], [0, 0]]) == {}, 'a third of the draws has no one to call'
+@pytest.mark.parametrize(
+    ('counts', 'expected'),
+    [
+        ([[95, 0], [5, 0]], {'recall': (0, 0), 'f1': (0, 0)}),  # nothing was predicted as positive
+        ([[9, 1], [0, 0]], {}),  # a third of the draws has no positive image and no prediction
+        ([[0, 0], [0, 0]], {}),
+    ],
+)
+def test_scores_that_too_few_draws_define_have_no_interval(counts, expected):
+    assert two_classes(counts).positive_intervals() == expected

@@ -5,56 +5,28 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from isic_mmdet.masks.resize import parse_rule
 from isic_mmdet.report.confusion import Confusion
 from isic_mmdet.report.figures import (
     LOSSES,
     RULE_COLORS,
     confusion_figure,
-    epoch_means,
     iou_box_figure,
     iou_histogram_figure,
     loss_figure,
+    resolution_figure,
     save_figure,
     score_figure,
     training_figure,
 )
-from isic_mmdet.report.run_files import RULES, continued
-
-LENGTH = 10  # iterations of an epoch
+from isic_mmdet.report.run_files import RULES, TrainingLog
+from tests.support.report_run import losses, training
 
 
 @pytest.fixture
-def columns():
+def rows():
     iou = np.append(np.random.default_rng(0).beta(8, 2, 30), 0.0)
-    detections = np.append(np.full(30, 2.0), 0)
-    return {'iou': iou, 'iou_max': np.minimum(1, iou + 0.05 * (iou > 0)), 'detections': detections}
-
-
-def log(*parts):
-    """Return a log of epochs of 10 iterations, every fifth logged; parts: first, last, offset."""
-    records = []
-    for first, last, offset in parts:
-        for epoch in range(first, last + 1):
-            for step in (epoch * 10 - 5, epoch * 10):
-                loss = offset + 1 / step
-                record = {'loss': loss, 'loss_mask': loss / 2, 'epoch': epoch, 'step': step}
-                records.append({**record, 'lr': 0.01, 'acc': 99.0, 'iter': step})
-            records.append(
-                {'lesion/iou': offset + epoch / 100, 'lesion/iou_max': 0.9, 'step': epoch}
-            )
-    return records
-
-
-def losses(prefix, step, scale=1.0, **more):
-    """Return a record whose losses tell prefix, kind and step apart."""
-    values = {
-        f'{prefix}{key}': scale * (number + 1 + 1 / step) for number, key in enumerate(LOSSES)
-    }
-    return {**values, 'step': step, **more}
-
-
-def training(step, scale=1.0):
-    return losses('', step, scale, epoch=(step - 1) // LENGTH + 1, iter=step, lr=0.01)
+    return [{'iou': v, 'iou_max': min(1, 1.05 * v), 'detections': 2 * (v > 0)} for v in iou]
 
 
 def line(axes, label):
@@ -62,41 +34,37 @@ def line(axes, label):
     return found.get_xydata()
 
 
-def raw(axes):
-    """Return the light lines, those without a label."""
+def light_lines(axes):
     return [line.get_xydata() for line in axes.get_lines() if line.get_label().startswith('_')]
 
 
-def test_box_plot_shows_both_rules_with_numpys_quartiles(columns):
-    (axes,) = iou_box_figure(columns).axes
+def test_box_plot_shows_both_rules_with_numpys_quartiles(rows):
+    (axes,) = iou_box_figure(rows).axes
     texts = [text.get_text() for text in axes.texts]
     heights = [line.get_ydata() for line in axes.get_lines()]
     for position, rule in enumerate(RULES):
+        values = np.array([row[rule] for row in rows])
         points = axes.collections[position].get_offsets()
-        np.testing.assert_array_equal(points[:, 1], columns[rule])
-        q1, median, q3 = np.percentile(columns[rule], [25, 50, 75])
-        mean = columns[rule].mean()
-        assert f'Q3 {q3:.3f}\nmedian {median:.3f}\nQ1 {q1:.3f}\n◇ mean {mean:.3f}' in texts
+        np.testing.assert_array_equal(points[:, 1], values)
+        q1, median, q3 = np.percentile(values, [25, 50, 75])
+        text = f'Q3 {q3:.3f}\nmedian {median:.3f}\nQ1 {q1:.3f}\n◇ mean {values.mean():.3f}'
+        assert text in texts
         assert any(np.allclose(height, median) for height in heights)
     assert any(np.allclose(height, 0.65) for height in heights)
     assert axes.get_title() == '31 images, 1 without a detection (IoU 0)'
     assert 'Jaccard' in axes.get_ylabel()
+    assert iou_box_figure(rows[-1:]).axes[0].get_title().startswith('1 images, 1 without')
 
 
-def test_a_png_has_both_colors_and_is_the_same_every_time(columns, tmp_path):
+def test_a_png_has_both_colors_and_is_the_same_every_time(rows, tmp_path):
     for name in 'ab':
-        save_figure(iou_box_figure(columns), tmp_path / 'plots' / f'{name}.png')
+        save_figure(iou_box_figure(rows), tmp_path / 'plots' / f'{name}.png')
     image = cv2.imread(str(tmp_path / 'plots' / 'a.png'))
     assert image.shape[1] >= 800
     for color in RULE_COLORS.values():
         blue_green_red = np.round(np.array(to_rgb(color))[::-1] * 255)
         assert (np.abs(image - blue_green_red).max(axis=2) < 3).sum() > 500
     np.testing.assert_array_equal(image, cv2.imread(str(tmp_path / 'plots' / 'b.png')))
-
-
-def test_box_plot_of_a_single_image():
-    figure = iou_box_figure(dict.fromkeys(('iou', 'iou_max', 'detections'), np.zeros(1)))
-    assert figure.axes[0].get_title().startswith('1 images, 1 without')
 
 
 def test_histogram_counts_every_image_and_splits_at_the_threshold():
@@ -115,30 +83,30 @@ def test_scores_are_drawn_against_the_iou():
     assert axes.get_xlim()[0] == pytest.approx(0.8)
 
 
+# training
+
+STEPS = range(5, 31, 5)
+LOG = TrainingLog.of(
+    record
+    for step in STEPS
+    for record in (
+        training(step),
+        *([losses('val/', step, 2.0)] if step % 10 == 0 else []),
+        *([{'lesion/iou': 0.5 + step / 1000, 'step': step // 10}] if step % 10 == 0 else []),
+    )
+)
+
+
 def test_curves_show_what_was_logged_by_epoch():
-    losses, scores = training_figure(log((1, 3, 0.5))).axes
-    total = line(losses, 'total')
-    np.testing.assert_allclose(total[:, 0], [0.5, 1, 1.5, 2, 2.5, 3])
-    np.testing.assert_allclose(total[:, 1], [0.5 + 1 / step for step in range(5, 31, 5)])
-    np.testing.assert_allclose(line(losses, 'mask')[:, 1], total[:, 1] / 2)
+    drawn, scores = training_figure(LOG).axes
+    expected = [[step / 10, 1 + 1 / step] for step in STEPS]
+    np.testing.assert_allclose(line(drawn, 'total'), expected)
+    np.testing.assert_allclose(line(drawn, 'mask')[:, 1], [6 + 1 / step for step in STEPS])
     np.testing.assert_allclose(
         line(scores, 'IoU, highest score'), [[1, 0.51], [2, 0.52], [3, 0.53]]
     )
     assert 'best IoU 0.530, epoch 3' in scores.get_title()
-    assert losses.get_xlabel() == scores.get_xlabel() == 'epoch'
-
-
-def test_resumed_runs_replace_what_they_repeat():
-    records = continued(log((1, 3, 0.5), (3, 4, 0.7)))
-    losses, scores = training_figure(records).axes
-    np.testing.assert_allclose(line(losses, 'total')[:, 0], np.arange(0.5, 4.1, 0.5))
-    np.testing.assert_allclose(line(scores, 'IoU, highest score')[:, 1], [0.51, 0.52, 0.73, 0.74])
-
-
-def test_a_run_that_started_over_leaves_nothing_of_the_old_one():
-    losses, scores = training_figure(continued(log((1, 5, 0.5), (1, 2, 0.7)))).axes
-    assert line(losses, 'total')[:, 0].max() == 2
-    np.testing.assert_allclose(line(scores, 'IoU, highest score')[:, 1], [0.71, 0.72])
+    assert drawn.get_xlabel() == scores.get_xlabel() == 'epoch'
 
 
 @pytest.mark.parametrize(('epochs', 'last'), [(1, 1), (3, 2 + 2 / 3)])
@@ -147,31 +115,32 @@ def test_epochs_fit_although_the_log_is_coarse(epochs, last):
     for epoch in range(1, epochs + 1):  # 30 iterations each, the 20th is logged
         records.append({'loss': 1.0, 'epoch': epoch, 'step': (epoch - 1) * 30 + 20})
         records.append({'lesion/iou': 0.5, 'step': epoch})
-    losses, scores = training_figure(records).axes
-    assert line(losses, 'total')[-1, 0] == pytest.approx(last)
-    assert losses.get_xlim() == scores.get_xlim()
-    assert losses.get_xlim()[0] == 0
-    assert losses.get_xlim()[1] > epochs, 'the last validation is visible'
+    drawn, scores = training_figure(TrainingLog.of(records)).axes
+    assert line(drawn, 'total')[-1, 0] == pytest.approx(last)
+    assert drawn.get_xlim() == scores.get_xlim()
+    assert drawn.get_xlim()[0] == 0
+    assert drawn.get_xlim()[1] > epochs, 'the last validation is visible'
 
 
-def test_curves_by_iteration_and_without_validation():
-    (losses,) = training_figure([{'loss': 2.0, 'step': 50}, {'loss': 1.0, 'step': 100}]).axes
-    np.testing.assert_allclose(line(losses, 'total'), [[50, 2], [100, 1]])
-    assert losses.get_xlabel() == 'iteration'
+def test_training_by_iteration_is_drawn_over_iterations():
+    log = TrainingLog.of(
+        [{'loss': 2.0, 'step': 50}, {'val/loss': 3.0, 'step': 50}, {'loss': 1.0, 'step': 100}]
+    )
+    (drawn,), (total, *others) = training_figure(log).axes, loss_figure(log).axes
+    np.testing.assert_allclose(line(drawn, 'total'), [[50, 2], [100, 1]])
+    np.testing.assert_allclose(line(total, 'training'), [[50, 2], [100, 1]])
+    assert drawn.get_xlabel() == others[2].get_xlabel() == 'iteration'
 
 
 @pytest.mark.parametrize('records', [[], [{'lr': 0.1, 'step': 1}]])
 def test_a_log_without_curves_gives_no_figure(records):
-    assert training_figure(records) is None
-    assert loss_figure(records) is None
+    log = TrainingLog.of(records)
+    assert training_figure(log) is None
+    assert loss_figure(log) is None
 
 
 def test_each_loss_has_a_panel_with_training_and_held_out_values():
-    records = []
-    for epoch in (1, 2, 3):
-        records += [training(epoch * 10 - 5), training(epoch * 10)]
-        records += [losses('val/', epoch * 10, 2.0), {'lesion/iou': 0.5, 'step': epoch}]
-    figure = loss_figure(records)
+    figure = loss_figure(LOG)
     assert [axes.get_title() for axes in figure.axes] == [
         f'{name} loss' for name, _ in LOSSES.values()
     ]
@@ -181,7 +150,7 @@ def test_each_loss_has_a_panel_with_training_and_held_out_values():
         )
         means = [[e - 0.25, number + (1 / (10 * e - 5) + 1 / (10 * e)) / 2] for e in (1, 2, 3)]
         np.testing.assert_allclose(line(axes, 'training'), means)
-        (single,) = raw(axes)
+        (single,) = light_lines(axes)
         np.testing.assert_allclose(single[:, 0], [0.5, 1, 1.5, 2, 2.5, 3])
         labels = [text.get_text() for text in axes.get_legend().get_texts()]
         assert labels == ['training', 'validation']
@@ -192,56 +161,70 @@ def test_each_loss_has_a_panel_with_training_and_held_out_values():
 
 def test_losses_of_every_iteration_get_means_and_light_lines():
     records = [record for s in range(1, 31) for record in (training(s), losses('test/', s, 3.0))]
-    axes = loss_figure(records).axes[0]
+    axes = loss_figure(TrainingLog.of(records)).axes[0]
     values = 3 * (1 + 1 / np.arange(1, 31)).reshape(3, 10)
     np.testing.assert_allclose(line(axes, 'test')[:, 1], values.mean(axis=1))
     np.testing.assert_allclose(line(axes, 'test')[:, 0], [0.55, 1.55, 2.55])
-    assert [len(single) for single in raw(axes)] == [30, 30]
+    assert [len(single) for single in light_lines(axes)] == [30, 30]
+
+
+def test_epochs_end_at_their_last_iteration():
+    length = 3 * (1 - 1e-12)  # a quotient that came out too small
+    log = TrainingLog([{'loss': step, 'step': step} for step in range(1, 7)], 'epoch', length)
+    np.testing.assert_allclose(line(loss_figure(log).axes[0], 'training')[:, 1], [2, 5])
 
 
 def test_one_spike_does_not_flatten_the_curves():
     records = [training(step, 1000.0 if step == 7 else 1.0) for step in range(1, 301)]
-    assert loss_figure(records).axes[0].get_ylim()[1] < 200
+    assert loss_figure(TrainingLog.of(records)).axes[0].get_ylim()[1] < 200
 
 
-def test_without_held_out_losses_training_alone_is_shown():
-    total, *others = loss_figure([{'loss': 1.0, 'epoch': 1, 'step': 10}]).axes
+def test_losses_that_were_not_logged_have_an_empty_panel_and_diverged_ones_a_gap():
+    records = [{'loss': 1.0, 'epoch': 1, 'step': 5}, {'loss': np.nan, 'epoch': 2, 'step': 10}]
+    total, *others = loss_figure(TrainingLog.of(records)).axes
     assert [curve.get_label() for curve in total.get_lines()] == ['training']
+    assert np.isnan(line(total, 'training')[1, 1])
     for axes in others:
         assert [text.get_text() for text in axes.texts] == ['not logged']
 
 
-def test_training_by_iteration_is_drawn_over_iterations():
-    records = [{'loss': 2.0, 'step': 50}, {'val/loss': 3.0, 'step': 50}, {'loss': 1.0, 'step': 100}]
-    figure = loss_figure(records)
-    np.testing.assert_allclose(line(figure.axes[0], 'training'), [[50, 2], [100, 1]])
-    assert figure.axes[3].get_xlabel() == 'iteration'
+# resolutions
+
+SIZES = [(542, 718)] * 3 + [(700, 700)] * 2 + [(700, 701), (767, 1022), (4499, 6748)]
 
 
-def test_diverged_losses_are_a_gap_and_no_error():
-    records = [{'loss': 1.0, 'epoch': 1, 'step': 5}, {'loss': np.nan, 'epoch': 2, 'step': 10}]
-    assert np.isnan(line(loss_figure(records).axes[0], 'training')[1, 1])
+def bars(axes):
+    """Return (left, right, count) of every bar that is not empty."""
+    spans = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_height()) for bar in axes.patches]
+    return [span for span in spans if span[2]]
 
 
-def test_epochs_end_where_their_last_iteration_is():
-    length = 3 * (1 - 1e-12)  # a quotient that came out too small
-    values = np.array([(step / length, step) for step in range(1, 7)])
-    np.testing.assert_allclose(epoch_means(values)[:, 1], [2, 5])
+def test_every_image_is_in_the_bar_of_its_megapixels():
+    figure = resolution_figure(SIZES)
+    (axes,) = figure.axes
+    megapixels = np.prod(SIZES, axis=1) / 1e6
+    assert sum(count for *_, count in bars(axes)) == len(SIZES)
+    for left, right, count in bars(axes):
+        inside = (megapixels > left * (1 + 1e-9)) & (megapixels <= right * (1 + 1e-9))
+        assert inside.sum() == count
+        assert not left < 0.489 < 0.491 < right, 'the limit is between two bars'
+    median, limit = (line.get_xdata()[0] for line in axes.get_lines())
+    assert (median, limit) == (pytest.approx(np.median(megapixels)), pytest.approx(0.49))
+    words = ' '.join(text.get_text() for text in figure.legends[0].get_texts())
+    shrunk = sum(parse_rule('quarter').size(*size) != size for size in SIZES)
+    assert shrunk == 3 and 'above it: 3 images' in words
+    assert axes.get_title() == '8 images, 0.39 to 30.36 MP'
+    shown = [text.get_text() for text in axes.texts if text.get_visible()]
+    assert sorted(shown) == sorted(str(int(count)) for *_, count in bars(axes))
+
+
+def test_images_of_one_size_have_ticks_around_them():
+    (axes,) = resolution_figure([(512, 512)] * 4).axes
+    assert len(bars(axes)) == 1
+    assert axes.get_xticks().min() < 0.26 < axes.get_xticks().max()
 
 
 # confusion matrix
-
-METRICS = {
-    'melanoma/precision': 0.43396,
-    'melanoma/recall': 0.76667,
-    'melanoma/f1': 0.5542,
-    'melanoma/average_precision': None,
-    'melanoma/auc': 0.81,
-}
-
-
-def two_classes(counts):
-    return Confusion(('not melanoma', 'melanoma'), np.array(counts), np.zeros(2, int), 'melanoma')
 
 
 def cells(figure):
@@ -250,7 +233,15 @@ def cells(figure):
 
 
 def test_counts_and_shares_are_in_their_rows():
-    figure = confusion_figure(two_classes([[90, 30], [7, 23]]), METRICS)
+    metrics = {
+        'melanoma/precision': 0.43396,
+        'melanoma/recall': 0.76667,
+        'melanoma/f1': 0.5542,
+        'melanoma/average_precision': None,
+        'melanoma/auc': 0.81,
+    }
+    counts, names = np.array([[90, 30], [7, 23]]), ('not melanoma', 'melanoma')
+    figure = confusion_figure(Confusion(names, counts, np.zeros(2, int), 'melanoma'), metrics)
     assert cells(figure) == {
         (0, 0): '90\n75.0% of row',
         (0, 1): '30\n25.0% of row',
@@ -259,8 +250,8 @@ def test_counts_and_shares_are_in_their_rows():
     }
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ['not melanoma', 'melanoma']
-    rows = [label.get_text() for label in axes.get_yticklabels()]
-    assert rows == ['not melanoma\n(120)', 'melanoma\n(30)']
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ['not melanoma\n(120)', 'melanoma\n(30)']
     assert axes.get_xlabel().startswith('predicted')
     assert axes.get_ylabel().startswith('true')
     assert figure.get_suptitle() == (
@@ -269,17 +260,12 @@ def test_counts_and_shares_are_in_their_rows():
     )
 
 
-def test_a_class_without_images_has_no_share():
-    figure = confusion_figure(two_classes([[9, 1], [0, 0]]), METRICS)
-    assert cells(figure)[1, 0] == '0\n0.0% of row'
-
-
-SEVEN = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
-
-
 @pytest.mark.parametrize(
     ('classes', 'positive'),
-    [(SEVEN, 'mel'), (['$a_b$', 'Näv us\\', 'плоский лишай'], None)],
+    [
+        (['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc'], 'mel'),
+        (['$a_b$', 'Näv us\\', 'плоский лишай'], None),
+    ],
     ids=['seven', 'odd names'],
 )
 @pytest.mark.filterwarnings('error')

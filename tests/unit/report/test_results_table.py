@@ -1,11 +1,9 @@
 """The results table: every number from a file, an em dash where there is none."""
 
-import json
-
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.results_table import BEGIN, END, results_table, update_table
+from isic_mmdet.report.results_table import BEGIN, END, results_table, with_block
 
 REPORT = {
     'metrics': {
@@ -37,13 +35,6 @@ def cells(table: str, row: int = 0) -> dict[str, str]:
     """Return one row of a Markdown table under the names of its columns."""
     lines = [line.strip('| ').split(' | ') for line in table.splitlines() if line.startswith('|')]
     return dict(zip(lines[0], lines[2 + row], strict=True))
-
-
-@pytest.fixture
-def metrics_file(tmp_path):
-    path = tmp_path / 'metrics.json'
-    path.write_text(json.dumps(REPORT))
-    return path
 
 
 def test_row_holds_the_numbers_of_the_file():
@@ -154,28 +145,24 @@ def test_what_is_missing_is_a_dash_and_pipes_are_escaped():
     assert '| a\\|b |' in results_table([{**REPORT, 'training': {'weights': 'a|b'}}])
 
 
-def test_update_replaces_only_what_is_between_the_markers(tmp_path, metrics_file):
+def test_only_the_text_between_the_markers_is_replaced(tmp_path):
     readme = tmp_path / 'README.md'
-    readme.write_text(f'# Title\n\n{BEGIN}\nold 0.999\n{END}\n\nthe end — é\n', encoding='utf-8')
-    update_table(readme, [metrics_file])
-    text = readme.read_text(encoding='utf-8')
-    assert text == f'# Title\n\n{BEGIN}\n\n{results_table([REPORT])}\n\n{END}\n\nthe end — é\n'
-    update_table(readme, [metrics_file])
-    assert readme.read_text(encoding='utf-8') == text, 'a second run changes nothing'
+    readme.write_text(f'# Title\n\n{BEGIN}\nold\n{END}\n\nthe end — é\n', encoding='utf-8')
+    for _ in range(2):  # the second run changes nothing
+        text = with_block(readme, BEGIN, END, 'new')
+        assert text == f'# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nthe end — é\n'
+        readme.write_text(text, encoding='utf-8')
     with pytest.raises(InputError, match='ABSENT'):
-        update_table(tmp_path / 'ABSENT.md', [metrics_file])
+        with_block(tmp_path / 'ABSENT.md', BEGIN, END, 'new')
 
 
 @pytest.mark.parametrize(
-    'text',
-    ['no markers', BEGIN, END, f'{END}\n{BEGIN}', f'{BEGIN}{END}{BEGIN}{END}'],
+    'text', ['no markers', BEGIN, END, f'{END}\n{BEGIN}', f'{BEGIN}{END}{BEGIN}{END}']
 )
-def test_readme_without_its_markers_is_refused_and_kept(tmp_path, metrics_file, text):
-    readme = tmp_path / 'README.md'
-    readme.write_text(text)
+def test_a_page_without_its_markers_is_refused(tmp_path, text):
+    (tmp_path / 'README.md').write_text(text)
     with pytest.raises(InputError, match='results:begin'):
-        update_table(readme, [metrics_file])
-    assert readme.read_text() == text
+        with_block(tmp_path / 'README.md', BEGIN, END, 'new')
 
 
 def test_the_training_data_are_named_where_they_are_known():

@@ -1,25 +1,55 @@
-"""The log of a training: void parts, the unit of time, damaged lines."""
+"""The files of a run: reading, void parts of a log, the unit of time, damaged files."""
+
+import json
+import re
 
 import numpy as np
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.report.run_files import continued, read_scalars, summary, time_unit
-
-LENGTH = 10  # iterations of an epoch
-LOSSES = ('loss', 'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'loss_mask')
+from isic_mmdet.report.run_files import TrainingLog, read_evaluation, read_log, summary
+from tests.support.report_run import losses, make_run, training
 
 
-def losses(prefix, step, scale=1.0, **more):
-    """Return a record whose losses tell prefix, kind and step apart."""
-    values = {
-        f'{prefix}{key}': scale * (number + 1 + 1 / step) for number, key in enumerate(LOSSES)
-    }
-    return {**values, 'step': step, **more}
+@pytest.fixture
+def run(tmp_path, tiny_data):
+    return tmp_path / 'test', make_run(tmp_path / 'test', tiny_data)
 
 
-def training(step, scale=1.0):
-    return losses('', step, scale, epoch=(step - 1) // LENGTH + 1, iter=step, lr=0.01)
+def test_rows_are_read_as_they_were_written(run):
+    folder, rows = run
+    report, found = read_evaluation(folder)
+    assert found == rows
+    assert report['config'] == 'tiny_config'
+
+
+def test_files_of_two_evaluations_are_refused(run):
+    folder, _ = run
+    metrics = json.loads((folder / 'metrics.json').read_text())
+    metrics['metrics']['lesion/dice'] += 1e-4
+    (folder / 'metrics.json').write_text(json.dumps(metrics))
+    with pytest.raises(InputError, match='lesion/dice'):
+        read_evaluation(folder)
+
+
+@pytest.mark.parametrize('name', ['metrics.json', 'per_image.csv'])
+def test_missing_file_is_named(run, name):
+    (run[0] / name).unlink()
+    with pytest.raises(InputError, match=name):
+        read_evaluation(run[0])
+
+
+def test_all_errors_of_the_table_are_listed(run):
+    folder, rows = run
+    path = folder / 'per_image.csv'
+    twice, wrong = rows[3]['image_id'], rows[5]['image_id']
+    text = path.read_text().replace(rows[4]['image_id'], twice)
+    text = re.sub(f'{wrong},[^,]*', f'{wrong},nan', text)
+    path.write_text(text.replace(',96,96\n', ',-5,96\n', 1))
+    with pytest.raises(InputError, match=r'per_image\.csv: damaged') as caught:
+        read_evaluation(folder)
+    for error in (f'{twice} is there twice', 'line 7', "height is '-5'"):
+        assert error in str(caught.value)
 
 
 def test_summary_is_numpys():
@@ -39,24 +69,41 @@ def test_resumption_makes_the_held_out_losses_void_too(held_out_first):
             if step % 5 == 0:
                 records.insert(held_out_first, training(step, scale))
             yield from records
-            if step % LENGTH == 0:
-                yield {'lesion/iou': scale, 'step': step // LENGTH}
+            if step % 10 == 0:
+                yield {'lesion/iou': scale, 'step': step // 10}
 
-    records = continued([*part(1, 27, 1.0), *part(21, 40, 2.0)])
-    assert records == [*part(1, 20, 1.0), *part(21, 40, 2.0)]
-
-
-def test_length_of_a_single_epoch_reaches_to_its_held_out_losses():
-    records = [training(8), losses('val/', 10)]
-    assert time_unit(records) == ('epoch', 10)
+    log = TrainingLog.of([*part(1, 27, 1.0), *part(21, 40, 2.0)])
+    assert log.records == [*part(1, 20, 1.0), *part(21, 40, 2.0)]
 
 
 def test_repeated_last_iteration_replaces_the_earlier_one():
-    old, new = training(20), training(20, 2.0)
-    assert continued([training(10), old, new]) == [training(10), new]
-    held_out = losses('val/', 20)
-    assert continued([old, held_out]) == [old, held_out], 'one iteration, two kinds of losses'
-    assert continued([old, held_out, new]) == [new]
+    old, new, held_out = training(20), training(20, 2.0), losses('val/', 20)
+    for records, kept in (
+        ([training(10), old, new], [training(10), new]),
+        ([old, held_out], [old, held_out]),  # one iteration, two kinds of losses
+        ([old, held_out, new], [new]),
+    ):
+        assert TrainingLog.of(records).records == kept
+
+
+def test_a_run_that_started_over_leaves_nothing_of_the_old_one():
+    old = [training(10), {'lesion/iou': 0.5, 'step': 1}, training(20)]
+    new = [training(10, 2.0), {'lesion/iou': 0.7, 'step': 1}]
+    assert TrainingLog.of(old + new).records == new
+
+
+@pytest.mark.parametrize(
+    ('records', 'unit', 'length'),
+    [
+        ([training(8), losses('val/', 10)], 'epoch', 10),
+        ([training(5), training(10), training(25)], 'epoch', 10),
+        ([{'loss': 1.0, 'step': 7}], 'iteration', 1),
+        ([], 'iteration', 1),
+    ],
+)
+def test_time_is_counted_in_epochs_if_they_were_logged(records, unit, length):
+    log = TrainingLog.of(records)
+    assert (log.unit, log.length) == (unit, length)
 
 
 @pytest.mark.parametrize(
@@ -68,24 +115,18 @@ def test_repeated_last_iteration_replaces_the_earlier_one():
         '{"loss": 1.0, "step": -1}',
         '{"loss": 1.0, "step": 0.5}',
         '{"loss": 1.0, "step": true}',
+        '{"loss": 0.9, "st',
         '[' * 100_000,
     ],
 )
-def test_lines_of_a_log_that_make_no_sense_are_named(tmp_path, line):
+def test_damaged_lines_of_a_log_are_named(tmp_path, line):
     path = tmp_path / 'scalars.json'
     path.write_text('{"loss": 1.0, "epoch": 1, "iter": 5, "step": 5}\n' + line + '\n')
     with pytest.raises(InputError, match=r'scalars\.json, line 2: .*remove the damaged line'):
-        read_scalars(path)
+        read_log(path)
 
 
-@pytest.mark.parametrize(
-    ('content', 'problem'),
-    [(None, 'cannot be read'), ('{"loss": 1.0, "step": 1}\n{"loss": 0.9, "st', 'line 2: not JSON')],
-)
-def test_a_missing_or_truncated_log_is_refused(tmp_path, content, problem):
-    path = tmp_path / 'scalars.json'
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(InputError, match=problem) as caught:
-        read_scalars(path)
-    assert str(path) in str(caught.value)
+def test_a_log_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / 'scalars.json').write_bytes(b'\xff\xfe')
+    with pytest.raises(InputError, match=r'scalars\.json: cannot be read'):
+        read_log(tmp_path / 'scalars.json')

@@ -125,9 +125,9 @@ function enlarge(record) {
   find('large-image').replaceChildren(...imageNodes(record));
   const facts = {
     IoU: digits(record.iou),
-    'IoU, best detection': digits(record.iouMax),
+    'IoU, best detection': digits(record.iou_max),
     score: record.score === null ? 'no detection' : digits(record.score),
-    'predicted class': record.predicted,
+    'predicted class': record.predicted_label,
     diagnosis: record.diagnosis,
     age: record.age,
     sex: record.sex,

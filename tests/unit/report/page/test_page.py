@@ -15,11 +15,11 @@ VOID = {'meta', 'input', 'br', 'img'}
 
 
 class Page(HTMLParser):
-    """Collects elements and texts, and insists that every element is closed where it should."""
+    """Elements and texts of a page; every element must be closed in the right place."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
-        self.open, self.elements, self.texts = [], [], []
+        self.source, self.open, self.elements, self.texts = text, [], [], []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -38,20 +38,21 @@ class Page(HTMLParser):
     def all(self, tag):
         return [attrs for name, attrs in self.elements if name == tag]
 
-    def headings(self):
-        return [text for tag, text in self.texts if tag == 'h2']
+    def texts_of(self, *tags):
+        return [text for tag, text in self.texts if tag in tags]
 
-    def cells(self):
-        return [text for tag, text in self.texts if tag in ('td', 'th')]
-
-    def script(self, name):
-        """Return the text of a script element by its id."""
+    def records(self):
+        """Return the records of the gallery."""
         scripts = [attrs.get('id') for attrs in self.all('script')]
-        return [text for tag, text in self.texts if tag == 'script'][scripts.index(name)]
+        return json.loads(self.texts_of('script')[scripts.index('records')])
 
-
-def tables(text):
-    return re.findall(r'<table>.*?</table>', text, re.DOTALL)
+    def table_with(self, text):
+        (found,) = (
+            table
+            for table in re.findall(r'<table>.*?</table>', self.source, re.DOTALL)
+            if text in table
+        )
+        return found
 
 
 @pytest.fixture
@@ -59,18 +60,35 @@ def run(tmp_path, tiny_data):
     return tmp_path / 'test', make_run(tmp_path / 'test', tiny_data)
 
 
-def report(folder, **options):
+def report(folder, data_root=None, **options):
     out = folder / 'report.html'
-    notes = write_report(folder, out, show_progress=False, **options)
-    return out.read_text(encoding='utf-8'), notes
+    notes = write_report(folder, out, data_root, show_progress=False, **options)
+    return Page(out.read_text(encoding='utf-8')), notes
+
+
+def edit(path, change):
+    """Change the content of a JSON file."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def with_labels(folder, tiny_data, **labels):
+    """Return a copy of a data set whose images all have these labels."""
+    copy = folder.parent / 'data'
+    shutil.copytree(tiny_data, copy)
+    edit(
+        copy / 'annotations' / 'train.json',
+        lambda content: [image.update(labels) for image in content['images']],
+    )
+    return copy
 
 
 def test_numbers_are_those_of_the_run(run, tiny_data):
     folder, rows = run
-    text, notes = report(folder, data_root=tiny_data)
+    page, notes = report(folder, tiny_data)
     assert notes == []
-    page = Page(text)
-    assert page.headings() == [
+    assert page.texts_of('h2') == [
         'Scores',
         'IoU per image',
         'Groups',
@@ -79,49 +97,41 @@ def test_numbers_are_those_of_the_run(run, tiny_data):
         'Where the numbers come from',
     ]
     metrics = json.loads((folder / 'metrics.json').read_text())['metrics']
-    cells = page.cells()
+    cells = page.texts_of('td', 'th')
     for name, words in (('iou', 'IoU (Jaccard index)'), ('dice', 'Dice'), ('missed', 'share of')):
         at = next(i for i, cell in enumerate(cells) if cell.startswith(words))
         assert cells[at + 1] == f'{metrics[f"lesion/{name}"]:.3f}'
         if name == 'iou':
             low, high = metrics['lesion/iou_ci_low'], metrics['lesion/iou_ci_high']
             assert cells[at + 2] == f'{low:.3f} to {high:.3f}', 'the same interval as in the file'
-    assert 'python tools/test.py tiny_config.py best.pth' in text
-    assert '1.5 minutes' in text
+    assert 'python tools/test.py tiny_config.py best.pth' in page.source
+    assert '1.5 minutes' in page.source
 
-    records = json.loads(page.script('records'))
+    records = page.records()
     assert [record['id'] for record in records] == [row['image_id'] for row in rows]
     for record, row in zip(records, rows, strict=True):
         assert (record['iou'], record['score']) == (row['iou'], row['score'])
         assert record['truth'].startswith('M')
         assert (record['prediction'] is None) == (row['detections'] == 0)
-
-
-def test_the_shown_prediction_is_the_highest_scoring_detection(run, tiny_data):
-    folder, rows = run
-    text, _ = report(folder, data_root=tiny_data)
-    record = json.loads(Page(text).script('records'))[0]
     assert rows[0]['iou_max'] == 1
-    assert record['prediction'] != record['truth'], 'the second detection is the truth itself'
+    assert records[0]['prediction'] != records[0]['truth'], 'the truth has the lower score'
 
 
-def test_stands_alone(run, tiny_data):
-    folder, _ = run
-    text, _ = report(folder, data_root=tiny_data)
-    page = Page(text)
+def test_a_browser_needs_nothing_else_and_may_load_nothing_else(run, tiny_data):
+    page, _ = report(run[0], tiny_data)
     for _, attrs in page.elements:
         for name in ('src', 'href', 'action', 'data', 'xlink:href', 'poster', 'srcset'):
             assert attrs.get(name, '#').startswith('#'), attrs
     assert not page.all('link') and not page.all('iframe')
-    style = next(text for tag, text in page.texts if tag == 'style')
+    (style,) = page.texts_of('style')
     assert 'url(' not in style and '@import' not in style
     policy = next(a['content'] for a in page.all('meta') if 'http-equiv' in a)
     assert policy.startswith("default-src 'none'; img-src data:;")
     assert 'unsafe' not in policy
 
 
-def test_names_and_labels_are_told(run, tiny_data):
-    page = Page(report(run[0], data_root=tiny_data)[0])
+def test_ids_are_unique_and_figures_have_names(run, tiny_data):
+    page, _ = report(run[0], tiny_data)
     assert page.all('html')[0]['lang'] == 'en'
     ids = [attrs['id'] for _, attrs in page.elements if 'id' in attrs]
     assert len(ids) == len(set(ids))
@@ -135,115 +145,100 @@ def test_names_and_labels_are_told(run, tiny_data):
 
 
 def test_text_from_files_is_never_markup(run, tiny_data):
-    folder, _ = run
+    folder, rows = run
     evil = '</script><script>alert(1)</script><img src=x onerror=alert(2)>'
-    metrics = json.loads((folder / 'metrics.json').read_text())
-    metrics['config'] = metrics['command'] = metrics['training']['weights'] = evil
-    metrics['versions'] = {evil: evil}
-    (folder / 'metrics.json').write_text(json.dumps(metrics))
-    copy = folder.parent / 'data'
-    shutil.copytree(tiny_data, copy)
-    path = copy / 'annotations' / 'train.json'
-    annotations = json.loads(path.read_text())
-    for image in annotations['images']:
-        image['diagnosis'] = image['sex'] = evil
-    path.write_text(json.dumps(annotations))
-
-    page = Page(report(folder, data_root=copy)[0])
-    # The records, an image each, and our own script.
-    assert len(page.all('script')) == 2 + len(annotations['images'])
+    facts = {'config': evil, 'command': evil, 'training': {'weights': evil}}
+    edit(folder / 'metrics.json', lambda report: report.update(facts, versions={evil: evil}))
+    page, _ = report(folder, with_labels(folder, tiny_data, diagnosis=evil, sex=evil))
+    assert len(page.all('script')) == 2 + len(rows), 'the records, the code, and the images'
     assert not page.all('img')
     assert all(not name.startswith('on') for _, attrs in page.elements for name in attrs)
-    assert json.loads(page.script('records'))[0]['diagnosis'] == evil
+    assert page.records()[0]['diagnosis'] == evil
+
+
+def test_labels_are_shown_in_words(run, tiny_data):
+    data = with_labels(run[0], tiny_data, diagnosis='seborrheic_keratosis')
+    records = report(run[0], data)[0].records()
+    assert {record['diagnosis'] for record in records} == {'seborrheic keratosis'}
+    assert {record['predicted_label'] for record in records} == {None}, 'there is only one class'
 
 
 def test_published_numbers_are_next_to_those_of_the_model(run):
-    text, _ = report(run[0])
+    page, _ = report(run[0])
     metrics = json.loads((run[0] / 'metrics.json').read_text())['metrics']
     for key, value, source in (
         ('lesion/iou_thr65', '0.802', 'arXiv 1809.03917'),
         ('lesion/iou', '0.765', 'ISIC 2017 challenge'),
         ('lesion/iou_max', '0.85', 'random quarter of the 2,594'),
     ):
-        (beside,) = (table for table in tables(text) if source in table)
-        assert beside.index(f'{metrics[key]:.3f}') < beside.index(value), 'the model comes first'
-    tiles = re.findall(r'<li><strong>.*?</li>', text)
+        table = page.table_with(source)
+        assert table.index(f'{metrics[key]:.3f}') < table.index(value), 'the model is first'
+    tiles = re.findall(r'<li><strong>.*?</li>', page.source)
     assert '95 % interval' in tiles[1] and '0.802' in tiles[1]
 
 
-def test_labels_are_told_as_people_write_them(run, tiny_data):
+def test_the_log_of_the_training_may_be_next_to_the_test_or_missing(run, tiny_data):
     folder, _ = run
-    copy = folder.parent / 'data'
-    shutil.copytree(tiny_data, copy)
-    path = copy / 'annotations' / 'train.json'
-    annotations = json.loads(path.read_text())
-    for image in annotations['images']:
-        image['diagnosis'] = 'seborrheic_keratosis'
-    path.write_text(json.dumps(annotations))
-    records = json.loads(Page(report(folder, data_root=copy)[0]).script('records'))
-    assert {record['diagnosis'] for record in records} == {'seborrheic keratosis'}
-    assert {record['predicted'] for record in records} == {None}, 'one class says nothing'
+    above, _ = report(folder, tiny_data)
+    (folder.parent / 'scalars.json').rename(folder / 'scalars.json')
+    assert report(folder, tiny_data)[0].source == above.source
+    (folder / 'scalars.json').unlink()
+    page, (note,) = report(folder, tiny_data)
+    assert 'scalars.json' in note and note in page.texts_of('p')
+    assert 'Training' not in page.texts_of('h2')
 
 
-def test_a_test_without_the_log_of_its_training_says_so(run, tiny_data):
-    folder, _ = run
-    (folder.parent / 'scalars.json').unlink()
-    text, (note,) = report(folder, data_root=tiny_data)
-    assert 'scalars.json' in note and note.replace("'", '&#39;') in text
-    assert 'Training' not in Page(text).headings()
-
-
-def test_without_data_there_are_no_pictures_and_it_says_why(run, monkeypatch, tmp_path):
+def test_without_data_there_are_no_images_and_a_note(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    text, (note,) = report(run[0])
-    assert '--data-root' in note
-    page = Page(text)
-    assert 'Gallery' not in page.headings()
-    assert 'IoU per image' in page.headings()
+    page, (note,) = report(run[0])
+    assert '--data-root' in note and note in page.texts_of('p')
+    assert 'Gallery' not in page.texts_of('h2') and 'IoU per image' in page.texts_of('h2')
     assert not page.all('script')
-    assert '--data-root' in text
+    edit(run[0] / 'metrics.json', lambda report: report.update(data_sets={'a': {}}))
+    assert 'several data sets' in report(run[0])[1][0]
 
 
-def test_without_detections_the_truth_is_shown_alone_and_it_says_why(run, tiny_data):
+def test_without_detections_only_the_truth_is_shown_and_a_note(run, tiny_data):
     folder, _ = run
-    (folder / 'detections.json').rename(folder / 'elsewhere.json')
-    text, (note,) = report(folder, data_root=tiny_data)
+    elsewhere = (folder / 'detections.json').rename(folder / 'elsewhere.json')
+    page, (note,) = report(folder, tiny_data)
     assert '--detections' in note
-    assert {r['prediction'] for r in json.loads(Page(text).script('records'))} == {None}
-    with_them, notes = report(folder, data_root=tiny_data, detections=folder / 'elsewhere.json')
-    assert notes == []
-    assert json.loads(Page(with_them).script('records'))[0]['prediction']
+    assert {record['prediction'] for record in page.records()} == {None}
+    page, notes = report(folder, tiny_data, detections=elsewhere)
+    assert notes == [] and page.records()[0]['prediction']
 
 
-def test_a_named_file_that_is_missing_is_refused(run, tiny_data):
-    folder, _ = run
-    with pytest.raises(InputError, match=r'absent\.json'):
-        report(folder, data_root=tiny_data, detections='absent.json')
-    with pytest.raises(InputError, match='--data-root'):
-        report(folder, data_root=folder / 'absent')
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [({'detections': 'absent.json'}, r'absent\.json'), ({'data_root': 'absent'}, '--data-root')],
+)
+def test_a_named_file_that_is_missing_is_refused(run, tiny_data, options, words):
+    with pytest.raises(InputError, match=words):
+        report(run[0], **{'data_root': tiny_data} | options)
+    assert not (run[0] / 'report.html').exists()
 
 
 def test_confusion_matrix_and_melanoma_scores(run):
     folder, _ = run
-    metrics = json.loads((folder / 'metrics.json').read_text())
-    metrics['confusion_matrix'] = {
-        'classes': ['not melanoma', 'melanoma'],
-        'counts': [[7, 1], [3, 1]],
-    }
-    metrics['metrics'] |= {'melanoma/precision': 0.5, 'melanoma/recall': 0.25, 'melanoma/auc': None}
-    (folder / 'metrics.json').write_text(json.dumps(metrics))
-    text, _ = report(folder)
-    page = Page(text)
-    assert 'Confusion matrix' in page.headings()
-    words = re.sub(r'<[^>]+>', '|', text)
+    matrix = {'classes': ['not melanoma', 'melanoma'], 'counts': [[7, 1], [3, 1]]}
+    scores = {'melanoma/precision': 0.5, 'melanoma/recall': 0.25, 'melanoma/auc': None}
+
+    def add(content):
+        content['confusion_matrix'] = matrix
+        content['metrics'] |= scores
+
+    edit(folder / 'metrics.json', add)
+    page, _ = report(folder)
+    assert 'Confusion matrix' in page.texts_of('h2')
+    words = re.sub(r'<[^>]+>', '|', page.source)
     assert 'truth: melanoma||' in words and '3||' in words and '(75.0 %)' in words
-    cells = page.cells()
+    cells = page.texts_of('td', 'th')
     assert 'melanoma: AUC' in cells
     at = cells.index('melanoma: recall')
     assert cells[at + 1] == '0.250' and ' to ' in cells[at + 2]
-    assert 'melanoma: recall' in [text for tag, text in page.texts if tag == 'span'], 'a headline'
-    assert any('ISIC 2017 validation' in table and '0.43' in table for table in tables(text))
+    assert 'melanoma: recall' in page.texts_of('span'), 'a headline'
+    assert '0.43' in page.table_with('melanoma: precision</caption>')
 
 
 def test_same_files_give_the_same_page(run, tiny_data):
-    assert report(run[0], data_root=tiny_data) == report(run[0], data_root=tiny_data)
+    assert report(run[0], tiny_data)[0].source == report(run[0], tiny_data)[0].source
