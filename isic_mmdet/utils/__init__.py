@@ -1,1 +1,1 @@
-"""Files, tables, processes and the machine: what every other package may use."""
+"""Files, tables, processes and the machine."""

@@ -9,11 +9,10 @@ def set_waiting_time() -> None:
     """Let OpenMP threads sleep soon while they wait for each other, unless the user chose.
 
     By default the threads of GNU OpenMP, which compute torch's operators on a CPU, keep a core
-    busy while they wait. When another process needs that core, each waits for the other's time
-    slice, and a training step can take ten times as long. A thousand turns of waiting cost a small
-    step on an idle machine 4 %, sleeping at once (`OMP_WAIT_POLICY=PASSIVE`) 29 %, and bring nearly
-    all of its gain (docs/performance.md). Must be called before torch is imported; processes that
-    this one starts inherit the setting.
+    busy while they wait. If another process needs that core, a training step can take ten times as
+    long. Sleep after a thousand spins has nearly all of the gain of immediate sleep
+    (`OMP_WAIT_POLICY=PASSIVE`) and costs a small step on an idle machine 4 % instead of 29 %
+    (docs/performance.md). Call this before torch is imported. Child processes inherit the setting.
     """
     if sys.platform == 'linux' and not {'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'} & set(os.environ):
         os.environ['GOMP_SPINCOUNT'] = '1000'
@@ -22,8 +21,7 @@ def set_waiting_time() -> None:
 def prepare_for_tool() -> None:
     """Make the environment of a command-line tool usable where a notebook or container broke it."""
     if 'MPLBACKEND' in os.environ:
-        # Of a notebook, of a screen that is not there, or misspelled. Tools draw into files alone,
-        # which every backend writes alike.
+        # It may name a notebook, a missing screen or nothing. Tools only draw into files.
         os.environ['MPLBACKEND'] = 'Agg'
     try:
         getpass.getuser()
@@ -31,8 +29,7 @@ def prepare_for_tool() -> None:
         # A user id without a name (`docker run -u`); torch names its cache folder after the user.
         os.environ['USER'] = f'uid{os.getuid()}'
     if os.path.expanduser('~') == '~':  # noqa: PTH111 - pathlib raises instead
-        # Such a user id without HOME: caches would go into a folder '~' of the current one, or
-        # end the tool. Debian names homes that are not there so.
+        # Such a user id without HOME. Caches would use a folder named '~', or end the tool.
         os.environ['HOME'] = '/nonexistent'
 
 

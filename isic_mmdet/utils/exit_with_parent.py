@@ -1,4 +1,4 @@
-"""Processes that load data, and end with the process that trains."""
+"""Data-loading processes that end with the training process."""
 
 import ctypes
 import signal
@@ -11,15 +11,9 @@ _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 @FUNCTIONS.register_module()
 def exit_with_parent(worker_id: int) -> None:
-    """Let Linux end this worker of a `DataLoader` when its parent has ended.
+    """Let Linux end this `DataLoader` worker, a `worker_init_fn`, when its parent has ended.
 
-    torch's workers look for their parent, too; but one that has a batch to hand over waits forever
-    for somebody to take it, and keeps its memory.
-
-    Their random numbers come from `isic_mmdet.datasets.samplers`.
-
-    Args:
-        worker_id: ignored.
+    torch's workers check for their parent, but one that is about to send a batch waits forever.
     """
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

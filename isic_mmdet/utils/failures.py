@@ -1,4 +1,4 @@
-"""What a command-line tool says when an exception ends it."""
+"""What a command-line tool reports when an exception ends it."""
 
 import errno
 import os
@@ -7,62 +7,40 @@ import shlex
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import REMEDIES
 from isic_mmdet.utils.loader_errors import known_loader_error, last_line
 
-_GO_ON = 'then start the same command again (train.py and predict.py continue with --resume)'
-# What helps where the operating system refuses something, with or without the name of a file.
+_TOO_MANY = 'raise the limit of processes and threads (ulimit -u) or use fewer workers'
+# Remedies for errors that concern no single file.
 _LIMITS = {
-    errno.ENOSPC: f'free some space, {_GO_ON}',
-    errno.EDQUOT: f'free some of your quota, {_GO_ON}',
+    errno.ENOSPC: REMEDIES[errno.ENOSPC],
+    errno.EDQUOT: REMEDIES[errno.EDQUOT],
     errno.ENFILE: 'close other programs or use fewer workers',
-    errno.EAGAIN: 'no more processes or threads can be started; raise the limit (ulimit -u) or use '
-    'fewer workers',
+    errno.EAGAIN: _TOO_MANY,
 }
-_OF_A_FILE = {
-    errno.EROFS: 'write elsewhere',
-    errno.EFBIG: 'write to a file system that takes larger files',
-    errno.EACCES: 'change its permissions, or use another place',
-    errno.EPERM: 'change its permissions, or use another place',
-    errno.EIO: 'check the disk, or use another place',
-    errno.EISDIR: 'a file is needed there, not a folder',
-    errno.ENOTDIR: 'a folder is needed there, not a file',
-    errno.EEXIST: 'a folder is needed there, not a file',
-    errno.ENAMETOOLONG: 'choose a shorter name',
-}
-_OUT_OF_MEMORY = (
-    'memory ran out ({}); use smaller batches, a smaller image scale or fewer workers, or end '
-    'other programs'
-)
 
 
-def explanation(error: BaseException) -> str | None:
-    """Return the message for an exception that the user can fix, None for an unexpected one."""
-    for each in _chain(error):
-        found = _explanation(each)
-        if found is not None:
-            return found
-    return None
+def explanation(error: BaseException | None) -> str | None:
+    """Return the message for an exception that the user can fix, None for an unexpected one.
 
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those that it was explicitly raised from."""
+    An exception that it was explicitly raised from may give the explanation.
+    """
     while error is not None:
-        yield error
+        if (found := _explanation(error)) is not None:
+            return found
         error = error.__cause__
+    return None
 
 
 def _explanation(error: BaseException) -> str | None:
     text = str(error)
     if isinstance(error, InputError):
         return text
-    loading = known_loader_error(error) if isinstance(error, RuntimeError | OSError) else None
-    if loading is not None:
-        reason, remedy = loading
-        return f'{reason}. {remedy}'
+    if isinstance(error, RuntimeError | OSError) and (loading := known_loader_error(error)):
+        return '. '.join(loading)
     if isinstance(error, OSError):
         return _of_the_system(error)
     if isinstance(error, ModuleNotFoundError):
@@ -76,17 +54,18 @@ def _explanation(error: BaseException) -> str | None:
         or "can't allocate memory" in text
         or 'failed to map segment' in text
     ):
-        return _OUT_OF_MEMORY.format(_first_line(text) or 'the system gave none')
+        return (
+            f'memory ran out ({_first_line(text) or "the system gave none"}); use smaller batches, '
+            'a smaller image scale or fewer workers, or end other programs'
+        )
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
-        return f'{text}: {_LIMITS[errno.EAGAIN]}'
+        return f'{text}; {_TOO_MANY}'
     return None
 
 
 def _of_the_system(error: OSError) -> str | None:
     number = error.errno or 0
-    if 'No usable temporary directory' in str(error):
-        return 'no folder for temporary files can be written to; set TMPDIR to one that can'
-    remedy = _LIMITS.get(number) or (_OF_A_FILE.get(number) if error.filename else None)
+    remedy = _LIMITS.get(number) or (REMEDIES.get(number) if error.filename else None)
     if remedy is None:
         return None
     where = f'{os.fsdecode(error.filename)}: ' if isinstance(error.filename, str | bytes) else ''
@@ -95,7 +74,7 @@ def _of_the_system(error: OSError) -> str | None:
 
 def _of_a_missing_module(error: ModuleNotFoundError) -> str | None:
     package = (error.name or '').partition('.')[0]
-    # A missing part of a package that is there is an error of the code.
+    # If only a part of an installed package is missing, the code has an error.
     if package in ('', 'isic_mmdet') or package in sys.modules:
         return None
     return (
@@ -108,9 +87,9 @@ def _of_a_missing_module(error: ModuleNotFoundError) -> str | None:
 def report(error: BaseException) -> str:
     """Write the traceback of an unexpected exception to a file, and return one sentence on it.
 
-    Where no file can be written, the traceback goes to stderr.
+    If no file can be written, the traceback goes to stderr.
     """
-    # An error of a worker process carries that process's traceback, which ends with the reason.
+    # The error of a worker holds the worker's traceback, which ends with the reason.
     what = (last_line if 'Original Traceback' in str(error) else _first_line)(str(error))
     rank = f' in process {os.environ["RANK"]}' if 'RANK' in os.environ else ''
     sentence = f'unexpected {type(error).__name__}{rank}{": " if what else ""}{what}'
@@ -124,22 +103,21 @@ def report(error: BaseException) -> str:
 
 def _details(error: BaseException) -> str:
     loaded = ('torch', 'mmengine', 'mmdet', 'mmcv', 'numpy', 'cv2', 'onnxruntime')
-    versions = [
+    versions = ', '.join(
         f'{name} {getattr(sys.modules[name], "__version__", "?")}'
         for name in loaded
         if name in sys.modules
-    ]
-    head = [
-        f'command: {shlex.join(sys.argv)}',
-        f'folder: {Path.cwd()}',
-        f'Python {platform.python_version()} on {platform.platform()}; {", ".join(versions)}',
-    ]
-    return '\n'.join([*head, '', ''.join(traceback.format_exception(error))])
+    )
+    return (
+        f'command: {shlex.join(sys.argv)}\n'
+        f'folder: {Path.cwd()}\n'
+        f'Python {platform.python_version()} on {platform.platform()}; {versions}\n\n'
+        f'{"".join(traceback.format_exception(error))}'
+    )
 
 
 def _write(text: str) -> Path:
     """Write a new file to the temporary folder, or else to the current one."""
-    # The name of the tool, also as `python -m` gives it.
     prefix = f'isic_mmdet-{Path(sys.argv[0]).stem}-'
     try:
         descriptor, name = tempfile.mkstemp('.txt', prefix)

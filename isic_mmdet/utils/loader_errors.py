@@ -1,54 +1,44 @@
-"""What errors of the processes that load data mean, and what helps."""
+"""Errors of the processes that load data: what they mean, and what helps."""
 
 import re
 
-_REMEDY_SHARED_MEMORY = (
-    'Give it more room (docker run --shm-size=2g or --ipc=host), or lower num_workers or '
-    'batch_size of the loader; num_workers=0 needs none'
-)
 # Text of an exception, reason, remedy. torch raises all of them as RuntimeError or OSError.
 _KNOWN = (
     (
-        re.compile(r'[Tt]oo many open files|received 0 items of ancdata'),
+        r'[Tt]oo many open files|received 0 items of ancdata',
         'processes may not open more files',
         'Raise the limit (ulimit -n 4096), or lower num_workers or batch_size of the loader',
     ),
     (
-        re.compile(
-            r'(unable to \w+|could not unlink the) shared memory|unable to (mmap|write|resize)'
-            r'|killed by signal: Bus error'
-        ),
+        r'(unable to \w+|could not unlink the) shared memory|unable to (mmap|write|resize)'
+        r'|killed by signal: Bus error',
         'the memory that processes share (/dev/shm) is full or cannot be used',
-        _REMEDY_SHARED_MEMORY,
+        'Give it more room (docker run --shm-size=2g or --ipc=host), or lower num_workers or '
+        'batch_size of the loader; num_workers=0 needs none',
     ),
     (
-        # Processes hand files over by a socket in a folder of this name.
-        re.compile(r'AF_UNIX path too long|\bpymp-|No usable temporary directory'),
-        'no socket can be made in the folder for temporary files',
-        'Set TMPDIR to a folder with a short path that can be written to, such as /tmp',
+        # Processes pass files through a socket in a folder of this name.
+        r'AF_UNIX path too long|\bpymp-|No usable temporary directory',
+        'no socket can be created in the folder for temporary files',
+        'Set TMPDIR to a writable folder with a short path, such as /tmp',
     ),
 )
-_DEATH = re.compile(r'DataLoader worker .*(killed by signal|exited unexpectedly)')
 
 
 class UnsentBatchError(RuntimeError):
-    """A process that loads data could not hand a batch over."""
+    """A process that loads data could not send a batch."""
 
 
 def known_loader_error(error: BaseException) -> tuple[str, str] | None:
-    """Return reason and remedy of an error of a `DataLoader` that has nothing to do with the data.
-
-    Args:
-        error: raised where a batch was waited for.
-    """
-    # torch chains what it noticed first.
+    """Return reason and remedy of an error of a `DataLoader` that the data did not cause."""
+    # torch chains the error that it noticed first.
     text = '\n'.join(str(each) for each in (error.__context__, error))
     for pattern, meaning, remedy in _KNOWN:
-        if pattern.search(text):
+        if re.search(pattern, text):
             return meaning, remedy
     if isinstance(error, UnsentBatchError):
         return (
-            f'a process that loads data cannot hand a batch over ({reason(error)})',
+            f'a process that loads data cannot send a batch ({reason(error)})',
             'Let the pipeline return only what can be pickled, or set num_workers=0 of the loader',
         )
     if worker_died(error):
@@ -61,15 +51,16 @@ def known_loader_error(error: BaseException) -> tuple[str, str] | None:
 
 def worker_died(error: BaseException) -> bool:
     """Return whether an error of a `DataLoader` says that it lost one of its processes."""
-    return isinstance(error, RuntimeError) and _DEATH.search(str(error)) is not None
+    pattern = r'DataLoader worker .*(killed by signal|exited unexpectedly)'
+    return isinstance(error, RuntimeError) and re.search(pattern, str(error)) is not None
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, without the traceback that one from a worker carries."""
+    """Return what an error says, without the traceback of the worker that raised it."""
     last = last_line(str(error)) or type(error).__name__
     return re.sub(r'^((\w+\.)*\w*(Error|Exception): )+', '', last)
 
 
 def last_line(text: str) -> str:
-    """Return the last line of a message: the reason, where the message holds a traceback."""
+    """Return the last line of a message; after a traceback it holds the reason."""
     return text.strip().rpartition('\n')[2]

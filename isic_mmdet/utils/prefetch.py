@@ -33,7 +33,7 @@ def prefetch(
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of `size`, the last one shorter where they do not come out even."""
+    """Yield the items in lists of `size`, the last one may be shorter."""
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch

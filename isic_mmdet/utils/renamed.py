@@ -1,7 +1,7 @@
 """Names of the previous release, which keep working for one release, with a warning.
 
-`translate` replaces them in a config. `register_old_names` covers what builds a config without
-`load_config`, such as `mmdet.apis.init_detector`.
+`translate` replaces them in a config. `register_old_names` covers programs that build a config
+without `load_config`, such as `mmdet.apis.init_detector`.
 """
 
 import warnings
@@ -30,44 +30,38 @@ HOOKS = {'iou_report': 'evaluation_report', 'repeatable_steps': 'per_step_seed'}
 
 
 def translate(config: Mapping[str, Any], warn: bool = True) -> None:
-    """Replace the old names in a config by the new ones.
+    """Replace the old names in a config, or the dict of its settings, in place by the new ones.
 
-    Args:
-        config: a config, or the dict of its settings; its dicts are changed in place.
-        warn: warn once for each old name that was found.
+    With `warn`, each old name that was found gives one warning.
     """
-    hooks = config.get('default_hooks') or {}
-    found = dict(_translate_keys(hooks, HOOKS))
+    found = _rename_keys(config.get('default_hooks') or {}, HOOKS)
     for value in config.values():
-        found |= _translate_types(value)
+        _rename_types(value, found)
     if warn:
         for old, new in found.items():
             _warn(old, new)
 
 
-def _translate_types(node: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if isinstance(node, MutableMapping):
-        name = node.get('type')
-        if isinstance(name, str) and name in NAMES:
-            node['type'] = found[name] = NAMES[name]
-        if isinstance(node.get('type'), str):
-            found |= _translate_keys(node, ARGUMENTS.get(node['type'], {}))
+def _rename_types(node: Any, found: dict[str, str]) -> None:
+    if isinstance(node, MutableMapping) and isinstance(node.get('type'), str):
+        old = node['type']
+        if old in NAMES:
+            node['type'] = found[old] = NAMES[old]
+        found |= _rename_keys(node, ARGUMENTS.get(node['type'], {}))
     values: Any = ()
     if isinstance(node, Mapping):
         values = node.values()
     elif isinstance(node, (list, tuple)):
         values = node
     for value in values:
-        found |= _translate_types(value)
-    return found
+        _rename_types(value, found)
 
 
-def _translate_keys(node: MutableMapping[str, Any], keys: Mapping[str, str]) -> dict[str, str]:
+def _rename_keys(node: MutableMapping[str, Any], keys: Mapping[str, str]) -> dict[str, str]:
     found = {old: new for old, new in keys.items() if old in node}
     for old, new in found.items():
         value, base = node.pop(old), node.get(new)
-        # A base file may have the new key already: the settings of both are merged.
+        # A base file may have the new key already. The settings of both are then merged.
         is_merged = isinstance(value, Mapping) and isinstance(base, Mapping)
         node[new] = {**dict(base or {}), **value} if is_merged else value
     return found
@@ -78,14 +72,8 @@ def register_old_names() -> None:
     from mmdet import registry
     from mmengine.registry import FUNCTIONS, OPTIM_WRAPPERS
 
-    registries = [
-        registry.HOOKS,
-        registry.LOOPS,
-        registry.METRICS,
-        registry.MODELS,
-        FUNCTIONS,
-        OPTIM_WRAPPERS,
-    ]
+    registries = [registry.HOOKS, registry.LOOPS, registry.METRICS, registry.MODELS]
+    registries += [FUNCTIONS, OPTIM_WRAPPERS]
     for old, new in NAMES.items():
         for each in registries:
             if new in each.module_dict:

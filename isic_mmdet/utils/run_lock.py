@@ -17,29 +17,21 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import writing
 
 LOCK = '.lock'
-# Environment variables that number the processes of a launcher before their group exists.
+# Environment variables with the number of a process, by launcher.
 _RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
-# What flock reports on a file system without locks (some network file systems).
+# Errors of flock on a file system without locks (some network file systems).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _descriptors: set[int] = set()
 
 
 def is_first_process(launcher: str) -> bool:
-    """Tell whether this process is the only one, or the first one, that a launcher started.
-
-    Args:
-        launcher: 'none', 'pytorch', 'slurm' or 'mpi'. Processes that `none` started know nothing
-            of each other, so each of them is the first one.
-    """
+    """Return whether this process is the first one of a launcher; without one ('none') it is."""
     variable = _RANKS.get(launcher)
     return variable is None or int(os.environ.get(variable, 0)) == 0
 
 
 def is_restarted() -> bool:
-    """Tell whether torchrun starts processes again after an error, as this one may have been.
-
-    Those of the previous attempt may then still be ending, on another machine.
-    """
+    """Return whether torchrun restarts processes, so that those of an earlier try may still end."""
     return int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0)) > 0
 
 
@@ -49,16 +41,15 @@ def run_lock(
 ) -> Iterator[None]:
     """Run a block that no other process may run in the same folder at the same time.
 
-    The folder is made if it is missing, and removed again if the block leaves it empty. The lock
-    is an advisory lock of the operating system on the file `.lock` in the folder. It ends with the
-    process, however that ends: processes forked from it, such as those that load data, do not keep
-    it. On a file system without locks a warning is printed and the block runs without one.
+    The folder is created if necessary, and removed if the block leaves it empty. The lock is an
+    advisory lock of the operating system on the file `.lock` in it. It ends with the process, and
+    forked processes do not keep it. If the file system has no locks, a warning is printed.
 
     Args:
         folder: of the results.
         remedy: how to use another folder, for the message, such as 'name another --work-dir'.
         needed: False takes no lock; for the other processes of a distributed run.
-        patience: seconds to wait for another process to end before it is reported.
+        patience: seconds to wait for the other process to end.
 
     Raises:
         InputError: another process holds the lock, or the folder cannot be written.
@@ -100,8 +91,7 @@ def _locked(path: Path, remedy: str, until: float) -> int:
                 time.sleep(0.2)
                 continue
             raise InputError(
-                f'{path.parent} is in use by {_holder(holder)}; wait until it has ended, '
-                f'or {remedy}'
+                f'{path.parent} is in use by {_holder(holder)}; wait for its end, or {remedy}'
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
@@ -134,16 +124,13 @@ def _describe_holder(descriptor: int) -> None:
 def _holder(content: bytes) -> str:
     try:
         holder = json.loads(content)
-        return (
-            f'process {holder["pid"]} on {holder["host"]}, started {holder["since"]} '
-            f'({holder["command"]})'
-        )
-    except (ValueError, TypeError, KeyError):  # it has the lock, but did not write its name yet
+        return 'process {pid} on {host}, started {since} ({command})'.format(**holder)
+    except (ValueError, TypeError, KeyError):  # it has the lock, but has not written its name yet
         return 'another process that has just started'
 
 
 def _release_in_child() -> None:
-    """Close what a forked process inherited, which would keep the lock after its parent's end."""
+    """Close the inherited files, which would keep the lock after the end of the parent."""
     while _descriptors:
         with suppress(OSError):
             os.close(_descriptors.pop())

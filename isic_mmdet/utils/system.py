@@ -29,10 +29,9 @@ def available_cores() -> int:
 def keep_freed_memory() -> None:
     """Keep the memory of freed arrays for the next ones, up to about 60 MB in this process.
 
-    By default glibc returns blocks of 128 KiB or more to the kernel, which clears every page again
-    for the next array: a third of the time of a pipeline with a dozen arrays per image. It stops
-    doing so for a size once a block of that size was freed (mallopt(3), "dynamic mmap threshold").
-    Forked processes inherit this; other C libraries ignore it.
+    By default glibc returns large blocks to the kernel, which clears every page for the next array:
+    a third of the time of a pipeline with a dozen arrays per image. It stops doing so once a block
+    of that size was freed (mallopt(3), "dynamic mmap threshold"). Forked processes inherit this.
     """
     np.empty(_LARGE, np.uint8)
 
@@ -41,10 +40,7 @@ def check_bfloat16() -> None:
     """Check that the GPU, or the CPU without one, has instructions for bfloat16.
 
     A CPU may announce instructions that a virtual machine refuses, and the process would end
-    without a message. So another process tries them first.
-
-    Raises:
-        InputError: it has not.
+    without a message. So another process tries them first. Raises `InputError` without them.
     """
     import torch
 
