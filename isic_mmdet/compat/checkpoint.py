@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from mmengine.dist import broadcast_object_list, get_dist_info
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
@@ -29,10 +29,8 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 
 # Published names end in the first digits of the file's SHA-256. `#sha256=` may give all digits.
-_DIGEST_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.pth')
+_DIGEST_IN_NAME = re.compile(r'.*-([0-9a-f]{8,64})\.pth')
 _DIGEST_IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
-# Patterns of the addresses of object stores, as mmengine has them.
-_OBJECT_STORES = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
 # Random weights learn nothing if the stages are frozen and batch norm is fixed.
 _START_WITHOUT = (
     '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
@@ -44,10 +42,6 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Load a checkpoint without running any code in it.
 
     It may contain tensors, plain Python values and the classes of `safe_globals`.
-
-    Args:
-        filename: path of the file; `~` is the home folder.
-        map_location: as in `torch.load`.
 
     Raises:
         InputError: the file is missing or damaged, or contains anything else.
@@ -87,33 +81,23 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
         InputError: the address states no digest, or the file does not match it, cannot be
             downloaded or cannot be loaded.
     """
-    rank, _ = get_dist_info()
-    problem: list[str | None] = [None]
-    if rank == 0:
+    problem = ['']
+    if is_main_process():
         try:
             _fetch(filename)
         except InputError as error:
             problem = [str(error)]
     broadcast_object_list(problem)
-    if problem[0] is not None:
+    if problem[0]:
         raise InputError(problem[0])
     # A process on another machine has a cache of its own and downloads the file too.
     return load_from_local(str(_fetch(filename)), map_location)
-
-
-def refuse(filename: str, map_location: Any = None) -> Any:
-    """Raise an `InputError` for an address that mmengine would load without a digest."""
-    raise InputError(
-        f'the checkpoint {filename} was not fetched, because nothing proves that it is the '
-        'right file; download it yourself and name the file'
-    )
 
 
 def install_loaders() -> None:
     """Make mmengine load local and downloaded checkpoints with the functions above."""
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
-    CheckpointLoader.register_scheme(_OBJECT_STORES, refuse, force=True)
     # `torchvision://`, `open-mmlab://` and `mmcls://` call this function without the registry.
     mmengine_checkpoint.load_from_http = load_from_http
 
@@ -131,7 +115,7 @@ def _fetch(address: str) -> Path:
         except (OSError, HTTPException, RuntimeError) as error:
             raise InputError(
                 f'the checkpoint {address} is not on this machine and cannot be downloaded '
-                f'({error}). Download it elsewhere and put it at {path}, or anywhere and name it: '
+                f'({error}). Download it elsewhere, and put it at {path} or name it: '
                 '--cfg-options load_from=FILE (backbone weights: '
                 f'model.backbone.init_cfg.checkpoint=FILE). To start without it: {_START_WITHOUT}'
             ) from error
@@ -147,18 +131,18 @@ def _fetch(address: str) -> Path:
 def _stated_digest(address: str) -> str:
     """Return the SHA-256 that an address states, or the first digits of it, in lower case."""
     parts = urlparse(address)
-    in_fragment = _DIGEST_IN_FRAGMENT.fullmatch(parts.fragment)
-    if in_fragment:
-        return in_fragment[1].lower()
-    in_name = _DIGEST_IN_NAME.search(Path(parts.path).name)
-    if in_name and in_name.end() == len(Path(parts.path).name) and not parts.fragment:
-        return in_name[1]
-    raise InputError(
-        f'the checkpoint {address} was not fetched, because the address states no digest: '
-        'choose a file whose name ends in its digest (...-3e542a40.pth), write #sha256= and the '
-        '64 hexadecimal digits of its SHA-256 after the address, or download it yourself and name '
-        'the file'
-    )
+    if parts.fragment:
+        found = _DIGEST_IN_FRAGMENT.fullmatch(parts.fragment)
+    else:
+        found = _DIGEST_IN_NAME.fullmatch(Path(parts.path).name)
+    if found is None:
+        raise InputError(
+            f'the checkpoint {address} was not fetched, because the address states no digest: '
+            'choose a file whose name ends in its digest (...-3e542a40.pth), write #sha256= and '
+            'the 64 hexadecimal digits of its SHA-256 after the address, or download it yourself '
+            'and name the file'
+        )
+    return found[1].lower()
 
 
 def _explain(path: Path, reason: str) -> str:

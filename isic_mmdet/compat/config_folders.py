@@ -15,21 +15,21 @@ _unescaped = Config._substitute_predefined_vars
 
 def _escaped(filename: str, temp_config_name: str) -> None:
     """Do what `Config._substitute_predefined_vars` does, with quotes escaped in Python files."""
-    if Path(filename).suffix != '.py' or not {'"', "'"} & set(filename):
+    path = Path(filename)
+    if path.suffix != '.py' or not {'"', "'"} & set(filename):
         _unescaped(filename, temp_config_name)
         return
-    path = Path(filename)
     names = {
         'fileDirname': path.parent,
         'fileBasenameNoExtension': path.stem,
         'fileBasename': path.name,
         'fileExtname': path.suffix,
     }
-    text = path.read_text(encoding='utf-8')
-    for name, value in names.items():
-        quoted = str(value).replace("'", "\\'").replace('"', '\\"')
-        for template in re.findall(r'\{\{\s*' + name + r'\s*\}\}', text):
-            text = text.replace(template, quoted)
+    text = re.sub(
+        r'\{\{\s*(' + '|'.join(names) + r')\s*\}\}',
+        lambda found: re.sub('(["\'])', r'\\\1', str(names[found[1]])),
+        path.read_text(encoding='utf-8'),
+    )
     Path(temp_config_name).write_text(text, encoding='utf-8')
 
 

@@ -19,13 +19,13 @@ from isic_mmdet.errors import InputError
 
 @contextmanager
 def launched(cfg: Config, launcher: str) -> Iterator[None]:
-    """Run a block inside the process group that `launcher` asks for, and end the group after it.
+    """Run a block inside the process group of a launcher, and end the group after it.
 
     The block must leave no reference to a Runner behind.
 
     With a GPU mmengine starts the group itself, over nccl. Without one it cannot: its launcher
-    calls `torch.cuda.set_device` and gives the wrapper of a CPU module `device_ids`. So here the
-    group is started over gloo before the Runner exists, and the wrapper is told of no device.
+    calls `torch.cuda.set_device` and passes `device_ids` to the wrapper of a CPU module. Therefore
+    the group is started here, over gloo, before the Runner exists.
 
     Args:
         cfg: `launcher`, and on the CPU `model_wrapper_cfg`, are set in place.
@@ -40,7 +40,20 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
     if launcher == 'pytorch':
         check_torchrun()
     if launcher != 'none' and not torch.cuda.is_available():
-        _start_gloo(cfg, launcher)
+        if launcher != 'pytorch':
+            raise InputError(
+                f'--launcher {launcher} needs a GPU on every node; on CPUs start the processes '
+                'with tools/dist_train.sh or tools/dist_test.sh'
+            )
+        dist.init_process_group('gloo')
+        cfg.env_cfg.dist_cfg.backend = 'gloo'
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            # The Runner uses this setting if there is no such config.
+            'find_unused_parameters': cfg.get('find_unused_parameters', False),
+            **(cfg.get('model_wrapper_cfg') or {}),
+            'device_ids': None,
+        }
     try:
         yield
     except RuntimeError as error:
@@ -52,8 +65,7 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
         ) from error
     finally:
         if dist.is_initialized():
-            # The wrapped model refers to the group, and is part of a circle of the Runner's.
-            gc.collect()
+            gc.collect()  # a reference cycle of the Runner keeps the wrapped model and the group
             dist.destroy_process_group()
 
 
@@ -77,19 +89,18 @@ def unwrapped(model: Any) -> torch.nn.Module:
 
 
 def is_lost_process(error: Exception) -> bool:
-    """Tell whether an error of a group of processes says that it lost one of them."""
+    """Return whether an error of a group of processes says that it lost one of them."""
     return dist.is_initialized() and (isinstance(error, dist.DistError) or 'gloo' in str(error))
 
 
 def exit_after_gloo(cfg: Config) -> None:
     """End a process that trained or tested over gloo, with status 0; else return.
 
-    To be called when all work is done, for Python's own shutdown is skipped.
-
-    torch 2.11 keeps the threads of a gloo group that a DistributedDataParallel model has used, and
-    one that runs on during the shutdown aborts the process now and then ("terminate called
-    without an active exception"), and with it the others. This can go when no `pt_gloo_runloop`
-    thread is left after `destroy_process_group`.
+    Call it when all work is done, because it skips Python's own shutdown. torch 2.11 keeps the
+    threads of a gloo group that a DistributedDataParallel model has used. Such a thread sometimes
+    aborts the process during the shutdown ("terminate called without an active exception"), and
+    with it the others. This can be removed when no `pt_gloo_runloop` thread is left after
+    `destroy_process_group`.
     """
     if cfg.launcher == 'none' or cfg.env_cfg.dist_cfg.backend != 'gloo':
         return
@@ -110,23 +121,5 @@ def check_torchrun() -> None:
     devices = torch.cuda.device_count()
     if 0 < devices <= int(os.environ['LOCAL_RANK']):
         raise InputError(
-            f'this machine has {devices} CUDA devices, too few for one a process; start at most '
-            'as many processes'
+            f'this machine has {devices} CUDA devices; start at most as many processes'
         )
-
-
-def _start_gloo(cfg: Config, launcher: str) -> None:
-    if launcher != 'pytorch':
-        raise InputError(
-            f'--launcher {launcher} needs a GPU on every node; on CPUs start the processes with '
-            'tools/dist_train.sh or tools/dist_test.sh'
-        )
-    dist.init_process_group('gloo')
-    cfg.env_cfg.dist_cfg.backend = 'gloo'
-    cfg.model_wrapper_cfg = {
-        'type': 'MMDistributedDataParallel',
-        # As the Runner has it where it wraps the model without such a config.
-        'find_unused_parameters': cfg.get('find_unused_parameters', False),
-        **(cfg.get('model_wrapper_cfg') or {}),
-        'device_ids': None,
-    }

@@ -68,7 +68,7 @@ class TrainingRecord:
         return self._started is not None
 
     def load(self, checkpoint: Mapping[str, Any]) -> None:
-        """Read the facts of a checkpoint that was just loaded."""
+        """Read the facts of a checkpoint."""
         meta = checkpoint.get('meta') or {}
         self.loaded_epoch = meta.get('epoch')
         self._loaded = dict(meta.get(TRAINING, {}))
@@ -128,16 +128,8 @@ class TrainingRecord:
 def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> dict[str, Any]:
     """Return where the scores of an evaluation come from, for `LesionMetric.provenance`.
 
-    Args:
-        runner: that evaluates.
-        dataset: that is evaluated on.
-        training: of the model.
-
-    Returns:
-        config and code; the entries of `data_facts`; trained_on (how many of these images the
-        model was trained on); checkpoint and checkpoint_sha256, None in a training; epoch and
-        seed; training, see `TrainingRecord`; hardware, command, date (ISO 8601, UTC) and versions
-        of the evaluation; and the entries of `evaluation_settings`. Unknown values are None.
+    Unknown values are None, and so are `checkpoint` and its digest in a training. `trained_on` is
+    how many of the images the model was trained on, `date` is ISO 8601 in UTC.
     """
     checkpoint = None
     if not training.is_training and runner._load_from:
@@ -197,13 +189,12 @@ def commit_of(package_file: Path) -> str | None:
     Args:
         package_file: `__init__.py` of the package, in the project's root.
     """
-    package_file = package_file.resolve()
-    root = package_file.parents[1]
+    folder = package_file.resolve().parent
 
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
-                ['git', '-C', str(root), *arguments],
+                ['git', '-C', str(folder), *arguments],
                 capture_output=True,
                 text=True,
                 # In a git hook, GIT_DIR and similar variables name another repository.
@@ -213,10 +204,8 @@ def commit_of(package_file: Path) -> str | None:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    top = git('rev-parse', '--show-toplevel')
-    if not top or Path(top).resolve() != root:
-        return None
-    if git('ls-files', '--error-unmatch', '--', str(package_file.relative_to(root))) is None:
+    tracked = git('ls-files', '--full-name', '--error-unmatch', package_file.name)
+    if tracked != f'{folder.name}/{package_file.name}':
         return None
     return git('describe', '--always', '--dirty')
 

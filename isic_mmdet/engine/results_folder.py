@@ -1,4 +1,4 @@
-"""Results of a test, which do not overwrite those of something else."""
+"""Results of a test, which do not replace those of something else."""
 
 import hashlib
 import json
@@ -12,8 +12,8 @@ from mmengine.config import Config
 from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.engine.config.recorded_config import settings_of
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.files import sha256, sha256_together
-from isic_mmdet.utils.schema import TEXT, read_checked_json
+from isic_mmdet.utils.files import require_not_read, sha256, sha256_together
+from isic_mmdet.utils.run_record import require_same_run
 
 # Where the data are, and what replaces or loads the weights: recorded by their own digests.
 _RECORDED_APART = ('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'precision')
@@ -80,7 +80,8 @@ def check_results_folder(cfg: Config, overwrite: bool) -> None:
         Path(dataset.get('data_root') or '', dataset.ann_file)
         for dataset in leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
     ]
-    _require_no_input(cfg, annotations)
+    for path in _outputs(cfg):
+        require_not_read(path, [*annotations, cfg.load_from, cfg.filename])
     if overwrite:
         return
     folder = Path(cfg.work_dir)
@@ -88,50 +89,18 @@ def check_results_folder(cfg: Config, overwrite: bool) -> None:
     if all(path.is_file() for path in annotations):  # `preflight` names those that are missing
         now['data_digest'] = sha256_together(annotations)
     outputs = now.pop('outputs')
-    known: list[str] = []
-    if (folder / 'metrics.json').is_file():
-        remedy = 'name another --work-dir, or add --overwrite'
-        earlier = read_checked_json(folder / 'metrics.json', {'outputs?': [TEXT]}, remedy)
-        differing = [
-            f'{name}: {_text(earlier.get(name))}, now {_text(value)}'
-            for name, value in now.items()
-            if earlier.get(name) != value
-        ]
-        if differing:
-            raise InputError(
-                f'{folder} holds the results of something else ({_what(earlier)}); {remedy}:',
-                differing,
-            )
-        known = earlier.get('outputs') or []
-    _require_free(folder, [name for name in outputs if name not in known])
-
-
-def _require_no_input(cfg: Config, annotations: list[Path]) -> None:
-    inputs = [*annotations, Path(cfg.load_from), Path(cfg.filename or '')]
-    read = {path.resolve() for path in inputs}
-    for path in _outputs(cfg):
-        if path.resolve() in read:
-            raise InputError(f'--out {path} is a file that the test reads; write to another one')
-
-
-def _require_free(folder: Path, outputs: list[str]) -> None:
+    known = require_same_run(
+        folder / 'metrics.json',
+        now,
+        'the results of something else',
+        'name another --work-dir, or add --overwrite',
+    )
     for name in outputs:
         path = Path(os.path.normpath(folder / name))
         is_inside = folder.resolve() in path.resolve().parents
         is_used = any(path.iterdir()) if path.is_dir() else path.exists()
-        if is_used and not is_inside:
+        if is_used and not is_inside and name not in (known.get('outputs') or ()):
             raise InputError(
                 f'{Path(os.path.relpath(path))} exists, and {folder} does not record that this '
                 'test wrote it; name another --out or --show-dir, or add --overwrite'
             )
-
-
-def _what(earlier: Mapping[str, Any]) -> str:
-    checkpoint = earlier.get('checkpoint') or 'a validation while training'
-    return f'{checkpoint}, {earlier.get("split")} split'
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return 'not recorded'
-    return f'{value[:12]}...' if isinstance(value, str) and len(value) > 12 else str(value)

@@ -17,7 +17,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from isic_mmdet.compat.roi_align import at_least_float32
+from isic_mmdet.compat.mmcv_ops import at_least_float32
 from isic_mmdet.masks.paste import BoxCells, paste_mask
 from isic_mmdet.models.box_masks import predict_box_masks
 

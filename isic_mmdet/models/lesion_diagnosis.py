@@ -21,7 +21,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from isic_mmdet.compat.roi_align import at_least_float32
+from isic_mmdet.compat.mmcv_ops import at_least_float32
 
 _BINS = 7
 _STATISTICS = 3

@@ -16,7 +16,7 @@ from isic_mmdet.images.sources import SourceFile, close_zips
 from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submission
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.run_lock import run_lock
-from isic_mmdet.utils.schema import read_checked_json
+from isic_mmdet.utils.run_record import require_same_run
 
 # Names the model of the folder, so that two models never share one.
 _MODEL_FILE = 'predictions.json'
@@ -115,15 +115,9 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
             f'{out} already holds predictions; add --resume to continue them, name another '
             '--out, or remove the folder'
         )
-    path = out / _MODEL_FILE
-    remedy = 'name another --out, or remove the folder'
-    earlier = read_checked_json(path, {}, remedy) if path.is_file() else facts
-    changed = [
-        f'{key}: {earlier.get(key)}, now {value}'
-        for key, value in facts.items()
-        if earlier.get(key) != value
-    ]
-    if changed:
-        raise InputError(
-            f'{out} holds the predictions of another model; name another --out:', changed
-        )
+    require_same_run(
+        out / _MODEL_FILE,
+        facts,
+        'the predictions of another model',
+        'name another --out, or remove the folder',
+    )

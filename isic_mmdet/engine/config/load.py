@@ -11,8 +11,7 @@ from mmengine.logging import print_log
 
 from isic_mmdet.engine.checks.detectors import check_precisions, mask_threshold
 from isic_mmdet.engine.config.config_file import read_config
-from isic_mmdet.engine.own_folder import holds
-from isic_mmdet.engine.train.checkpoints import newest_checkpoint, progress
+from isic_mmdet.engine.train.checkpoints import holds, newest_checkpoint, progress
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import require_text
 from isic_mmdet.utils.renamed import translate

@@ -1,7 +1,6 @@
 """A training stops before a NaN gets into the weights or into a checkpoint."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,12 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from isic_mmdet.engine.distributed import any_process, unwrapped
-from isic_mmdet.engine.train.finite import (
-    NonFiniteError,
-    non_finite,
-    require_finite_gradients,
-    require_finite_losses,
-)
+from isic_mmdet.engine.train.finite import NonFiniteError, non_finite
 from isic_mmdet.errors import InputError
 
 # A gradient scaler skips a step whose gradients overflow and halves its scale, which starts at
@@ -48,9 +42,9 @@ class FiniteTrainingHook(Hook):
         """Start to check the losses and steps."""
         wrapper: Any = runner.optim_wrapper
         wrappers = list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-        runner.model.register_forward_hook(_check_losses)
+        runner.model.register_forward_hook(_require_finite_losses)
         for each in wrappers:
-            each.optimizer.register_step_pre_hook(self._check_step)
+            each.optimizer.register_step_pre_hook(self._require_finite_gradients)
         self._patience = _SKIPPED_STEPS * max(
             getattr(each, '_accumulative_counts', 1) for each in wrappers
         )
@@ -80,12 +74,8 @@ class FiniteTrainingHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check all weights that are written, averaged ones too."""
-        _raise_for(
-            [
-                *non_finite(checkpoint['state_dict']),
-                *non_finite(checkpoint.get('ema_state_dict', {})),
-            ]
-        )
+        averaged = checkpoint.get('ema_state_dict', {})
+        _raise_for([*non_finite(checkpoint['state_dict']), *non_finite(averaged)])
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Check the score that chooses the best checkpoint."""
@@ -94,23 +84,28 @@ class FiniteTrainingHook(Hook):
                 for name in hook.key_indicators:
                     _require_score(name, metrics or {})
 
-    def _check_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _require_finite_gradients(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._iterations_without_step = -1  # increased at the end of this iteration
-        require_finite_gradients(optimizer.param_groups)
+        parameters = [each for group in optimizer.param_groups for each in group['params']]
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        # The norm is finite only if every gradient is.
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):
+            raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
 
 
-def _check_losses(model: nn.Module, inputs: Any, output: Any) -> None:
+def _require_finite_losses(model: nn.Module, inputs: Any, output: Any) -> None:
     """Check the losses of a training step; ignore predictions, and losses of a validation."""
     if not isinstance(output, dict) or not torch.is_grad_enabled() or not model.training:
         return
-    losses = {}
+    broken = []
     for name, value in output.items():
         if 'loss' in name:  # the rule by which mmengine adds up losses
-            values = value if isinstance(value, (list, tuple)) else [value]
-            for number, each in enumerate(values):
-                if isinstance(each, Tensor):
-                    losses[f'{name}[{number}]' if len(values) > 1 else name] = each
-    require_finite_losses(losses)
+            for loss in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(loss, Tensor) and not bool(torch.isfinite(loss.detach()).all()):
+                    broken.append(f'{name} is {float(loss.detach().mean())}')
+    if any_process(bool(broken)):
+        raise NonFiniteError(', '.join(broken) or 'the loss of another process is not finite')
 
 
 def _require_finite_weights(runner: Runner) -> None:
@@ -130,7 +125,7 @@ def _raise_for(broken: list[str]) -> None:
         )
 
 
-def _require_score(name: str, metrics: Mapping[str, Any]) -> None:
+def _require_score(name: str, metrics: dict[str, float]) -> None:
     if name == 'auto':
         return
     if name not in metrics:

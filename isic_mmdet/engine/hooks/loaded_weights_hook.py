@@ -39,11 +39,10 @@ class LoadedWeightsHook(Hook):
         partial: train even if parts are not filled.
 
     Attributes:
-        records: one entry per loaded file: file (its name), sha256 (None for an address), part
-            ('model' or the name of a module), share (of the part's parameters that were filled),
-            not_filled (layers), from_other_classes (layers made from filters of other classes),
-            partial (whether `partial` was needed) and training_images (how many images the file
-            was trained on; None if it does not record this).
+        records: one entry per loaded file, with its name, its SHA-256 (None for an address), the
+            part of the model, the share of the part's parameters that were filled, the layers that
+            were not filled or were made from filters of other classes, whether `partial` was
+            needed, and the number of its training images (None if it does not record them).
         images: ids of all images that these files record as training images.
     """
 
@@ -67,11 +66,10 @@ class LoadedWeightsHook(Hook):
             return
         for name, module in unwrapped(runner.model).named_modules():
             for init_cfg in _pretrained_cfgs(module):
-                source = init_cfg['checkpoint']
+                source, prefix = init_cfg['checkpoint'], init_cfg.get('prefix')
                 checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu', logger='silent')
                 weights = weights_of(checkpoint)
                 _require_finite(source, weights)
-                prefix = init_cfg.get('prefix')
                 if prefix:
                     prefix = f'{prefix.rstrip(".")}.'
                     weights = {
@@ -93,25 +91,24 @@ class LoadedWeightsHook(Hook):
         model = unwrapped(runner.model)
         weights = weights_of(checkpoint)
         _require_finite(source, {**weights, **checkpoint.get('ema_state_dict', {})})
+        if runner._resume:
+            _replace_weights(checkpoint, weights)
+            _require_all(source, load_and_cover(model, checkpoint['state_dict']))
+            return
         meta = checkpoint.get('meta') or {}
-        reason: str | None = hint(checkpoint, model)
-        adapted: dict[str, Any] = {}
-        if not runner._resume:
-            adapted = adapt_classes(
-                weights,
-                model,
-                (meta.get('dataset_meta') or {}).get('classes'),
-                runner.train_dataloader.dataset.metainfo['classes'],
-                lesions=TRAINING in meta,
-            )
+        reason = hint(checkpoint, model)
+        adapted = adapt_classes(
+            weights,
+            model,
+            (meta.get('dataset_meta') or {}).get('classes'),
+            runner.train_dataloader.dataset.metainfo['classes'],
+            lesions=TRAINING in meta,
+        )
         _replace_weights(checkpoint, {**weights, **adapted})
         found = load_and_cover(model, checkpoint['state_dict'])
-        if runner._resume:
-            _require_all(source, found)
-        else:
-            errors = errors_of_model(found)
-            reason = reason if found.share < MINIMUM_SHARE else None
-            self._report(runner, source, 'model', checkpoint, found, errors, reason, adapted)
+        errors = errors_of_model(found)
+        reason = reason if found.share < MINIMUM_SHARE else ''
+        self._report(runner, source, 'model', checkpoint, found, errors, reason, adapted)
 
     def before_train(self, runner: Runner) -> None:
         """Compare the parts of the model with the files that they name in `init_cfg`."""
@@ -127,9 +124,8 @@ class LoadedWeightsHook(Hook):
                 errors = errors_of_backbone(module, found)
             else:
                 errors = errors_of_model(found)
-            reason = hint(checkpoint, module) if errors and not found.share else None
-            part = name or 'model'
-            self._report(runner, source, part, checkpoint, found, errors, reason)
+            reason = hint(checkpoint, module) if errors and not found.share else ''
+            self._report(runner, source, name or 'model', checkpoint, found, errors, reason)
         self._pretrained.clear()
         if self.partial and not self.records:
             raise InputError(
@@ -145,13 +141,12 @@ class LoadedWeightsHook(Hook):
         checkpoint: Mapping[str, Any],
         found: Coverage,
         errors: Sequence[str],
-        reason: str | None,
+        reason: str,
         adapted: Mapping[str, Any] = {},
     ) -> None:
         path = Path(source).expanduser()
-        file = Path(source).name
         runner.logger.info(
-            f'weights: {percent(found.share)} of the {part} filled from {file} '
+            f'weights: {percent(found.share)} of the {part} filled from {path.name} '
             f'({found.by_part()}); not filled: {found.not_filled()}'
         )
         layers = list(dict.fromkeys(name.rpartition('.')[0] for name in adapted))
@@ -171,7 +166,7 @@ class LoadedWeightsHook(Hook):
         self.images |= frozenset(images or ())
         self.records.append(
             {
-                'file': file,
+                'file': path.name,
                 'sha256': sha256(path) if path.is_file() else None,
                 'part': part,
                 'share': round(found.share, 4),

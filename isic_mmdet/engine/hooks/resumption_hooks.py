@@ -13,8 +13,13 @@ from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.engine.config.recorded_config import recorded_changes
-from isic_mmdet.engine.own_folder import holds, make_last_relative, make_own, make_relative
-from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, INTERRUPTED, VALIDATED
+from isic_mmdet.engine.train.checkpoints import (
+    ENDED_EARLY,
+    INTERRUPTED,
+    VALIDATED,
+    adopt_paths,
+    holds,
+)
 from isic_mmdet.engine.train.schedule import EpochLength, ramp_of, rebuild_schedule
 
 _SCALARS = 'scalars.json'
@@ -41,10 +46,7 @@ class PerStepSeedHook(Hook):
 
 @HOOKS.register_module()
 class RunStateHook(Hook):
-    """Writes into each checkpoint more about the progress of the run than mmengine does.
-
-    That is the last validated epoch, and the lengths of `scalars.json` and of an epoch.
-    """
+    """Saves the last validated epoch, and the lengths of an epoch and of `scalars.json`."""
 
     priority = 'LOW'  # before CheckpointHook, which saves the best epoch after its validation
 
@@ -54,18 +56,17 @@ class RunStateHook(Hook):
             runner.message_hub.update_info(VALIDATED, runner.epoch)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note the lengths, and make paths relative."""
+        """Note the lengths."""
         EpochLength.of(runner).note(checkpoint['meta'])
         scalars = Path(runner.work_dir, _SCALARS)
         checkpoint['meta'][_LENGTH] = scalars.stat().st_size if scalars.is_file() else 0
-        make_relative(checkpoint['message_hub']['runtime_info'], runner.work_dir)
 
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
     """Makes a resumed run train and log as if it had not been interrupted.
 
-    - The paths in the checkpoint become those of this run, see `isic_mmdet.engine.own_folder`.
+    - The paths in the checkpoint become those of this run, see `adopt_paths`.
     - Changed settings act, see `isic_mmdet.engine.train.schedule`, and are logged.
     - Lines of `scalars.json` that are newer than the checkpoint are removed.
     - A checkpoint is written before the validation of its epoch. If the run was stopped in between,
@@ -91,7 +92,7 @@ class ResumeHook(Hook):
             self._scalars_bytes = checkpoint['meta'].get(_LENGTH)
             self._saved_validation = hub['runtime_info'].get(VALIDATED)
             self._saved_as = Path(runner._load_from)
-        notes = make_own(hub['runtime_info'], runner.work_dir, is_own)
+        notes = adopt_paths(hub['runtime_info'], runner.work_dir, is_own)
         changed = recorded_changes(runner.cfg, checkpoint)
         notes += [f'changed since the checkpoint, from here on: {change}' for change in changed]
         notes += rebuild_schedule(runner, checkpoint, changed)
@@ -106,8 +107,9 @@ class ResumeHook(Hook):
         """Cut the log to the length that it had, and validate if that is due."""
         if not runner._resume or not runner._has_loaded:
             return
-        if is_main_process() and self._scalars_bytes is not None:
-            _cut(Path(runner.work_dir, _SCALARS), self._scalars_bytes)
+        scalars = Path(runner.work_dir, _SCALARS)
+        if is_main_process() and self._scalars_bytes is not None and scalars.is_file():
+            os.truncate(scalars, min(self._scalars_bytes, scalars.stat().st_size))
         if _validation_is_due(runner):
             runner.logger.info(f'validating epoch {runner.epoch}, which was not validated before')
             runner.val_loop.run()
@@ -115,34 +117,23 @@ class ResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the last checkpoint from which training can be resumed."""
         if 'optimizer' in checkpoint:
+            info = runner.message_hub.runtime_info
             self._saved_at = runner.iter
-            last = runner.message_hub.runtime_info.get('last_ckpt')
-            self._saved_as = Path(last) if last else None
-            self._saved_validation = _last_validation(runner)
-
-    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
-        """Make the path of a new checkpoint relative."""
-        if self._saved_at == runner.iter and is_main_process():
-            make_last_relative(runner.work_dir)
+            self._saved_as = Path(info['last_ckpt']) if info.get('last_ckpt') else None
+            self._saved_validation = info.get(VALIDATED)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Remove `interrupted.pth` if the epoch was saved."""
         if self._saved_at == runner.iter and is_main_process():
-            make_last_relative(runner.work_dir)
             runner.train_loop.saved()
             Path(runner.work_dir, INTERRUPTED).unlink(missing_ok=True)
-
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Make the path of a checkpoint with a new best score relative."""
-        if is_main_process():
-            make_last_relative(runner.work_dir)
 
     def after_train(self, runner: Runner) -> None:
         """Write the last checkpoint again if it does not record how the training ended."""
         loop, hub = runner.train_loop, runner.message_hub
         ended_early = bool(loop.stop_training) and runner.iter < loop.max_iters
         hub.update_info(ENDED_EARLY, ended_early)
-        is_recorded = self._saved_validation == _last_validation(runner) and not ended_early
+        is_recorded = self._saved_validation == hub.runtime_info.get(VALIDATED) and not ended_early
         if self._saved_at != runner.iter or self._saved_as is None or is_recorded:
             return
         runner.save_checkpoint(
@@ -154,22 +145,12 @@ class ResumeHook(Hook):
         )
 
 
-def _cut(scalars: Path, length: int) -> None:
-    if scalars.is_file() and scalars.stat().st_size > length:
-        os.truncate(scalars, length)
-
-
-def _last_validation(runner: Runner) -> int | None:
-    return runner.message_hub.runtime_info.get(VALIDATED)
-
-
 def _validation_is_due(runner: Runner) -> bool:
-    loop = runner.train_loop
-    epoch = runner.epoch
+    loop, epoch = runner.train_loop, runner.epoch
     at_end = 0 < runner.iter == epoch * len(runner.train_dataloader)
     if runner.val_loop is None or not at_end or epoch < loop.val_begin:
         return False
-    if _last_validation(runner) == epoch:
+    if runner.message_hub.runtime_info.get(VALIDATED) == epoch:
         return False
     loop._decide_current_val_interval()
     return epoch % loop.val_interval == 0 or epoch == loop.max_epochs
@@ -177,11 +158,7 @@ def _validation_is_due(runner: Runner) -> bool:
 
 @HOOKS.register_module()
 class ResumableEarlyStoppingHook(EarlyStoppingHook):
-    """mmengine's hook, with a count that a resumed run continues.
-
-    Args:
-        **kwargs: of `mmengine.hooks.EarlyStoppingHook`.
-    """
+    """mmengine's hook, with a count that a resumed run continues."""
 
     priority = 'LOW'  # before CheckpointHook, as RunStateHook
 

@@ -1,13 +1,13 @@
 """Training in stages: which parts of the model are trained in which epochs."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.nn import Module, Parameter
+from torch.nn import Module
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -29,7 +29,7 @@ class Stage(NamedTuple):
 
     def trains(self, name: str) -> bool:
         """Return whether the stage trains the parameter of this dotted name."""
-        return any(name == part or name.startswith(f'{part}.') for part in self.train)
+        return f'{name}.'.startswith(tuple(f'{part}.' for part in self.train))
 
 
 @HOOKS.register_module()
@@ -48,10 +48,8 @@ class StagedTrainingHook(Hook):
             than the previous one.
 
     Raises:
-        InputError: the stages are not in order. Before the first iteration: a stage names a part
-            that the model does not have or that the model itself keeps frozen, a frozen batch norm
-            would update its statistics, or DistributedDataParallel would wait for frozen
-            parameters.
+        InputError: the stages are not in order, or before the first iteration, they do not fit the
+            model.
 
     Example:
         The heads for five epochs, then everything from ResNet stage 3 on::
@@ -78,10 +76,9 @@ class StagedTrainingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check all stages before the first iteration."""
-        model = unwrapped(runner.model)
+        model, wrapper = unwrapped(runner.model), runner.model
         problems = [*self._unknown_parts(model), *self._always_frozen(model)]
         problems += self._moving_statistics(model)
-        wrapper = runner.model
         if isinstance(wrapper, DistributedDataParallel) and not wrapper.find_unused_parameters:
             problems.append(
                 'DistributedDataParallel would wait for the gradients of frozen parameters; set '
@@ -122,8 +119,11 @@ class StagedTrainingHook(Hook):
         DistributedDataParallel ignores such parameters, and mmdet's ResNet freezes its
         `frozen_stages` again at the start of every epoch.
         """
-        frozen = [name for name, value in model.named_parameters() if not value.requires_grad]
-        parts = dict.fromkeys('.'.join(name.split('.')[:2]) for name in self._trained(frozen))
+        parts = {
+            '.'.join(name.split('.')[:2]): None
+            for name, value in model.named_parameters()
+            if not value.requires_grad and any(stage.trains(name) for stage in self.stages)
+        }
         return [
             f'a stage trains {part}, which the model keeps frozen; lower its frozen_stages, or '
             'remove the part from the stage'
@@ -142,29 +142,20 @@ class StagedTrainingHook(Hook):
             and not all(stage.trains(name) for stage in self.stages)
         ]
 
-    def _trained(self, names: Iterable[str]) -> list[str]:
-        return [name for name in names if any(stage.trains(name) for stage in self.stages)]
-
 
 def _overview(model: Module) -> str:
     """Describe how many parameters are trained, and in which parts."""
     trained: Counter[str] = Counter()
     frozen: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
-        (trained if parameter.requires_grad else frozen)[_part(name, parameter)] += (
-            parameter.numel()
-        )
+        first, *rest = name.split('.')
+        part = f'{first}.{rest[0]}' if first == 'backbone' and len(rest) > 1 else first
+        (trained if parameter.requires_grad else frozen)[part] += parameter.numel()
     total = trained.total() + frozen.total()
     return (
         f'{trained.total() / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained '
         f'({_listed(trained)}); frozen: {_listed(frozen)}'
     )
-
-
-def _part(name: str, parameter: Parameter) -> str:
-    """Return the part of a parameter, with one part per stage of the backbone."""
-    first, *rest = name.split('.')
-    return f'{first}.{rest[0]}' if first == 'backbone' and len(rest) > 1 else first
 
 
 def _listed(parts: Mapping[str, int]) -> str:

@@ -16,14 +16,13 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.nn import Module
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.errors import InputError
 
-# Set before every batch: the heads sample proposals at random, and the losses of two epochs should
+# Set before every batch: the heads sample proposals at random, but the losses of two epochs should
 # differ only because of the model.
 SEED = 0
 
@@ -54,8 +53,7 @@ class ValidationLossHook(Hook):
             raise InputError(f"ValidationLossHook: split '{split}'; choose 'val' or 'test'")
         self.split = split
         self.by_epoch = by_epoch
-        self._loader: DataLoader | None = None
-        self._number = 0
+        self._loader: Any = None
         self._batches: Iterator[dict] = iter(())
 
     def before_train(self, runner: Runner) -> None:
@@ -68,26 +66,19 @@ class ValidationLossHook(Hook):
             )
         with _unchanged_randomness():
             self._loader = runner.build_dataloader(_with_truth(runner.cfg[name]), seed=runner.seed)
-        images: Any = self._loader.dataset
-        if len(images) < get_world_size():
+        if len(self._loader.dataset) < get_world_size():
             raise InputError(
                 f'ValidationLossHook: the {self.split} split has fewer images than there are '
                 'processes; start fewer, or set default_hooks.validation_loss=None'
             )
-        self._number = len(self._loader)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Log the losses over the whole split."""
+        """Log the losses over the complete split."""
         if not self.by_epoch:
             return
-        bar = tqdm(
-            self._loader,
-            f'{self.split} losses',
-            unit='batch',
-            leave=False,
-            disable=not is_main_process(),
-        )
-        number = max(all_gather_object(self._number))
+        number = max(all_gather_object(len(self._loader)))
+        is_hidden = not is_main_process()
+        bar = tqdm(self._loader, f'{self.split} losses', leave=False, disable=is_hidden)
         losses = self._log(runner, in_step(bar, number), runner.iter)
         text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
         runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
@@ -111,23 +102,20 @@ class ValidationLossHook(Hook):
         """Yield the next batch of the split, and the first one after the last."""
         batch = next(self._batches, None)
         if batch is None:
-            assert self._loader is not None
             self._batches = iter(self._loader)
             batch = next(self._batches)
         yield batch
 
 
 def _with_truth(config: dict) -> dict:
-    """Return a dataloader config with a fixed order, whose pipeline loads boxes and masks.
-
-    It does not round up, so that no image counts twice in a distributed run.
-    """
+    """Return a dataloader config with a fixed order, whose pipeline loads boxes and masks."""
     config = copy.deepcopy(config)
     for dataset in leaf_datasets(Config({'val_dataloader': config})):
         if not any(transform['type'] == 'LoadAnnotations' for transform in dataset['pipeline']):
             # Right after the image, so that a transform that resizes it resizes the masks too.
             truth = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
             dataset['pipeline'] = [dataset['pipeline'][0], truth, *dataset['pipeline'][1:]]
+    # Without rounding up, no image counts twice in a distributed run.
     config['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
     return config
 

@@ -41,11 +41,11 @@ def loading_error(error: Exception) -> BatchError:
 
 def step_error(error: Exception) -> BatchError | None:
     """Return the `BatchError` of an exception of a training step; None for a bug in the code."""
-    if isinstance(error, NonFiniteError):
-        return BatchError(error.reason, REMEDY)
     text = str(error)
     if 'is non-finite, so it cannot be clipped' in text:  # clip_grad with error_if_nonfinite
-        return BatchError(NonFiniteError('the norm of the gradients is not finite').reason, REMEDY)
+        error = NonFiniteError('the norm of the gradients is not finite')
+    if isinstance(error, NonFiniteError):
+        return BatchError(error.reason, REMEDY)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in text:
         return BatchError(
             'it does not fit into memory',
@@ -66,12 +66,7 @@ def ids(samples: Iterable[Any]) -> list[str]:
 
 
 def ids_at(loader: DataLoader, position: int) -> list[str]:
-    """Return the image ids of a batch of the current epoch that was not loaded.
-
-    Args:
-        loader: with a `SeededBatchSampler`.
-        position: of the batch in the epoch, from 0.
-    """
+    """Return the image ids of the batch at a position, from 0, of the current epoch."""
     dataset: Any = loader.dataset
     sampler: Any = loader.batch_sampler
     return [dataset.get_data_info(index).get('isic_id', '?') for index in sampler.batch(position)]

@@ -21,6 +21,8 @@ TRAINING_IMAGES = 'training_images'
 # stopping ended the training.
 VALIDATED = 'last_validated_epoch'
 ENDED_EARLY = 'ended_early'
+# Keys that `CheckpointHook` writes there; with several metrics, `_<metric>` follows the first two.
+_BEST_PATH, _BEST_SCORE, _LAST_PATH, _KEPT = 'best_ckpt', 'best_score', 'last_ckpt', 'keep_ckpt_ids'
 
 
 class AtomicBackend(LocalBackend):
@@ -41,27 +43,24 @@ class AtomicBackend(LocalBackend):
 register_backend('atomic', AtomicBackend, force=True)
 
 
+class DamagedCheckpointError(InputError):
+    """A checkpoint is truncated or has another content than was written."""
+
+
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
     """Return the undamaged checkpoint with the most training, and the damaged checkpoints.
 
-    Args:
-        work_dir: of a run. Checkpoints of the best epoch are ignored: they have no optimizer.
-
-    Returns:
-        The path of the checkpoint, None if there is none; and the paths of the damaged ones.
+    Checkpoints of the best epoch are ignored: they have no optimizer.
     """
     epochs: dict[Path, float] = {}
     damaged = []
     # In this order: if two have the same progress, the one at the end of an epoch is taken.
     saved = [*sorted(work_dir.glob('epoch_*.pth')), *sorted(work_dir.glob('iter_*.pth'))]
-    for path in [*saved, work_dir / INTERRUPTED]:
-        if not path.exists():
-            continue
-        found = _epochs(path)
-        if found is None:
+    for path in filter(Path.exists, [*saved, work_dir / INTERRUPTED]):
+        try:
+            epochs[path] = progress(path)
+        except DamagedCheckpointError:
             damaged.append(path)
-        else:
-            epochs[path] = found
     return max(epochs, key=lambda path: epochs[path], default=None), damaged
 
 
@@ -83,27 +82,58 @@ def progress(path: Path) -> float:
     """Return how many epochs, with their fraction, a checkpoint was trained for.
 
     Raises:
-        InputError: it is damaged.
+        DamagedCheckpointError: the checksums of the file are wrong.
+        InputError: it is not a checkpoint of a training.
     """
-    epochs = _epochs(path)
-    if epochs is None:
-        raise InputError(f'{path} is damaged; resume from another checkpoint')
-    return epochs
-
-
-def _epochs(path: Path) -> float | None:
-    """Return how many epochs a checkpoint was trained for; None if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return None
+            is_damaged = archive.testzip() is not None
     except (OSError, zipfile.BadZipFile):
-        return None
+        is_damaged = True
+    if is_damaged:
+        raise DamagedCheckpointError(f'{path} is damaged; resume from another checkpoint')
     try:
-        checkpoint = open_checkpoint(path)
-        return checkpoint['meta']['iter'] / checkpoint['meta'].get(ITERATIONS, 1)
+        meta = open_checkpoint(path)['meta']
+        return meta['iter'] / meta.get(ITERATIONS, 1)
     except (TypeError, KeyError) as error:
         raise InputError(
             f'{path} is not a checkpoint of tools/train.py; remove it from the work dir, or name '
             'the checkpoint to resume from: --resume CKPT'
         ) from error
+
+
+def holds(work_dir: str | Path, path: str | Path) -> bool:
+    """Return whether a file lies directly in a folder, whatever links lead there."""
+    return Path(path).resolve().parent == Path(work_dir).resolve()
+
+
+def adopt_paths(info: dict[str, Any], work_dir: str, is_own: bool) -> list[str]:
+    """Replace the paths of a checkpoint by those of the run that loads it.
+
+    A best checkpoint that is not in the work dir is forgotten with its score: the run then keeps a
+    best checkpoint of its own, and `CheckpointHook` does not delete the other one.
+
+    Args:
+        info: `message_hub.runtime_info` of the checkpoint; changed in place.
+        work_dir: of the run.
+        is_own: whether the checkpoint lies in `work_dir`. It may have been copied or moved there.
+
+    Returns:
+        Lines for the log.
+    """
+    if not is_own:
+        info.pop(_KEPT, None)  # epochs of the other run, whose files are not here
+    notes = []
+    for key in [key for key in info if key.startswith((_BEST_PATH, _LAST_PATH))]:
+        path = Path(work_dir, Path(info[key] or '').name)
+        if is_own and path.is_file():
+            info[key] = str(path)
+            continue
+        known = info.pop(key)
+        if key.startswith(_BEST_PATH):
+            score = info.pop(key.replace(_BEST_PATH, _BEST_SCORE, 1), None)
+            notes.append(
+                f'the best checkpoint so far ({known}, score {score}) is not in {work_dir}: this '
+                'run keeps the best of its own validations'
+            )
+    return notes

@@ -1,12 +1,11 @@
-"""Checks that losses, gradients and weights are finite numbers."""
+"""What a loss, a gradient or a weight that is not a finite number means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from isic_mmdet.engine.distributed import any_process
 from isic_mmdet.errors import InputError
 
 REMEDY = (
@@ -47,28 +46,3 @@ def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
         'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
         "optim_wrapper.type='OptimWrapper' and train with --amp for bfloat16"
     ]
-
-
-def require_finite_losses(losses: Mapping[str, Tensor]) -> None:
-    """Raise a `NonFiniteError` in all processes if a loss of one process is not finite.
-
-    Args:
-        losses: tensors of any shape, by the names for the message.
-    """
-    broken = [
-        f'{name} is {float(loss.detach().mean())}'
-        for name, loss in losses.items()
-        if not bool(torch.isfinite(loss.detach()).all())
-    ]
-    if any_process(bool(broken)):
-        raise NonFiniteError(', '.join(broken) or 'the loss of another process is not finite')
-
-
-def require_finite_gradients(parameter_groups: Iterable[Mapping[str, Any]]) -> None:
-    """Raise a `NonFiniteError` if a gradient of an optimizer's `param_groups` is not finite."""
-    parameters = [parameter for group in parameter_groups for parameter in group['params']]
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    # The norm is finite only if every gradient is.
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if not torch.isfinite(norm):
-        raise NonFiniteError(f'the norm of the gradients is {float(norm)}')

@@ -22,7 +22,7 @@ def kept_boxes(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
     Args:
         boxes: (S, B, 4) as (x1, y1, x2, y2), by falling score.
         real: (S, B) bool; the others are neither kept nor suppress any box.
-        threshold: Jaccard index, compared in single precision as in `isic_mmdet.compat.nms`.
+        threshold: Jaccard index, compared in single precision as in `isic_mmdet.compat.mmcv_ops`.
     """
     overlaps = bbox_overlaps(boxes, boxes)
     suppresses = (overlaps > float(np.float32(threshold))).triu(1)

@@ -83,7 +83,7 @@ def test_the_last_validation_of_a_training_is_kept(make):
     path = Path(cfg.work_dir, 'metrics.json')
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, 'checkpoint': None, 'checkpoint_sha256': None}))
-    with pytest.raises(InputError, match='a validation while training'):
+    with pytest.raises(InputError, match='checkpoint_sha256: None'):
         check_results_folder(cfg, overwrite=False)
 
 
@@ -106,5 +106,5 @@ def test_files_outside_that_another_test_wrote_are_kept(make, tmp_path, name):
 
 def test_no_input_is_overwritten(make, tiny_data):
     cfg = make(out=tiny_data / 'annotations/test.json')
-    with pytest.raises(InputError, match='a file that the test reads'):
+    with pytest.raises(InputError, match='is read too'):
         check_results_folder(cfg, overwrite=True)

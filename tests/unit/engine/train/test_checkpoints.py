@@ -1,9 +1,9 @@
-"""Which checkpoint a training is resumed from, and how it is written."""
+"""Which checkpoint a training is resumed from, and which files its paths name then."""
 
 import pytest
 import torch
 
-from isic_mmdet.engine.train.checkpoints import INTERRUPTED, newest_checkpoint
+from isic_mmdet.engine.train.checkpoints import INTERRUPTED, adopt_paths, holds, newest_checkpoint
 from isic_mmdet.errors import InputError
 
 
@@ -20,7 +20,6 @@ def test_nothing_is_found_where_nothing_was_saved(tmp_path):
 def test_the_one_with_the_most_training_is_taken(tmp_path):
     for epoch in (9, 10, 11):
         save(tmp_path / f'epoch_{epoch}.pth', 3 * epoch)
-    assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_11.pth'
     save(tmp_path / INTERRUPTED, 33)
     assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_11.pth'
     save(tmp_path / INTERRUPTED, 34)
@@ -44,3 +43,52 @@ def test_another_file_of_that_name_is_an_error(tmp_path):
     torch.save({'w': torch.ones(3)}, tmp_path / 'epoch_1.pth')
     with pytest.raises(InputError, match=r'epoch_1\.pth is not a checkpoint of tools/train\.py'):
         newest_checkpoint(tmp_path)
+
+
+def info_of(folder) -> dict:
+    return {
+        'best_ckpt': str(folder / 'best_epoch_2.pth'),
+        'best_score': 0.8,
+        'last_ckpt': str(folder / 'epoch_3.pth'),
+        'keep_ckpt_ids': [2, 3],
+        'epoch': 3,
+    }
+
+
+def test_a_copied_folder_uses_its_own_files(tmp_path):
+    copy = tmp_path / 'b'
+    copy.mkdir()
+    (copy / 'best_epoch_2.pth').touch()
+    (copy / 'epoch_3.pth').touch()
+    relative = {**info_of(copy), 'best_ckpt': 'best_epoch_2.pth', 'last_ckpt': 'epoch_3.pth'}
+    for info in (info_of(tmp_path / 'a'), relative):  # earlier versions wrote relative paths
+        assert adopt_paths(info, str(copy), is_own=True) == []
+        assert info == info_of(copy)
+
+
+def test_the_best_of_another_run_is_forgotten_with_its_score(tmp_path):
+    (tmp_path / 'best_epoch_2.pth').touch()
+    info = info_of(tmp_path)
+    (note,) = adopt_paths(info, str(tmp_path / 'b'), is_own=False)
+    assert 'best_epoch_2.pth' in note
+    assert info == {'epoch': 3}
+
+
+def test_a_best_that_was_deleted_is_forgotten_for_its_metric_alone(tmp_path):
+    (tmp_path / 'best_dice.pth').touch()
+    info = {
+        'best_ckpt_dice': 'best_dice.pth',
+        'best_score_dice': 0.9,
+        'best_ckpt_iou': 'best_iou.pth',
+        'best_score_iou': 0.8,
+    }
+    assert len(adopt_paths(info, str(tmp_path), is_own=True)) == 1
+    assert info == {'best_ckpt_dice': str(tmp_path / 'best_dice.pth'), 'best_score_dice': 0.9}
+
+
+def test_a_linked_work_dir_holds_its_checkpoints(tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'link').symlink_to('run')
+    (tmp_path / 'run' / 'epoch_1.pth').touch()
+    assert holds(tmp_path / 'link', tmp_path / 'run' / 'epoch_1.pth')
+    assert not holds(tmp_path, tmp_path / 'run' / 'epoch_1.pth')

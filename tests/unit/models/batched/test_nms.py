@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.compat.nms import nms
+from isic_mmdet.compat.mmcv_ops import nms
 from isic_mmdet.models.batched.nms import kept_boxes
 
 
