@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.sources import SourceFile, zip_members
+from isic_mmdet.images.sources import SourceFile, zip_files
 from isic_mmdet.isic.names import ISIC_ID
 
 # Overlapping matches: of eight digits the first and the last seven.
@@ -98,9 +98,9 @@ def _list_files(source: Path) -> Iterator[SourceFile]:
         raise InputError(
             f'{source}: neither a folder nor a readable zip; name the one that holds the masks'
         )
-    for member in zip_members(source):
-        if not member.filename.startswith('__MACOSX'):
-            yield SourceFile(source, member.filename, member.file_size, member.CRC)
+    for file in zip_files(source):
+        if not str(file.member).startswith('__MACOSX'):
+            yield file
 
 
 def _truths_by_id(truth: Path) -> tuple[dict[str, list[SourceFile]], list[SourceFile]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
-from isic_mmdet.images.orientation import ORIENTATION_TAG, ORIENTATIONS, upright
+from isic_mmdet.images.orientation import ORIENTATION_TAG, WAYS_BACK, upright
 from isic_mmdet.images.sources import SourceFile
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
@@ -43,8 +43,7 @@ class DecodedImage:
         step: side in pixels of the squares that became one pixel: 1, 2, 4 or 8. If a side is no
             multiple of it, the last pixels reach beyond the image.
         data: the bytes of the file.
-        orientation: EXIF's number for how the stored pixels were rotated or mirrored, 1 (not at
-            all) to 8.
+        orientation: EXIF's number, 1 to 8, by which the stored pixels were brought upright.
         is_plain: whether `data` is an 8-bit RGB JPEG that is stored upright, so that every reader
             gets the same pixels and the file can be copied.
     """
@@ -97,18 +96,12 @@ def decode_image(
 def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
     """Return 8, 4, 2 or 1: the largest step at which a JPEG is decoded to no less than `size`.
 
-    Sizes are rounded, so half a pixel less is enough.
-
-    Args:
-        shape: height and width of the image.
-        size: final height and width.
+    Both are height and width. Sizes are rounded, so half a pixel less is enough.
     """
-    return next(
-        step
-        for step in (8, 4, 2, 1)
-        if step == 1
-        or all(full / step >= wanted - 0.5 for full, wanted in zip(shape, size, strict=True))
-    )
+    for step in (8, 4, 2):
+        if all(full / step >= wanted - 0.5 for full, wanted in zip(shape, size, strict=True)):
+            return step
+    return 1
 
 
 class Draft:
@@ -162,11 +155,10 @@ def _orientation_tag(image: Image.Image) -> Any:
 def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation of an image, 1 to 8; 1 if the tag is missing or invalid.
 
-    Raises:
-        UnreadableError: the EXIF data are damaged.
+    Raises `UnreadableError` if the EXIF data are damaged.
     """
     tag = _orientation_tag(image)
-    return tag if tag in ORIENTATIONS else 1
+    return tag if tag in WAYS_BACK else 1
 
 
 def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
@@ -186,11 +178,7 @@ def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
 
 
 def read_bytes(file: SourceFile) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        UnreadableError: it cannot be read.
-    """
+    """Return the bytes of a file; raises `UnreadableError` if it cannot be read."""
     try:
         return file.read()
     except DECODE_ERRORS as error:

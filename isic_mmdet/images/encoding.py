@@ -13,12 +13,8 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Encode (H, W, 3) uint8 RGB at quality 95, color at full resolution (4:4:4)."""
     import cv2
 
-    settings = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        JPEG_QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
+    settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     _, encoded = cv2.imencode('.jpg', cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
     return encoded.tobytes()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isic_mmdet.images.orientation import way_back
+from isic_mmdet.images.orientation import WAYS_BACK
 
 # A reduced image stays at least this many times as large as the model's input on both sides. The
 # test pipeline then samples it almost as it samples the full image. Images prepared for training
@@ -43,22 +43,15 @@ class Frame:
 
 
 def shrunk_into(height: int, width: int, scale: Sequence[int]) -> float:
-    """Return how many pixels along each side become one when an image is resized to fit.
+    """Return how many pixels along each side become one if an image is resized to fit `scale`.
 
-    Args:
-        height: of the image in pixels.
-        width: of the image in pixels.
-        scale: longer and shorter side that it has to fit into, in any order.
+    `scale` is the longer and the shorter side, in any order.
     """
     return max(max(height, width) / max(scale), min(height, width) / min(scale))
 
 
 def reduction(shrunk: float) -> int:
-    """Return how many pixels along each side, at least 1, may be read as one.
-
-    Args:
-        shrunk: how many pixels become one in the model's input, along the less reduced side.
-    """
+    """Return how many pixels along each side may be read as one; see `shrunk_into`."""
     return max(1, int(shrunk / _MARGIN))
 
 
@@ -71,7 +64,7 @@ def reduced_frame(stored: tuple[int, int], step: int, orientation: int) -> Frame
         step: see `Frame`.
         orientation: EXIF's number.
     """
-    way = way_back(orientation)
+    way = WAYS_BACK[orientation]
     height, width = stored
     top = height % -step if way.flip_rows else 0
     left = width % -step if way.flip_columns else 0

@@ -1,7 +1,7 @@
 """EXIF orientation: from stored pixels to the upright image and back.
 
-EXIF's orientation tag (0x0112, CIPA DC-008) says how a viewer has to rotate or mirror the stored
-pixels. Any number but 1 to 8 counts as 1 (not at all), as in viewers.
+EXIF's orientation tag (0x0112, CIPA DC-008), 1 to 8, says how a viewer has to rotate or mirror the
+stored pixels; 1 is not at all.
 """
 
 from typing import NamedTuple, TypeVar
@@ -13,7 +13,6 @@ Pixels = TypeVar('Pixels', bound=np.generic)
 Box = tuple[float, float, float, float]
 
 ORIENTATION_TAG = 0x0112
-ORIENTATIONS = range(1, 9)
 
 
 class WayBack(NamedTuple):
@@ -28,7 +27,8 @@ class WayBack(NamedTuple):
         return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
 
 
-_WAYS_BACK = {
+#: By EXIF's number.
+WAYS_BACK = {
     1: WayBack(False, False, False),
     2: WayBack(False, False, True),
     3: WayBack(False, True, True),
@@ -40,21 +40,16 @@ _WAYS_BACK = {
 }
 
 
-def way_back(orientation: int) -> WayBack:
-    """Return how upright pixels become stored pixels."""
-    return _WAYS_BACK.get(orientation, _WAYS_BACK[1])
-
-
 def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
     """Return a view of (H, W) or (H, W, C) stored pixels as a viewer shows them."""
-    way = way_back(orientation)
+    way = WAYS_BACK[orientation]
     flipped = way.flip(stored)
     return flipped.swapaxes(0, 1) if way.transpose else flipped
 
 
 def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
     """Return a view of an (H, W) map of the upright image as a map of the stored pixels."""
-    way = way_back(orientation)
+    way = WAYS_BACK[orientation]
     return way.flip(upright.T if way.transpose else upright)
 
 
@@ -66,7 +61,7 @@ def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
         shape: height and width of the upright image.
         orientation: EXIF's number.
     """
-    way = way_back(orientation)
+    way = WAYS_BACK[orientation]
     x, y, width, height = upright
     rows, columns = shape
     if way.transpose:

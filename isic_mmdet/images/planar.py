@@ -7,16 +7,12 @@ import numpy as np
 
 
 def to_planar(image: np.ndarray, order: Sequence[int] = (0, 1, 2)) -> np.ndarray:
-    """Store each color of an image in its own plane, optionally in another order.
+    """Store each color of an image in its own plane; color i of the result is `order[i]`.
 
     OpenCV takes a seventh of the time that torch takes to permute the axes.
 
-    Args:
-        image: (H, W, 3), contiguous.
-        order: where the colors come from: the first of the result is number `order[0]`.
-
     Returns:
-        (H, W, 3), a view of (3, H, W) in memory: `numpy.transpose` to that is free.
+        (H, W, 3), a view of (3, H, W) in memory, to which `numpy.transpose` is free.
     """
     planes = np.empty((3, *image.shape[:2]), image.dtype)
     by_source: list[np.ndarray] = [planes[0]] * 3

@@ -44,9 +44,7 @@ class UprightImage:
 def read_image(
     file: SourceFile, reduction: Callable[[int, int], int] | None = None
 ) -> UprightImage:
-    """Decode an image completely and bring it upright.
-
-    Of 16 bits the upper 8 are used, as Pillow does with 16-bit colors.
+    """Decode an image completely and bring it upright; of 16 bits the upper 8 are used.
 
     Args:
         file: the image.
@@ -54,8 +52,7 @@ def read_image(
             image. None decodes all pixels.
 
     Raises:
-        UnreadableError: truncated, damaged, not an image, or larger than `MAX_PIXELS` of
-            `isic_mmdet.images.decoding`.
+        UnreadableError: truncated, damaged, not an image, or larger than `decoding.MAX_PIXELS`.
     """
     draft = Draft(lambda image: reduction(image.height, image.width) if reduction else 1)
     data = read_bytes(file)

@@ -17,11 +17,11 @@ MAX_BYTES = 512 * 2**20
 #: text shrinks to a tenth or twentieth.
 MAX_EXPANSION = 100
 
-# What reading the directory of a damaged or forged zip can end in.
+# What `zipfile` raises on the directory of a damaged or forged zip.
 _ZIP_ERRORS = (
     OSError,
     zipfile.BadZipFile,
-    ValueError,  # names that are no text
+    ValueError,  # names that are not text
     NotImplementedError,  # a version that zipfile does not know
     OverflowError,
     struct.error,
@@ -30,7 +30,7 @@ _ZIP_ERRORS = (
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of the user's, in a folder or inside a zip.
+    """An input file, in a folder or inside a zip.
 
     Attributes:
         path: the file itself, or the zip that holds it.
@@ -51,11 +51,11 @@ class SourceFile:
 
     @property
     def identity(self) -> str:
-        """What tells this version of the file from another one without reading it."""
+        """What distinguishes this version of the file from another one without reading it."""
         return f'{self.name}:{self.size}:{self.stamp}'
 
     def read(self) -> bytes:
-        """Return the whole content.
+        """Return the complete content.
 
         Raises:
             OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError: the file
@@ -64,12 +64,12 @@ class SourceFile:
         if self.size > MAX_BYTES:
             raise OSError(f'{self.size} bytes are more than the {MAX_BYTES} an image may have')
         if self.member is None:
-            # A pipe would be waited for, and a device have no end.
+            # A pipe may never send data, and a device may have no end.
             if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
                 raise OSError('not a file, but a pipe, socket or device')
             return self.path.read_bytes()
         with _open_zip(self.path).open(self.member) as file:
-            # As many as the zip promises: read to its end, a member may unpack to any number.
+            # No more than the zip states: a forged member may unpack to any number of bytes.
             data = file.read(self.size)
             if file.read(1):
                 raise zipfile.BadZipFile(f'unpacks to more than the {self.size} bytes it states')
@@ -81,27 +81,27 @@ class SourceFile:
 
 @lru_cache(maxsize=32)
 def _open_zip(path: Path) -> zipfile.ZipFile:
-    # One handle for each process: reading the directory of a large zip takes longer than
-    # reading an image from it, and a handle must not be shared between processes.
+    # One handle for each process, because reading the directory of a large zip takes longer than
+    # reading an image from it. Processes must not share a handle.
     return zipfile.ZipFile(path)
 
 
 def close_zips() -> None:
-    """Forget the zips this process has open, so that changed ones are opened anew."""
+    """Forget the zips that this process has open, so that changed ones are opened again."""
     _open_zip.cache_clear()
 
 
 def list_files(
     sources: Sequence[Path], is_wanted_zip: Callable[[str], bool]
 ) -> Iterator[tuple[list[str], SourceFile]]:
-    """List every file below the sources, opening the zips among them but unpacking none.
+    """List every file below the sources, those in zips included, without unpacking.
 
-    macOS leftovers (`__MACOSX`, `._name`) and other hidden files are passed over, and a folder
-    or zip reached twice is listed once.
+    macOS leftovers (`__MACOSX`, `._name`) and other hidden files are skipped, and a folder or zip
+    reached twice is listed once.
 
     Args:
         sources: folders, zips and plain files.
-        is_wanted_zip: tells by its name whether a zip found in a folder is opened. Zips named
+        is_wanted_zip: returns for its name whether a zip found in a folder is opened. Zips named
             in `sources` are always opened.
 
     Yields:
@@ -119,7 +119,7 @@ def list_files(
         if source.is_dir():
             yield from _list_folder(source.resolve(), is_wanted_zip, seen)
         else:
-            # A link keeps its own name: what it points to may be called by a checksum.
+            # A link keeps its own name, because its target may be named by a checksum.
             folder = source.parent.resolve()
             if folder / source.name not in seen:
                 seen.add(folder / source.name)
@@ -129,7 +129,7 @@ def list_files(
 def _list_folder(
     top: Path, is_wanted_zip: Callable[[str], bool], seen: set[Path]
 ) -> Iterator[tuple[list[str], SourceFile]]:
-    # Links are followed because large data often lie behind one; `seen` ends their circles.
+    # Links are followed, because large data often lie behind one; `seen` ends their circles.
     for folder_name, subfolders, names in os.walk(top, onerror=_raise, followlinks=True):
         folder = Path(folder_name)
         real = folder.resolve()
@@ -149,52 +149,47 @@ def _list_folder(
 
 
 def _list_file(path: Path, folders: list[str]) -> Iterator[tuple[list[str], SourceFile]]:
-    if path.suffix.lower() == '.zip':
-        yield from _list_zip(path, [*folders, path.stem])
-    else:
-        # What is no file, or a link to none, is found out when it is read.
+    if path.suffix.lower() != '.zip':
+        # Reading reports a broken link, and anything that is not a file.
         status = path.stat() if path.is_file() else path.lstat()
         yield folders, SourceFile(path, None, status.st_size, status.st_mtime_ns)
+        return
+    for file in zip_files(path):
+        parts = _posix(file.member or '').parts
+        if not any(map(_is_leftover, parts)):
+            yield [*folders, path.stem, *parts[:-1]], file
 
 
-def _list_zip(path: Path, folders: list[str]) -> Iterator[tuple[list[str], SourceFile]]:
-    for member in zip_members(path):
-        parts = _posix(member.filename).parts
-        if any(_is_leftover(part) for part in parts):
-            continue
-        file = SourceFile(path, member.filename, member.file_size, member.CRC)
-        yield [*folders, *parts[:-1]], file
-
-
-def zip_members(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the files in a zip, folders skipped.
+def zip_files(path: Path) -> list[SourceFile]:
+    """Return the files in a zip.
 
     Raises:
-        InputError: the zip is damaged, or holds what no zip of images does: names that lead out
-            of it, links, or members that unpack to over a hundred times their size.
+        InputError: the zip is damaged, or holds names that lead out of it, links, or members that
+            unpack to over `MAX_EXPANSION` times their size.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except _ZIP_ERRORS as error:
         raise InputError(f'{path}: not a complete zip ({error}); download it again') from error
-    unsafe = [
-        f'{member.filename!r} {problem}'
-        for member in members
-        if (problem := _member_problem(member))
-    ]
+    unsafe = [f'{member.filename!r} {problem}' for member in members if (problem := _risk(member))]
     if unsafe:
         raise InputError(
-            f'{path}: holds names that lead out of the zip, links, or members that unpack to over '
-            f'{MAX_EXPANSION} times their size, and was refused; download it again, '
-            'or zip the files anew',
+            f'{path}: refused, because it holds names that lead out of the zip, links, or members '
+            f'that unpack to over {MAX_EXPANSION} times their size; download it again, or zip the '
+            'files again',
             unsafe,
         )
-    return [member for member in members if not member.is_dir()]
+    return [
+        SourceFile(path, member.filename, member.file_size, member.CRC)
+        for member in members
+        if not member.is_dir()
+    ]
 
 
-def _member_problem(member: zipfile.ZipInfo) -> str | None:
-    if _is_unsafe(member.filename):
+def _risk(member: zipfile.ZipInfo) -> str | None:
+    path = _posix(member.filename)
+    if path.is_absolute() or '..' in path.parts or member.filename[1:2] == ':':
         return 'leads out of the zip'
     if stat.S_ISLNK(member.external_attr >> 16):
         return 'is a link'
@@ -209,11 +204,6 @@ def _raise(error: OSError) -> None:
 
 def _posix(member: str) -> PurePosixPath:
     return PurePosixPath(member.replace('\\', '/'))
-
-
-def _is_unsafe(member: str) -> bool:
-    path = _posix(member)
-    return path.is_absolute() or '..' in path.parts or member[1:2] == ':'
 
 
 def _is_leftover(name: str) -> bool:

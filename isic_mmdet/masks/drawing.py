@@ -39,10 +39,10 @@ def resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
 
 
 def draw_contours(image: np.ndarray, mask: np.ndarray, style: LineStyle, width: int) -> None:
-    """Draw the borders of a mask, including those of its holes, onto an image in place.
+    """Draw the borders of a mask, including those of its holes, onto an (H, W, 3) image in place.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: uint8.
         mask: (h, w), non-zero is lesion; stretched to the image.
         style: colors of the line.
         width: of the colored line in pixels; above 1 the outline is added.

@@ -42,12 +42,12 @@ def binarize(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class DecodedMask:
-    """A lesion mask.
+    """A lesion mask, upright.
 
     Attributes:
-        lesion: H x W pixels, upright.
-        data: what to store: the bytes of the file. A palette is removed; of another foreground
-            than the challenge's, 255 for lesion and 0 elsewhere.
+        lesion: H x W pixels.
+        data: the file to store. Without a palette; of another foreground than the challenge's only
+            0 and 255.
         grays: number of pixels that are neither 0 nor 255.
         brightest: highest gray.
         orientation: EXIF's number in the file of the mask, 1 without one.
@@ -68,12 +68,8 @@ class DecodedMask:
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     """Decode a mask of one 8-bit channel (or one bit, or a palette of grays).
 
-    Args:
-        file: the mask.
-        foreground: gray value from which on a pixel is lesion, 1 to 255.
-
-    Raises:
-        UnreadableError: as for images.
+    A pixel is lesion if its gray value, 1 to 255, is at least `foreground`. Raises
+    `UnreadableError` as for images.
     """
     data = read_bytes(file)
     binary = decode_binary_png(data)
@@ -94,11 +90,7 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
 
 
 def decode_grays(file: SourceFile) -> npt.NDArray[np.uint8]:
-    """Decode a mask of the same kinds to its grays, (H, W) uint8.
-
-    Raises:
-        UnreadableError: as for images.
-    """
+    """Decode a mask as `decode_mask` to its grays, (H, W) uint8."""
     return np.asarray(decode_whole(read_bytes(file), _MODES).convert('L'))
 
 
@@ -135,11 +127,7 @@ def read_mask(path: str | Path) -> npt.NDArray[np.bool_]:
 
 
 def read_bit_mask(path: str | Path) -> BitMask:
-    """Return a mask file of a prepared data set.
-
-    Raises:
-        InputError: the file is missing, damaged, or does not have one channel of 8 bits.
-    """
+    """Return a mask file of a prepared data set; raises `InputError` if it cannot be read."""
     try:
         return read_gray_mask(SourceFile(Path(path), None, 0, 0))[0]
     except UnreadableMaskError as error:

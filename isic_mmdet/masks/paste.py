@@ -1,19 +1,18 @@
-"""From the few cells that a network predicts in a box to a mask of the whole image.
+"""From the few cells that a network predicts in a box to a mask of the complete image.
 
-A mask head tells the lesion in 28 x 28 cells, whatever the size of its box. Interpolating them
-linearly is separable: with the weights `D` of the cells' rows in every row of the image, and `A`
-of their columns in every column, the probabilities are the matrix product `D cells A^T`, in which
-a row of `D` or `A` holds at most two numbers that are not 0. So one product gives a strip of the
-image, which is compared with the threshold while it lies in the cache, and nothing but the mask
-itself is ever as large as the image.
+A mask head predicts 28 x 28 cells, whatever the size of the box. Linear interpolation is separable:
+with the weights `D` of the cells' rows in every row of the image, and `A` of their columns in every
+column, the probabilities are the matrix product `D cells A^T`. One product gives a strip of the
+image, which is compared with the threshold while it is in the cache. Only the mask itself is as
+large as the image. The mean over several views of an image is the same product with their cells
+side by side, without any resolution in between.
 
-The mean over several views of an image is the same product with their cells side by side. Hence
-views are averaged as they were predicted, at no resolution in between.
+Cells are sampled as by `grid_sample(..., align_corners=False)` in mmdet's `_do_paste_mask`: centers
+of cells and pixels are at half-integers, and the outermost cells fade to probability 0 within half
+a cell beyond the box. (On a CPU mmdet stops one pixel beyond the box.)
 
-Cells are sampled as `grid_sample(..., align_corners=False)` does it for mmdet's `_do_paste_mask`:
-their centers and those of the pixels lie at half-integers, and outside of the box is probability
-0, to which the outermost cells fade within half a cell beyond it. (On a CPU mmdet cuts that off
-one pixel beyond the box.)
+All functions take the views of an image in which something was found, the `number` of all views
+(the others count with probability 0), and the `shape` of the image, its height and width in pixels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,20 +22,20 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-# Pixels of a strip: as float64, 1 MB, about the cache that one core has to itself.
+# Pixels of a strip: as float64, 1 MB, about the private cache of one core.
 _STRIP = 2**17
-# What is equal to the threshold is not above it, though a sum of weights may round to above.
+# A value equal to the threshold is not above it, but a sum of weights may round to above.
 _TIE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class BoxCells:
-    """What a mask head says inside of a box.
+    """What a mask head predicts inside of a box.
 
     Attributes:
         cells: (h, w) float, probability of each cell to be lesion, in [0, 1].
-        box: x1, y1, x2, y2 in pixels of the image, pixel centers at half-integers; it may reach
-            over the border. Without area it shows nothing.
+        box: x1, y1, x2, y2 in pixels of the image; may extend beyond it. A box without area is
+            ignored.
     """
 
     cells: NDArray[np.floating]
@@ -46,17 +45,7 @@ class BoxCells:
 def paste_mask(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int], threshold: float
 ) -> NDArray[np.bool_]:
-    """Return where the mean probability of an image's views is above a threshold.
-
-    Args:
-        views: those in which something was found.
-        number: how many views there are; the others count with probability 0.
-        shape: height and width of the image in pixels.
-        threshold: in [0, 1].
-
-    Returns:
-        (height, width) bool.
-    """
+    """Return where the mean probability is above a threshold in [0, 1], (height, width) bool."""
     mask = np.zeros(shape, bool)
     for rows, columns, strip in _strips(views, number, shape):
         np.greater(strip, threshold + _TIE, out=mask[rows, columns])
@@ -66,13 +55,7 @@ def paste_mask(
 def paste_probability(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Return the mean probability of an image's views, (height, width) float32 in [0, 1].
-
-    Args:
-        views: as in `paste_mask`.
-        number: as in `paste_mask`.
-        shape: as in `paste_mask`.
-    """
+    """Return the mean probability, (height, width) float32 in [0, 1]."""
     probability = np.zeros(shape, np.float32)
     for rows, columns, strip in _strips(views, number, shape):
         probability[rows, columns] = strip
@@ -82,14 +65,9 @@ def paste_probability(
 def paste_levels(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Return the mean probability of an image's views in steps of 1/255, (height, width) uint8.
+    """Return the mean probability in steps of 1/255, (height, width) uint8.
 
-    Halves are rounded down, so that levels above 127 are the mask at the threshold 0.5.
-
-    Args:
-        views: as in `paste_mask`.
-        number: as in `paste_mask`.
-        shape: as in `paste_mask`.
+    Halves are rounded down, so levels above 127 are the mask at the threshold 0.5.
     """
     levels = np.zeros(shape, np.uint8)
     for rows, columns, strip in _strips(views, number, shape):
@@ -107,17 +85,9 @@ def count_above(
     steps: int,
     within: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
-    """Count the pixels of the masks at all thresholds 0, 1 / steps, ... below 1, at one pass.
+    """Count the pixels of the masks at the thresholds 0, 1 / steps, ... below 1, rising.
 
-    Args:
-        views: as in `paste_mask`.
-        number: as in `paste_mask`.
-        shape: as in `paste_mask`.
-        steps: number of thresholds.
-        within: (height, width); pixels where it is False do not count.
-
-    Returns:
-        (steps,) numbers of pixels, from the lowest threshold to the highest.
+    Pixels where `within`, (height, width), is False do not count.
     """
     counts = np.zeros(steps + 1, np.int64)
     for rows, columns, strip in _strips(views, number, shape):
@@ -132,9 +102,9 @@ def count_above(
 def _strips(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-    """Yield rows, columns and mean probabilities of the strips outside of which all is 0.
+    """Yield rows, columns and mean probabilities of strips; outside of them all is 0.
 
-    Strips share their memory: each is overwritten by the next.
+    The next strip overwrites the memory of the last.
     """
     views = [view for view in views if view.box[0] < view.box[2] and view.box[1] < view.box[3]]
     top, bottom = _reach([(v.box[1], v.box[3], v.cells.shape[0]) for v in views], shape[0])
@@ -165,11 +135,7 @@ def _reach(sides: Sequence[tuple[float, float, int]], length: int) -> tuple[int,
 
 
 def _weights(start: int, stop: int, low: float, high: float, number: int) -> NDArray[np.float64]:
-    """Return how much of each of `number` cells from `low` to `high` is in each pixel.
-
-    Returns:
-        (stop - start, number) float64, for the pixels from `start` to before `stop`.
-    """
+    """Return the weights of `number` cells from `low` to `high` in the pixels `start` to `stop`."""
     pixels = np.arange(start, stop) + 0.5
     position = (pixels - low) / (high - low) * number - 0.5
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(number)))

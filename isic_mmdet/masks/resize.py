@@ -1,8 +1,7 @@
-"""The three rules by which prepared images may be made smaller, and how masks follow.
+"""How images and masks are resized, and the three rules by which prepared images become smaller.
 
-Nothing is ever enlarged. A mask pixel is lesion where the lesion covers more than half of it, and
-every other one where it covers exactly half. An image is averaged, and lies over its mask to a
-fraction of a prepared pixel, also where it comes from a JPEG decoded at reduced scale.
+Preparation never enlarges. An image fits its mask to a fraction of a prepared pixel, also if it
+comes from a JPEG that was decoded at reduced scale.
 """
 
 import re
@@ -22,12 +21,7 @@ QUARTER_SCALE = 0.25
 
 @dataclass(frozen=True)
 class ResizeRule:
-    """How large the prepared image is.
-
-    Attributes:
-        name: `none`, `quarter` or `max-side`.
-        max_side: longest side allowed in pixels, for `max-side` only.
-    """
+    """The rule `none`, `quarter` or `max-side`, the last with the longest side in pixels."""
 
     name: str
     max_side: int = 0
@@ -64,17 +58,17 @@ def resize_image(
     size: tuple[int, int],
     extent: tuple[float, float] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Bring an (H, W, 3) uint8 image down to `size` = (height, width).
+    """Reduce an (H, W, 3) uint8 image to `size` = (height, width).
 
-    To half a side or less it is averaged over area, so that every source pixel counts the same.
-    Above that the nearest 2 x 2 are weighted by distance: there this leaves out no source pixel
-    either, and blurs less.
+    If a side is halved or more, the image is averaged over area, so that every source pixel counts
+    the same. Otherwise the nearest 2 x 2 are weighted by distance, which blurs less and also uses
+    every source pixel.
 
     Args:
         image: to be resized.
-        size: height and width wanted.
-        extent: height and width, in pixels of `image`, of what is to be brought to `size`, from
-            the upper left corner on: less than a pixel less than all of it, the default.
+        size: wanted height and width.
+        extent: height and width, in pixels of `image`, of the part at the upper left that gives
+            the result; at most a pixel less than the complete image, the default.
     """
     extent = extent or image.shape[:2]
     if image.shape[:2] == size == extent:
@@ -82,30 +76,26 @@ def resize_image(
     height, width = size
     down, right = height / extent[0], width / extent[1]
     if (round(image.shape[0] * down), round(image.shape[1] * right)) == image.shape[:2]:
-        # cv2.resize copies what has the size already, but the extent may be off by rounding.
+        # cv2.resize only copies an image of this size, but the extent may differ by rounding.
         to_source = np.array([[1 / right, 0, 0.5 / right - 0.5], [0, 1 / down, 0.5 / down - 0.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         resized = cv2.warpAffine(
-            image,
-            to_source,
-            (width, height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
+            image, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
     else:
-        # Given factors instead of a size, OpenCV keeps to them, and rounds the size of the result:
-        # up where the pixels beyond the extent are worth half a one.
+        # With factors instead of a size, OpenCV uses them exactly and rounds the size of the
+        # result, up if the pixels beyond the extent are half a pixel or more.
         method = cv2.INTER_LINEAR if min(down, right) > 0.5 else cv2.INTER_AREA
         resized = cv2.resize(image, None, fx=right, fy=down, interpolation=method)
     return np.asarray(resized[:height, :width], np.uint8)
 
 
 def reduce_bit_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Bring a mask to `size` = (height, width), bool: lesion where it covers more than half.
+    """Reduce a mask to `size` = (height, width), bool: lesion where it covers more than half.
 
-    Nearest neighbor would look at one source pixel in sixteen under the `quarter` rule and shift
-    the outline. Covered exactly half, which is frequent when the sides shrink by a whole factor,
-    a pixel goes by the color it would have on a chessboard: either fixed answer would make
-    every lesion larger, or every lesion smaller.
+    Under the `quarter` rule nearest neighbor would use one source pixel in sixteen and shift the
+    outline. Pixels covered exactly half are frequent if the sides shrink by a whole factor. They
+    alternate as on a chessboard, because any fixed answer would change the size of all lesions.
     """
     if mask.shape == size:
         return mask.unpacked()
@@ -119,23 +109,16 @@ def reduce_bit_mask(mask: BitMask, size: tuple[int, int]) -> npt.NDArray[np.bool
 
 
 def resize_mask(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
-    """Bring a binary mask to another size without shifting or biasing its border.
+    """Resize an (h, w) bool mask without shifting or biasing its border.
 
     Sides that shrink are averaged over area, sides that grow are interpolated linearly, both with
-    pixel centers at half-integers; a pixel is lesion where at least half of it is.
-
-    Args:
-        mask: (h, w) bool.
-        height: wanted height in pixels.
-        width: wanted width in pixels.
-
-    Returns:
-        (height, width) bool; `mask` itself if it has that size already.
+    pixel centers at half-integers; a pixel is lesion if at least half of it is. A mask that has
+    the size already is returned itself.
     """
     if mask.shape == (height, width):
         return mask
     h, w = mask.shape
-    # 0 and 255 rather than 0.0 and 1.0: a quarter of the memory, and half still rounds to 128.
+    # 0 and 255 take a quarter of the memory of 0.0 and 1.0, and half still rounds to 128.
     gray = np.where(mask, np.uint8(255), np.uint8(0))
     gray = cv2.resize(gray, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
     gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -145,27 +128,22 @@ def resize_mask(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDA
 def _covered(
     mask: BitMask, size: tuple[int, int]
 ) -> tuple[tuple[int, int], npt.NDArray[np.float64]]:
-    """Measure how far a mask covers the pixels of a smaller one.
+    """Measure how far an H x W mask covers the pixels of an h x w mask, which is not larger.
 
-    Only where lesion begins or ends in a row is there anything to add up. On a grid that divides
-    the height into H x h parts and the width into W x w, the borders of both masks' pixels lie on
-    whole numbers, so that the areas are exact.
-
-    Args:
-        mask: H x W pixels.
-        size: h and w, at most H and W.
+    Only the places where lesion begins or ends in a row have to be added up. A grid of H x h by
+    W x w parts has the pixel borders of both masks on whole numbers, so the areas are exact.
 
     Returns:
         Row and column of the upper left pixel of a part of the smaller mask that holds all lesion,
-        and the covered area of that part's pixels, (rows, columns) float64, in parts of the grid:
-        0 to H x W.
+        and the covered area of that part's pixels, float64, in parts of the grid: 0 to H x W.
     """
     (height, width), (rows_wanted, columns_wanted) = mask.shape, size
     rows, columns, signs = mask.edges()
     if not rows.size:
         return (0, 0), np.zeros((0, 0))
-    # From an edge on all is lesion, or all is not: it changes the cover of the pixel that it falls
-    # into by what lies right of it, and by the rest of the pixel's width that of the next.
+    # An edge changes everything to its right: the part of its own pixel that is right of it, and
+    # all later pixels. The sum along the row carries the first part on, so the next pixel gets the
+    # rest of a pixel's width.
     column, before = np.divmod(columns * columns_wanted, width)
     row, above = np.divmod(rows * rows_wanted, height)
     # A source row ends in the row where it begins, or in the next.

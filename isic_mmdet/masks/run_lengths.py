@@ -23,7 +23,7 @@ def encode_run_lengths(mask: NDArray[np.bool_]) -> str:
     ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
     runs = np.diff(ends, prepend=0, append=pixels.size).tolist()
     counts = [0, *runs] if pixels[0] else runs
-    # Imported here: bounding boxes are also needed where pycocotools is not installed.
+    # Boxes are also needed where pycocotools is not installed.
     from pycocotools import mask as coco_mask
 
     encoded = coco_mask.frPyObjects({'size': list(mask.shape), 'counts': counts}, *mask.shape)
@@ -36,12 +36,9 @@ def bounding_box(mask: NDArray[np.bool_]) -> list[int]:
 
 
 def run_lengths_problem(code: Any, height: int, width: int) -> str | None:
-    """Return what is wrong with a run-length code, or None.
+    """Return the problem of COCO's `code` for an image of this size, or None.
 
-    Args:
-        code: COCO's, with `size` and `counts` (compressed text, or a list of numbers).
-        height: of the image in pixels.
-        width: of the image in pixels.
+    Its `counts` are compressed text or a list of numbers.
     """
     if not isinstance(code, dict) or not {'size', 'counts'} <= code.keys():
         return 'its mask is no run-length code'

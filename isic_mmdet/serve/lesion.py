@@ -54,7 +54,7 @@ class Lesion:
             views = tuple(_view(view) for view in values['views'])
             number = _integer(values['number'], 1, _MAX_VIEWS)
             height, width = (_integer(values[side], 1, max_pixels) for side in ('height', 'width'))
-            orientation = _integer(values['orientation'], 0, 0xFFFF)
+            orientation = _integer(values['orientation'], 1, 8)
             if len(views) > _MAX_VIEWS or height * width > max_pixels:
                 raise ValueError('too large')
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:

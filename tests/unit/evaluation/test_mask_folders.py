@@ -402,7 +402,7 @@ def test_a_zip_with_names_that_lead_out_of_it_is_refused(folders, tmp_path, name
     truth, _ = folders
     with zipfile.ZipFile(tmp_path / 'out.zip', 'w') as archive:
         archive.writestr(name, b'')
-    with pytest.raises(InputError, match=r'out\.zip: holds names that lead out of the zip'):
+    with pytest.raises(InputError, match=r'out\.zip.*lead out of the zip'):
         pair_masks(tmp_path / 'out.zip', truth)
 
 

@@ -13,20 +13,20 @@ def by_pillow(stored: np.ndarray, orientation: int) -> np.ndarray:
     return np.asarray(ImageOps.exif_transpose(image))
 
 
-@pytest.mark.parametrize('orientation', range(10))
+@pytest.mark.parametrize('orientation', range(1, 9))
 def test_the_way_back_undoes_what_pillow_does(orientation):
     stored = np.random.default_rng(0).integers(0, 256, (5, 7), dtype=np.uint8)
     np.testing.assert_array_equal(stored_mask(by_pillow(stored, orientation), orientation), stored)
 
 
 @pytest.mark.parametrize('shape', [(5, 7), (5, 7, 3)])
-@pytest.mark.parametrize('orientation', range(10))
+@pytest.mark.parametrize('orientation', range(1, 9))
 def test_pixels_are_turned_as_pillow_turns_them(orientation, shape):
     stored = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.testing.assert_array_equal(upright(stored, orientation), by_pillow(stored, orientation))
 
 
-@pytest.mark.parametrize('orientation', range(10))
+@pytest.mark.parametrize('orientation', range(1, 9))
 def test_a_box_goes_the_same_way(orientation):
     stored = np.zeros((50, 70), np.uint8)
     stored[8:20, 30:65] = 1

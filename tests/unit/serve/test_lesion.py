@@ -44,7 +44,7 @@ def test_nothing_found_comes_back():
         {'height': True},
         {'number': 0},
         {'number': '1'},
-        {'orientation': -1},
+        {'orientation': 0},
         {'views': 3},
         {'views': [{'box': [0, 0, 1], 'cells': [[0.5]]}]},
         {'views': [{'box': [0, 0, 1, float('nan')], 'cells': [[0.5]]}]},
