@@ -71,8 +71,8 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
         times, decoding = _times(work, ways, images, 1 if quick else 5, 0 if quick else 1)
     return {
         'rows': [
-            *_time_rows(times, decoding, shapes[-1]),
-            *_memory_rows(memory, shapes[-1]),
+            *time_rows(times, decoding, shapes[-1]),
+            *memory_rows(memory, shapes[-1]),
         ],
         'skipped': [lacking] if lacking else [],
         'details': {
@@ -177,7 +177,7 @@ def _decoded_in(image: Path) -> float:
     return time.perf_counter() - start
 
 
-def _time_rows(
+def time_rows(
     times: Mapping[str, list[list[float]]], decoding: list[list[float]], largest: tuple[int, int]
 ) -> list[dict[str, Any]]:
     what = f'one {largest[0]} x {largest[1]} image, JPEG to mask file'
@@ -211,7 +211,7 @@ def _time_rows(
     return rows
 
 
-def _memory_rows(
+def memory_rows(
     memory: Mapping[str, Mapping[str, Any]], largest: tuple[int, int]
 ) -> list[dict[str, Any]]:
     what = f'one {largest[0]} x {largest[1]} image, peak above the loaded model'

@@ -54,7 +54,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
         checkpoint = work / 'random.pth'
         model = networks.ours('float32', config)
         torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
-        _write_images(work / 'images', number)
+        write_images(work / 'images', number)
         seen = _watched(
             [work / 'images', '--config', config, '--checkpoint', checkpoint],
             work / 'out',
@@ -74,7 +74,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     return {'rows': [line, peak], 'details': {'images': done, 'resident_mb': megabytes}}
 
 
-def _write_images(folder: Path, number: int) -> None:
+def write_images(folder: Path, number: int) -> None:
     """Write `number` files, of which every `_DIFFERENT`-th is the same."""
     folder.mkdir()
     made = pictures(min(number, _DIFFERENT), _SIZE)

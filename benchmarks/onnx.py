@@ -151,7 +151,7 @@ def measure(model: str, config: str, checkpoint: str, quick: bool) -> dict[str, 
         starts = _starts(image, ways, 1 if quick else 5, 0 if quick else 1)
         seconds, peaks = _turns(image, ways, 1 if quick else 9, 1 if quick else 3)
     return {
-        'rows': _rows(starts, seconds, peaks, Path(config).stem),
+        'rows': model_rows(starts, seconds, peaks, Path(config).stem),
         'details': {
             'model': Path(model).name,
             'config': Path(config).name,
@@ -192,7 +192,7 @@ def _turns(
     )
 
 
-def _rows(
+def model_rows(
     starts: Mapping[str, list[float]],
     seconds: Mapping[str, list[float]],
     peaks: Mapping[str, float],

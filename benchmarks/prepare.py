@@ -34,7 +34,7 @@ PROCESSES = (1, 2, 4)
 
 _ROOT = Path(__file__).resolve().parents[1]
 _BASELINE = 'loop of imread, resize, imwrite'
-_GRAY_BASELINE = 'the same, masks read as gray'
+GRAY_BASELINE = 'the same, masks read as gray'
 _AT_LEAST = 4.0
 
 Seconds = Mapping[str, list[float]]
@@ -56,15 +56,17 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
         source = lay_out(files, number, folder / 'many')
         seconds: dict[str, Seconds] = {}
         for rule in rules:
-            ways = _ways(source, rule, folder)
+            ways = ways_of(source, rule, folder)
             seconds[rule] = interleaved(ways, repeats, warm_ups, f'prepare, {rule}')
         # What a user notices of a handful of images is the start of the processes.
         few = lay_out(files, len(files), folder / 'few')
-        ways = _ways(few, rules[0], folder)
+        ways = ways_of(few, rules[0], folder)
         seconds_of_few = interleaved(ways, repeats, warm_ups, 'few images')
-        ways = {str(count): _tool(source, rules[0], count, folder) for count in PROCESSES}
+        ways = {
+            str(count): prepare_with_tool(source, rules[0], count, folder) for count in PROCESSES
+        }
         by_processes = interleaved(ways, repeats, 0, 'processes')
-        by_size = _over_sizes(files, rules[-1], folder, repeats)
+        by_size = over_sizes(files, rules[-1], folder, repeats)
     rows = [
         entry
         for rule, taken in seconds.items()
@@ -111,22 +113,22 @@ def _process_rows(seconds: Seconds, number: int) -> list[dict[str, Any]]:
     ]
 
 
-def _ways(source: Path, rule: str, folder: Path) -> dict[str, Callable[[], object]]:
+def ways_of(source: Path, rule: str, folder: Path) -> dict[str, Callable[[], object]]:
     return {
-        'ours': _tool(source, rule, 2, folder),
-        _BASELINE: _loop(source, rule, folder),
-        _GRAY_BASELINE: _loop(source, rule, folder, 'gray'),
+        'ours': prepare_with_tool(source, rule, 2, folder),
+        _BASELINE: prepare_with_loop(source, rule, folder),
+        GRAY_BASELINE: prepare_with_loop(source, rule, folder, 'gray'),
     }
 
 
-def _tool(source: Path, rule: str, processes: int, folder: Path) -> Callable[[], Path]:
+def prepare_with_tool(source: Path, rule: str, processes: int, folder: Path) -> Callable[[], Path]:
     command = [sys.executable, str(_ROOT / 'tools' / 'prepare_isic.py'), '2017']
     command += ['--src', str(source), '--classes', 'lesion', '--resize', rule]
     command += ['--workers', str(processes), '--out']
     return partial(_finish, command, [], folder)
 
 
-def _loop(source: Path, rule: str, folder: Path, *masks_as: str) -> Callable[[], Path]:
+def prepare_with_loop(source: Path, rule: str, folder: Path, *masks_as: str) -> Callable[[], Path]:
     command = [sys.executable, '-m', 'benchmarks.plain_loop', str(source)]
     return partial(_finish, command, [rule, *masks_as], folder)
 
@@ -140,7 +142,7 @@ def _finish(command: list[str], more: list[str], folder: Path) -> Path:
     return out
 
 
-def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
+def over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
     """Return the seconds for one image of each size, on one core within this process."""
     by_pixels = {_pixels(image): (image, mask) for image, mask in files}
     threads = cv2.getNumThreads()
@@ -150,7 +152,7 @@ def _over_sizes(files: Files, rule: str, folder: Path, repeats: int) -> list[dic
     for pixels, (image, mask) in sorted(by_pixels.items()):
         ways = {
             'ours': partial(_convert, image, mask, rule, folder / 'sizes'),
-            _GRAY_BASELINE: partial(
+            GRAY_BASELINE: partial(
                 shrink, image, mask, parse_rule(rule), folder / 'sizes', gray=True
             ),
         }

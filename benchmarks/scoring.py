@@ -32,7 +32,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _OURS = [sys.executable, str(_ROOT / 'tools' / 'score.py')]
 _BASELINE = [sys.executable, '-m', 'isic_challenge_scoring']
 # What the official scorer calls ours.
-_NAMES = {
+NAMES = {
     'jaccard': 'lesion/iou',
     'threshold_jaccard': 'lesion/iou_thr65',
     'dice': 'lesion/dice',
@@ -68,12 +68,12 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
             line, details[title] = measure_tool(title, *folders, repeats)
             rows.append(line)
         title = 'LesionMetric, an image of 1 megapixel'
-        pairs = _paired(truth, predictions)
+        pairs = paired(truth, predictions)
         line, details[title] = measure_metric(title, pairs[: number // 20], repeats)
         rows.append(line)
         counts = (number // 4, number // 2, number)
-        peaks = {count: _peaks(pairs[:count], folder) for count in counts}
-    rows += [_memory_row(name, peaks) for name in peaks[number]]
+        peaks = {count: peaks_of(pairs[:count], folder) for count in counts}
+    rows += [memory_row(name, peaks) for name in peaks[number]]
     return {
         'rows': rows,
         'skipped': [lacking] if lacking else [],
@@ -129,9 +129,9 @@ def measure_metric(title: str, pairs: Pairs, repeats: int) -> tuple[dict[str, An
     """
     masks = [read_mask(prediction) for _, prediction in pairs]
     grays = [np.where(mask, np.uint8(255), np.uint8(0)) for mask in masks]
-    ways: dict[str, Callable[[], object]] = {'ours': lambda: _with_metric(pairs, masks)}
+    ways: dict[str, Callable[[], object]] = {'ours': lambda: with_metric(pairs, masks)}
     if not without_official_scorer():
-        ways[OFFICIAL_SCORER] = lambda: _with_official_classes(pairs, grays)
+        ways[OFFICIAL_SCORER] = lambda: with_official_classes(pairs, grays)
     seconds = interleaved(ways, repeats, title='scoring masks in memory')
     ours, *baseline = (medians(seconds)[name] / len(pairs) for name in ways)
     line = {'what': title, 'ours_s': ours}
@@ -152,7 +152,7 @@ def _test_pairs(folder: Path, quick: bool) -> tuple[Path, Path, str]:
     return *write_distorted(truths, folder), f'{len(ids)} distorted test pairs of 512 px'
 
 
-def _paired(truth: Path, predictions: Path) -> Pairs:
+def paired(truth: Path, predictions: Path) -> Pairs:
     return [(path, predictions / path.name) for path in sorted(truth.iterdir())]
 
 
@@ -164,7 +164,7 @@ def _largest_difference(truth: Path, predictions: Path) -> float:
         ours = json.loads(file.read_text(encoding='utf-8'))['metrics']
     told = _finish([*_BASELINE, '-o', 'json', 'segmentation', str(truth), str(predictions)])
     official = json.loads(told)['macro_average']
-    difference = max(abs(ours[name] - official[other]) for other, name in _NAMES.items())
+    difference = max(abs(ours[name] - official[other]) for other, name in NAMES.items())
     if difference > _TOLERANCE:
         raise InputError(
             f'{predictions}: scores differ from the official ones by up to {difference:g}, more '
@@ -184,7 +184,7 @@ def _finish(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def _with_metric(pairs: Pairs, masks: Iterable[NDArray[np.bool_]]) -> dict[str, float]:
+def with_metric(pairs: Pairs, masks: Iterable[NDArray[np.bool_]]) -> dict[str, float]:
     # Inside, since it brings all of MMDetection, which the rest can do without.
     import torch
 
@@ -208,7 +208,7 @@ def _with_metric(pairs: Pairs, masks: Iterable[NDArray[np.bool_]]) -> dict[str, 
     return metric.evaluate(len(pairs))
 
 
-def _with_official_classes(pairs: Pairs, grays: Sequence[NDArray[np.uint8]]) -> object:
+def with_official_classes(pairs: Pairs, grays: Sequence[NDArray[np.uint8]]) -> object:
     from isic_challenge_scoring.load_image import ImagePair
     from isic_challenge_scoring.segmentation import SegmentationScore
 
@@ -223,7 +223,7 @@ def _with_official_classes(pairs: Pairs, grays: Sequence[NDArray[np.uint8]]) -> 
     return SegmentationScore(image_pairs())
 
 
-def _peaks(pairs: Pairs, folder: Path) -> dict[str, float]:
+def peaks_of(pairs: Pairs, folder: Path) -> dict[str, float]:
     """Return the peak memory of a scorer and of an evaluation over some pairs, in megabytes."""
     parts = [folder / f'first-{len(pairs)}' / part for part in ('truth', 'predictions')]
     for index, part in enumerate(parts):
@@ -240,11 +240,11 @@ def _peaks(pairs: Pairs, folder: Path) -> dict[str, float]:
 
 def evaluate(truth: str, predictions: str) -> None:
     """Evaluate masks that are read one by one, in a process whose memory is watched."""
-    pairs = _paired(Path(truth), Path(predictions))
-    _with_metric(pairs, (read_mask(prediction) for _, prediction in pairs))
+    pairs = paired(Path(truth), Path(predictions))
+    with_metric(pairs, (read_mask(prediction) for _, prediction in pairs))
 
 
-def _memory_row(name: str, peaks: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+def memory_row(name: str, peaks: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
     few, many = min(peaks), max(peaks)
     ratio = peaks[many][name] / peaks[few][name]
     return {

@@ -79,15 +79,15 @@ def _ways(
     def ours() -> None:
         with tempfile.TemporaryDirectory(dir=work) as out:
             model = ['--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
-            _call([_ROOT / 'tools' / 'predict.py', image, *model, '--out', out])
+            call([_ROOT / 'tools' / 'predict.py', image, *model, '--out', out])
             _require(out, '*_segmentation.png')
 
     def baseline() -> None:
         with tempfile.TemporaryDirectory(dir=work) as out:
-            _call(['-c', _BASELINE, config, checkpoint, image, out])
+            call(['-c', _BASELINE, config, checkpoint, image, out])
             _require(out, '**/*.json')
 
-    return {'ours': ours, 'mmdet': baseline, 'import torch': partial(_call, ['-c', _TORCH])}
+    return {'ours': ours, 'mmdet': baseline, 'import torch': partial(call, ['-c', _TORCH])}
 
 
 def _require(folder: str, pattern: str) -> None:
@@ -96,7 +96,7 @@ def _require(folder: str, pattern: str) -> None:
         raise InputError(f'no {pattern} was written; look at what the command prints')
 
 
-def _call(arguments: Sequence[object]) -> None:
+def call(arguments: Sequence[object]) -> None:
     """Run Python to its end.
 
     Raises:

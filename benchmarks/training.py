@@ -47,7 +47,7 @@ def run(out: Path, quick: bool) -> dict[str, Any]:
     for name, build in _steps(size, batch_of, device, with_bfloat16=lacking is None).items():
         before = _memory(device)
         steps[name] = build()
-        memory[name] = _peak_memory(steps[name], device, before)
+        memory[name] = peak_memory(steps[name], device, before)
     seconds = interleaved(steps, repeats, warm_ups=1 if quick else 2, title='training steps')
     middle = medians(seconds)
     what = f'training step, R50-FPN, batch {batch}, {size} px'
@@ -205,7 +205,7 @@ def _memory(device: torch.device) -> int:
     return torch.cuda.memory_allocated() if device.type == 'cuda' else 0
 
 
-def _peak_memory(step: Step, device: torch.device, before: int) -> int | None:
+def peak_memory(step: Step, device: torch.device, before: int) -> int | None:
     """Return the most bytes that a GPU holds in a step, weights included; None on a CPU.
 
     Args:
@@ -231,7 +231,7 @@ def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
     ):
         before = _memory(device)
         step = mmdet_step(model, batch, device)
-        megabytes[name] = (_peak_memory(step, device, before) or 0) / 1e6
+        megabytes[name] = (peak_memory(step, device, before) or 0) / 1e6
         del step
         torch.cuda.empty_cache()
     return {

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,6 +20,9 @@ NEEDS_TORCH = [
     *(f'unit/{package}/*' for package in ('compat', 'datasets', 'engine', 'models', 'report')),
 ]
 collect_ignore_glob = [] if HAS_TORCH else NEEDS_TORCH
+# What a test file imports that starts processes or threads, sends signals or drives a browser.
+PROCESSES = {'subprocess', 'multiprocessing', 'threading', 'signal'}
+PROCESSES |= {'tests.support.headless_browser', 'tests.support.disk_faults'}
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
 
@@ -63,6 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
     cv2.setNumThreads(1)
 
 
+def starts_processes(path: Path, module: ModuleType) -> bool:
+    """Return whether a test module belongs to the marker `processes`."""
+    imported = {
+        getattr(value, '__name__' if isinstance(value, ModuleType) else '__module__', None)
+        for value in vars(module).values()
+    }
+    return 'e2e' in path.parts or not imported.isdisjoint(PROCESSES)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     skip_slow = pytest.mark.skip(reason='slow; run with --all')
     skip_gpu = pytest.mark.skip(reason='needs a CUDA device')
@@ -73,6 +86,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
         has_gpu = torch.cuda.is_available()
     for item in items:
+        if starts_processes(item.path, item.module):
+            item.add_marker('processes')
         if 'slow' in item.keywords and not config.getoption('--all'):
             item.add_marker(skip_slow)
         if 'gpu' in item.keywords and not has_gpu:

@@ -27,11 +27,11 @@ _PAIRS = 1 << 20  # compared at a time: 32 MB, for any number of images
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the hash of an (H, W, 3) uint8 RGB image as 64 hexadecimal digits."""
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    small = np.rint(_cell_means(gray, 16, 17))
+    small = np.rint(cell_means(gray, 16, 17))
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-def _cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
+def cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
     """Average an (H, W) image over the equal cells of a grid; borders cut through pixels.
 
     OpenCV's own average over area takes many times as long where they do.

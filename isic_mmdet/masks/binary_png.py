@@ -25,7 +25,7 @@ _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _PLAIN_GRAY = bytes((8, 0, 0, 0, 0))
 _NONE, _SUB, _UP, _PAETH = 0, 1, 2, 4
 # Lines are inflated and reduced to bits in bands of about as many bytes, which stay in the cache.
-_BAND = 2**19
+BAND = 2**19
 
 
 def decode_binary_png(data: bytes) -> BitMask | None:
@@ -93,7 +93,7 @@ def _read_lines(
     differs, brighter = (np.empty((height, -(-width // 8)), np.uint8) for _ in range(2))
     inflater = zlib_ng.decompressobj()
     size = width + 1
-    rows = max(1, _BAND // size)
+    rows = max(1, BAND // size)
     try:
         for top in range(0, height, rows):
             band = slice(top, min(top + rows, height))

@@ -11,7 +11,7 @@ from isic_mmdet.errors import InputError
 # In bytes; glibc adapts to freed blocks of up to 32 MiB.
 _LARGE = 31 * 2**20
 # Forward and backward use different instructions.
-_TRIAL = """
+TRIAL = """
 import torch
 convolution = torch.nn.Conv2d(16, 16, 3)
 with torch.autocast('cpu', torch.bfloat16):
@@ -51,7 +51,7 @@ def check_bfloat16() -> None:
         return
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         raise InputError('--amp computes in bfloat16, which this CPU lacks; remove --amp')
-    trial = subprocess.run([sys.executable, '-c', _TRIAL], capture_output=True, text=True)
+    trial = subprocess.run([sys.executable, '-c', TRIAL], capture_output=True, text=True)
     if trial.returncode != 0:
         reason = f'exit status {trial.returncode}; {trial.stderr.strip()}'
         raise InputError(

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import wait_until
+
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome', 'chrome-headless-shell')
 _KEYS = {
     'Enter': 13,
@@ -111,10 +113,7 @@ class Browser:
 
     def wait(self, script: str, seconds: float = 20) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + seconds
-        while not self.run(script):
-            assert time.monotonic() < end, f'not within {seconds} s: {script}'
-            time.sleep(0.05)
+        wait_until(lambda: self.run(script), seconds, script)
 
     def press(self, key: str) -> None:
         """Press and release a key, such as 'Enter' or 'Tab', or type a letter."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from mmengine.dataset import BaseDataset
 
-_FOLDER = Path('/dev/shm')
+FOLDER = Path('/dev/shm')
 _LOOKED_AT = 100  # images, to find a large one
 _PREFETCHED = 2  # batches of each worker that wait to be taken, torch's default
 
@@ -45,7 +45,7 @@ def shared_memory_errors(
     loader = loaders[largest]
     held = _batches(loader) * processes
     return [
-        f'{_FOLDER} has {free / 1e6:.1f} MB free, and the loaders need up to '
+        f'{FOLDER} has {free / 1e6:.1f} MB free, and the loaders need up to '
         f'{need * processes / 1e6:.1f} MB ({largest}: {held} batches of '
         f'{loader.get("batch_size", 1)} images of {image_bytes[largest] / 1e6:.2f} MB wait in '
         f'{loader["num_workers"]} workers); give it more room (docker run --shm-size=2g or '
@@ -82,7 +82,7 @@ def _batches(loader: Mapping[str, Any]) -> int:
 
 def _free_bytes() -> int:
     """Return the room in shared memory; 0 where it is absent or cannot be written to."""
-    if not os.access(_FOLDER, os.W_OK):
+    if not os.access(FOLDER, os.W_OK):
         return 0
-    stats = os.statvfs(_FOLDER)
+    stats = os.statvfs(FOLDER)
     return stats.f_bavail * stats.f_frsize

@@ -32,16 +32,17 @@ class _BrokenOffError(Exception):
     """An attempt failed in a way that another attempt may fix."""
 
 
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+class SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follow redirects, but never from an encrypted address to a plain one."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        """Return the request to follow."""
         if req.type == 'https' and not newurl.startswith('https://'):
             raise TransferError(f'the server redirects to the unencrypted {newurl}')
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_opener = urllib.request.build_opener(_SafeRedirects)
+_opener = urllib.request.build_opener(SafeRedirects)
 
 
 def ask(url: str) -> Remote:

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.disk_faults import Disk, Tool
 from tests.support.tool_jobs import Job
+from tests.support.waiting import wait_until
 
 SHARDS = 8
 OTHER_ENDED = 'another of the 8 processes has ended'
@@ -81,11 +81,12 @@ def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, figure
             stderr=log,
         )
         killed = 0
-        while agent.poll() is None:
-            time.sleep(0.05)
-            if not killed and list(out.glob('.predictions.1.csv')):
-                killed = children(agent.pid)[1]
-                os.kill(killed, signal.SIGKILL)
+        table = out / '.predictions.1.csv'
+        wait_until(lambda: table.is_file() or agent.poll() is not None, 200)
+        if agent.poll() is None:
+            killed = children(agent.pid)[1]
+            os.kill(killed, signal.SIGKILL)
+        agent.wait()
         log.seek(0)
         assert agent.returncode == 0, log.read()[-3000:]
     assert killed

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 IMAGES = 'ISIC2018_Task1-2_Validation_Input.zip'
 MASKS = 'ISIC2018_Task1_Validation_GroundTruth.zip'
@@ -166,10 +167,7 @@ def test_a_killed_run_is_continued(root: Path, tmp_path: Path, server: Threading
     part = out / f'{IMAGES}.part'
     server.release.clear()  # type: ignore[attr-defined]
     with start(root, *arguments) as process:
-        deadline = time.monotonic() + 30
-        while not (part.exists() and part.stat().st_size == STALL_AFTER):
-            assert time.monotonic() < deadline, 'nothing arrived'
-            time.sleep(0.02)
+        wait_until(lambda: part.exists() and part.stat().st_size == STALL_AFTER, 60)
         process.kill()
         process.communicate(timeout=10)
     assert not (out / IMAGES).exists()

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from PIL import Image
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from tests.support.headless_browser import Browser, find_browser
 from tests.support.random_model import save_random_model
+from tests.support.waiting import wait_until
 
 # Importing what stands in sys.modules as None raises.
 WITHOUT_TORCH = """
@@ -137,10 +137,7 @@ def test_what_the_page_saves_is_what_predict_writes(port, images, predicted, tmp
         page.drop([images], 400, 300)
         page.wait("document.querySelectorAll('#list [data-status=done]').length === 5", 60)
         page.click('#get-masks')
-        end = time.monotonic() + 30
-        while not (tmp_path / 'masks.zip').is_file():
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until((tmp_path / 'masks.zip').is_file)
         with zipfile.ZipFile(tmp_path / 'masks.zip') as archive:
             saved = {name: archive.read(name) for name in archive.namelist()}
         assert saved == masks_of(predicted)

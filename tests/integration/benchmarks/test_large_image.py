@@ -30,7 +30,7 @@ def test_rows_hold_ours_against_its_own_small_image_and_every_baseline():
         'torchvision': [[2.0], [4.0]],
     }
     decoding = [[0.1], [0.1], [0.2, 0.3, 0.1]]
-    rows = large_image._time_rows(times, decoding, (4499, 6748))
+    rows = large_image.time_rows(times, decoding, (4499, 6748))
     fast, slow, mmdet, torchvision = rows
     assert fast['ours_s'] == 0.9 and fast['baseline_s'] == pytest.approx(1.5 * 0.5 + 0.2)
     assert fast['met'] is True
@@ -45,7 +45,7 @@ def test_memory_rows_count_from_the_loaded_model():
         'stock mmdet': {'loaded_mb': 800.0, 'peak_mb': 4800.0},
         'torchvision': {'loaded_mb': 600.0, 'error': 'not finished in 300 s'},
     }
-    mmdet, torchvision = large_image._memory_rows(memory, (4499, 6748))
+    mmdet, torchvision = large_image.memory_rows(memory, (4499, 6748))
     assert (mmdet['ours_mb'], mmdet['baseline_mb'], mmdet['met']) == (200, 4000, True)
     assert mmdet['ratio'] == 20
     assert torchvision['baseline_mb'] is None and torchvision['ratio'] is None

@@ -116,6 +116,6 @@ def test_memory_of_other_networks_is_left_out(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'reset_peak_memory_stats', lambda: steps.append('reset'))
     monkeypatch.setattr(torch.cuda, 'max_memory_allocated', lambda: 350)
     cuda = torch.device('cuda')
-    assert training._peak_memory(lambda: steps.append('step'), cuda, before=100) == 250
+    assert training.peak_memory(lambda: steps.append('step'), cuda, before=100) == 250
     assert steps == ['step', 'reset', 'step']
-    assert training._peak_memory(lambda: None, torch.device('cpu'), before=0) is None
+    assert training.peak_memory(lambda: None, torch.device('cpu'), before=0) is None

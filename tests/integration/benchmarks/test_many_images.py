@@ -10,7 +10,7 @@ from benchmarks.memory import resident_mb
 
 
 def test_many_files_take_the_space_of_a_few(tmp_path):
-    many_images._write_images(tmp_path / 'images', 120)
+    many_images.write_images(tmp_path / 'images', 120)
     files = sorted((tmp_path / 'images').iterdir())
     assert len(files) == 120
     assert len({path.stat().st_ino for path in files}) == 50

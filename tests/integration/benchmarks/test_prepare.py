@@ -19,9 +19,9 @@ def source(tmp_path):
 
 
 def test_both_make_the_same_pictures(source, tmp_path):
-    prepared = prepare._tool(source, 'max-side=200', 1, tmp_path)()
-    looped = prepare._loop(source, 'max-side=200', tmp_path)()
-    gray = prepare._loop(source, 'max-side=200', tmp_path, 'gray')()
+    prepared = prepare.prepare_with_tool(source, 'max-side=200', 1, tmp_path)()
+    looped = prepare.prepare_with_loop(source, 'max-side=200', tmp_path)()
+    gray = prepare.prepare_with_loop(source, 'max-side=200', tmp_path, 'gray')()
     for number, size in enumerate([(160, 200), (150, 200), (160, 200)]):
         name = f'ISIC_{number:07d}.jpg'
         ours, plain = (cv2.imread(str(folder / name)) for folder in (prepared / 'images', looped))
@@ -35,7 +35,7 @@ def test_both_make_the_same_pictures(source, tmp_path):
 
 
 def test_each_turn_starts_anew(source, tmp_path):
-    ways = prepare._ways(source, 'quarter', tmp_path)
+    ways = prepare.ways_of(source, 'quarter', tmp_path)
     folders = [way() for way in ways.values() for _ in range(2)]
     assert len(set(folders)) == 6
     report = json.loads((folders[1] / 'prepare_report.json').read_text())
@@ -44,7 +44,7 @@ def test_each_turn_starts_anew(source, tmp_path):
 
 def test_a_command_that_fails_is_an_error(tmp_path):
     with pytest.raises(InputError, match='failed'):
-        prepare._tool(tmp_path / 'nowhere', 'quarter', 1, tmp_path)()
+        prepare.prepare_with_tool(tmp_path / 'nowhere', 'quarter', 1, tmp_path)()
 
 
 def test_the_loop_writes_what_it_is_asked_for(source, tmp_path):
@@ -55,9 +55,9 @@ def test_the_loop_writes_what_it_is_asked_for(source, tmp_path):
 
 def test_every_size_is_measured_once(tmp_path):
     files = draw_pairs(tmp_path / 'drawn', [(60, 80), (60, 80), (120, 160)])
-    found = prepare._over_sizes(files, 'max-side=40', tmp_path, 1)
+    found = prepare.over_sizes(files, 'max-side=40', tmp_path, 1)
     assert [entry['megapixels'] for entry in found] == [0.0048, 0.0192]
-    assert all(entry['ours'] > 0 and entry[prepare._GRAY_BASELINE] > 0 for entry in found)
+    assert all(entry['ours'] > 0 and entry[prepare.GRAY_BASELINE] > 0 for entry in found)
 
 
 @pytest.mark.slow

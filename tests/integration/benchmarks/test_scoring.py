@@ -35,7 +35,7 @@ def test_command_lines_are_timed_and_tell_the_same(drawn):
 
 
 def test_other_scores_than_the_official_ones_end_it(drawn, monkeypatch):
-    monkeypatch.setitem(scoring._NAMES, 'jaccard', 'lesion/dice')
+    monkeypatch.setitem(scoring.NAMES, 'jaccard', 'lesion/dice')
     with pytest.raises(InputError, match='differ from the official ones by up to 0'):
         scoring.measure_tool('six', *drawn, repeats=1)
 
@@ -48,11 +48,11 @@ def test_a_scorer_that_fails_ends_it(drawn, tmp_path):
 def test_both_score_the_masks_that_they_are_given(drawn):
     """Masks in memory give both scorers the numbers that the files give."""
     truth, predictions = drawn
-    pairs = scoring._paired(truth, predictions)
+    pairs = scoring.paired(truth, predictions)
     masks = [scoring.read_mask(prediction) for _, prediction in pairs]
-    ours = scoring._with_metric(pairs, masks)
-    official = scoring._with_official_classes(pairs, [255 * mask.astype('uint8') for mask in masks])
-    for name, other in scoring._NAMES.items():
+    ours = scoring.with_metric(pairs, masks)
+    official = scoring.with_official_classes(pairs, [255 * mask.astype('uint8') for mask in masks])
+    for name, other in scoring.NAMES.items():
         assert ours[other] == pytest.approx(official.macro_average[name], abs=1e-12)
     line, details = scoring.measure_metric('in memory', pairs, repeats=2)
     assert details['images'] == 6
@@ -62,12 +62,12 @@ def test_both_score_the_masks_that_they_are_given(drawn):
 
 
 def test_peaks_are_of_both_over_the_pairs_asked_for(drawn, tmp_path):
-    pairs = scoring._paired(*drawn)[:2]
-    peaks = scoring._peaks(pairs, tmp_path)
+    pairs = scoring.paired(*drawn)[:2]
+    peaks = scoring.peaks_of(pairs, tmp_path)
     assert list(peaks) == ['tools/score.py', 'LesionMetric']
     assert 10 < peaks['tools/score.py'] < peaks['LesionMetric']
     assert len(list((tmp_path / 'first-2/truth').iterdir())) == 2
-    line = scoring._memory_row('LesionMetric', {2: peaks, 6: {'LesionMetric': 1e6}})
+    line = scoring.memory_row('LesionMetric', {2: peaks, 6: {'LesionMetric': 1e6}})
     assert (line['ours_mb'], line['baseline'], line['met']) == (1e6, 'the same, 2 pairs', False)
 
 
@@ -76,7 +76,7 @@ def test_without_the_official_scorer_ours_is_timed_alone(drawn, monkeypatch):
     line, details = scoring.measure_tool('six', *drawn, repeats=1)
     assert set(line) == {'what', 'ours_s'} and line['ours_s'] > 0
     assert set(details['seconds']) == {'ours', 'ours, start alone'}
-    line, details = scoring.measure_metric('six', scoring._paired(*drawn), repeats=1)
+    line, details = scoring.measure_metric('six', scoring.paired(*drawn), repeats=1)
     assert set(line) == {'what', 'ours_s'} and list(details['seconds']) == ['ours']
 
 

@@ -9,9 +9,9 @@ from isic_mmdet.errors import InputError
 
 
 def test_a_start_that_fails_is_told():
-    startup._call(['-c', 'pass'])
+    startup.call(['-c', 'pass'])
     with pytest.raises(InputError, match='failed') as error:
-        startup._call(['-c', 'raise SystemExit("no model")'])
+        startup.call(['-c', 'raise SystemExit("no model")'])
     assert error.value.errors == ['no model']
 
 

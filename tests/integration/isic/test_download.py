@@ -140,7 +140,7 @@ def test_unsafe_addresses_are_refused(tmp_path: Path, base_url: str, problem: st
 
 def test_never_follows_a_redirect_to_a_plain_address() -> None:
     request = urllib.request.Request('https://example.org/a.zip')
-    handler = transfer._SafeRedirects()
+    handler = transfer.SafeRedirects()
     with pytest.raises(transfer.TransferError, match='to the unencrypted http:'):
         handler.redirect_request(request, None, 302, 'Found', {}, 'http://example.org/a.zip')
     followed = handler.redirect_request(request, None, 302, 'Found', {}, 'https://b.org/a.zip')

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import shutil
-import time
 import zipfile
 
 import cv2
@@ -17,6 +16,7 @@ from isic_mmdet.serve.answers import mask_file, segment
 from isic_mmdet.serve.lesion import Lesion
 from tests.support.fake_predictor import served
 from tests.support.headless_browser import Browser, find_browser
+from tests.support.waiting import wait_until
 
 NAMES = "[...document.querySelectorAll('#list .name')].map(e => e.textContent)"
 STATES = "[...document.querySelectorAll('#list small')].map(e => e.textContent)"
@@ -59,10 +59,7 @@ def saved(page, folder, button, name):
     """Press a button and return what it saves."""
     page.save_to(folder)
     page.click(f'#{button}')
-    end = time.monotonic() + 20
-    while not (folder / name).is_file():
-        assert time.monotonic() < end, f'{name} is not among {list(folder.iterdir())}'
-        time.sleep(0.05)
+    wait_until((folder / name).is_file)
     page.wait(f"{text('download-state')} === 'Saved.'")
     return (folder / name).read_bytes()
 

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.utils.exit_with_parent import exit_with_parent
+from tests.support.waiting import wait_until
 
 
 class Large(Dataset):
@@ -32,7 +32,7 @@ def train(pids) -> None:
     loader = DataLoader(Large(), num_workers=1, collate_fn=list, worker_init_fn=exit_with_parent)
     batches = iter(loader)
     pids.send(next(batches)[0][0])
-    time.sleep(60)
+    signal.pause()
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='asks the Linux kernel for it')
@@ -44,10 +44,7 @@ def test_a_worker_ends_with_a_trainer_that_was_killed():
     worker = receive.recv()
     os.kill(trainer.pid, signal.SIGKILL)
     trainer.join()
-    end = time.monotonic() + 30
-    while Path(f'/proc/{worker}').exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not Path(f'/proc/{worker}').exists())
 
 
 def images(root, data, **settings: object) -> list[torch.Tensor]:

@@ -66,7 +66,7 @@ def test_the_trial_is_a_program_that_ends_well(cpu_with_bfloat16, monkeypatch):
 
 def test_a_cpu_that_dies_of_it_is_refused(cpu_with_bfloat16, monkeypatch):
     # What an illegal instruction looks like from outside.
-    monkeypatch.setattr(system, '_TRIAL', 'import os; os.kill(os.getpid(), 4)')
+    monkeypatch.setattr(system, 'TRIAL', 'import os; os.kill(os.getpid(), 4)')
     with pytest.raises(InputError, match=r'exit status -4.*ONEDNN_MAX_CPU_ISA'):
         system.check_bfloat16()
 

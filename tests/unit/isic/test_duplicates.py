@@ -8,7 +8,7 @@ from PIL import Image
 from isic_mmdet.isic.duplicates import (
     DEFAULT_DISTANCE,
     HASHED_SIDE,
-    _cell_means,
+    cell_means,
     difference_hash,
     near_duplicates,
 )
@@ -35,12 +35,12 @@ def test_averages_are_exact_where_borders_cut_pixels(size) -> None:
     gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     fine = np.repeat(np.repeat(gray.astype(float), 16, axis=0), 17, axis=1)
     expected = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3))
-    assert _cell_means(gray, 16, 17) == pytest.approx(expected, abs=1e-9)
+    assert cell_means(gray, 16, 17) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_largest_images_do_not_overflow() -> None:
     white = np.full((6000, 26000), 255, np.uint8)
-    assert _cell_means(white, 16, 17) == pytest.approx(np.full((16, 17), 255.0))
+    assert cell_means(white, 16, 17) == pytest.approx(np.full((16, 17), 255.0))
 
 
 def test_shrinking_brightening_and_recompressing_leave_the_hash_almost_alone() -> None:

@@ -96,7 +96,7 @@ def test_files_of_pillow_and_opencv(size):
 def test_bands_make_no_difference(monkeypatch, band):
     gray = blob(3, 90, 120)
     data = png(gray.shape, filtered(gray, np.arange(90) % 3 * 2), pieces=5)
-    monkeypatch.setattr(binary_png, '_BAND', band)
+    monkeypatch.setattr(binary_png, 'BAND', band)
     assert np.array_equal(decode(data), gray == 255)
 
 

@@ -57,7 +57,7 @@ def test_without_workers_nothing_is_needed(free):
 
 
 def test_no_shared_memory_at_all_has_no_room(monkeypatch, tmp_path):
-    monkeypatch.setattr(shared_memory, '_FOLDER', tmp_path / 'absent')
+    monkeypatch.setattr(shared_memory, 'FOLDER', tmp_path / 'absent')
     assert len(shared_memory_errors(LOADERS, BYTES, together=False)) == 1
 
 

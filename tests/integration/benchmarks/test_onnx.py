@@ -10,7 +10,7 @@ def test_goals_are_held_against_medians():
     starts = {'ONNX Runtime': [1.0, 9.0, 1.1], 'PyTorch': [6.0], inferencer: [5.4]}
     seconds = {'ONNX Runtime': [0.2], 'PyTorch': [0.19, 0.1, 0.9], inferencer: [0.5]}
     peaks = {'ONNX Runtime': 300.0, 'PyTorch': 800.0, inferencer: 901.0}
-    rows = benchmark._rows(starts, seconds, peaks, 'mine')
+    rows = benchmark.model_rows(starts, seconds, peaks, 'mine')
     # One image, start, memory; each next to PyTorch and the inferencer.
     assert [row.get('met') for row in rows] == [False, None, None, False, None, True]
     assert rows[0]['ratio'] == pytest.approx(0.95)
