@@ -154,5 +154,5 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     official = tmp_path_factory.mktemp('official')
     out = tmp_path_factory.mktemp('prepared') / 'tiny'
     write_dataset(official, images=18, seed=0, size=96)
-    prepare(2017, [official], out, classes='lesion', workers=1, show_progress=False)
+    prepare(2017, [official], out, classes='lesion', workers=1)
     return out

@@ -20,6 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('year', type=int, choices=(2016, 2017, 2018), help='challenge year')
     parser.add_argument(
         '--src',
+        dest='sources',
         type=Path,
         nargs='+',
         required=True,
@@ -90,20 +91,7 @@ def main() -> None:
     from isic_mmdet.isic.prepare.convert import prepare
     from isic_mmdet.isic.prepare.report import format_report
 
-    report = prepare(
-        args.year,
-        args.src,
-        args.out,
-        split=args.split,
-        seed=args.seed,
-        resize=args.resize,
-        classes=args.classes,
-        flip_copies=args.flip_copies,
-        foreground=args.foreground,
-        workers=args.workers,
-        strict=args.strict,
-        duplicate_distance=args.duplicate_distance,
-    )
+    report = prepare(**vars(args))
     print(format_report(report))
 
 

@@ -14,7 +14,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, decode_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
-from isic_mmdet.isic.prepare.pool import Job, run_jobs
+from isic_mmdet.isic.prepare.pool import run_calls
 from isic_mmdet.masks.mask_files import decode_mask
 from isic_mmdet.utils.files import read_json
 
@@ -96,16 +96,16 @@ def check_data(
     ]
     if unfit:
         raise InputError(f'the data cannot be used; {len(unfit)} errors:', unfit)
-    jobs: list[Job[CheckedImage]] = []
+    calls: list[partial[CheckedImage]] = []
     files: dict[str, dict[str, Path]] = {}
     for split in present:
         coco = read_json(split.ann_file, 'write it again')
         files.setdefault(split.name, {}).update(
             {image['isic_id']: split.image_folder / image['file_name'] for image in coco['images']}
         )
-        jobs += _jobs(split, coco)
-    results = run_jobs(jobs, workers)
-    progress = tqdm(results, 'checking', len(jobs), unit='image', disable=not show_progress)
+        calls += _calls(split, coco)
+    results = run_calls(calls, workers)
+    progress = tqdm(results, 'checking', len(calls), unit='image', disable=not show_progress)
     checked = sorted(progress, key=lambda image: image.name)
     errors = [_told(image.name, problem) for image in checked for problem in image.errors]
     notes = absent + [_told(image.name, note) for image in checked for note in image.notes]
@@ -114,22 +114,18 @@ def check_data(
     return CheckedData({name: len(images) for name, images in files.items()}, errors, notes)
 
 
-def _jobs(split: Split, coco: Mapping[str, Any]) -> list[Job[CheckedImage]]:
+def _calls(split: Split, coco: Mapping[str, Any]) -> list[partial[CheckedImage]]:
     annotations: dict[int, list[Any]] = {image['id']: [] for image in coco['images']}
     for annotation in coco['annotations']:
         annotations[annotation['image_id']].append(annotation)
     return [
-        Job(
-            image['isic_id'],
-            '',
-            partial(
-                check_image,
-                (split.name, image['isic_id']),
-                image,
-                annotations[image['id']],
-                split.image_folder / image['file_name'],
-                split.data_root / image['original_mask'],
-            ),
+        partial(
+            check_image,
+            (split.name, image['isic_id']),
+            image,
+            annotations[image['id']],
+            split.image_folder / image['file_name'],
+            split.data_root / image['original_mask'],
         )
         for image in coco['images']
     ]

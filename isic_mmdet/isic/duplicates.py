@@ -1,10 +1,9 @@
-"""Near-duplicates: the same lesion photographed or published twice, found by difference hashes.
+"""Finds near-duplicates, the same lesion photographed or published twice, by difference hashes.
 
-The hash (after Neal Krawetz, "Kind of like that", 2013) is defined here as: convert to 8-bit
-gray (ITU-R BT.601), average over area to 17 columns x 16 rows, and set one bit for each of the
-16 x 16 pairs of horizontal neighbors, 1 where the right one is brighter; row by row, the first
-pair in the highest bit. Two images are near-duplicates when their hashes differ in at most 24
-of the 256 bits.
+The hash (after Neal Krawetz, "Kind of like that", 2013) is made in three steps. The image becomes
+8-bit gray (ITU-R BT.601). It is averaged over area to 17 columns x 16 rows. Each of the 16 x 16
+pairs of horizontal neighbors gives one bit, 1 where the right one is brighter; row by row, the
+first pair in the highest bit.
 """
 
 import itertools
@@ -14,11 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-DEFAULT_DISTANCE = 24
 HASH_BITS = 256
-#: Pixels along each side from which on the hashes of the reduced and of the whole image agree well
-#: enough: the near-duplicates among 2,270 images of 512 px are the same at this size. At half of
-#: it, one of the 12 pairs is missed.
+#: Hashes of near-duplicates differ in at most this many bits.
+DEFAULT_DISTANCE = 24
+#: Smallest side in pixels of a reduced image that is hashed. At this size the near-duplicates among
+#: 2,270 images of 512 px are found as at full size; at half of it, one of the 12 pairs is missed.
 HASHED_SIDE = 128
 
 _PAIRS = 1 << 20  # compared at a time: 32 MB, for any number of images
@@ -27,27 +26,26 @@ _PAIRS = 1 << 20  # compared at a time: 32 MB, for any number of images
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the hash of an (H, W, 3) uint8 RGB image as 64 hexadecimal digits."""
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    small = np.rint(cell_means(gray, 16, 17))
+    small = np.rint(_cell_means(gray, 16, 17))
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-def cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Average an (H, W) image over the equal cells of a grid; borders cut through pixels.
+def _cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Average an (H, W) image over the equal cells of a grid, whose borders may cut through pixels.
 
-    OpenCV's own average over area takes many times as long where they do.
+    OpenCV's own average over area takes many times as long for such borders.
     """
     height, width = gray.shape
     top = np.arange(rows + 1) * height / rows
     whole = top.astype(np.intp)
-    # Whole rows of pixels first, then what a border cuts off at the top and leaves at the bottom.
-    # By band of rows, because 32 bits hold the sum of 16 million white pixels only.
+    # Complete rows of pixels first, then the parts of rows that a border cuts.
     bands = np.zeros((rows, width))
     for band, (first, last) in enumerate(itertools.pairwise(whole.tolist())):
         if last > first:
             bands[band] = cv2.reduce(gray[first:last], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
     cut = (top - whole)[:, None] * gray[np.minimum(whole, height - 1)]
     bands += cut[1:] - cut[:-1]
-    # And the same from left to right, with sums over all columns up to each.
+    # Then the same from left to right, with sums over all columns up to each.
     summed = np.zeros((rows, width + 1))
     np.cumsum(bands, axis=1, out=summed[:, 1:])
     left = np.arange(columns + 1) * width / columns

@@ -1,7 +1,6 @@
-"""Which pair goes into training, validation and test, and that no image is on two sides."""
+"""Assigns pairs to training, validation and test so that no lesion is in two of them."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,45 +17,45 @@ DRAWN_VAL_SHARE = 0.15
 # The first line of a list that a spreadsheet saved.
 _HEADERS = {'image_id', 'image', 'isic_id', 'image_name', 'id', 'name'}
 
+#: ISIC ids of two near-duplicates, and how many bits of their hashes differ.
+Twins = tuple[str, str, int]
+
 
 def read_id_lists(folder: Path) -> dict[str, str]:
-    """Read `train.txt`, `val.txt` and `test.txt`, one ISIC id a line.
+    """Read `train.txt`, and `val.txt` and `test.txt` where they exist: one ISIC id a line.
 
-    Blank lines and lines that begin with `#` are passed over. An id may be quoted, be written as a
-    file name, and stand below the name of its column. `val.txt` and `test.txt` may be absent.
+    Blank lines and lines that begin with `#` are skipped. An id may be quoted or be written as a
+    file name, and the first line may be the name of the column.
 
     Returns:
         ISIC id to split.
 
     Raises:
-        InputError: no `train.txt`, a line that is no id, an id in two lists.
+        InputError: no `train.txt`, a line without an id, or an id in two lists.
     """
-    if not (folder / 'train.txt').is_file():
-        raise InputError(
-            f'{folder / "train.txt"} does not exist: --split takes official, ratio, or a folder'
-            ' that holds train.txt and, if wanted, val.txt and test.txt, each with one id a line'
-        )
     split_of: dict[str, str] = {}
     errors: list[str] = []
     for split in SPLITS:
         path = folder / f'{split}.txt'
+        if not path.is_file():
+            if split == 'train':
+                raise InputError(
+                    f'{path} does not exist: --split takes official, ratio, or a folder with '
+                    'train.txt and, if wanted, val.txt and test.txt, each with one id a line'
+                )
+            continue
         try:
-            text = decode_text(str(path), path.read_bytes()) if path.is_file() else ''
-        except OSError as error:
-            errors.append(f'{path}: cannot be read ({error.strerror})')
+            text = decode_text(str(path), path.read_bytes())
+        except (OSError, InputError) as error:
+            errors.append(f'{path}: cannot be read ({error})')
             continue
-        except InputError as error:
-            errors.append(str(error))
-            continue
-        lines = (line.strip(' \t,;"\'') for line in text.splitlines())
+        lines = [line.strip(' \t,;"\'') for line in text.splitlines()]
         filled = [(number, line) for number, line in enumerate(lines, 1) if line]
         if filled and filled[0][1].lower() in _HEADERS:
             del filled[0]
         for number, line in filled:
-            isic_id = listed_id(line)
-            if isic_id:
-                first = split_of.setdefault(isic_id, split)
-                if first != split:
+            if isic_id := listed_id(line):
+                if (first := split_of.setdefault(isic_id, split)) != split:
                     errors.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
             elif not line.startswith('#'):
                 errors.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
@@ -66,11 +65,7 @@ def read_id_lists(folder: Path) -> dict[str, str]:
 
 
 def split_by_ratio(groups: Iterable[Sequence[str]], seed: int) -> dict[str, str]:
-    """Draw 25 % for testing and 25 % of the rest for validation, never parting a group.
-
-    The order of drawing is that of a hash over seed and id, so it depends neither on the order
-    of the input nor on the version of a random generator. A group too large for what is left of
-    a split goes to the next one.
+    """Draw 25 % for testing and 25 % of the rest for validation; see `_draw`.
 
     Args:
         groups: ids that have to stay together, most often one.
@@ -79,30 +74,23 @@ def split_by_ratio(groups: Iterable[Sequence[str]], seed: int) -> dict[str, str]
     Returns:
         ISIC id to split.
     """
-    units = sorted((sorted(group) for group in groups), key=lambda unit: _draw(seed, unit[0]))
-    total = sum(map(len, units))
-    room = {'test': round(total * TEST_SHARE)}
-    room['val'] = round((total - room['test']) * VAL_SHARE)
-    room['train'] = total
-    split_of: dict[str, str] = {}
-    for unit in units:
-        split = next(name for name in ('test', 'val', 'train') if len(unit) <= room[name])
-        room[split] -= len(unit)
-        split_of.update(dict.fromkeys(unit, split))
-    return split_of
+    groups = list(groups)
+    total = sum(map(len, groups))
+    test = round(total * TEST_SHARE)
+    room = {'test': test, 'val': round((total - test) * VAL_SHARE), 'train': total}
+    return _draw(groups, room, seed)
 
 
 def draw_validation(
-    split_of: Mapping[str, str], pairs: Iterable[tuple[str, str, int]], seed: int
+    split_of: Mapping[str, str], pairs: Iterable[Twins], seed: int
 ) -> dict[str, str]:
-    """Move 15 % of the training images to validation, never parting near-duplicates.
+    """Move 15 % of the training images to validation; see `_draw`.
 
-    At least one image is moved where two or more are not near-duplicates of each other. The order
-    of drawing is that of `split_by_ratio`.
+    At least one image is moved where two or more are not near-duplicates of each other.
 
     Args:
         split_of: ISIC id to split, none of them `val`.
-        pairs: (id, id, differing bits) of near-duplicates.
+        pairs: near-duplicates, which stay together.
         seed: any integer; another one draws another split.
 
     Returns:
@@ -110,60 +98,58 @@ def draw_validation(
     """
     train = [isic_id for isic_id, split in split_of.items() if split == 'train']
     inside = [pair for pair in pairs if split_of.get(pair[0]) == split_of.get(pair[1]) == 'train']
-    units = sorted(map(sorted, group_ids(train, inside)), key=lambda unit: _draw(seed, unit[0]))
-    room = max(1, round(len(train) * DRAWN_VAL_SHARE)) if len(units) > 1 else 0
-    drawn = dict(split_of)
-    for unit in units:
-        if len(unit) <= room:
-            room -= len(unit)
-            drawn.update(dict.fromkeys(unit, 'val'))
-    return drawn
+    groups = group_ids(train, inside)
+    val = max(1, round(len(train) * DRAWN_VAL_SHARE)) if len(groups) > 1 else 0
+    return {**split_of, **_draw(groups, {'val': val, 'train': len(train)}, seed)}
 
 
-def group_ids(isic_ids: Iterable[str], pairs: Iterable[tuple[str, str, int]]) -> list[list[str]]:
+def _draw(groups: Iterable[Sequence[str]], room: dict[str, int], seed: int) -> dict[str, str]:
+    """Give each group to the first split that has room for it.
+
+    The order of the groups is that of a hash over seed and id. So the result depends neither on
+    the order of the input nor on the version of a random generator.
+    """
+
+    def place(group: Sequence[str]) -> str:
+        return hashlib.sha256(f'{seed}:{min(group)}'.encode()).hexdigest()
+
+    split_of: dict[str, str] = {}
+    for group in sorted(groups, key=place):
+        split = next(name for name, free in room.items() if len(group) <= free)
+        room[split] -= len(group)
+        split_of.update(dict.fromkeys(group, split))
+    return split_of
+
+
+def group_ids(isic_ids: Iterable[str], pairs: Iterable[Twins]) -> list[list[str]]:
     """Join ids that are near-duplicates of each other, directly or through others."""
-    root = {isic_id: isic_id for isic_id in isic_ids}
-
-    def find(isic_id: str) -> str:
-        while root[isic_id] != isic_id:
-            root[isic_id] = root[root[isic_id]]
-            isic_id = root[isic_id]
-        return isic_id
-
+    group_of = {isic_id: [isic_id] for isic_id in isic_ids}
     for first, second, _ in pairs:
-        root[find(second)] = find(first)
-    groups: dict[str, list[str]] = defaultdict(list)
-    for isic_id in root:
-        groups[find(isic_id)].append(isic_id)
-    return list(groups.values())
+        group, other = group_of[first], group_of[second]
+        if group is not other:
+            group += other
+            group_of.update(dict.fromkeys(other, group))
+    return list({id(group): group for group in group_of.values()}.values())
 
 
 def part_near_duplicates(
-    split_of: Mapping[str, str], pairs: Sequence[tuple[str, str, int]]
+    split_of: Mapping[str, str], pairs: Sequence[Twins]
 ) -> tuple[dict[str, str], list[PairError]]:
-    """Leave out what has a near-duplicate in a split that is held out more strictly.
+    """Skip images that have a near-duplicate in a split that is held out more strictly.
 
-    Test is never touched: first the validation images with a twin in test go, then the training
-    images with a twin in test or in what is left of validation.
-
-    Args:
-        split_of: ISIC id to split.
-        pairs: (id, id, differing bits) of near-duplicates.
+    Test never changes. First the validation images with a twin in test are skipped, then the
+    training images with a twin in test or in the rest of validation.
 
     Returns:
         ISIC id to split without those skipped, and one entry for each of them.
     """
     kept = dict(split_of)
-    left_out: list[PairError] = []
+    skipped: list[PairError] = []
     for split, stricter in (('val', {'test'}), ('train', {'val', 'test'})):
         for first, second, bits in pairs:
             for isic_id, twin in ((first, second), (second, first)):
                 if kept.get(isic_id) == split and kept.get(twin) in stricter:
                     detail = f'{bits} of 256 bits differ from {twin} in {kept[twin]}'
-                    left_out.append(PairError(isic_id, f'near-duplicate, out of {split}', detail))
+                    skipped.append(PairError(isic_id, f'near-duplicate, out of {split}', detail))
                     del kept[isic_id]
-    return kept, sorted(left_out)
-
-
-def _draw(seed: int, isic_id: str) -> str:
-    return hashlib.sha256(f'{seed}:{isic_id}'.encode()).hexdigest()
+    return kept, sorted(skipped)

@@ -1,9 +1,10 @@
 """The zip that the challenge's segmentation task takes: one valid mask for every image.
 
-The 2018 challenge asks for 8-bit masks of 0 and 255, of the size of the image, and promises of its
-own masks one connected region without holes.
+The 2018 challenge asks for 8-bit masks of 0 and 255, of the size of the image. Its own masks are
+one connected region without holes.
 """
 
+import io
 import re
 import zipfile
 from collections import defaultdict
@@ -21,7 +22,7 @@ from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.masks.mask_files import decode_mask
-from isic_mmdet.utils.files import writing
+from isic_mmdet.utils.files import write_atomically
 
 
 def mask_name(image_id: str) -> str:
@@ -30,24 +31,16 @@ def mask_name(image_id: str) -> str:
 
 
 def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the largest connected region of a mask, with its holes filled.
+    """Return the largest connected region of a mask that has lesion, with its holes filled.
 
-    Pixels are neighbors by a shared side. So the region is also one, and without holes, for
-    those who count shared corners.
-
-    Args:
-        mask: (H, W) bool, lesion somewhere.
-
-    Returns:
-        (H, W) bool.
+    Pixels are neighbors by a shared side. So the region is also one, and without holes, where
+    shared corners count.
     """
     gray = mask.astype(np.uint8)
     _, regions, facts, _ = cv2.connectedComponentsWithStats(gray, connectivity=4)
     largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())  # 0 is the background
-    # A frame joins all background that reaches the edge; what stays apart from it is a hole.
-    skin = cv2.copyMakeBorder(
-        (regions != largest).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1
-    )
+    # A frame joins all background that reaches the edge. The other background is a hole.
+    skin = np.pad((regions != largest).astype(np.uint8), 1, constant_values=1)
     _, parts = cv2.connectedComponents(skin, connectivity=4)
     return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
 
@@ -59,24 +52,20 @@ def check_zip_name(path: str | Path) -> None:
 
 
 def check_ids(path: str | Path, images: Mapping[str, SourceFile]) -> None:
-    """Raise an `InputError` if two images have the same id, whatever folders they lie in.
+    """Raise an `InputError` if two images have the same id in different folders.
 
     Args:
         path: of the zip, for the message.
         images: all of the set, by the names of their masks, with folders.
     """
-    by_id: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    by_id: defaultdict[str, list[str]] = defaultdict(list)
     for name, image in images.items():
-        by_id[_id(name)].append(image)
-    errors = [
-        f'{image_id}: {" and ".join(map(str, files))}'
-        for image_id, files in by_id.items()
-        if len(files) > 1
-    ]
+        by_id[_id(name)].append(str(image))
+    errors = [f'{i}: {" and ".join(files)}' for i, files in by_id.items() if len(files) > 1]
     if errors:
         raise InputError(
             f'--submission {path}: holds one mask for an id; predict only one of these images, or '
-            'leave --submission out:',
+            'run without --submission:',
             errors,
         )
 
@@ -86,7 +75,7 @@ def _id(name: str) -> str:
 
 
 def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceFile]) -> None:
-    """Write the masks of a whole set as the challenge takes them.
+    """Write the masks of a complete set as the challenge takes them.
 
     Args:
         path: of the zip.
@@ -96,47 +85,27 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
 
     Raises:
         InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
-            another size than its image, or the zip cannot be written; there is none then, or
-            still an earlier one.
+            another size than its image, or the zip cannot be written. An earlier zip stays.
     """
     check_zip_name(path)
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.part')
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            errors = _write(part, masks, images)
-            if errors:
-                raise InputError(
-                    f'{path} was not written, because the challenge would refuse it:',
-                    errors,
-                    shown=len(errors),
-                )
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def _write(path: Path, masks: Path, images: Mapping[str, SourceFile]) -> list[str]:
-    """Write the zip and return what is wrong with it."""
     errors = []
-    with zipfile.ZipFile(path, 'w') as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, 'w') as archive:
         for name in tqdm(sorted(images, key=_id), 'submission', unit='mask'):
-            image_id = _id(name)
             try:
-                region = _region(masks / mask_name(name), image_id, images[name])
+                region = _region(masks / mask_name(name), _id(name), images[name])
             except UnreadableError as error:
                 errors.append(f'{name}: {error}')
                 continue
-            archive.writestr(_member(image_id), encode_png(region.astype(np.uint8) * 255))
-    return errors
-
-
-def _member(image_id: str) -> zipfile.ZipInfo:
-    """Return the entry of a mask, without a date, so that equal masks give equal zips."""
-    member = zipfile.ZipInfo(mask_name(image_id))
-    member.external_attr = 0o644 << 16  # else those who unpack it could not read it
-    return member
+            # The entry has no date, so equal masks give equal zips.
+            member = zipfile.ZipInfo(mask_name(_id(name)))
+            member.external_attr = 0o644 << 16  # otherwise the unpacked file is not readable
+            archive.writestr(member, encode_png(region.astype(np.uint8) * 255))
+    if errors:
+        raise InputError(
+            f'{path} was not written, because the challenge would refuse it:', errors, len(errors)
+        )
+    write_atomically(path, content.getvalue())
 
 
 def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool_]:
@@ -146,16 +115,16 @@ def _region(path: Path, image_id: str, image: SourceFile) -> npt.NDArray[np.bool
         raise UnreadableError(f'{path} is missing; predict it again with --resume')
     lesion = decode_mask(SourceFile(path, None, path.stat().st_size, 0)).lesion.unpacked()
     width, height, _ = stored_layout(image)
-    # Pillow tells the size of a TIFF file as a viewer shows it.
+    # Pillow reports the size of a TIFF file as a viewer shows it.
     if lesion.shape not in {(height, width), (width, height)}:
         rows, columns = lesion.shape
         raise UnreadableError(
-            f'a mask of {columns} x {rows} pixels for an image of {width} x {height}, which must '
-            f'have changed since; remove {path} and predict it again with --resume'
+            f'a mask of {columns} x {rows} pixels for an image of {width} x {height}, which has '
+            f'changed since; remove {path} and predict it again with --resume'
         )
     if not lesion.any():
         raise UnreadableError(
-            'no lesion was detected, and an empty mask is none; predict the set again, into '
-            'another --out, with a smaller model.test_cfg.rcnn.score_thr in the config'
+            'no lesion was detected, and the challenge takes no empty mask; predict the set again, '
+            'into another --out, with a smaller model.test_cfg.rcnn.score_thr in the config'
         )
     return one_region(lesion)

@@ -1,6 +1,7 @@
 """Tiny data sets in the official layouts, made for the tests."""
 
 import io
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -107,3 +108,16 @@ class Official:
             else:
                 shutil.copy(folder, target)
         return target
+
+
+def annotations(out: Path) -> dict[str, bytes]:
+    """Return the annotation files of a prepared data set by name."""
+    return {path.name: path.read_bytes() for path in sorted((out / 'annotations').iterdir())}
+
+
+def prepared_ids(out: Path) -> dict[str, list[str]]:
+    """Return the ids of the images of each split of a prepared data set."""
+    return {
+        name.removesuffix('.json'): [image['isic_id'] for image in json.loads(content)['images']]
+        for name, content in annotations(out).items()
+    }

@@ -1,88 +1,40 @@
-"""Get the official ISIC challenge files and make sure that they are what they should be.
+"""Downloads the official ISIC challenge files and checks that they are the official ones.
 
 The challenge publishes no checksums. So the SHA-256 of every file is noted when it first arrives,
-in `SHA256SUMS` next to it, and whatever has another one later is refused. Who has the digests from
-elsewhere states them, and nothing else is taken then.
+in `SHA256SUMS` next to it, and a later file with another one is refused. If the user states the
+digests, only files that have them are accepted.
 """
 
 import shutil
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, PARTS, Archive, find_problem
-from isic_mmdet.isic.download.partial import PartialFile, Remote
-from isic_mmdet.isic.download.transfer import TransferError, ask, fetch
+from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, Archive, find_problem
+from isic_mmdet.isic.download.transfer import Transfer, TransferError
 from isic_mmdet.utils.checksums import read_checksums, write_checksums
-from isic_mmdet.utils.files import sha256
+from isic_mmdet.utils.files import sha256, writing
 
 #: Next to the files: their digests, as `sha256sum --check` takes them.
 CHECKSUMS = 'SHA256SUMS'
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One file to fetch."""
 
     archive: Archive
-    part: PartialFile
-    remote: Remote
+    transfer: Transfer
 
     @property
-    def size(self) -> int:
-        """Bytes, by the server's word, or about as the page says where it does not tell."""
-        return self.archive.about if self.remote.size is None else self.remote.size
-
-    @property
-    def held(self) -> int:
-        """Bytes that need not be fetched again."""
-        return self.part.held(self.remote)
-
-
-class _Digests:
-    """The SHA-256 that each file has to have.
-
-    Args:
-        path: list of the files that are here; grows with what is new.
-        stated: another list, which alone counts if it is given.
-
-    Raises:
-        InputError: one of the two is damaged.
-    """
-
-    def __init__(self, path: Path, stated: Path | None) -> None:
-        self._path = path
-        self._stated = stated
-        source = stated if stated is not None else path
-        is_there = stated is not None or path.is_file()
-        self._known = read_checksums(source) if is_there else {}
-
-    def check_names(self, archives: Sequence[Archive]) -> None:
-        """Raise an `InputError` where digests were stated, but not of all files."""
-        absent = [
-            a.name for a in archives if self._stated is not None and a.name not in self._known
-        ]
-        if absent:
-            raise InputError(
-                f'{self._stated} has to state the SHA-256 of every file; it lacks:', absent
-            )
-
-    def find_problem(self, path: Path, archive: Archive) -> str | None:
-        """Say whether a file has another digest than it should; note that of a new one."""
-        found = sha256(path)
-        wanted = self._known.get(archive.name)
-        if wanted is None:
-            self._known[archive.name] = found
-            write_checksums(self._path, self._known)
-        elif found != wanted:
-            return f'has the SHA-256 {found} instead of {wanted}'
-        return None
+    def size(self) -> float:
+        """Bytes, or about as many where the server does not state a size."""
+        size = self.transfer.promised.size
+        return self.archive.about if size is None else size
 
 
 def download(
@@ -92,53 +44,61 @@ def download(
     base_url: str = BASE_URL,
     checksums: Path | None = None,
 ) -> list[Path]:
-    """Get the official files of one year's segmentation task into `out`.
+    """Download the official files of one year's segmentation task into `out`.
 
-    Files that lie there complete are left as they are; unfinished ones are continued. A file
-    gets its name only after its size, contents (see `archives.find_problem`) and SHA-256 were
-    checked.
+    Complete files stay as they are; unfinished ones are continued. A file gets its name only after
+    its size, contents (see `archives.find_problem`) and SHA-256 were checked.
 
     Args:
         year: 2016, 2017 or 2018.
-        out: the folder, made where it does not exist.
+        out: the folder, made if it does not exist.
         parts: of `training`, `validation` and `test`; None for all that the year has.
-        base_url: address above the years' folders.
+        base_url: address above the folders of the years.
         checksums: list of the digests that the files have to have. None takes those that
-            `SHA256SUMS` in `out` holds, and notes there the digests of files that are new.
+            `SHA256SUMS` in `out` holds, and notes there the digests of new files.
 
     Returns:
         The files, in the order of the challenge's page.
 
     Raises:
-        InputError: the year has no such part, the disk does not hold the files, or some of them
-            cannot be had or have another digest; in the last case the others were fetched.
+        InputError: the year has no such part, the disk is too small, or some files are not
+            available or have another digest; in the last case the others were fetched.
     """
     _check_address(base_url)
-    archives = _select(year, parts)
-    digests = _Digests(out / CHECKSUMS, checksums)
-    digests.check_names(archives)
-    try:
+    archives = [archive for archive in ARCHIVES if archive.year == year]
+    existing = list(dict.fromkeys(archive.part for archive in archives))
+    if absent := [part for part in parts or [] if part not in existing]:
+        names = ', '.join(existing)
+        raise InputError(f'ISIC {year} has no part {", ".join(absent)}: choose from {names}')
+    archives = [archive for archive in archives if archive.part in (parts or existing)]
+    digests = _read_digests(archives, out, checksums)
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f'{out}: cannot be made ({error.strerror}): choose another folder'
-        ) from error
 
     print(f'ISIC {year} from {base_url} into {out}')
     errors: list[str] = []
-    missing = _report_present(archives, out, digests, errors)
-    jobs = _ask_all(missing, out, base_url, errors)
+    jobs = []
+    for archive in archives:
+        path = out / archive.name
+        if not path.exists():
+            url = f'{base_url.rstrip("/")}/{year}/{archive.name}'
+            jobs.append(_Job(archive, Transfer(out / f'{archive.name}.part', url)))
+        elif problem := _find_problem(path, archive, out, digests):
+            errors.append(f'{path} {problem}: move it to another folder to fetch it again')
+        else:
+            print(f'  {archive.name:<44} complete, left as it is')
+    jobs = _ask_all(jobs, errors)
     _check_disk(jobs, out)
     for number, job in enumerate(jobs, 1):
         try:
             _get(job, out, digests, f'[{number}/{len(jobs)}] {job.archive.name}')
         except TransferError as error:
-            errors.append(f'{job.part.url}: {error}')
+            errors.append(f'{job.transfer.url}: {error}')
     if errors:
         raise InputError(
             f'{len(errors)} of {len(archives)} files of ISIC {year} could not be downloaded. Run '
-            'this again to continue where it stopped. What the server refuses, download by hand '
-            f'from {PAGE_URL}#{year} and put into {out}',
+            'this again to continue where it stopped. Download files that the server refuses by '
+            f'hand from {PAGE_URL}#{year} and put into {out}',
             errors,
         )
     return [out / archive.name for archive in archives]
@@ -152,56 +112,49 @@ def _check_address(base_url: str) -> None:
         raise InputError(f'{base_url}: the official files come encrypted only: use https://')
 
 
-def _select(year: int, parts: Sequence[str] | None) -> list[Archive]:
-    archives = [archive for archive in ARCHIVES if archive.year == year]
-    had = [part for part in PARTS if any(archive.part == part for archive in archives)]
-    if absent := [part for part in parts or [] if part not in had]:
-        raise InputError(
-            f'ISIC {year} has no part {", ".join(absent)}: choose from {", ".join(had)}'
-        )
-    return [archive for archive in archives if archive.part in (parts or had)]
+def _read_digests(archives: list[Archive], out: Path, stated: Path | None) -> dict[str, str]:
+    """Return the known digests by file name."""
+    if stated is None:
+        noted = out / CHECKSUMS
+        return read_checksums(noted) if noted.is_file() else {}
+    digests = read_checksums(stated)
+    if absent := [archive.name for archive in archives if archive.name not in digests]:
+        raise InputError(f'{stated} has to state the SHA-256 of every file; it lacks:', absent)
+    return digests
 
 
-def _report_present(
-    archives: list[Archive], out: Path, digests: _Digests, errors: list[str]
-) -> list[Archive]:
-    """Return the files that are not there yet; those that are there and wrong become errors."""
-    missing = []
-    for archive in archives:
-        path = out / archive.name
-        if not path.exists():
-            missing.append(archive)
-        elif problem := find_problem(path, archive) or digests.find_problem(path, archive):
-            errors.append(f'{path} {problem}: move it away to fetch it anew')
-        else:
-            print(f'  {archive.name:<44} complete, left as it is')
-    return missing
+def _find_problem(path: Path, archive: Archive, out: Path, digests: dict[str, str]) -> str | None:
+    """Check contents and digest of a file. The digest of a new file is noted."""
+    if problem := find_problem(path, archive):
+        return problem
+    found = sha256(path)
+    if archive.name not in digests:
+        digests[archive.name] = found
+        write_checksums(out / CHECKSUMS, digests)
+    wanted = digests[archive.name]
+    return None if found == wanted else f'has the SHA-256 {found} instead of {wanted}'
 
 
-def _ask_all(archives: list[Archive], out: Path, base_url: str, errors: list[str]) -> list[_Job]:
-    """Ask for all files at once, so that no answer that hangs delays the others."""
+def _ask_all(jobs: list[_Job], errors: list[str]) -> list[_Job]:
+    """Ask for the sizes of all files at once; return the jobs of the files that are available."""
 
-    def ask_one(part: PartialFile) -> Remote | TransferError:
+    def ask(job: _Job) -> str | None:
         try:
-            return ask(part.url)
+            job.transfer.ask()
         except TransferError as error:
-            return error
+            return f'{job.transfer.url}: {error}'
+        return None
 
-    base = base_url.rstrip('/')
-    parts = [PartialFile(out / f'{a.name}.part', f'{base}/{a.year}/{a.name}') for a in archives]
-    jobs = []
     with ThreadPoolExecutor(max_workers=len(ARCHIVES)) as pool:
-        answers = list(pool.map(ask_one, parts))
-    for archive, part, answer in zip(archives, parts, answers, strict=True):
-        if isinstance(answer, TransferError):
-            errors.append(f'{part.url}: {answer}')
-            continue
-        job = _Job(archive, part, answer)
-        about = 'about ' if answer.size is None else ''
-        held = f', {_amount(job.held)} of it already here' if job.held else ''
-        print(f'  {archive.name:<44} {about}{_amount(job.size)}{held}')
-        jobs.append(job)
-    return jobs
+        answers = list(pool.map(ask, jobs))
+    errors += filter(None, answers)
+    available = [job for job, error in zip(jobs, answers, strict=True) if error is None]
+    for job in available:
+        about = 'about ' if job.transfer.promised.size is None else ''
+        held = job.transfer.held
+        already = f', {_amount(held)} of it already here' if held else ''
+        print(f'  {job.archive.name:<44} {about}{_amount(job.size)}{already}')
+    return available
 
 
 def _check_disk(jobs: list[_Job], out: Path) -> None:
@@ -210,9 +163,9 @@ def _check_disk(jobs: list[_Job], out: Path) -> None:
     free = shutil.disk_usage(out).free
     total = sum(job.size for job in jobs)
     # An unfinished file has its place on the disk already, whether it can be continued or not.
-    needed = total - sum(job.part.on_disk for job in jobs)
-    about = 'about ' if any(job.remote.size is None for job in jobs) else ''
-    fetched = f'{about}{_amount(total - sum(job.held for job in jobs))}'
+    needed = total - sum(job.transfer.on_disk for job in jobs)
+    about = 'about ' if any(job.transfer.promised.size is None for job in jobs) else ''
+    fetched = f'{about}{_amount(total - sum(job.transfer.held for job in jobs))}'
     print(f'to fetch: {fetched}; free on the disk: {_amount(free)}', flush=True)
     if needed > free:
         raise InputError(
@@ -221,28 +174,27 @@ def _check_disk(jobs: list[_Job], out: Path) -> None:
         )
 
 
-def _get(job: _Job, out: Path, digests: _Digests, title: str) -> None:
+def _get(job: _Job, out: Path, digests: dict[str, str], title: str) -> None:
     """Fetch, check and name one file."""
-    with tqdm(
-        desc=title, total=job.size, initial=job.held, unit='B', unit_scale=True, unit_divisor=1024
-    ) as bar:
+    archive, transfer = job
+    settings = {'unit': 'B', 'unit_scale': True, 'unit_divisor': 1024}
+    with tqdm(desc=title, total=job.size, initial=transfer.held, **settings) as bar:
 
         def progress(held: int, size: int | None) -> None:
             if size is not None:
                 bar.total = size
             bar.update(held - bar.n)  # negative where a file starts again
 
-        fetch(job.part, job.remote, progress, lambda text: tqdm.write(text, sys.stderr))
-    problem = find_problem(job.part.path, job.archive)
-    if problem := problem or digests.find_problem(job.part.path, job.archive):
-        size = job.part.on_disk
-        rejected = out / f'{job.archive.name}.rejected'
-        job.part.finish(rejected)
+        transfer.fetch(progress)
+    if problem := _find_problem(transfer.path, archive, out, digests):
+        size = transfer.on_disk
+        rejected = out / f'{archive.name}.rejected'
+        transfer.finish(rejected)
         raise TransferError(
             f'the server sent {size:,} bytes as promised, but the file {problem}; it is kept as '
             f'{rejected}'
         )
-    job.part.finish(out / job.archive.name)
+    transfer.finish(out / archive.name)
 
 
 def _amount(size: float) -> str:

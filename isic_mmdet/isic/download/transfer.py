@@ -1,42 +1,244 @@
-"""Fetch one large file over HTTP, through broken connections and stopped runs.
+"""Fetches one large file over HTTP, through broken connections and stopped runs.
 
-What an earlier attempt or run received is continued with a range request. The server itself
-decides whether the rest still fits it (`If-Range`, RFC 9110 section 13.1.5).
+A range request continues what an earlier attempt or run received. The server decides whether the
+rest still fits it (`If-Range`, RFC 9110 section 13.1.5).
 """
 
 import http.client
+import json
 import re
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar, cast
 
-from isic_mmdet.isic.download.partial import PartialFile, Remote
+from tqdm import tqdm
 
 TIMEOUT_S = 30.0  # for every operation on a socket
 # Waits after the first, second, ... attempt in a row that brought nothing new.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 BLOCK = 256 * 1024
-_PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+_TEMPORARY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _NO_HEAD_STATUSES = {405, 501}
+_CONTENT_RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)')
 
+
+_Result = TypeVar('_Result')
 Progress = Callable[[int, int | None], None]
 
 
 class TransferError(Exception):
-    """The file cannot be had; the message says why."""
+    """The file is not available; the message says why."""
 
 
 class _BrokenOffError(Exception):
-    """An attempt failed in a way that another attempt may fix."""
+    """An attempt failed, and another attempt may succeed."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What a server says of a file.
+
+    Attributes:
+        size: in bytes, None if unknown.
+        validator: strong ETag, else the date of the last change, else empty.
+    """
+
+    size: int | None = None
+    validator: str = ''
+
+
+class Transfer:
+    """One file to fetch: `NAME.part` with its bytes, `NAME.part.json` with what they belong to.
+
+    Args:
+        path: of the bytes.
+        url: where they come from. Bytes from another address are never continued.
+
+    Attributes:
+        promised: the answer to `ask`.
+    """
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+        self.promised = Remote()
+        self._note = path.with_name(f'{path.name}.json')
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes in the file, whether they can be continued or not."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the promised file that are here already."""
+        origin = self._origin()
+        return self.on_disk if origin and origin.validator == self.promised.validator else 0
+
+    def ask(self) -> None:
+        """Ask for size and validator. `promised` stays empty where the server knows no HEAD.
+
+        Raises:
+            TransferError: the server refuses, or is not reached in three attempts.
+        """
+        self.promised = self._retry(self._ask_once, 3)
+
+    def fetch(self, progress: Progress) -> None:
+        """Fetch the rest of the file.
+
+        Gives up when `len(PAUSES_S) + 1` attempts in a row brought less than a new block of bytes.
+        What was received stays for the next run.
+
+        Args:
+            progress: called with the number of bytes held and the size, None if unknown.
+
+        Raises:
+            TransferError: the server refuses, contradicts itself about the size, or breaks off too
+                often; or the bytes cannot be written.
+        """
+        try:
+            self._retry(lambda: self._fetch_once(progress), len(PAUSES_S) + 1)
+        except OSError as error:
+            raise TransferError(f'cannot write {self.path}: {error.strerror}') from error
+
+    def start(self, remote: Remote) -> None:
+        """Make the file empty, for the bytes of `remote`.
+
+        A process killed between the two steps leaves an empty file, never old bytes under a new
+        note.
+        """
+        self.path.write_bytes(b'')
+        fresh = self._note.with_name(f'{self._note.name}.new')
+        fresh.write_text(json.dumps({'url': self.url, **asdict(remote)}), encoding='utf-8')
+        fresh.replace(self._note)
+
+    def finish(self, path: Path) -> None:
+        """Give the bytes their name `path`."""
+        self.path.replace(path)
+        self._note.unlink(missing_ok=True)
+
+    def _origin(self) -> Remote | None:
+        """Return what the bytes belong to; None if they are not to be continued."""
+        try:
+            note = json.loads(self._note.read_text(encoding='utf-8'))
+            origin = Remote(note['size'], note['validator'])
+            same = note['url'] == self.url
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return origin if same and origin.validator and self.on_disk else None
+
+    def _discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+    def _retry(self, attempt: Callable[[], _Result], most_failures: int) -> _Result:
+        most = failures = 0
+        while True:
+            try:
+                return attempt()
+            except _BrokenOffError as error:
+                # Bytes count once: a server that always starts from nothing makes no progress.
+                failures = 0 if self.on_disk >= most + BLOCK else failures + 1
+                most = max(most, self.on_disk)
+                if failures >= most_failures:
+                    raise TransferError(f'{error}; gave up after {failures} attempts') from error
+                pause = PAUSES_S[max(failures - 1, 0)]
+                text = f'{self.path.name}: {error}; next attempt in {pause:g} s'
+                tqdm.write(text, sys.stderr)
+                time.sleep(pause)
+
+    def _ask_once(self) -> Remote:
+        with _open(urllib.request.Request(self.url, method='HEAD')) as response:
+            if response.status in _NO_HEAD_STATUSES:
+                return Remote()
+            if response.status != 200:
+                raise _refused(response)
+            return _remote(response.headers)
+
+    def _fetch_once(self, progress: Progress) -> None:
+        origin = self._origin()
+        held = self.on_disk if origin else 0
+        if origin == self.promised and held == self.promised.size:
+            return
+        request = urllib.request.Request(self.url)
+        if origin:
+            request.add_header('Range', f'bytes={held}-')
+            request.add_header('If-Range', origin.validator)
+        with _open(request) as response:
+            if response.status in {206, 416} and origin:
+                size = self._size_continued(response, held, origin)
+                if response.status == 416:  # no byte follows those held
+                    return
+            elif response.status == 200:
+                # The first attempt, a server without ranges, or a file that changed.
+                remote = _remote(response.headers)
+                size = remote.size
+                if remote.validator == self.promised.validator:
+                    size = _agreed(self.promised.size, size)
+                held = 0
+                self.start(Remote(size, remote.validator))
+            else:
+                raise _refused(response)
+            self._receive(response, held, size, progress)
+        if size is None or self.on_disk == size:
+            return
+        promise = f'the server promised {size:,} bytes and'
+        if self.on_disk < size:
+            raise _BrokenOffError(f'{promise} the connection ended after {self.on_disk:,}')
+        sent = self.on_disk
+        self._discard()
+        raise TransferError(f'{promise} sent {sent:,}')
+
+    def _size_continued(
+        self, response: http.client.HTTPResponse, held: int, origin: Remote
+    ) -> int | None:
+        """Check that an answer continues the bytes held, and return the size of the file."""
+        content_range = response.headers.get('Content-Range', '')
+        match = _CONTENT_RANGE.fullmatch(content_range)
+        total = int(match[2]) if match and match[2] else None
+        if response.status == 416:
+            is_continued = _agreed(origin.size, total) == held
+        else:
+            is_continued = match is not None and match[1] == str(held)
+            is_continued &= _remote(response.headers).validator in {'', origin.validator}
+        if not is_continued:
+            self._discard()
+            raise _BrokenOffError(
+                f'the answer to a request for the bytes from {held:,} on does not fit them '
+                f'(Content-Range {content_range!r}); the file starts again'
+            )
+        return _agreed(origin.size, total)
+
+    def _receive(
+        self, response: http.client.HTTPResponse, held: int, size: int | None, progress: Progress
+    ) -> None:
+        """Append the body of an answer to the file."""
+        with self.path.open('ab') as file:
+            progress(held, size)
+            while True:
+                try:
+                    block = response.read1(BLOCK)
+                except (OSError, http.client.HTTPException) as error:
+                    raise _BrokenOffError(f'the connection broke ({_words(error)})') from error
+                if not block:
+                    return
+                file.write(block)
+                file.flush()  # a killed run keeps what it received
+                held += len(block)
+                progress(held, size)
 
 
 class SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow redirects, but never from an encrypted address to a plain one."""
+    """Follows redirects, but never from an encrypted address to a plain one."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-        """Return the request to follow."""
+        """Raise a `TransferError` for a plain address."""
         if req.type == 'https' and not newurl.startswith('https://'):
             raise TransferError(f'the server redirects to the unencrypted {newurl}')
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -45,167 +247,15 @@ class SafeRedirects(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(SafeRedirects)
 
 
-def ask(url: str) -> Remote:
-    """Return size and validator of the file at `url`, or an empty `Remote` without HEAD there.
-
-    Raises:
-        TransferError: the server refuses, or cannot be reached in three attempts.
-    """
-    failures = 0
-    while True:
-        try:
-            with _open(urllib.request.Request(url, method='HEAD')) as response:
-                return _remote(response.headers)
-        except urllib.error.HTTPError as error:
-            if error.code in _NO_HEAD_STATUSES:
-                return Remote()
-            raise _refused(error) from error
-        except _BrokenOffError as error:
-            failures += 1
-            if failures == 3:
-                raise TransferError(f'{error}; gave up after 3 attempts') from error
-            time.sleep(PAUSES_S[failures - 1])
-
-
-def fetch(
-    part: PartialFile, promised: Remote, progress: Progress, say: Callable[[str], None]
-) -> None:
-    """Fetch the rest of `part`.
-
-    Gives up when `len(PAUSES_S) + 1` attempts in a row brought less than a new block of bytes.
-
-    Args:
-        part: stays as it is on failure, to be continued by the next run.
-        promised: what `ask` returned for its address.
-        progress: called with the number of bytes held and the size (None where untold).
-        say: called with one sentence when an attempt failed and another follows.
-
-    Raises:
-        TransferError: the server refuses, contradicts itself about the size, or breaks off too
-            often; or the bytes cannot be written.
-    """
-    most = failures = 0
-    while True:
-        try:
-            return _attempt(part, promised, progress)
-        except _BrokenOffError as error:
-            # Bytes count once: a server that always starts from nothing makes no progress.
-            failures = 0 if part.on_disk >= most + BLOCK else failures + 1
-            most = max(most, part.on_disk)
-            if failures > len(PAUSES_S):
-                raise TransferError(f'{error}; gave up after {failures} attempts') from error
-            pause = PAUSES_S[max(failures - 1, 0)]
-            say(f'{part.path.name}: {error}; next attempt in {pause:g} s')
-            time.sleep(pause)
-        except OSError as error:
-            raise TransferError(f'cannot write {part.path}: {error.strerror}') from error
-
-
-def _attempt(part: PartialFile, promised: Remote, progress: Progress) -> None:
-    origin = part.origin
-    held = part.on_disk if origin else 0
-    if origin == promised and held == promised.size:
-        return
-    request = urllib.request.Request(part.url)
-    if origin and origin.validator:
-        request.add_header('Range', f'bytes={held}-')
-        request.add_header('If-Range', origin.validator)
-    try:
-        response = _open(request)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and origin:
-            _check_nothing_follows(error, part, held, origin)
-            return
-        raise _refused(error) from error
-    with response:
-        if response.status == 206 and origin:
-            size = _size_continued(response, part, held, origin)
-        elif response.status == 200:
-            # The first attempt, a server without ranges, or a file that changed.
-            remote = _remote(response.headers)
-            size = remote.size
-            if remote.validator == promised.validator:
-                size = _agreed(promised.size, size)
-            held = 0
-            part.start(Remote(size, remote.validator))
-        else:
-            raise TransferError(f'the server answered {response.status}')
-        _receive(response, part, held, size, progress)
-    if size is not None and part.on_disk < size:
-        raise _BrokenOffError(
-            f'the server promised {size:,} bytes and the connection ended after {part.on_disk:,}'
-        )
-    if size is not None and part.on_disk > size:
-        sent = part.on_disk
-        part.discard()
-        raise TransferError(f'the server promised {size:,} bytes and sent {sent:,}')
-
-
-def _size_continued(
-    response: http.client.HTTPResponse, part: PartialFile, held: int, origin: Remote
-) -> int | None:
-    """Check that a partial answer continues `part`, and return the size of the whole file."""
-    validator = _remote(response.headers).validator
-    if validator is not None and validator != origin.validator:
-        part.discard()
-        raise _BrokenOffError('the file changed on the server and starts again')
-    content_range = response.headers.get('Content-Range', '')
-    match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', content_range)
-    if match is None or int(match[1]) != held:
-        part.discard()
-        raise _BrokenOffError(
-            f'asked for the bytes from {held:,} on, the server sent '
-            f'{content_range or "a part without Content-Range"}; the file starts again'
-        )
-    return _agreed(origin.size, None if match[2] == '*' else int(match[2]))
-
-
-def _check_nothing_follows(
-    error: urllib.error.HTTPError, part: PartialFile, held: int, origin: Remote
-) -> None:
-    """Judge the answer that no byte follows those held: complete, or a false promise."""
-    match = re.fullmatch(r'bytes \*/(\d+)', error.headers.get('Content-Range', ''))
-    if _agreed(origin.size, int(match[1]) if match else None) != held:
-        part.discard()
-        raise _BrokenOffError(f'the {held:,} bytes held are not the file, which starts again')
-
-
-def _receive(
-    response: http.client.HTTPResponse,
-    part: PartialFile,
-    held: int,
-    size: int | None,
-    progress: Progress,
-) -> None:
-    """Append the body of `response` to `part`."""
-    with part.path.open('ab') as file:
-        progress(held, size)
-        while True:
-            try:
-                block = response.read1(BLOCK)
-            except (OSError, http.client.HTTPException) as error:
-                raise _BrokenOffError(f'the connection broke ({_words(error)})') from error
-            if not block:
-                return
-            file.write(block)
-            file.flush()  # a killed run keeps what it received
-            held += len(block)
-            progress(held, size)
-
-
 def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
-    """Open `request`; failures that may pass become `_BrokenOffError`.
-
-    Raises:
-        urllib.error.HTTPError: the server answered with another status than success.
-    """
+    """Return the answer to a request, of any status except temporary ones."""
     try:
-        return _opener.open(request, timeout=TIMEOUT_S)
+        return cast(http.client.HTTPResponse, _opener.open(request, timeout=TIMEOUT_S))
     except urllib.error.HTTPError as error:
+        if error.code not in _TEMPORARY_STATUSES:
+            return cast(http.client.HTTPResponse, error)
         error.close()
-        if error.code in _PASSING_STATUSES:
-            raise _BrokenOffError(f'the server answered {error.code} {error.reason}') from error
-        raise
+        raise _BrokenOffError(f'the server answered {error.code} {error.reason}') from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', error)
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -219,22 +269,23 @@ def _words(error: object) -> str:
     return str(error) or type(error).__name__
 
 
-def _refused(error: urllib.error.HTTPError) -> TransferError:
-    return TransferError(f'the server answered {error.code} {error.reason}')
+def _refused(response: http.client.HTTPResponse) -> TransferError:
+    return TransferError(f'the server answered {response.status} {response.reason}')
 
 
-def _agreed(promised: int | None, told: int | None) -> int | None:
+def _agreed(promised: int | None, later: int | None) -> int | None:
     """Return the size of a file from two answers about it, which must not differ."""
-    if promised is not None and told is not None and promised != told:
+    if promised is not None and later is not None and promised != later:
         raise TransferError(
-            f'the server promised {promised:,} bytes and later {told:,} for the same file'
+            f'the server promised {promised:,} bytes and later {later:,} for the same file'
         )
-    return told if promised is None else promised
+    return later if promised is None else promised
 
 
 def _remote(headers: http.client.HTTPMessage) -> Remote:
     length = headers.get('Content-Length', '')
-    etag = headers.get('ETag')
+    etag = headers.get('ETag', '')
     # A weak ETag does not promise the same bytes, and If-Range does not take it.
-    validator = etag if etag and not etag.startswith('W/') else headers.get('Last-Modified')
+    is_strong = etag and not etag.startswith('W/')
+    validator = etag if is_strong else headers.get('Last-Modified', '')
     return Remote(int(length) if length.isdecimal() else None, validator)

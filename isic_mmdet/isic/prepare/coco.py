@@ -9,17 +9,14 @@ from isic_mmdet.isic.prepare.pairs import Record, image_path, mask_path
 
 
 def coco_split(
-    info: dict[str, Any],
-    records: Sequence[Record],
-    labels: dict[str, Label],
-    classes: str,
+    info: dict[str, Any], records: Sequence[Record], labels: dict[str, Label], classes: str
 ) -> dict[str, Any]:
     """Build one annotation file; the same input gives the same bytes.
 
     Args:
-        info: goes into the file as it is.
-        records: the samples of the split; they are written in the order of their ids.
-        labels: ISIC id to what is known besides the lesion.
+        info: written to the file as it is.
+        records: the samples of the split, in any order.
+        labels: ISIC id to diagnosis, age and sex as far as known.
         classes: `lesion` or `diagnosis`.
     """
     images: list[dict[str, Any]] = []
@@ -48,16 +45,8 @@ def coco_split(
                 'bbox': record.bbox,
                 'area': record.area,
                 'iscrowd': 0,
-                'segmentation': {
-                    'size': [record.height, record.width],
-                    'counts': record.counts,
-                },
+                'segmentation': {'size': [record.height, record.width], 'counts': record.counts},
             }
         )
     categories = [{'id': i, 'name': name} for i, name in enumerate(CATEGORIES[classes], 1)]
-    return {
-        'info': info,
-        'images': images,
-        'annotations': annotations,
-        'categories': categories,
-    }
+    return {'info': info, 'images': images, 'annotations': annotations, 'categories': categories}

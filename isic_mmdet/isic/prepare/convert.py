@@ -1,27 +1,25 @@
-"""From official files to a prepared data set: all steps, in the order in which it is gone."""
+"""From official files to a prepared data set."""
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.isic.archives import YEARS
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE, HASH_BITS, near_duplicates
-from isic_mmdet.isic.layouts import SPLITS, YEARS, PairError, official_counts
+from isic_mmdet.isic.layouts import SPLITS, PairError, official_counts
 from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.isic.prepare.coco import coco_split
-from isic_mmdet.isic.prepare.flips import FLIPPED_SPLITS, copy_ids, flip_jobs
-from isic_mmdet.isic.prepare.jobs import finish_jobs
-from isic_mmdet.isic.prepare.pairs import Record, convert_pair, pair_key
-from isic_mmdet.isic.prepare.plan import Plan, make_plan
-from isic_mmdet.isic.prepare.pool import Job
-from isic_mmdet.isic.prepare.progress import Progress, remove_results
-from isic_mmdet.isic.prepare.report import errors_summary, split_summary
+from isic_mmdet.isic.prepare.flips import FLIPPED_SPLITS, flip_jobs
+from isic_mmdet.isic.prepare.pairs import Record, pair_job
+from isic_mmdet.isic.prepare.plan import make_plan
+from isic_mmdet.isic.prepare.progress import Progress
+from isic_mmdet.isic.prepare.report import split_summary
 from isic_mmdet.isic.splits import draw_validation, group_ids, part_near_duplicates, split_by_ratio
 from isic_mmdet.masks.mask_files import FOREGROUND
 from isic_mmdet.masks.resize import parse_rule
-from isic_mmdet.utils.files import write_json
+from isic_mmdet.utils.files import write_json, writing
 from isic_mmdet.utils.run_lock import run_lock
 from isic_mmdet.utils.system import available_cores
 
@@ -40,12 +38,11 @@ def prepare(
     workers: int | None = None,
     strict: bool = False,
     duplicate_distance: int = DEFAULT_DISTANCE,
-    show_progress: bool = True,
 ) -> dict[str, Any]:
     """Make `OUT/{images, original_masks, annotations, prepare_report.json}` from official files.
 
-    A run that was stopped continues; the annotations are removed first and written last, so that
-    they never describe images of another run. The same input gives the same annotation bytes.
+    A stopped run continues. The annotations are removed first and written last, so they never
+    describe images of another run. The same input gives the same annotation bytes.
 
     Args:
         year: 2016, 2017 or 2018.
@@ -59,17 +56,16 @@ def prepare(
             and `lesion` for the others.
         flip_copies: store each training and validation image also flipped vertically and
             horizontally, as further samples. They take no part in the search for near-duplicates.
-        foreground: gray value from which on a mask pixel is lesion, 1 to 255. With another one
-            than the default, `original_masks` hold the thresholded masks instead of copies of
-            the files, so that scores (> 128) are computed against the same truth.
+        foreground: lowest gray value of a lesion pixel, 1 to 255. With another one than the
+            default, `original_masks` hold the thresholded masks instead of copies of the files, so
+            that scores (> 128) are computed against the same truth.
         workers: processes; None takes all cores. With more than one, the calling script has to
             be importable (`if __name__ == '__main__'`).
-        strict: make every error fatal, instead of leaving the pair out.
+        strict: make every error fatal, instead of skipping the pair.
         duplicate_distance: bits of 256 in which the hashes of near-duplicates differ at most.
-        show_progress: show a progress bar on stderr.
 
     Returns:
-        The report, as it stands in `prepare_report.json`.
+        The content of `prepare_report.json`.
 
     Raises:
         InputError: nothing usable is found, an id is in two splits, nothing remains to train
@@ -81,46 +77,44 @@ def prepare(
     _check_arguments(year, classes, foreground, workers, duplicate_distance)
     out, split = Path(out), str(split)
     plan = make_plan(year, [Path(source) for source in sources], split, classes)
-    pair_jobs = [
-        Job(
-            isic_id,
-            pair_key(pair, rule, foreground),
-            partial(convert_pair, pair, rule, foreground, out),
-        )
-        for isic_id, pair in plan.pairs.items()
-    ]
-    try:
-        with (
-            run_lock(out / '.prepare', 'choose another --out'),
-            Progress(out, year) as progress,
-        ):
-            remove_results(out)
-            finish = partial(finish_jobs, plan, progress, out, workers, show_progress)
-            records = finish(pair_jobs, 'pairs')
-            twins = _find_twins(records, duplicate_distance)
-            split_of = plan.split_of
-            if split_of is None:
-                split_of = split_by_ratio(group_ids(records, twins), seed)
-            split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
-            if split == 'official' and 'val' not in official_counts(year):
-                split_of = draw_validation(split_of, twins, seed)
-                plan.notes.append(_drawn_note(year, split_of, seed))
-            members = {
-                name: [records[i] for i in sorted(split_of) if split_of[i] == name]
-                for name in SPLITS
-            }
-            if flip_copies:
-                originals = [record for name in FLIPPED_SPLITS for record in members[name]]
-                copies = finish(flip_jobs(originals, out), 'flip copies')
-                for name in FLIPPED_SPLITS:
-                    members[name] += [
-                        copies[copy_id]
-                        for record in members[name]
-                        for copy_id in copy_ids(record.isic_id)
-                        if copy_id in copies
-                    ]
-            _note_more(plan, records, members, progress, out, foreground)
-        is_usable = bool(members['train']) and not (strict and plan.errors)
+    with writing(out), run_lock(out / '.prepare', 'choose another --out'):
+        progress = Progress(out, year)
+        for name in ('prepare_report.json', *map(_annotation_file, SPLITS)):
+            (out / name).unlink(missing_ok=True)
+
+        jobs = [pair_job(pair, rule, foreground, out) for pair in plan.pairs.values()]
+        records = progress.finish(jobs, 'pairs', plan, workers)
+        twins = _find_twins(records, duplicate_distance)
+        split_of = plan.split_of or split_by_ratio(group_ids(records, twins), seed)
+        split_of, left_out = part_near_duplicates({i: split_of[i] for i in records}, twins)
+        if split == 'official' and 'val' not in official_counts(year):
+            split_of = draw_validation(split_of, twins, seed)
+            count = Counter(split_of.values())
+            plan.notes.append(
+                f'ISIC {year} has no official validation part: {count["val"]} of the '
+                f'{count["val"] + count["train"]} official training images were drawn for it '
+                f'(seed {seed})'
+            )
+        members = {
+            name: [records[i] for i in split_of if split_of[i] == name]
+            for name in SPLITS
+            if name in split_of.values()
+        }
+        if flip_copies:
+            originals = [record for name in FLIPPED_SPLITS for record in members.get(name, ())]
+            jobs = [job for record in originals for job in flip_jobs(record, out)]
+            for copy in progress.finish(jobs, 'flip copies', plan, workers).values():
+                members[split_of[copy.copy_of]].append(copy)
+
+        turned = {i: record.orientation for i, record in records.items() if record.orientation != 1}
+        plan.notes += _notes_on_images(records, turned)
+        used = {record.isic_id for chosen in members.values() for record in chosen}
+        if unused := len(progress.records.keys() - plan.pairs.keys() - used):
+            plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
+        if foreground != FOREGROUND:
+            plan.notes.append(f'original_masks hold 255 where the files hold {foreground} or more')
+        errors = sorted(plan.errors + _mask_errors(records))
+        is_usable = 'train' in members and not (strict and errors)
         settings = {
             'split': split if split in {'official', 'ratio'} else 'id lists',
             'seed': seed,
@@ -138,100 +132,51 @@ def prepare(
             'splits': {
                 name: split_summary(chosen, plan.labels, classes)
                 for name, chosen in members.items()
-                if chosen
             },
             'notes': plan.notes,
-            'stored_turned': _stored_turned(records),
+            'stored_turned': turned,
             'near_duplicates': {
                 'distance': duplicate_distance,
                 'pairs': [list(twin) for twin in twins],
-                'left_out': [entry.as_dict() for entry in left_out],
+                'left_out': [vars(entry) for entry in left_out],
             },
-            'errors': errors_summary(plan.errors),
+            'errors': {
+                'counts': dict(sorted(Counter(error.kind for error in errors).items())),
+                'list': [vars(error) for error in errors],
+            },
         }
         write_json(out / 'prepare_report.json', report, indent=1)
         if not is_usable:
-            _refuse(out, plan.errors, strict)
+            reason = 'fix the errors, or drop --strict' if strict else 'no pair remains for train'
+            raise InputError(
+                f'{len(errors)} errors, and no annotations were written: {reason}. '
+                f'{out / "prepare_report.json"} lists everything',
+                list(map(str, errors)),
+            )
         for name, chosen in members.items():
-            if chosen:
-                info = {'description': f'ISIC {year} lesions, {name}', **settings}
-                content = coco_split(info, chosen, plan.labels, classes)
-                write_json(out / 'annotations' / f'{name}.json', content)
-    except OSError as error:
-        # Sources are read under their own guard, so this can only be the disk written to.
-        raise InputError(f'cannot write to {out}: {error}; run again once it can') from error
+            info = {'description': f'ISIC {year} lesions, {name}', **settings}
+            content = coco_split(info, chosen, plan.labels, classes)
+            write_json(out / _annotation_file(name), content)
     return report
 
 
+def _annotation_file(split: str) -> str:
+    return f'annotations/{split}.json'
+
+
 def _check_arguments(year: int, classes: str, foreground: int, workers: int, distance: int) -> None:
-    errors = []
-    if year not in YEARS:
-        errors.append(f'year {year}: choose from {", ".join(map(str, YEARS))}')
-    if classes not in CATEGORIES:
-        errors.append(f'classes {classes!r}: choose from {", ".join(CATEGORIES)}')
-    if year == 2016 and classes == 'diagnosis':
-        errors.append('classes diagnosis: 2016 is prepared with the one class lesion only')
-    if not 1 <= foreground <= 255:
-        errors.append(f'foreground {foreground}: give a gray value from 1 to 255')
-    if workers < 1:
-        errors.append(f'workers {workers}: give at least 1')
-    if not 0 <= distance <= HASH_BITS:
-        errors.append(f'duplicate distance {distance}: give 0 to {HASH_BITS} bits')
-    if errors:
+    checks = {
+        f'year {year}: choose from {", ".join(map(str, YEARS))}': year in YEARS,
+        f'classes {classes!r}: choose from {", ".join(CATEGORIES)}': classes in CATEGORIES,
+        'classes diagnosis: 2016 is prepared with the one class lesion only': (
+            (year, classes) != (2016, 'diagnosis')
+        ),
+        f'foreground {foreground}: give a gray value from 1 to 255': 1 <= foreground <= 255,
+        f'workers {workers}: give at least 1': workers >= 1,
+        f'duplicate distance {distance}: give 0 to {HASH_BITS} bits': 0 <= distance <= HASH_BITS,
+    }
+    if errors := [error for error, is_fine in checks.items() if not is_fine]:
         raise InputError('some settings do not fit', errors)
-
-
-def _note_more(
-    plan: Plan,
-    records: dict[str, Record],
-    members: dict[str, list[Record]],
-    progress: Progress,
-    out: Path,
-    foreground: int,
-) -> None:
-    """Add to the plan what is known once everything is prepared."""
-    plan.errors += [
-        PairError(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
-        for i, record in records.items()
-        if record.grays
-    ]
-    plan.errors += [
-        PairError(i, 'full mask', 'every pixel is lesion', left_out=False)
-        for i, record in records.items()
-        if record.share == 1
-    ]
-    turned = _stored_turned(records)
-    if turned:
-        plan.notes.append(
-            f'{len(turned)} images are stored turned or mirrored (EXIF orientation), such as '
-            f'{", ".join(list(turned)[:3])}: they and their masks were turned upright; see '
-            'stored_turned in prepare_report.json, and look at them with tools/browse_dataset.py'
-        )
-    inverted = sum(record.share > 0.5 and record.touches_border for record in records.values())
-    if 2 * inverted > len(records):
-        plan.notes.append(
-            f'in {inverted} of {len(records)} masks more than half is lesion, up to the border: '
-            'if lesions are black in them, invert them and prepare again'
-        )
-    used = {record.isic_id for chosen in members.values() for record in chosen}
-    unused = len(progress.records.keys() - plan.pairs.keys() - used)
-    if unused:
-        plan.notes.append(f'{unused} images of an earlier run lie in {out} and in no split')
-    if foreground != FOREGROUND:
-        plan.notes.append(f'original_masks hold 255 where the files hold {foreground} or more')
-
-
-def _stored_turned(records: dict[str, Record]) -> dict[str, int]:
-    """Return EXIF's number by id of the images that are not stored upright."""
-    return {i: record.orientation for i, record in records.items() if record.orientation != 1}
-
-
-def _drawn_note(year: int, split_of: dict[str, str], seed: int) -> str:
-    count = Counter(split_of.values())
-    return (
-        f'ISIC {year} has no official validation part: {count["val"]} of the '
-        f'{count["val"] + count["train"]} official training images were drawn for it (seed {seed})'
-    )
 
 
 def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, str, int]]:
@@ -240,12 +185,31 @@ def _find_twins(records: dict[str, Record], distance: int) -> list[tuple[str, st
     return [(ids[i], ids[j], bits) for i, j, bits in twins]
 
 
-def _refuse(out: Path, errors: list[PairError], strict: bool) -> None:
-    if strict and errors:
-        reason = f'{len(errors)} errors, and --strict makes them fatal: fix them or drop --strict'
-    else:
-        reason = 'no pair remains for train; fix these'
-    raise InputError(
-        f'{reason}. No annotations were written; {out / "prepare_report.json"} lists everything',
-        [str(problem) for problem in sorted(errors)],
-    )
+def _mask_errors(records: dict[str, Record]) -> list[PairError]:
+    grays = [
+        PairError(i, 'gray mask', f'{record.grays} pixels are neither 0 nor 255', left_out=False)
+        for i, record in records.items()
+        if record.grays
+    ]
+    return grays + [
+        PairError(i, 'full mask', 'every pixel is lesion', left_out=False)
+        for i, record in records.items()
+        if record.share == 1
+    ]
+
+
+def _notes_on_images(records: dict[str, Record], turned: dict[str, int]) -> list[str]:
+    notes = []
+    if turned:
+        notes.append(
+            f'{len(turned)} images are stored turned or mirrored (EXIF orientation), such as '
+            f'{", ".join(list(turned)[:3])}: they and their masks were turned upright; see '
+            'stored_turned in prepare_report.json, and look at them with tools/browse_dataset.py'
+        )
+    inverted = sum(record.share > 0.5 and record.touches_border for record in records.values())
+    if 2 * inverted > len(records):
+        notes.append(
+            f'in {inverted} of {len(records)} masks more than half is lesion, up to the border: '
+            'if lesions are black in them, invert them and prepare again'
+        )
+    return notes

@@ -1,4 +1,4 @@
-"""One pair: from the official image and mask to the prepared files and what is known of them."""
+"""Converts one official image and mask to the prepared files and a record of them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,17 +18,26 @@ from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
 from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
 from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths, run_lengths_problem
 from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.schema import COUNT, FLAG, NUMBER, TEXT, Shape, shape_errors
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
 FORMAT = 4
 
+_SHAPES: dict[Any, Shape] = {
+    str: TEXT,
+    int: COUNT,
+    float: NUMBER,
+    bool: FLAG,
+    list[int]: [COUNT],
+}
+
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a prepared pair; all pixels are those of the prepared size unless noted.
+    """What is known of a prepared pair, in pixels of the prepared size unless noted.
 
     Attributes:
-        isic_id: id of the image.
+        isic_id: id of the image, or of a flipped copy.
         key: digest of the sources' identity, the rule and the foreground; another key means
             another result.
         height, width: size of the prepared image.
@@ -68,35 +77,35 @@ class Record:
         """Id under which the challenge published the image, and under which labels are known."""
         return self.copy_of or self.isic_id
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as a JSON object."""
-        return dict(vars(self))
-
     def is_sound(self) -> bool:
-        """Tell whether every value is of its kind, and the run lengths make the mask they should.
-
-        A record that was read may be damaged.
-        """
-        for name, kind in self.__annotations__.items():
-            value = getattr(self, name)
-            if kind == list[int]:
-                if not isinstance(value, list) or any(type(number) is not int for number in value):
-                    return False
-            elif type(value) is not kind:
-                return False
+        """Return whether a record that was read from a file is undamaged."""
+        shape: Shape = {name: _SHAPES[kind] for name, kind in self.__annotations__.items()}
         code = {'size': [self.height, self.width], 'counts': self.counts}
-        return run_lengths_problem(code, self.height, self.width) is None
+        return not (
+            shape_errors(vars(self), shape) or run_lengths_problem(code, self.height, self.width)
+        )
 
     def files_are_there(self, out: Path) -> bool:
-        """Tell whether both prepared files still lie in `out` at their full size."""
-        sizes = {
-            image_path(self.isic_id): self.image_bytes,
-            mask_path(self.isic_id): self.mask_bytes,
-        }
+        """Return whether both prepared files still lie in `out` at their full size."""
+        image, mask = out / image_path(self.isic_id), out / mask_path(self.isic_id)
         return all(
-            (out / path).is_file() and (out / path).stat().st_size == size
-            for path, size in sizes.items()
+            path.is_file() and path.stat().st_size == size
+            for path, size in ((image, self.image_bytes), (mask, self.mask_bytes))
         )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sample to be made.
+
+    Attributes:
+        isic_id, key: of its record.
+        call: makes it.
+    """
+
+    isic_id: str
+    key: str
+    call: 'partial[Record | PairError]'
 
 
 def image_path(isic_id: str) -> str:
@@ -109,24 +118,28 @@ def mask_path(isic_id: str) -> str:
     return f'original_masks/{isic_id}_segmentation.png'
 
 
-def pair_key(pair: Pair, rule: ResizeRule, foreground: int) -> str:
-    """Return a digest that changes when the pair's files, the settings or this program change."""
-    return digest(FORMAT, rule, foreground, pair.image.identity, pair.mask.identity)
-
-
 def digest(*parts: object) -> str:
     """Return 32 hexadecimal digits that change when the text of any part changes."""
     return hashlib.sha256('|'.join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Record | PairError:
+def pair_job(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Job:
+    """Return the job that calls `convert_pair`."""
+    key = digest(FORMAT, rule, foreground, pair.image.identity, pair.mask.identity)
+    return Job(pair.isic_id, key, partial(convert_pair, pair, rule, foreground, out, key))
+
+
+def convert_pair(
+    pair: Pair, rule: ResizeRule, foreground: int, out: Path, key: str = ''
+) -> Record | PairError:
     """Decode, check, resize and write one pair.
 
     Args:
         pair: image and mask of the same id.
-        rule: how large the prepared image becomes.
-        foreground: gray value from which on a mask pixel is lesion, 1 to 255.
+        rule: size of the prepared image.
+        foreground: lowest gray value of a lesion pixel, 1 to 255.
         out: folder of the prepared data set.
+        key: of the record.
 
     Returns:
         The record of the two files written, or the first error found, with nothing written.
@@ -134,39 +147,38 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     Raises:
         OSError: `out` cannot be written to.
     """
+    error = partial(PairError, pair.isic_id)
     try:
         image = decode_image(pair.image, partial(_least_size, rule))
-    except UnreadableError as error:
-        return PairError(pair.isic_id, 'unreadable image', f'{pair.image}: {error}; get it again')
+    except UnreadableError as reason:
+        return error('unreadable image', f'{pair.image}: {reason}; get it again')
     try:
         mask = decode_mask(pair.mask, foreground)
-    except UnreadableError as error:
-        return PairError(pair.isic_id, 'unreadable mask', f'{pair.mask}: {error}; get it again')
-
-    oriented = _oriented(pair, image, mask)
-    if isinstance(oriented, PairError):
-        return oriented
+    except UnreadableError as reason:
+        return error('unreadable mask', f'{pair.mask}: {reason}; get it again')
+    oriented = _oriented(image, mask)
+    if oriented is None:
+        detail = (
+            f'{pair.image} is stored turned or mirrored (EXIF orientation {image.orientation}), '
+            f'and {pair.mask} seems to belong to the image as it is shown; save the image '
+            'upright, without the EXIF entry'
+        )
+        return error('unclear orientation', detail)
     mask = oriented
     height, width = mask.lesion.shape
     if image.shape != mask.lesion.shape:
-        image_height, image_width = image.shape
-        sizes = f'image {image_width} x {image_height}, mask {width} x {height} (width x height)'
-        detail = f'{sizes}: {pair.mask}; get both again'
-        return PairError(pair.isic_id, 'size mismatch', detail)
+        sizes = f'image {image.shape[1]} x {image.shape[0]}, mask {width} x {height}'
+        detail = f'{sizes} (width x height): {pair.mask}; get both again'
+        return error('size mismatch', detail)
     lesion_pixels = mask.lesion.area()
     if not lesion_pixels:
-        detail = (
-            f'{pair.mask}: no pixel of {foreground} or more, {_remedy_of_empty(mask.brightest)}'
-        )
-        return PairError(pair.isic_id, 'empty mask', detail)
+        remedy = _remedy_of_empty(mask.brightest)
+        return error('empty mask', f'{pair.mask}: no pixel of {foreground} or more, {remedy}')
     size = rule.size(height, width)
     lesion = reduce_bit_mask(mask.lesion, size)
     if not lesion.any():
-        detail = (
-            f'{pair.mask}: none of its {lesion_pixels} lesion pixels survives {rule}; use a larger '
-            '--resize'
-        )
-        return PairError(pair.isic_id, 'lesion lost', detail)
+        lost = f'none of its {lesion_pixels} lesion pixels survives {rule}'
+        return error('lesion lost', f'{pair.mask}: {lost}; use a larger --resize')
 
     if image.is_plain and size == (height, width):
         jpeg = image.data
@@ -176,7 +188,7 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
     write_atomically(out / mask_path(pair.isic_id), mask.data)
     return Record(
         isic_id=pair.isic_id,
-        key=pair_key(pair, rule, foreground),
+        key=key,
         height=size[0],
         width=size[1],
         original_height=height,
@@ -197,36 +209,28 @@ def convert_pair(pair: Pair, rule: ResizeRule, foreground: int, out: Path) -> Re
 def _remedy_of_empty(brightest: int) -> str:
     if brightest == 0:
         return 'all are 0; get it again'
-    held = 'it holds only 0 and 1' if brightest == 1 else f'the brightest is {brightest}'
-    return f'{held}; save it with 0 and 255, or use --foreground {brightest}'
+    found = 'it holds only 0 and 1' if brightest == 1 else f'the brightest is {brightest}'
+    return f'{found}; save it with 0 and 255, or use --foreground {brightest}'
 
 
-def _oriented(pair: Pair, image: DecodedImage, mask: DecodedMask) -> DecodedMask | PairError:
-    """Return the mask of an upright image upright, too.
+def _oriented(image: DecodedImage, mask: DecodedMask) -> DecodedMask | None:
+    """Return the mask of an upright image upright, too; None where that is unclear.
 
-    Where the image is stored turned or mirrored and the mask says nothing of itself, its shape
-    decides. Where that cannot, the mask belongs to the image as it is stored: so do masks of
+    If the image is stored turned or mirrored and the mask has no EXIF entry, its shape decides.
+    If the shape fits both, the mask belongs to the image as it is stored: so do masks of
     `tools/predict.py`, and of every tool that does not know EXIF. If the colors say clearly that
-    it belongs to the upright image instead, the pair is an error, because either may be wrong.
+    it belongs to the upright image instead, either may be wrong.
     """
     if image.orientation == 1 or mask.orientation != 1:
         return mask
-    is_quarter_turn = image.orientation >= 5
-    stored_shape = image.shape[::-1] if is_quarter_turn else image.shape
+    stored_shape = image.shape[::-1] if image.orientation >= 5 else image.shape
     if mask.lesion.shape != stored_shape:
         return mask
     turned = mask.turned(image.orientation)
     if stored_shape != image.shape:
         return turned
     by_rule, otherwise = (_contrast(image, each.lesion) for each in (turned, mask))
-    if otherwise > 1.2 * by_rule + 3:
-        detail = (
-            f'{pair.image} is stored turned or mirrored (EXIF orientation {image.orientation}), '
-            f'and {pair.mask} seems to belong to the image as it is shown; save the image '
-            'upright, without the EXIF entry'
-        )
-        return PairError(pair.isic_id, 'unclear orientation', detail)
-    return turned
+    return None if otherwise > 1.2 * by_rule + 3 else turned
 
 
 def _contrast(image: DecodedImage, lesion: BitMask) -> float:
@@ -240,5 +244,5 @@ def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:
     """Return the height and width that a plain JPEG has to be decoded to."""
     size = rule.size(height, width)
     if size == (height, width):
-        return HASHED_SIDE, HASHED_SIDE  # it is copied, and its pixels are hashed alone
+        return HASHED_SIDE, HASHED_SIDE  # it is copied, and its pixels are only hashed
     return max(size[0], HASHED_SIDE), max(size[1], HASHED_SIDE)

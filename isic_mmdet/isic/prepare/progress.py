@@ -1,12 +1,17 @@
-"""What an earlier run in the same folder has finished, so that a stopped one continues."""
+"""Makes samples and notes each at once, so that a stopped run continues."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+
+from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.layouts import SPLITS
-from isic_mmdet.isic.prepare.pairs import Record
+from isic_mmdet.images.sources import close_zips
+from isic_mmdet.isic.layouts import PairError
+from isic_mmdet.isic.prepare.pairs import Job, Record
+from isic_mmdet.isic.prepare.plan import Plan
+from isic_mmdet.isic.prepare.pool import run_calls
 from isic_mmdet.utils.append_log import LineFile
 from isic_mmdet.utils.files import write_atomically, write_json
 from isic_mmdet.utils.schema import COUNT, read_checked_json
@@ -15,10 +20,7 @@ _FOLDER = '.prepare'
 
 
 class Progress:
-    """The records in `OUT/.prepare/records.jsonl`, one line for each finished pair or copy.
-
-    Lines are appended as pairs are finished, so a killed run loses at most those in work; a last
-    line that was cut off is passed over.
+    """The records of finished samples in `OUT/.prepare/records.jsonl`, one a line.
 
     Args:
         out: folder of the prepared data set.
@@ -29,66 +31,68 @@ class Progress:
     """
 
     def __init__(self, out: Path, year: int) -> None:
+        self._out = out
         self._path = out / _FOLDER / 'records.jsonl'
         settings = out / _FOLDER / 'settings.json'
         if settings.is_file():
             remedy = 'choose another --out, or delete the folder'
             earlier = read_checked_json(settings, {'year': COUNT}, remedy)['year']
             if earlier != year:
-                raise InputError(
-                    f'{out} holds prepared images of ISIC {earlier}; choose another --out for'
-                    f' {year}, or delete the folder'
-                )
+                raise InputError(f'{out} holds prepared images of ISIC {earlier}; {remedy}')
         elif out.exists() and any(path.name != _FOLDER for path in out.iterdir()):
             raise InputError(
                 f'{out} is not empty and was not made by prepare_isic.py; choose another --out'
             )
         write_json(settings, {'year': year})
-        self.records = {record.isic_id: record for record in self._read()}
-
-    def _read(self) -> list[Record]:
-        if not self._path.is_file():
-            return []
-        records = []
-        for line in self._path.read_bytes().splitlines():
+        self.records: dict[str, Record] = {}
+        for line in self._path.read_bytes().splitlines() if self._path.is_file() else ():
             try:
                 record = Record(**json.loads(line))
             except (ValueError, TypeError, RecursionError):
-                continue  # cut off, or written by another version: that pair is done again
+                continue  # cut off, or written by another version: that sample is made again
             if record.is_sound():
-                records.append(record)
-        return records
+                self.records[record.isic_id] = record
 
-    def __enter__(self) -> 'Progress':
-        self._lines = LineFile(self._path)
-        self._lines.__enter__()
-        return self
+    def finish(self, jobs: Sequence[Job], noun: str, plan: Plan, workers: int) -> dict[str, Record]:
+        """Do the jobs that no earlier run has done.
 
-    def add(self, record: Record) -> None:
-        """Note that a pair or copy is finished.
+        Args:
+            jobs: all samples that are needed.
+            noun: name of these samples, in the plural.
+            plan: gets the errors, and notes on what was kept or redone.
+            workers: number of processes.
 
-        Raises:
-            InputError: the note cannot be written.
+        Returns:
+            The records of all samples without an error, in the order of their jobs.
         """
-        self._lines.add(json.dumps(record.as_dict()) + '\n')
-        self.records[record.isic_id] = record
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lines.__exit__(kind, error, trace)
-        if error is not None:
-            return
+        todo = [job for job in jobs if not self._is_done(job)]
+        done = len(jobs) - len(todo)
+        redone = sum(job.isic_id in self.records for job in todo)
+        if done:
+            plan.notes.append(f'{done} {noun} were finished by an earlier run and kept')
+        if redone:
+            plan.notes.append(
+                f'{redone} {noun} of an earlier run had another rule, foreground or source: redone'
+            )
+        results = run_calls([job.call for job in todo], workers)
+        failed = set()
+        with LineFile(self._path) as lines:
+            try:
+                for result in tqdm(results, noun, len(jobs), initial=done, unit='image'):
+                    if isinstance(result, PairError):
+                        failed.add(result.isic_id)
+                        plan.errors.append(result)
+                    else:
+                        lines.add(json.dumps(vars(result)) + '\n')
+                        self.records[result.isic_id] = result
+            finally:
+                results.close()
+                close_zips()
         # Lines of earlier runs that this one has done again are no longer needed.
-        lines = (json.dumps(record.as_dict()) for _, record in sorted(self.records.items()))
-        write_atomically(self._path, ''.join(f'{line}\n' for line in lines).encode())
+        ordered = (json.dumps(vars(record)) for _, record in sorted(self.records.items()))
+        write_atomically(self._path, ''.join(f'{line}\n' for line in ordered).encode())
+        return {job.isic_id: self.records[job.isic_id] for job in jobs if job.isic_id not in failed}
 
-
-def remove_results(out: Path) -> None:
-    """Delete annotations and report of an earlier run, so that none outlives its images."""
-    for split in SPLITS:
-        (out / 'annotations' / f'{split}.json').unlink(missing_ok=True)
-    (out / 'prepare_report.json').unlink(missing_ok=True)
+    def _is_done(self, job: Job) -> bool:
+        record = self.records.get(job.isic_id)
+        return record is not None and record.key == job.key and record.files_are_there(self._out)

@@ -42,9 +42,7 @@ def prepare_mask(scene: Scene, put: Put) -> str:
 def _prepare(scene: Scene, image: Path, mask: Path) -> str:
     out = scene.folder / 'out'
     rule = ('none', 'max-side=48')[scene.odd % 2]
-    report = watched(
-        prepare, 2018, [scene.folder / 'source'], out, workers=1, resize=rule, show_progress=False
-    )
+    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, resize=rule)
     check_whole(out)
     names = [entry['isic_id'] for entry in annotations(out)['images']]
     check(SOUND in names, 'the sound pair is lost')
@@ -105,7 +103,7 @@ def prepare_names(scene: Scene, put: tuple[str, str]) -> str:
     for path, name in zip((image, mask), put, strict=True):
         path.rename(path.with_name(name))
     out = scene.folder / 'out'
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, show_progress=False)
+    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1)
     check_whole(out)
     images = {e['isic_id']: e for e in annotations(out)['images']} if report['splits'] else {}
     errors = report['errors']['list']
@@ -130,7 +128,7 @@ def prepare_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     path = folder.parent / f'{folder.name}.zip'
     path.write_bytes(make(dict(sorted(members.items()))))
     out = scene.folder / 'out'
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, show_progress=False)
+    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1)
     check_whole(out)
     errors = report['errors']['list']
     for problem in errors:
@@ -164,7 +162,7 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
     table = source / 'ISIC-2017_Training_Part3_GroundTruth.csv'
     table.write_bytes(make(LABELS))
     out = scene.folder / 'out'
-    report = watched(prepare, 2017, [source], out, workers=1, show_progress=False)
+    report = watched(prepare, 2017, [source], out, workers=1)
     check_whole(out)
     for problem in report['errors']['list']:
         check_message(problem['detail'])
@@ -212,9 +210,7 @@ def prepare_lists(scene: Scene, make: Callable[[str], bytes]) -> str:
     if scene.odd % 2:
         (lists / 'train.txt').write_text(f'{SOUND}\n')
     out = scene.folder / 'out'
-    report = watched(
-        prepare, 2018, [scene.folder / 'source'], out, split=lists, workers=1, show_progress=False
-    )
+    report = watched(prepare, 2018, [scene.folder / 'source'], out, split=lists, workers=1)
     check_whole(out)
     for problem in report['errors']['list']:
         check_message(problem['detail'])

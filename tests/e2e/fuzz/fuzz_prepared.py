@@ -26,7 +26,7 @@ def _prepared_once(folder: Path, key: tuple[bytes, ...]) -> Path:
     scene = Scene(out / 'work', pairs, 0)
     scene.official()
     data = out / 'data'
-    prepare(2018, [scene.folder / 'source'], data, workers=1, show_progress=False)
+    prepare(2018, [scene.folder / 'source'], data, workers=1)
     return data
 
 

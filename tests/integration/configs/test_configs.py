@@ -43,7 +43,7 @@ def data_by_classes(tiny_data, tmp_path_factory) -> dict[tuple, Path]:
     official = tmp_path_factory.mktemp('official2')
     out = tmp_path_factory.mktemp('prepared2') / 'tiny'
     write_dataset(official, images=18, seed=0, size=96)
-    prepare(2017, [official], out, classes='diagnosis', workers=1, show_progress=False)
+    prepare(2017, [official], out, classes='diagnosis', workers=1)
     return {('lesion',): tiny_data, ('benign', 'melanoma'): out}
 
 

@@ -22,9 +22,7 @@ from isic_mmdet.isic.archives import ARCHIVES
 from isic_mmdet.isic.download import download as download_module
 from isic_mmdet.isic.download import transfer
 from isic_mmdet.isic.download.download import download
-from isic_mmdet.isic.download.partial import PartialFile, Remote
-from isic_mmdet.isic.download.transfer import ask, fetch
-from isic_mmdet.utils.checksums import read_checksums
+from isic_mmdet.isic.download.transfer import Remote, SafeRedirects, Transfer, TransferError
 from tests.support.lying_server import (
     IMAGES,
     MASKS,
@@ -66,16 +64,6 @@ def get_images(server: Server, out: Path) -> bytes:
 
 def ranges_asked(served: Served) -> list[str | None]:
     return [wanted for method, wanted in served.asked if method == 'GET']
-
-
-def leave_part(server: Server, out: Path, size: int, etag: str | None = '"v1"') -> PartialFile:
-    """Leave behind what a killed run leaves: the first `size` bytes and what they belong to."""
-    served = server.files[f'/2018/{IMAGES}']
-    part = PartialFile(out / f'{IMAGES}.part', f'{server.url}/2018/{IMAGES}')
-    out.mkdir(exist_ok=True)
-    part.start(Remote(len(served.body), etag))
-    part.path.write_bytes(served.body[:size])
-    return part
 
 
 # What is fetched
@@ -140,8 +128,8 @@ def test_unsafe_addresses_are_refused(tmp_path: Path, base_url: str, problem: st
 
 def test_never_follows_a_redirect_to_a_plain_address() -> None:
     request = urllib.request.Request('https://example.org/a.zip')
-    handler = transfer.SafeRedirects()
-    with pytest.raises(transfer.TransferError, match='to the unencrypted http:'):
+    handler = SafeRedirects()
+    with pytest.raises(TransferError, match='to the unencrypted http:'):
         handler.redirect_request(request, None, 302, 'Found', {}, 'http://example.org/a.zip')
     followed = handler.redirect_request(request, None, 302, 'Found', {}, 'https://b.org/a.zip')
     assert followed.full_url == 'https://b.org/a.zip'
@@ -166,8 +154,8 @@ def test_an_unknown_certificate_is_refused_at_once(server: Server, tmp_path: Pat
 
         thread = threading.Thread(target=shake_hands)  # once: a second attempt would hang
         thread.start()
-        with pytest.raises(transfer.TransferError, match=r'certificate .* is not valid \(self'):
-            ask(f'https://127.0.0.1:{port}/a.zip')
+        with pytest.raises(TransferError, match=r'certificate .* is not valid \(self'):
+            Transfer(tmp_path / 'part', f'https://127.0.0.1:{port}/a.zip').ask()
         thread.join(5)
 
 
@@ -179,10 +167,25 @@ def test_a_part_that_the_year_lacks_is_an_error(tmp_path: Path) -> None:
 # Broken connections
 
 
-def test_dropped_connections_continue_where_they_broke(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, drops=[1000, 2000, 3000])
+@pytest.mark.parametrize(
+    ('behavior', 'ranges'),
+    [
+        ({'drops': [1000, 2000, 3000]}, [None, 'bytes=1000-', 'bytes=3000-', 'bytes=6000-']),
+        ({'busy': 2}, [None, None, None]),
+        ({'ranges': False, 'drops': [2000, 1000]}, [None, 'bytes=2000-', 'bytes=1000-']),
+        ({'etag': None, 'drops': [2000]}, [None, None]),
+        ({'etag': 'W/"v1"', 'drops': [2000]}, [None, None]),
+        ({'told_start': 5, 'drops': [2000]}, [None, 'bytes=2000-', None]),
+        ({'get_untold': True, 'drops': [2000]}, [None, 'bytes=2000-']),
+    ],
+    ids=['drops', 'busy', 'no ranges', 'no validator', 'weak ETag', 'wrong range', 'no size'],
+)
+def test_connections_break_and_the_file_arrives(
+    server: Server, tmp_path: Path, behavior: dict, ranges: list
+) -> None:
+    served = server.serve(IMAGES, **behavior)
     assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, 'bytes=1000-', 'bytes=3000-', 'bytes=6000-']
+    assert ranges_asked(served) == ranges
 
 
 def test_a_long_file_may_break_more_often_than_a_file_that_stands_still(
@@ -208,11 +211,6 @@ def test_gives_up_after_a_bounded_number_of_attempts(
     assert ranges_asked(served)[-1] == 'bytes=500-', 'the next run continues'
 
 
-def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, busy=2)
-    assert get_images(server, tmp_path) == served.body
-
-
 def test_a_silent_server_runs_into_the_timeout(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,34 +222,17 @@ def test_a_silent_server_runs_into_the_timeout(
     assert len(caught.value.errors) == 2
 
 
-def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, ranges=False, drops=[2000, 1000])
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, 'bytes=2000-', 'bytes=1000-']
-
-
 def test_progress_counts_bytes_held(server: Server, tmp_path: Path) -> None:
     served = server.serve(IMAGES, ranges=False, drops=[2000])
-    part = PartialFile(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
+    fetched = Transfer(tmp_path / 'part', f'{server.url}/2018/{IMAGES}')
     size = len(served.body)
     seen: list[tuple[int, int | None]] = []
-    fetch(part, ask(part.url), lambda *held_and_size: seen.append(held_and_size), print)
+    fetched.ask()
+    fetched.fetch(lambda *held_and_size: seen.append(held_and_size))
     assert seen[0] == (0, size)
     assert (2000, size) in seen
     assert seen.count((0, size)) == 2, 'the second attempt starts again'
     assert seen[-1] == (size, size)
-
-
-def test_without_a_validator_nothing_is_continued(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, etag=None, drops=[2000])
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, None]
-
-
-def test_a_weak_etag_is_no_validator(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, etag='W/"v1"', drops=[2000])
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, None]
 
 
 @pytest.mark.parametrize('more', [0, 7])
@@ -267,149 +248,105 @@ def test_a_file_that_changes_between_attempts_starts_again(
     assert ranges_asked(later) == ['bytes=2000-']
 
 
-def test_a_server_that_ignores_if_range_is_noticed_by_its_etag(
-    server: Server, tmp_path: Path
-) -> None:
-    served = server.serve(IMAGES, if_range=False)
-    part = leave_part(server, tmp_path, 2000, etag='"v0"')
-    part.path.write_bytes(b'x' * 2000)
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == ['bytes=2000-', None]
-
-
-def test_a_wrong_content_range_starts_again(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, drops=[2000], told_start=5)
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, 'bytes=2000-', None]
-
-
 # What an earlier run left
 
+SIZE = len(make_official(archive_named(IMAGES)))
 
-def test_continues_what_a_killed_run_left(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+
+@pytest.mark.parametrize(
+    ('held', 'note', 'behavior', 'ranges'),
+    [
+        (3000, {}, {}, ['bytes=3000-']),
+        (SIZE, {}, {}, []),
+        (SIZE, {}, {'head_status': 405}, [f'bytes={SIZE}-']),  # answered with 416: complete
+        (b'x' * 3000, None, {}, [None]),
+        (b'x' * 3000, {'url': 'https://example.org/a.zip'}, {}, [None]),
+        (b'x' * 3000, {'etag': '"v0"'}, {}, ['bytes=3000-']),
+        (b'x' * 2000, {'etag': '"v0"'}, {'if_range': False}, ['bytes=2000-', None]),
+        (b'x' * SIZE, {'etag': ''}, {'etag': None}, [None]),
+        (b'x' * (SIZE + 4), {}, {}, [f'bytes={SIZE + 4}-', None]),
+        (3000, {'text': '{"url": '}, {}, [None]),
+    ],
+    ids=[
+        'half',
+        'complete',
+        'complete, size unknown',
+        'no note',
+        'another address',
+        'changed',
+        'changed, If-Range ignored',
+        'no validator',
+        'too long',
+        'damaged note',
+    ],
+)
+def test_what_a_killed_run_left_is_continued_or_starts_again(
+    server: Server,
+    tmp_path: Path,
+    held: int | bytes,
+    note: dict[str, str] | None,
+    behavior: dict,
+    ranges: list,
 ) -> None:
-    served = server.serve(IMAGES)
-    leave_part(server, tmp_path, 3000)
+    served = server.serve(IMAGES, **behavior)
+    leave_part(server, tmp_path, held, note)
     assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == ['bytes=3000-']
-    assert '3 KiB of it already here' in capsys.readouterr().out
+    assert ranges_asked(served) == ranges
 
 
-def test_a_part_of_an_unknown_origin_is_not_continued(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES)
-    (tmp_path / f'{IMAGES}.part').write_bytes(b'x' * 3000)
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None]
-
-
-def test_a_part_from_another_address_is_not_continued(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES)
-    part = PartialFile(tmp_path / f'{IMAGES}.part', 'https://example.org/a.zip')
-    part.start(Remote(len(served.body), served.etag))
-    part.path.write_bytes(b'x' * 3000)
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None]
-
-
-def test_a_file_that_changed_between_runs_starts_again(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def leave_part(
+    server: Server, out: Path, held: int | bytes, note: dict[str, str] | None = None
 ) -> None:
-    served = server.serve(IMAGES)
-    leave_part(server, tmp_path, 3000, etag='"v0"').path.write_bytes(b'x' * 3000)
+    """Leave behind what a killed run leaves: bytes and the note of what they belong to."""
+    served = server.files[f'/2018/{IMAGES}']
+    part = out / f'{IMAGES}.part'
+    if note is not None:
+        url = note.get('url', f'{server.url}/2018/{IMAGES}')
+        Transfer(part, url).start(Remote(len(served.body), note.get('etag', '"v1"')))
+        if 'text' in note:
+            part.with_name(f'{part.name}.json').write_text(note['text'])
+    part.write_bytes(held if isinstance(held, bytes) else served.body[:held])
+
+
+def test_what_is_here_already_is_reported_and_needs_no_space(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served, masks = server.serve(IMAGES), server.serve(MASKS)
+    leave_part(server, tmp_path, 5000, {})
+    set_free(monkeypatch, len(served.body) + len(masks.body) - 5000)
     assert get_images(server, tmp_path) == served.body
-    assert 'already here' not in capsys.readouterr().out
-
-
-def test_a_whole_part_without_a_validator_is_not_trusted(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, etag=None)
-    leave_part(server, tmp_path, 0, etag=None).path.write_bytes(b'x' * len(served.body))
-    assert get_images(server, tmp_path) == served.body
-
-
-def test_a_damaged_note_beside_a_part_starts_again(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES)
-    leave_part(server, tmp_path, 3000)
-    (tmp_path / f'{IMAGES}.part.json').write_text('{"url": ')
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None]
-
-
-def test_a_complete_part_only_gets_its_name(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES)
-    leave_part(server, tmp_path, len(served.body))
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == []
-
-
-def test_416_for_a_complete_part_means_complete(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, head_status=405)  # so that the size is not known beforehand
-    leave_part(server, tmp_path, len(served.body))
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [f'bytes={len(served.body)}-']
-
-
-def test_a_part_that_is_too_long_starts_again(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES)
-    part = leave_part(server, tmp_path, 0)
-    part.path.write_bytes(served.body + b'more')
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [f'bytes={len(served.body) + 4}-', None]
+    assert '5 KiB of it already here' in capsys.readouterr().out
 
 
 # Lies
 
 
-def test_a_size_that_head_and_get_tell_differently_names_both(
-    server: Server, tmp_path: Path
-) -> None:
-    served = server.serve(IMAGES, head_size=4000)
-    size = f'{len(served.body):,}'
-    with pytest.raises(InputError, match=f'promised 4,000 bytes and later {size}'):
+@pytest.mark.parametrize(
+    ('lie', 'message'),
+    [
+        ({'head_size': 4000}, f'promised 4,000 bytes and later {SIZE:,}'),
+        # The second attempt asks for the rest and the answer is 416.
+        (
+            {'head_size': SIZE + 1000, 'get_size': SIZE + 1000},
+            f'promised {SIZE + 1000:,} bytes and later {SIZE:,}',
+        ),
+        (
+            {'head_size': SIZE + 1000, 'get_size': SIZE + 1000, 'ranges': False},
+            f'promised {SIZE + 1000:,} bytes and the connection ended after {SIZE:,}',
+        ),
+        ({'head_size': 4000, 'get_untold': True}, f'promised 4,000 bytes and sent {SIZE:,}'),
+        ({'head_size': 4000, 'get_size': 4000}, r'4,000 bytes as promised, but .* not a readable'),
+        ({'drops': [2000], 'told_total': 5000}, f'promised {SIZE:,} bytes and later 5,000'),
+    ],
+)
+def test_a_false_size_is_reported(server: Server, tmp_path: Path, lie: dict, message: str) -> None:
+    server.serve(IMAGES, **lie)
+    with pytest.raises(InputError, match=message):
         get_images(server, tmp_path)
     assert not (tmp_path / IMAGES).exists()
-
-
-def test_more_promised_than_sent_names_both(server: Server, tmp_path: Path) -> None:
-    size = len(make_official(archive_named(IMAGES)))
-    lie = {'head_size': size + 1000, 'get_size': size + 1000}
-    served = server.serve(IMAGES, **lie)
-    with pytest.raises(InputError, match=f'promised {size + 1000:,} bytes and later {size:,}'):
-        get_images(server, tmp_path)  # the second attempt asks for the rest and is told 416
-    assert ranges_asked(served) == [None, f'bytes={size}-']
-
-    server.serve(IMAGES, ranges=False, **lie)
-    with pytest.raises(
-        InputError, match=f'promised {size + 1000:,} bytes and the connection ended after {size:,}'
-    ):
-        get_images(server, tmp_path / 'other')
-
-
-def test_less_promised_than_sent_names_both(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, head_size=4000, get_untold=True)
-    size = len(served.body)
-    with pytest.raises(InputError, match=f'promised 4,000 bytes and sent {size:,}'):
-        get_images(server, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [MASKS, 'SHA256SUMS']
-
-
-def test_an_untold_size_is_the_one_promised(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, get_untold=True, drops=[2000])
-    assert get_images(server, tmp_path) == served.body
-    assert ranges_asked(served) == [None, 'bytes=2000-']
-
-
-def test_less_promised_than_there_is_does_not_pass(server: Server, tmp_path: Path) -> None:
-    server.serve(IMAGES, head_size=4000, get_size=4000)
-    with pytest.raises(InputError, match=r'sent 4,000 bytes as promised, but .* not a readable'):
-        get_images(server, tmp_path)
-    assert not (tmp_path / IMAGES).exists()
-
-
-def test_a_content_range_with_another_total_names_both(server: Server, tmp_path: Path) -> None:
-    served = server.serve(IMAGES, drops=[2000], told_total=5000)
-    with pytest.raises(InputError, match=f'promised {len(served.body):,} bytes and later 5,000'):
-        get_images(server, tmp_path)
 
 
 def test_a_broken_zip_is_set_aside_and_fetched_anew(server: Server, tmp_path: Path) -> None:
@@ -492,15 +429,6 @@ def test_a_disk_that_is_too_small_stops_before_the_first_byte(
     assert get_images(server, tmp_path) == served.body
 
 
-def test_what_is_here_already_needs_no_space(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    served, masks = server.serve(IMAGES), server.serve(MASKS)
-    leave_part(server, tmp_path, 5000)
-    set_free(monkeypatch, len(served.body) + len(masks.body) - 5000)
-    assert get_images(server, tmp_path) == served.body
-
-
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 def test_a_disk_that_fills_up_on_the_way_is_one_message(server: Server, tmp_path: Path) -> None:
     server.serve(IMAGES)
@@ -511,7 +439,7 @@ def test_a_disk_that_fills_up_on_the_way_is_one_message(server: Server, tmp_path
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    with pytest.raises(InputError, match='file/out: cannot be made'):
+    with pytest.raises(InputError, match='file/out cannot be written'):
         download(2018, tmp_path / 'file' / 'out')
 
 
@@ -522,32 +450,18 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def change(path: Path) -> None:
-    """Make another zip of the same members."""
-    with zipfile.ZipFile(path, 'a') as archive:
-        archive.comment = b'another'
-
-
-def test_the_digests_are_noted_as_sha256sum_takes_them(server: Server, tmp_path: Path) -> None:
-    server.serve(IMAGES)
-    get_images(server, tmp_path)
-    lines = [f'{digest_of(tmp_path / name)}  {name}\n' for name in sorted([IMAGES, MASKS])]
-    assert (tmp_path / 'SHA256SUMS').read_text() == ''.join(lines)
-
-
 def test_a_file_that_became_another_one_is_refused(server: Server, tmp_path: Path) -> None:
     server.serve(IMAGES)
     get_images(server, tmp_path)
-    change(tmp_path / IMAGES)
+    noted = (tmp_path / 'SHA256SUMS').read_text()  # as sha256sum writes it
+    names = sorted([IMAGES, MASKS])
+    assert noted == ''.join(f'{digest_of(tmp_path / name)}  {name}\n' for name in names)
+    with zipfile.ZipFile(tmp_path / IMAGES, 'a') as archive:
+        archive.comment = b'another zip of the same members'
     with pytest.raises(InputError, match=f'{IMAGES} has the SHA-256 [0-9a-f]+ instead of'):
         download(2018, tmp_path, ['validation'], server.url)
 
-
-def test_another_file_from_the_server_is_not_taken(server: Server, tmp_path: Path) -> None:
-    server.serve(IMAGES)
-    get_images(server, tmp_path)
-    noted = (tmp_path / 'SHA256SUMS').read_text()
-    change(tmp_path / IMAGES)
+    # From the server, too.
     server.files[f'/2018/{IMAGES}'].body = (tmp_path / IMAGES).read_bytes()
     (tmp_path / IMAGES).unlink()
     with pytest.raises(InputError, match=r'has the SHA-256 .* instead of .*\.rejected'):
@@ -569,12 +483,3 @@ def test_stated_digests_alone_count(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f'has to state .* it lacks:\n  - {IMAGES}'):
         download(2018, tmp_path / 'fourth', ['validation'], server.url, wrong)
     assert not (tmp_path / 'fourth').exists()
-
-
-@pytest.mark.parametrize(
-    'content', [b'\xff\xfe', b'0123  name\n', b'0' * 64 + b'  a\n' + b'1' * 64 + b'  a\n']
-)
-def test_a_damaged_list_of_digests_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / 'sums').write_bytes(content)
-    with pytest.raises(InputError, match='sums: '):
-        read_checksums(tmp_path / 'sums')

@@ -118,7 +118,7 @@ def test_draws_differ_and_their_seed_repeats_them(root, tiny_data, tmp_path):
 def test_classes_are_named_and_flipped_copies_counted_once(root, tmp_path, cards, histograms):
     write_dataset(tmp_path / 'official', images=18, seed=0, size=64)
     data = tmp_path / 'prepared'
-    prepare(2017, [tmp_path / 'official'], data, flip_copies=True, workers=1, show_progress=False)
+    prepare(2017, [tmp_path / 'official'], data, flip_copies=True, workers=1)
     (data / 'annotations' / 'test.json').unlink()
     cfg = load_config(root / 'configs/isic2017_maskrcnn.py', data_root=data)
     browse(cfg, tmp_path / 'out', number=100)

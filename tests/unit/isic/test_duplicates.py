@@ -8,7 +8,6 @@ from PIL import Image
 from isic_mmdet.isic.duplicates import (
     DEFAULT_DISTANCE,
     HASHED_SIDE,
-    cell_means,
     difference_hash,
     near_duplicates,
 )
@@ -19,28 +18,15 @@ def differing(first: str, second: str) -> int:
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
-def test_the_hash_is_what_the_docstring_says() -> None:
-    image = picture(0, 160, 170)  # patches of exactly 10 x 10 pixels: averages are exact
-    gray = (image @ np.array([0.299, 0.587, 0.114])).round()[::10, ::10]
-    bits = ''.join(
-        '1' if gray[row, column + 1] > gray[row, column] else '0'
-        for row in range(16)
-        for column in range(16)
-    )
-    assert difference_hash(image) == f'{int(bits, 2):064x}'
-
-
-@pytest.mark.parametrize('size', [(16, 17), (37, 55), (200, 301), (767, 1022), (9, 8)])
-def test_averages_are_exact_where_borders_cut_pixels(size) -> None:
-    gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    fine = np.repeat(np.repeat(gray.astype(float), 16, axis=0), 17, axis=1)
-    expected = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3))
-    assert cell_means(gray, 16, 17) == pytest.approx(expected, abs=1e-9)
-
-
-def test_the_largest_images_do_not_overflow() -> None:
-    white = np.full((6000, 26000), 255, np.uint8)
-    assert cell_means(white, 16, 17) == pytest.approx(np.full((16, 17), 255.0))
+@pytest.mark.parametrize('size', [(16, 17), (160, 170), (37, 55), (200, 301), (767, 1022), (9, 8)])
+def test_the_hash_is_what_the_docstring_says(size) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    gray = (image @ np.array([0.299, 0.587, 0.114])).round()
+    fine = np.repeat(np.repeat(gray, 16, axis=0), 17, axis=1)  # borders of cells may cut pixels
+    cells = fine.reshape(16, size[0], 17, size[1]).mean(axis=(1, 3)).round()
+    bits = ''.join(str(int(bit)) for bit in (cells[:, 1:] > cells[:, :-1]).ravel())
+    # An average next to a half may be rounded either way.
+    assert differing(difference_hash(image), f'{int(bits, 2):064x}') <= 2
 
 
 def test_shrinking_brightening_and_recompressing_leave_the_hash_almost_alone() -> None:
@@ -73,29 +59,12 @@ def test_pairs_are_those_of_brute_force() -> None:
     ]
     assert near_duplicates(hashes, 24) == expected
     assert len(expected) > 100
-
-
-def test_few_hashes() -> None:
-    assert near_duplicates([], 24) == []
-    assert near_duplicates(['0' * 64], 24) == []
-    assert near_duplicates(['0' * 64] * 3, 0) == [(0, 1, 0), (0, 2, 0), (1, 2, 0)]
-
-
-@pytest.mark.shared_data
-def test_known_twins_of_isic_2018(shared: Path) -> None:
-    # looked at: the same lesions, published twice with other colors
-    folder = shared / 'isic2018/ISIC2018_Task1-2_Training_Input'
-    for twins in (('0000222', '0014846'), ('0012887', '0012989'), ('0000183', '0015311')):
-        hashes = [
-            difference_hash(np.asarray(Image.open(folder / f'ISIC_{number}.jpg')))
-            for number in twins
-        ]
-        assert differing(*hashes) <= 24
+    assert near_duplicates([], 24) == near_duplicates(hashes[:1], 24) == []
 
 
 @pytest.mark.shared_data
 def test_reduced_decoding_finds_the_same_twins(shared: Path) -> None:
-    # Of all 2,270, decoded whole and to half and a quarter of their 512 px.
+    # Of all 2,270, decoded completely and to half and a quarter of their 512 px.
     paths = sorted((shared / 'isic2018/ISIC2018_Task1-2_Training_Input').glob('*.jpg'))
     found = []
     for step in (1, 2, 512 // HASHED_SIDE):
@@ -107,3 +76,6 @@ def test_reduced_decoding_finds_the_same_twins(shared: Path) -> None:
         found.append({(i, j) for i, j, _ in near_duplicates(hashes, DEFAULT_DISTANCE)})
     assert len(found[0]) == 12
     assert found[0] == found[1] == found[2]
+    # Checked by eye: the same lesions, published twice with other colors.
+    twins = {(paths[i].stem[-7:], paths[j].stem[-7:]) for i, j in found[0]}
+    assert twins >= {('0000222', '0014846'), ('0012887', '0012989'), ('0000183', '0015311')}

@@ -4,31 +4,31 @@ import pytest
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.labels import read_labels
+from isic_mmdet.isic.labels import Labels, read_labels
 
 PART3 = 'image_id,melanoma,seborrheic_keratosis\n'
 METADATA = 'image_id,age_approximate,sex\n'
+OFFICIAL = PART3 + 'ISIC_0000001,1.0,0.0\nISIC_0000002,0.0,1.0\nISIC_0000003,0.0,0.0\n'
 
 
-def table(path: Path, text: str, encoding: str = 'utf-8') -> SourceFile:
-    path.write_text(text, encoding=encoding)
-    return SourceFile(path, None, len(text), 0)
+def read(folder: Path, *texts: str) -> Labels:
+    """Write tables a.csv, b.csv, ... and read them."""
+    files = []
+    for letter, text in zip('abc', texts, strict=False):
+        path = folder / f'{letter}.csv'
+        path.write_bytes(text.encode())
+        files.append(SourceFile(path, None, len(text), 0))
+    return read_labels(files)
 
 
 def test_part3_and_metadata_are_joined(tmp_path: Path) -> None:
-    rows = 'ISIC_0000001,1.0,0.0\nISIC_0000002,0.0,1.0\nisic_0000003,0,0\n'
     ages = 'ISIC_0000001,55,female\nISIC_0000002,unknown,unknown\nISIC_0000004,30.5,male\n'
-    found = read_labels(
-        [
-            table(tmp_path / 'labels.csv', PART3 + rows, 'utf-8-sig'),
-            table(tmp_path / 'metadata.csv', METADATA + ages),
-            table(tmp_path / 'other.csv', 'image,MEL\nISIC_0000001,1\n'),
-        ]
-    )
+    other = 'image,MEL\nISIC_0000001,1\n'
+    found = read(tmp_path, OFFICIAL, METADATA + ages, other)
     assert not found.errors
-    (other,) = found.other_tables
-    assert 'other.csv (separator comma' in other
-    assert "'MEL'" in other
+    (skipped,) = found.other_tables
+    assert 'c.csv (separator comma' in skipped
+    assert "'MEL'" in skipped
     assert found.by_id == {
         'ISIC_0000001': {'diagnosis': 'melanoma', 'age': 55, 'sex': 'female'},
         'ISIC_0000002': {'diagnosis': 'seborrheic_keratosis'},
@@ -37,68 +37,30 @@ def test_part3_and_metadata_are_joined(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize('values', ['1.0,1.0', ',', '0.5,0', 'maybe,no', '1.0'])
-def test_values_that_are_no_diagnosis(tmp_path: Path, values: str) -> None:
-    file = table(tmp_path / 'a.csv', PART3 + f'ISIC_0000001,{values}\nISIC_0000002,0,0\n')
-    labels = read_labels([file])
-    assert labels.by_id == {'ISIC_0000001': {}, 'ISIC_0000002': {'diagnosis': 'nevus'}}
-    (problem,) = labels.errors
-    assert (problem.isic_id, problem.kind) == ('ISIC_0000001', 'bad label')
-    assert 'a.csv, line 2: melanoma' in problem.detail
-
-
 @pytest.mark.parametrize(
-    ('values', 'kept'),
+    ('first', 'second', 'kept', 'place'),
     [
-        ('young,female', {'sex': 'female'}),
-        ('nan,female', {'sex': 'female'}),
-        ('-3,female', {'sex': 'female'}),
-        ('30,other', {'age': 30}),
+        (PART3 + 'ISIC_0000001,1.0,1.0', '', {}, 'a.csv, line 2: melanoma'),
+        (PART3 + 'ISIC_0000001,,', '', {}, 'a.csv, line 2: melanoma'),
+        (PART3 + 'ISIC_0000001,0.5,0', '', {}, 'a.csv, line 2: melanoma'),
+        (PART3 + 'ISIC_0000001,maybe,no', '', {}, 'a.csv, line 2: melanoma'),
+        (PART3 + 'ISIC_0000001,1.0', '', {}, 'a.csv, line 2: melanoma'),
+        (METADATA + 'ISIC_0000001,young,female', '', {'sex': 'female'}, 'age_approximate'),
+        (METADATA + 'ISIC_0000001,nan,female', '', {'sex': 'female'}, 'age_approximate'),
+        (METADATA + 'ISIC_0000001,-3,female', '', {'sex': 'female'}, 'age_approximate'),
+        (METADATA + 'ISIC_0000001,30,other', '', {'age': 30}, 'sex'),
+        (PART3 + 'ISIC_0000001,1,0', PART3 + 'ISIC_0000001,0,0', {}, 'b.csv, line 2'),
     ],
 )
-def test_values_that_are_no_metadata_cost_only_themselves(
-    tmp_path: Path, values: str, kept: dict
+def test_a_wrong_value_costs_only_itself(
+    tmp_path: Path, first: str, second: str, kept: dict, place: str
 ) -> None:
-    labels = read_labels(
-        [
-            table(tmp_path / 'a.csv', METADATA + f'ISIC_0000001,{values}\n'),
-            table(tmp_path / 'b.csv', PART3 + 'ISIC_0000001,1,0\n'),
-        ]
-    )
-    assert labels.by_id == {'ISIC_0000001': {'diagnosis': 'melanoma', **kept}}
-    (problem,) = labels.errors
-    assert problem.kind == 'bad label'
-
-
-def test_contradiction_between_tables(tmp_path: Path) -> None:
-    labels = read_labels(
-        [
-            table(tmp_path / 'a.csv', PART3 + 'ISIC_0000001,1.0,0.0\n'),
-            table(tmp_path / 'b.csv', PART3 + 'ISIC_0000001,0.0,0.0\n'),
-        ]
-    )
-    assert labels.by_id == {'ISIC_0000001': {}}
-    (problem,) = labels.errors
-    assert 'b.csv, line 2' in problem.detail
-
-
-def test_unreadable_table(tmp_path: Path) -> None:
-    path = tmp_path / 'a.csv'
-    path.write_bytes(b'\xff\xfe\x00image_id')
-    with pytest.raises(InputError, match=r'a\.csv: cannot be read as text'):
-        read_labels([SourceFile(path, None, 11, 0)])
-    path.unlink()
-    with pytest.raises(InputError, match=r'a\.csv: cannot be read as CSV .*get it again'):
-        read_labels([SourceFile(path, None, 11, 0)])
-
-
-@pytest.mark.parametrize('text', ['x' * 200_000, '"' + 'x' * 200_000])
-def test_a_cell_without_end_is_named(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError, match=r'a\.csv, line 2: cannot be read as CSV'):
-        read_labels([table(tmp_path / 'a.csv', PART3 + text)])
-
-
-OFFICIAL = PART3 + 'ISIC_0000001,1.0,0.0\nISIC_0000002,0.0,1.0\nISIC_0000003,0.0,0.0\n'
+    nevus = PART3 + 'ISIC_0000002,0,0\n'
+    found = read(tmp_path, first, second or nevus, nevus)
+    assert found.by_id == {'ISIC_0000001': kept, 'ISIC_0000002': {'diagnosis': 'nevus'}}
+    (error,) = found.errors
+    assert (error.isic_id, error.kind, error.left_out) == ('ISIC_0000001', 'bad label', False)
+    assert place in error.detail
 
 
 @pytest.mark.parametrize(
@@ -120,15 +82,13 @@ OFFICIAL = PART3 + 'ISIC_0000001,1.0,0.0\nISIC_0000002,0.0,1.0\nISIC_0000003,0.0
     ],
 )
 def test_a_table_that_a_spreadsheet_saved_says_the_same(tmp_path: Path, text: str) -> None:
-    file = tmp_path / 'labels.csv'
-    file.write_bytes(text.encode())
-    labels = read_labels([SourceFile(file, None, len(text.encode()), 0)])
+    labels = read(tmp_path, text)
+    assert not labels.errors
     assert labels.by_id == {
         'ISIC_0000001': {'diagnosis': 'melanoma'},
         'ISIC_0000002': {'diagnosis': 'seborrheic_keratosis'},
         'ISIC_0000003': {'diagnosis': 'nevus'},
     }
-    assert not labels.errors
 
 
 @pytest.mark.parametrize(
@@ -139,12 +99,20 @@ def test_a_table_that_a_spreadsheet_saved_says_the_same(tmp_path: Path, text: st
         (OFFICIAL + 'total,1,1\n', 'line 5, column image_id'),
         (OFFICIAL.replace('image_id', 'number'), 'line 1: no column of image ids'),
         (OFFICIAL.replace('keratosis', 'keratosis,melanoma'), 'melanoma is there 2 times'),
+        (PART3 + 'x' * 200_000, 'line 2: cannot be read as CSV'),
+        (PART3 + '"' + 'x' * 200_000, 'line 2: cannot be read as CSV'),
+        ('image_id\0', 'line 1: cannot be read'),
     ],
-    ids=['decimal commas', 'number', 'total', 'no ids', 'twice'],
+    ids=['decimal commas', 'number', 'total', 'no ids', 'twice', 'long', 'unclosed', 'no text'],
 )
 def test_a_table_that_cannot_be_understood_is_named_with_its_place(
     tmp_path: Path, text: str, place: str
 ) -> None:
     with pytest.raises(InputError, match=place) as error:
-        read_labels([table(tmp_path / 'labels.csv', text)])
-    assert 'labels.csv' in str(error.value)
+        read(tmp_path, text)
+    assert 'a.csv' in str(error.value)
+
+
+def test_a_missing_table(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'a\.csv: cannot be read as CSV .*get it again'):
+        read_labels([SourceFile(tmp_path / 'a.csv', None, 11, 0)])

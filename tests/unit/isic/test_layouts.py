@@ -14,50 +14,25 @@ def splits_found(year: int, *sources: Path) -> dict[str, str]:
     return {isic_id: pair.split for isic_id, pair in pairs.items()}
 
 
-@pytest.fixture(params=(2016, 2017, 2018))
-def official(request: pytest.FixtureRequest, tmp_path: Path) -> Official:
-    made = Official(tmp_path / 'official', request.param)
+@pytest.mark.parametrize('year', [2016, 2017, 2018])
+def test_folders_zips_and_other_letter_case(tmp_path: Path, year: int) -> None:
+    official = Official(tmp_path / 'official', year)
+    expected = {}
     for number, split in enumerate(('train', 'val', 'test'), 1):
-        if (made.year, split) in FOLDERS:
-            made.add(number, number + 10, split=split)
-    return made
-
-
-@pytest.fixture
-def expected(official: Official) -> dict[str, str]:
-    splits = {1: 'train', 2: 'val', 3: 'test'}
-    return {
-        isic(number + more): split
-        for number, split in splits.items()
-        for more in (0, 10)
-        if (official.year, split) in FOLDERS
-    }
-
-
-def test_parent_of_the_official_folders(official: Official, expected: dict[str, str]) -> None:
-    assert splits_found(official.year, official.root) == expected
-
-
-def test_the_official_folders_themselves(official: Official, expected: dict[str, str]) -> None:
-    assert splits_found(official.year, *official.root.iterdir()) == expected
-
-
-def test_zips_are_read_in_place(
-    official: Official, expected: dict[str, str], tmp_path: Path
-) -> None:
+        if (year, split) in FOLDERS:
+            official.add(number, number + 10, split=split)
+            expected |= {isic(number): split, isic(number + 10): split}
+    assert splits_found(year, official.root) == expected
+    assert splits_found(year, *official.root.iterdir()) == expected
     zips = official.zip_up(tmp_path / 'zips')
     before = sorted(zips.iterdir())
-    assert splits_found(official.year, zips) == expected
-    assert splits_found(official.year, *before) == expected
+    assert splits_found(year, zips) == splits_found(year, *before) == expected
     assert sorted(zips.iterdir()) == before
-
-
-def test_letter_case_does_not_matter(official: Official, expected: dict[str, str]) -> None:
     for path in list(official.root.glob('*/*')):
         path.rename(path.with_name(path.name.swapcase()))
     for folder in list(official.root.iterdir()):
         folder.rename(folder.with_name(folder.name.lower()))
-    assert splits_found(official.year, official.root) == expected
+    assert splits_found(year, official.root) == expected
 
 
 def test_other_files_are_no_images(tmp_path: Path) -> None:
@@ -77,18 +52,32 @@ def test_other_files_are_no_images(tmp_path: Path) -> None:
     assert found.unexpected == ['ISIC_0000001_copy.jpg']
 
 
+@pytest.mark.parametrize('name', ['ISIC_٠٠٠٠٠٠١.jpg', 'IſıC_0000001.jpg', 'ISIC_0000001\udcff.jpg'])
+def test_letters_of_other_scripts_make_no_id(tmp_path: Path, name: str) -> None:
+    official = Official(tmp_path)
+    official.add(1)
+    path = official.image_path(1)
+    path.with_name(name).write_bytes(path.read_bytes())
+    found = scan(2018, [tmp_path])
+    assert set(found.images) == {isic(1)}
+    (unexpected,) = found.unexpected
+    unexpected.encode()
+
+
 def test_pairs_go_by_id_not_by_order(tmp_path: Path) -> None:
     official = Official(tmp_path)
-    official.add(1, mask=b'')
+    official.add(1, 4, mask=b'')
     official.add(2)
     official.add(3, image=b'')
+    official.add(4, split='val', image=b'')
     pairs, errors = find_pairs(scan(2018, [tmp_path]))
     assert list(pairs) == [isic(2)]
     assert pairs[isic(2)].image.name == 'ISIC_0000002.jpg'
     assert pairs[isic(2)].mask.name == 'ISIC_0000002_segmentation.png'
-    assert [(problem.isic_id, problem.kind) for problem in errors] == [
+    assert [(error.isic_id, error.kind) for error in errors] == [
         (isic(1), 'missing mask'),
         (isic(3), 'missing image'),
+        (isic(4), 'mixed parts'),
     ]
 
 
@@ -98,20 +87,11 @@ def test_the_same_file_in_folder_and_zip_is_found_twice(tmp_path: Path) -> None:
     zips = official.zip_up(tmp_path / 'zips')
     pairs, errors = find_pairs(scan(2018, [official.root, zips]))
     assert not pairs
-    assert [problem.kind for problem in errors] == ['found twice']
+    assert [error.kind for error in errors] == ['found twice']
     assert '.zip:' in errors[0].detail
     # but the same source given twice, once inside the other, is one source
     once = scan(2018, [official.root, official.root / FOLDERS[2018, 'train'][0]])
     assert len(once.images[isic(1)]) == 1
-
-
-def test_image_and_mask_of_different_parts_make_no_pair(tmp_path: Path) -> None:
-    official = Official(tmp_path)
-    official.add(1, split='train', mask=b'')
-    official.add(1, split='val', image=b'')
-    pairs, errors = find_pairs(scan(2018, [tmp_path]))
-    assert not pairs
-    assert [problem.kind for problem in errors] == ['mixed parts']
 
 
 def test_the_innermost_official_folder_counts(tmp_path: Path) -> None:
@@ -147,15 +127,3 @@ def test_published_counts() -> None:
     assert official_counts(2016) == {'train': 900, 'test': 379}
     assert official_counts(2017) == {'train': 2000, 'val': 150, 'test': 600}
     assert official_counts(2018) == {'train': 2594, 'val': 100, 'test': 1000}
-
-
-@pytest.mark.parametrize('name', ['ISIC_٠٠٠٠٠٠١.jpg', 'IſıC_0000001.jpg', 'ISIC_0000001\udcff.jpg'])
-def test_letters_of_other_scripts_make_no_id(tmp_path: Path, name: str) -> None:
-    official = Official(tmp_path)
-    official.add(1)
-    path = official.image_path(1)
-    path.with_name(name).write_bytes(path.read_bytes())
-    found = scan(2018, [tmp_path])
-    assert set(found.images) == {isic(1)}
-    (unexpected,) = found.unexpected
-    unexpected.encode()

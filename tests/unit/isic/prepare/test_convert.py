@@ -9,29 +9,28 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare import convert
-from isic_mmdet.isic.prepare.convert import prepare as prepare_with_bar
+from isic_mmdet.isic.prepare import pairs
+from isic_mmdet.isic.prepare.convert import prepare as prepare_sources
 from isic_mmdet.isic.prepare.report import format_report
-from tests.support.official_files import FOLDERS, Official, isic, jpeg, lesion, picture, png
+from tests.support.official_files import (
+    FOLDERS,
+    Official,
+    annotations,
+    isic,
+    jpeg,
+    lesion,
+    picture,
+    png,
+    prepared_ids,
+)
 
 
 def prepare(*args: object, **options: object) -> dict:
-    return prepare_with_bar(*args, **{'workers': 1, 'show_progress': False, **options})
-
-
-def annotation_bytes(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((out / 'annotations').iterdir())}
+    return prepare_sources(*args, **{'workers': 1, **options})
 
 
 def images_of(out: Path, split: str) -> list[dict]:
     return json.loads((out / f'annotations/{split}.json').read_text())['images']
-
-
-def ids_of(out: Path) -> dict[str, list[str]]:
-    return {
-        path.stem: [image['isic_id'] for image in images_of(out, path.stem)]
-        for path in (out / 'annotations').iterdir()
-    }
 
 
 def problem_kinds(report: dict) -> dict[str, int]:
@@ -75,8 +74,8 @@ def test_what_is_written_is_what_the_data_set_expects(official: Official, tmp_pa
         assert np.array_equal(coco.annToMask(annotation) > 0, lesion() > 128)
         assert annotation['area'] == (lesion() > 128).sum()
         assert annotation['iscrowd'] == 0
-    assert ids_of(out)['val'] == [isic(11), isic(12)]
-    assert ids_of(out)['test'] == [isic(21), isic(22), isic(23)]
+    assert prepared_ids(out)['val'] == [isic(11), isic(12)]
+    assert prepared_ids(out)['test'] == [isic(21), isic(22), isic(23)]
     assert problem_kinds(report) == {}
     assert json.loads((out / 'prepare_report.json').read_text()) == report
 
@@ -112,7 +111,7 @@ def test_a_missing_label_is_a_problem_only_where_it_is_needed(
     official_2017.label({1: (1, 0), 2: (1, 1)})
     report = prepare(2017, [official_2017.root], tmp_path / 'a')
     assert problem_kinds(report) == {'bad label': 1, 'label missing': 2}
-    assert ids_of(tmp_path / 'a')['train'] == [isic(1)]
+    assert prepared_ids(tmp_path / 'a')['train'] == [isic(1)]
     (official_2017.root / 'ISIC-2017_Training_Part3_GroundTruth.csv').unlink()
     report = prepare(2017, [official_2017.root], tmp_path / 'b', classes='lesion')
     assert problem_kinds(report) == {}
@@ -127,11 +126,11 @@ def official_2016(tmp_path: Path) -> Official:
     return made
 
 
-def test_2016_has_one_class_and_its_official_test_part(
+def test_2016_draws_validation_from_its_training_part(
     official_2016: Official, tmp_path: Path
 ) -> None:
     report = prepare(2016, [official_2016.root], tmp_path / 'out')
-    ids = ids_of(tmp_path / 'out')
+    ids = prepared_ids(tmp_path / 'out')
     assert ids['test'] == [isic(31), isic(32)]
     assert sorted(ids['train'] + ids['val']) == [isic(number) for number in range(1, 21)]
     assert len(ids['val']) == 3  # 15 % of 20
@@ -142,29 +141,18 @@ def test_2016_has_one_class_and_its_official_test_part(
     with pytest.raises(InputError, match='2016 is prepared with the one class'):
         prepare(2016, [official_2016.root], tmp_path / 'other', classes='diagnosis')
 
-
-def test_the_validation_of_2016_depends_on_the_seed_alone(
-    official_2016: Official, tmp_path: Path
-) -> None:
-    drawn = []
-    for name, seed in (('a', 0), ('b', 0), ('c', 1)):
-        prepare(2016, [official_2016.root], tmp_path / name, seed=seed)
-        drawn.append(ids_of(tmp_path / name)['val'])
-    assert drawn[0] == drawn[1] != drawn[2]
-
-
-def test_the_validation_of_2016_parts_no_near_duplicates(
-    official_2016: Official, tmp_path: Path
-) -> None:
     # Three images of one lesion in training, and one training image that is in test too.
     official_2016.add(2, 3, image=jpeg(picture(1)))
     official_2016.add(4, image=jpeg(picture(31)))
-    for seed in range(8):
-        out = tmp_path / str(seed)
+    drawn = []
+    for name, seed in enumerate((0, 0, *range(1, 8))):
+        out = tmp_path / str(name)
         prepare(2016, [official_2016.root], out, seed=seed)
-        ids = ids_of(out)
+        ids = prepared_ids(out)
         assert len({isic(number) in ids['val'] for number in (1, 2, 3)}) == 1
         assert isic(4) not in ids['train'] + ids['val']
+        drawn.append(ids['val'])
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_missing_official_part_is_reported(official: Official, tmp_path: Path) -> None:
@@ -174,7 +162,7 @@ def test_a_missing_official_part_is_reported(official: Official, tmp_path: Path)
     (note,) = report['notes']
     assert 'official test part were not found' in note
     assert '--split ratio' in note
-    assert set(ids_of(tmp_path / 'out')) == {'train', 'val'}
+    assert set(prepared_ids(tmp_path / 'out')) == {'train', 'val'}
 
 
 def test_workers_zips_and_order_do_not_change_a_byte(official: Official, tmp_path: Path) -> None:
@@ -185,7 +173,7 @@ def test_workers_zips_and_order_do_not_change_a_byte(official: Official, tmp_pat
         out = tmp_path / f'{workers} workers'
         prepare(2018, source, out, resize='max-side=40', workers=workers)
         images = {path.name: path.read_bytes() for path in (out / 'images').iterdir()}
-        written.append((annotation_bytes(out), images))
+        written.append((annotations(out), images))
     assert written[0] == written[1] == written[2]
     assert len(images) == 13
     assert str(tmp_path) not in str(written[0])
@@ -210,7 +198,7 @@ def test_errors_are_collected_and_the_rest_is_prepared(official: Official, tmp_p
         'size mismatch': 1,
         'unreadable image': 1,
     }
-    assert ids_of(out)['train'] == [isic(6), isic(8)]
+    assert prepared_ids(out)['train'] == [isic(6), isic(8)]
     assert report['splits']['train']['gray_masks'] == 1
     assert [problem['left_out'] for problem in report['errors']['list']].count(False) == 1
 
@@ -219,7 +207,7 @@ def test_errors_are_collected_and_the_rest_is_prepared(official: Official, tmp_p
         assert f'{isic(number)}: {kind}' in text
     assert 'errors: 7, 6 of them pairs skipped' in text
 
-    with pytest.raises(InputError, match='7 errors, and --strict') as caught:
+    with pytest.raises(InputError, match=r'7 errors, .*drop --strict') as caught:
         prepare(2018, [official.root], out, strict=True)
     assert len(caught.value.errors) == 7
     assert not list((out / 'annotations').iterdir())
@@ -255,7 +243,7 @@ def test_id_lists(official: Official, tmp_path: Path) -> None:
     official.mask_path(3).unlink()  # in no list, so no error
     out = tmp_path / 'out'
     report = prepare(2018, [official.root], out, split=lists)
-    assert ids_of(out) == {'train': [isic(1), isic(21)], 'test': [isic(11)]}
+    assert prepared_ids(out) == {'train': [isic(1), isic(21)], 'test': [isic(11)]}
     assert problem_kinds(report) == {'listed but not found': 1, 'missing mask': 1}
     assert report['notes'][0].endswith('holds no val.txt, and val.json is not written')
     assert report['notes'][1] == '8 pairs are in none of the id lists'
@@ -264,7 +252,7 @@ def test_id_lists(official: Official, tmp_path: Path) -> None:
 
 def test_ratio_over_all_parts(official: Official, tmp_path: Path) -> None:
     prepare(2018, [official.root], tmp_path / 'out', split='ratio', seed=1)
-    ids = ids_of(tmp_path / 'out')
+    ids = prepared_ids(tmp_path / 'out')
     assert {name: len(members) for name, members in ids.items()} == {
         'train': 8,
         'val': 2,
@@ -280,55 +268,48 @@ def test_near_duplicates_never_straddle_a_split(official: Official, tmp_path: Pa
     official.add(2, image=jpeg(picture(11)))
     out = tmp_path / 'out'
     report = prepare(2018, [official.root], out)
-    assert ids_of(out)['test'] == [isic(21), isic(22), isic(23)]
-    assert ids_of(out)['val'] == [isic(11)]
-    assert ids_of(out)['train'] == [isic(number) for number in range(3, 9)]
+    assert prepared_ids(out)['test'] == [isic(21), isic(22), isic(23)]
+    assert prepared_ids(out)['val'] == [isic(11)]
+    assert prepared_ids(out)['train'] == [isic(number) for number in range(3, 9)]
     left_out = {entry['isic_id'] for entry in report['near_duplicates']['left_out']}
     assert left_out == {isic(1), isic(2), isic(12)}
     assert 'near-duplicate, out of train' in format_report(report)
     for seed in range(6):
         prepare(2018, [official.root], out, split='ratio', seed=seed)
-        split_of = {i: name for name, members in ids_of(out).items() for i in members}
+        split_of = {i: name for name, members in prepared_ids(out).items() for i in members}
         assert len(split_of) == 13
         assert split_of[isic(1)] == split_of[isic(12)] == split_of[isic(21)]
         assert split_of[isic(2)] == split_of[isic(11)]
 
 
-def test_a_finished_image_is_not_decoded_again(
-    official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_image_is_not_decoded_again(official: Official, tmp_path: Path) -> None:
     out = tmp_path / 'out'
     prepare(2018, [official.root], out)
-    first = annotation_bytes(out)
-    done: list[str] = []
+    first = annotations(out)
 
-    def convert_pair(pair, *rest):
-        done.append(pair.isic_id)
-        return original(pair, *rest)
+    def redone(**options: object) -> tuple[list[str], list[str]]:
+        before = {path: path.stat().st_mtime_ns for path in sorted((out / 'images').iterdir())}
+        report = prepare(2018, [official.root], out, **options)
+        changed = [path.stem for path, time in before.items() if path.stat().st_mtime_ns != time]
+        return changed, report['notes']
 
-    original = convert.convert_pair
-    monkeypatch.setattr(convert, 'convert_pair', convert_pair)
-    report = prepare(2018, [official.root], out)
-    assert done == []
-    assert report['notes'] == ['13 pairs were finished by an earlier run and kept']
-    assert annotation_bytes(out) == first
+    assert redone() == ([], ['13 pairs were finished by an earlier run and kept'])
+    assert annotations(out) == first
 
     (out / f'images/{isic(3)}.jpg').write_bytes(b'cut')
     official.mask_path(4).write_bytes(png(lesion(hole=True)))
     os.utime(official.image_path(5), ns=(0, 0))
-    prepare(2018, [official.root], out)
-    assert done == [isic(3), isic(4), isic(5)]
+    assert redone()[0] == [isic(3), isic(4), isic(5)]
 
-    done.clear()
-    report = prepare(2018, [official.root], out, resize='max-side=40')
-    assert len(done) == 13
-    assert any('13 pairs of an earlier run had another rule' in note for note in report['notes'])
+    changed, notes = redone(resize='max-side=40')
+    assert len(changed) == 13
+    assert any('13 pairs of an earlier run had another rule' in note for note in notes)
     assert {image['width'] for image in images_of(out, 'train')} == {40}
 
 
 def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path) -> None:
     mask = lesion()
-    mask[25:35] -= mask[25:35] // 4  # 192: lesion for the challenge, not for the seed
+    mask[25:35] -= mask[25:35] // 4  # 192: lesion for the challenge, not from 255 on
     official.add(1, mask=png(mask))
     out = tmp_path / 'out'
     stored = out / f'original_masks/{isic(1)}_segmentation.png'
@@ -352,20 +333,16 @@ def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path)
     assert notes == [False, True, False]
 
 
-@pytest.mark.parametrize('foreground', [-1, 0, 256])
-def test_a_foreground_that_is_no_gray_value(tmp_path: Path, foreground: int) -> None:
-    with pytest.raises(InputError, match=f'foreground {foreground}: give a gray value from 1'):
-        prepare(2018, [], tmp_path, foreground=foreground)
-
-
 def test_a_smaller_selection_leaves_no_stale_annotations(
     official: Official, tmp_path: Path
 ) -> None:
     out = tmp_path / 'out'
     prepare(2018, [official.root], out)
+    (out / 'annotations/mine.txt').write_text('stays')
     (tmp_path / 'train.txt').write_text(isic(1))
     report = prepare(2018, [official.root], out, split=tmp_path)
-    assert ids_of(out) == {'train': [isic(1)]}
+    assert {path.name for path in (out / 'annotations').iterdir()} == {'train.json', 'mine.txt'}
+    assert [image['isic_id'] for image in images_of(out, 'train')] == [isic(1)]
     assert any('12 images of an earlier run' in note for note in report['notes'])
 
 
@@ -374,8 +351,8 @@ def test_an_interrupted_run_leaves_no_annotations(
 ) -> None:
     out = tmp_path / 'out'
     prepare(2018, [official.root], out)
-    fresh = annotation_bytes(out)
-    original, calls = convert.convert_pair, []
+    fresh = annotations(out)
+    original, calls = pairs.convert_pair, []
 
     def interrupted(*args):
         calls.append(args)
@@ -383,14 +360,14 @@ def test_an_interrupted_run_leaves_no_annotations(
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(convert, 'convert_pair', interrupted)
+    monkeypatch.setattr(pairs, 'convert_pair', interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare(2018, [official.root], out, resize='max-side=40')
     assert not list((out / 'annotations').iterdir())
     report = prepare(2018, [official.root], out, resize='max-side=40')
     assert '3 pairs were finished by an earlier run and kept' in report['notes']
     prepare(2018, [official.root], out)
-    assert annotation_bytes(out) == fresh
+    assert annotations(out) == fresh
 
 
 def test_a_folder_that_cannot_be_made(official: Official, tmp_path: Path) -> None:
@@ -406,7 +383,7 @@ def test_a_full_disk_is_the_users_problem(
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr('isic_mmdet.isic.prepare.pairs.write_atomically', full)
-    with pytest.raises(InputError, match=r'cannot write to .* No space left'):
+    with pytest.raises(InputError, match=r'out cannot be written \(No space left'):
         prepare(2018, [official.root], tmp_path / 'out')
 
 
