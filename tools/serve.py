@@ -3,6 +3,7 @@
 
 import argparse
 import webbrowser
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from isic_mmdet.utils.environment import has_screen
 from isic_mmdet.utils.system import available_cores
 
 if TYPE_CHECKING:
-    from isic_mmdet.serve.answers import Predictor
+    from isic_mmdet.deploy.segmentation import Segmenter
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,7 +68,7 @@ def _integer(least: int, most: int):
     return parse
 
 
-def load(args: argparse.Namespace) -> 'Predictor':
+def load(args: argparse.Namespace) -> 'Segmenter':
     if args.model is not None:
         from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
@@ -85,7 +86,6 @@ def main() -> None:
     args = parse_args()
 
     from isic_mmdet.serve import LesionServer, Settings
-    from isic_mmdet.serve.hosts import is_loopback
 
     settings = Settings(
         host=args.host,
@@ -97,7 +97,7 @@ def main() -> None:
     )
 
     def announce(server: LesionServer) -> None:
-        if not is_loopback(server.address[0]):
+        if not ip_address(server.address[0]).is_loopback:
             print('every computer of the network can use the page; it has no password')
         print(f'{settings.model} is served at {server.url} (Ctrl-C stops it)', flush=True)
         if not args.no_browser and has_screen():

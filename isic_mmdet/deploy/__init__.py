@@ -4,6 +4,7 @@
 them. `export` writes such files, and `predict` applies either model to folders of images.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,12 +16,7 @@ __all__ = ['LesionSegmenter', 'OnnxSegmenter']
 
 def __getattr__(name: str) -> Any:
     # Imported on access, because one needs torch and the other ONNX Runtime.
-    if name == 'LesionSegmenter':
-        from isic_mmdet.deploy.segmenter import LesionSegmenter
-
-        return LesionSegmenter
-    if name == 'OnnxSegmenter':
-        from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
-
-        return OnnxSegmenter
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name not in __all__:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = 'segmenter' if name == 'LesionSegmenter' else 'onnx_segmenter'
+    return getattr(import_module(f'{__name__}.{module}'), name)

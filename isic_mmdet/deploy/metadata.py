@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-#: Version of the metadata and of the graph's inputs and outputs.
-FORMAT = 1
+from isic_mmdet.errors import InputError
+
+# Version of the metadata and of the graph's inputs and outputs.
+_FORMAT = '1'
 _FORMAT_KEY = 'isic_mmdet_format'
-
-
-class MetadataError(Exception):
-    """This version cannot read the metadata of a file; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class ModelMetadata:
         score_threshold: detections with this score or less are dropped.
         mask_threshold: a pixel belongs to the lesion if its probability is above this.
         mean: of the channels R, G, B in 0 to 255; the graph subtracts it.
-        std: likewise; the graph divides by it.
+        std: of the channels; the graph divides by it.
         weights: how they are stored: 'float32', 'float16' or 'int8'.
         config: file name of the config.
         checkpoint: file name of the weights.
@@ -51,27 +49,26 @@ class ModelMetadata:
     def entries(self) -> dict[str, str]:
         """Return the entries for the file."""
         entries = {name: json.dumps(value) for name, value in asdict(self).items()}
-        return {_FORMAT_KEY: str(FORMAT), **entries}
+        return {_FORMAT_KEY: _FORMAT, **entries}
 
     @classmethod
-    def from_entries(cls, entries: Mapping[str, str]) -> 'ModelMetadata':
-        """Return the metadata of a file with these entries.
+    def from_entries(cls, entries: Mapping[str, str], path: object) -> 'ModelMetadata':
+        """Return the metadata from the entries of the file `path`.
 
         Raises:
-            MetadataError: they are missing, damaged or of another version.
+            InputError: entries are missing, damaged or of another version.
         """
         found = entries.get(_FORMAT_KEY)
-        if found is None:
-            raise MetadataError('it was not written by tools/export_onnx.py')
-        if found != str(FORMAT):
-            raise MetadataError(f'its format is {found}, this version reads format {FORMAT}')
+        values: dict[str, Any] = {}
         try:
-            values = {field.name: _value(entries[field.name]) for field in fields(cls)}
+            if found != _FORMAT:
+                raise ValueError(f'its format is {found}, not {_FORMAT}')
+            for field in fields(cls):
+                value = json.loads(entries[field.name])
+                values[field.name] = tuple(value) if isinstance(value, list) else value
         except (KeyError, ValueError) as error:
-            raise MetadataError(f'its metadata are damaged: {error}') from error
+            raise InputError(
+                f'{path} was not written by tools/export_onnx.py of this version, or is damaged '
+                f'({error}); export it again'
+            ) from error
         return cls(**values)
-
-
-def _value(text: str) -> Any:
-    value = json.loads(text)
-    return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from isic_mmdet.deploy.metadata import MetadataError, ModelMetadata
+from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.pixels import NetworkImage, network_image
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.errors import InputError
@@ -41,14 +41,8 @@ class OnnxSegmenter(Segmenter):
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         self._session = _session(Path(path), threads)
-        try:
-            self.metadata = ModelMetadata.from_entries(
-                self._session.get_modelmeta().custom_metadata_map
-            )
-        except MetadataError as error:
-            raise InputError(
-                f'{path} cannot be used: {error}; export it again with tools/export_onnx.py'
-            ) from error
+        entries = self._session.get_modelmeta().custom_metadata_map
+        self.metadata = ModelMetadata.from_entries(entries, path)
         self.classes = self.metadata.classes
         self.batch_size = self.metadata.batch
 
@@ -74,12 +68,8 @@ class OnnxSegmenter(Segmenter):
     def predict_batch(self, prepared: Sequence[NetworkImage]) -> list[Segmentation]:
         """See `Segmenter.predict_batch`."""
         outputs = self._session.run(['score', 'label', 'box', 'mask'], self.feeds(prepared))
-        return [
-            self._segmentation(image, *values)
-            for image, *values in zip(
-                prepared, *(output[: len(prepared)] for output in outputs), strict=True
-            )
-        ]
+        # A graph for a fixed number of images returns more results than there are images.
+        return [self._segmentation(*results) for results in zip(prepared, *outputs, strict=False)]
 
     def _segmentation(
         self, image: NetworkImage, score: Any, label: Any, box: Any, cells: Any
@@ -93,11 +83,6 @@ class OnnxSegmenter(Segmenter):
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    """Load a file.
-
-    Raises:
-        InputError: it does not exist, or ONNX Runtime cannot read it.
-    """
     if not path.is_file():
         raise InputError(f'{path}: no such model; write one with tools/export_onnx.py')
     options = onnxruntime.SessionOptions()

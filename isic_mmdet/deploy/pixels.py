@@ -34,14 +34,12 @@ class NetworkImage:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def to_full(self, cells: NDArray[np.floating], box: NDArray[np.floating]) -> BoxCells:
-        """Return a mask in the coordinates of the full image.
+        """Return a mask of (h, w) cells in the coordinates of the full image.
 
-        Args:
-            cells: (h, w) float.
-            box: (4,), x1, y1, x2, y2 at network size.
+        `box` (4,) is x1, y1, x2, y2 at network size.
         """
         vertical, horizontal = (
-            float(large) / small for large, small in zip(self.source_size, self.size, strict=True)
+            large / small for large, small in zip(self.source_size, self.size, strict=True)
         )
         x1, y1, x2, y2 = box.tolist()
         ends = (x1 * horizontal, y1 * vertical, x2 * horizontal, y2 * vertical)
@@ -51,20 +49,13 @@ class NetworkImage:
 def network_image(
     image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, frame: Frame | None
 ) -> NetworkImage:
-    """Resize an image to network size and pad it.
-
-    The aspect ratio is kept: the image becomes as large as `scale` allows. Interpolation is
-    bilinear, and halves of a pixel are rounded up.
+    """Resize an image to network size and pad it; see `Segmenter.prepare`.
 
     Args:
         image: (H, W, 3) uint8, RGB.
-        scale: longer and shorter side in pixels.
+        scale: the image becomes as large as it can within this longer and shorter side, in pixels.
         divisor: the sides are padded to multiples of it.
         frame: position of the pixels in the full image; None if they are the full image.
-
-    Raises:
-        ValueError: the array has another type or shape, or a side so short that it has no pixels
-            at network size.
     """
     check_rgb(image)
     height, width = image.shape[:2]

@@ -29,8 +29,7 @@ class Segmentation:
         threshold: a pixel belongs to the lesion if its mean probability is above this.
         score: confidence of the detection in [0, 1]; 0 without a detection.
         label: name of its class; None without a detection.
-        box: x, y, width, height in pixels, x and y of the upper left corner; None without a
-            detection.
+        box: x, y, width, height in pixels; None without a detection.
     """
 
     shape: tuple[int, int]
@@ -80,23 +79,11 @@ class Segmenter(ABC):
     batch_size: int | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
-        """Return the lesion of one image, (H, W, 3) uint8, RGB.
-
-        Raises:
-            ValueError: see `prepare`.
-        """
-        (lesion,) = self.batch([image])
-        return lesion
+        """Return the lesion of one image; see `prepare`."""
+        return self.batch([image])[0]
 
     def batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
-        """Return the lesions of images of any sizes, in their order.
-
-        Args:
-            images: each (H, W, 3) uint8, RGB.
-
-        Raises:
-            ValueError: see `prepare`.
-        """
+        """Return the lesions of images of any sizes, in their order; see `prepare`."""
         return self.predict([self.prepare(image) for image in images])
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
@@ -114,11 +101,9 @@ class Segmenter(ABC):
 
     @abstractmethod
     def reduction(self, height: int, width: int) -> int:
-        """Return the factor by which an image may be reduced on reading without loss, at least 1.
+        """Return the factor, at least 1, by which an image may be reduced on reading without loss.
 
-        Args:
-            height: of an image in pixels, upright or rotated.
-            width: likewise.
+        Height and width may be exchanged, because an image may be stored rotated.
         """
 
     @abstractmethod

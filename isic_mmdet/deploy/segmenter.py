@@ -101,43 +101,32 @@ class LesionSegmenter(Segmenter):
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)
-        steps = array_pipeline(dataset.pipeline, str(config))
+        steps = _array_pipeline(dataset.pipeline, str(config))
         with explained(cfg, 'model', 'test_dataloader'):
             built = DATASETS.build({**dataset, 'lazy_init': True})  # reads no file
-            pipeline = Compose(steps)
+            self._pipeline = Compose(steps)
             model = MODELS.build(model_cfg)
         self.classes = tuple(built.metainfo['classes'])
-        self._pipeline = pipeline
         self._sizes = list(_sizes(dataset.pipeline))
         return_box_masks(model)
-        load_strictly(
-            partial(load_checkpoint, model, str(checkpoint), map_location='cpu'),
-            str(checkpoint),
-            str(config),
-            self.classes,
-        )
+        load = partial(load_checkpoint, model, str(checkpoint), map_location='cpu')
+        load_strictly(load, str(checkpoint), str(config), self.classes)
         prepare_for_prediction(model)
         self._divisor: int = model.data_preprocessor.pad_size_divisor
         self._model = model.to(self.device).eval()
 
     def reduction(self, height: int, width: int) -> int:
         """See `Segmenter.reduction`."""
-        if not self._sizes:
-            return 1
-        return reduction(min(_shrunk(size, height, width) for size in self._sizes))
+        return reduction(min((_shrunk(step, height, width) for step in self._sizes), default=1))
 
     def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> Prepared:
         """See `Segmenter.prepare`."""
         check_rgb(image)
         height, width = image.shape[:2]
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         try:
-            inputs = self._pipeline(
-                {
-                    'img': cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-                    'img_id': 0,
-                    'scale_factor': (1.0, 1.0),  # for a pipeline without Resize
-                }
-            )
+            # The scale factor is that of a pipeline without Resize.
+            inputs = self._pipeline({'img': bgr, 'img_id': 0, 'scale_factor': (1.0, 1.0)})
         except cv2.error as error:
             raise ValueError(
                 f'{width} x {height} pixels cannot be resized for the model'
@@ -174,12 +163,8 @@ class LesionSegmenter(Segmenter):
         return Segmentation(frame.shape, views, len(found), self._threshold, score, label, box)
 
 
-def array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
-    """Return a test pipeline that takes an array instead of a file, without annotations.
-
-    Raises:
-        InputError: the pipeline does not load an image file.
-    """
+def _array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
+    """Return a test pipeline that takes an array instead of a file, without annotations."""
     steps = [step for step in pipeline if step.type != 'LoadAnnotations']
     if 'LoadImageFromFile' not in [step.type for step in steps]:
         raise InputError(
@@ -208,10 +193,10 @@ def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:
             yield from _sizes(branch)
 
 
-def _shrunk(size: ConfigDict, height: int, width: int) -> float:
+def _shrunk(resize: ConfigDict, height: int, width: int) -> float:
     """Return by how much a `Resize` shrinks the side of an image that it shrinks less."""
-    scale = size.scale if isinstance(size.scale, (tuple, list)) else (size.scale, size.scale)
-    if size.get('keep_ratio'):
+    scale = resize.scale if isinstance(resize.scale, Sequence) else (resize.scale, resize.scale)
+    if resize.get('keep_ratio'):
         return shrunk_into(height, width, scale)
     return min(height, width) / max(scale)
 

@@ -42,12 +42,12 @@ class UprightImage:
 
 
 def read_image(
-    file: SourceFile, reduction: Callable[[int, int], int] | None = None
+    file: SourceFile | bytes, reduction: Callable[[int, int], int] | None = None
 ) -> UprightImage:
     """Decode an image completely and bring it upright; of 16 bits the upper 8 are used.
 
     Args:
-        file: the image.
+        file: the image, or its bytes.
         reduction: returns the largest step (see `Draft`) for the height and width of the stored
             image. None decodes all pixels.
 
@@ -55,7 +55,7 @@ def read_image(
         UnreadableError: truncated, damaged, not an image, or larger than `decoding.MAX_PIXELS`.
     """
     draft = Draft(lambda image: reduction(image.height, image.width) if reduction else 1)
-    data = read_bytes(file)
+    data = file if isinstance(file, bytes) else read_bytes(file)
     image = decode_whole(data, _MODES, draft)
     # Pillow brings TIFF files upright when it decodes them, and then removes the tag.
     is_upright = image.format == 'TIFF'

@@ -1,21 +1,19 @@
-"""What the page asks for, computed from bytes: lesions, mask files, comparisons, previews.
+"""Computes the answers for the page from bytes: lesions, mask files, comparisons, previews.
 
 A threshold is an integer in percent, 1 to 99; the lesion is where the probability is above it.
 """
 
 import base64
 import zlib
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_jpeg, encode_png
-from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
@@ -31,24 +29,7 @@ _PERCENT = 100
 _INVERSE = {6: 8, 8: 6}
 
 
-class Predictor(Protocol):
-    """What finds lesions: `OnnxSegmenter` or `LesionSegmenter` of `isic_mmdet.deploy`."""
-
-    @property
-    def classes(self) -> Sequence[str]:
-        """Names of the classes."""
-
-    def reduction(self, height: int, width: int) -> int:
-        """Return how many pixels along each side may be read as one without loss."""
-
-    def prepare(self, image: NDArray[np.uint8], frame: Frame) -> Any:
-        """Return an image, (h, w, 3) uint8, RGB, as the model needs it."""
-
-    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
-        """Return the lesions of images from `prepare`."""
-
-
-def segment(predictor: Predictor, data: bytes, max_pixels: int) -> dict[str, Any]:
+def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any]:
     """Find the lesion in an image file.
 
     Returns:
@@ -59,12 +40,12 @@ def segment(predictor: Predictor, data: bytes, max_pixels: int) -> dict[str, Any
     Raises:
         UnreadableError: see `decode_upload`, or the image is too narrow for the model.
     """
-    image = decode_upload(data, max_pixels, predictor.reduction)
+    image = decode_upload(data, max_pixels, segmenter.reduction)
     try:
-        prepared = predictor.prepare(image.pixels, image.frame)
+        prepared = segmenter.prepare(image.pixels, image.frame)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
-    (found,) = predictor.predict([prepared])
+    (found,) = segmenter.predict([prepared])
     box = None
     if found.box is not None:
         box = [round(side, 2) for side in stored_box(found.box, found.shape, image.orientation)]
@@ -79,7 +60,7 @@ def segment(predictor: Predictor, data: bytes, max_pixels: int) -> dict[str, Any
 
 
 def mask_file(lesion: Lesion, threshold: int) -> bytes:
-    """Return the mask as `tools/predict.py` writes it: the PNG, as the image is stored."""
+    """Return the mask file of `tools/predict.py`: a PNG in the orientation of the stored image."""
     mask = paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
     return encode_png(_gray(stored_mask(mask, lesion.orientation)))
 
@@ -108,11 +89,7 @@ def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
 
 
 def preview(data: bytes, max_pixels: int) -> bytes:
-    """Return an image file as JPEG, upright and at most `PREVIEW_SIDE` pixels long.
-
-    Raises:
-        UnreadableError: see `decode_upload`.
-    """
+    """Return an image file as JPEG, upright and at most `PREVIEW_SIDE` pixels long."""
 
     def reduction(height: int, width: int) -> int:
         return max(1, max(height, width) // PREVIEW_SIDE)
@@ -127,8 +104,8 @@ def _gray(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:
     """Return a map for the page: its size, and its bytes row by row, zlib, in base64.
 
-    It is not an image file: browsers that guard against fingerprinting change pixels of images
-    slightly when a page reads them.
+    It is not an image file, because browsers that prevent fingerprinting change the pixels of
+    images slightly when a page reads them.
     """
     small = np.ascontiguousarray(_shrunk(values, MAP_SIDE))
     data = base64.b64encode(zlib.compress(small.data, 1)).decode()

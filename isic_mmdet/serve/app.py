@@ -34,6 +34,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from isic_mmdet import __version__
+from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.serve import answers
 from isic_mmdet.serve.hosts import OwnSiteMiddleware
@@ -71,9 +72,9 @@ class Settings:
     model: str = 'model'
 
 
-def create_app(predictor: answers.Predictor, settings: Settings, queue: WorkQueue) -> Starlette:
+def create_app(segmenter: Segmenter, settings: Settings, queue: WorkQueue) -> Starlette:
     """Return the application; all work with pixels goes through `queue`."""
-    api = _Api(predictor, settings, queue)
+    api = _Api(segmenter, settings, queue)
     full = f'{settings.max_waiting} requests are waiting already; try again in a moment'
     app = Starlette(
         routes=[
@@ -121,8 +122,8 @@ async def _error(status: int, message: str | None, request: Request, error: Exce
 
 
 class _Api:
-    def __init__(self, predictor: answers.Predictor, settings: Settings, queue: WorkQueue) -> None:
-        self.predictor = predictor
+    def __init__(self, segmenter: Segmenter, settings: Settings, queue: WorkQueue) -> None:
+        self.segmenter = segmenter
         self.settings = settings
         self._queue = queue
         self._memory = UploadMemory(settings.max_bytes)
@@ -130,7 +131,7 @@ class _Api:
     async def about(self, request: Request) -> Response:
         about = {
             'model': self.settings.model,
-            'classes': list(self.predictor.classes),
+            'classes': list(self.segmenter.classes),
             'maxBytes': self.settings.max_bytes,
             'maxPixels': self.settings.max_pixels,
             'version': __version__,
@@ -182,9 +183,9 @@ class _Segment:
     api: _Api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        max_pixels = self.api.settings.max_pixels
-        work = partial(answers.segment, self.api.predictor, max_pixels=max_pixels)
-        async with self.api.job(Request(scope, receive), work) as job:
+        api = self.api
+        work = partial(answers.segment, api.segmenter, max_pixels=api.settings.max_pixels)
+        async with api.job(Request(scope, receive), work) as job:
             # This response stops when the client disconnects.
             response = StreamingResponse(_progress(job), media_type='application/x-ndjson')
             await response(scope, receive, send)

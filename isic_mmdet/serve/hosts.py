@@ -40,25 +40,13 @@ def is_own_name(host: str, listens_on: str) -> bool:
     """
     try:
         name = urlsplit(f'//{host}').hostname or ''
+        if name not in {'localhost', socket.gethostname().lower(), listens_on.lower()}:
+            ip_address(name)  # raises unless the name is an address
     except ValueError:
         return False
-    own = {'localhost', socket.gethostname().lower(), listens_on.lower()}
-    return name in own or _is_address(name)
+    return True
 
 
 def is_same_site(origin: str | None, host: str) -> bool:
     """Return whether a request comes from the server's own page, or from no page (no origin)."""
     return origin is None or origin.lower() == f'http://{host.lower()}'
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this computer can reach an address."""
-    return ip_address(address).is_loopback
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.serve.answers import Predictor
 from isic_mmdet.serve.app import Settings, create_app
 from isic_mmdet.serve.work_queue import WorkQueue
 
@@ -34,11 +34,9 @@ class Connection(H11Protocol):
     """An HTTP connection that ends when its client neither sends nor reads for a while.
 
     uvicorn itself limits only the time between two requests.
-
-    Attributes:
-        silence_seconds: that a client may be silent; up to twice of it can pass.
     """
 
+    #: How long a client may be silent; up to twice this time can pass.
     silence_seconds = 30.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -89,7 +87,7 @@ class LesionServer(uvicorn.Server):
     """Serves the page: `run` returns after SIGINT, SIGTERM or `should_exit = True`.
 
     Args:
-        predictor: finds the lesions.
+        segmenter: finds the lesions.
         settings: address and limits.
         on_start: called when the server answers and handles signals.
 
@@ -103,7 +101,7 @@ class LesionServer(uvicorn.Server):
 
     def __init__(
         self,
-        predictor: Predictor,
+        segmenter: Segmenter,
         settings: Settings,
         on_start: Callable[['LesionServer'], None] = lambda server: None,
     ) -> None:
@@ -112,7 +110,7 @@ class LesionServer(uvicorn.Server):
         self._socket = _listen(settings.host, settings.port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         config = uvicorn.Config(
-            create_app(predictor, settings, self.queue),
+            create_app(segmenter, settings, self.queue),
             http=Connection,
             ws='none',
             lifespan='off',

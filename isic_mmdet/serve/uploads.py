@@ -3,8 +3,6 @@
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +11,7 @@ from PIL import Image
 from isic_mmdet.images.decoding import UnreadableError, decode_whole
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMAT_NAMES, FORMATS, unread_format
 from isic_mmdet.images.reading import UprightImage, read_image
-from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import binarize
-
-
-@dataclass(frozen=True)
-class Upload(SourceFile):
-    """Uploaded bytes, for the readers of files; no file and no file name exists."""
-
-    data: bytes
-
-    @classmethod
-    def of(cls, data: bytes) -> 'Upload':
-        """Return the upload with this content."""
-        return cls(Path('upload'), None, len(data), 0, data)
-
-    def read(self) -> bytes:
-        """Return the content."""
-        return self.data
 
 
 def decode_upload(
@@ -41,8 +22,8 @@ def decode_upload(
     Raises:
         UnreadableError: not an image, damaged, or larger than `max_pixels`.
     """
-    check_header(data, max_pixels)
-    return read_image(Upload.of(data), reduction)
+    _check_header(data, max_pixels)
+    return read_image(data, reduction)
 
 
 def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
@@ -51,13 +32,12 @@ def decode_truth(data: bytes, max_pixels: int) -> NDArray[np.bool_]:
     Raises:
         UnreadableError: not an image, damaged, not one gray channel, or larger than `max_pixels`.
     """
-    check_header(data, max_pixels)
-    image = decode_whole(data, {'L', '1'})
-    return binarize(np.asarray(image.convert('L')))
+    _check_header(data, max_pixels)
+    return binarize(np.asarray(decode_whole(data, {'L', '1'}).convert('L')))
 
 
-def check_header(data: bytes, max_pixels: int) -> None:
-    """Raise an `UnreadableError`, before a pixel is decoded, unless it is an image small enough."""
+def _check_header(data: bytes, max_pixels: int) -> None:
+    """Check that the data are a small enough image, before a pixel is decoded."""
     too_large = f'more than {max_pixels / 1e6:g} megapixels'
     try:
         with warnings.catch_warnings():
@@ -66,8 +46,7 @@ def check_header(data: bytes, max_pixels: int) -> None:
     except Image.DecompressionBombError as error:
         raise UnreadableError(too_large) from error
     except DECODE_ERRORS as error:
-        unread = unread_format(data)
-        hint = f' ({unread})' if unread else ''
+        hint = f' ({unread})' if (unread := unread_format(data)) else ''
         raise UnreadableError(f'not a {FORMAT_NAMES} image{hint}') from error
     if width * height > max_pixels:
         raise UnreadableError(f'{width} x {height} pixels are {too_large}')

@@ -101,8 +101,7 @@ class LesionGraph(nn.Module):
         head = self.roi_head.bbox_head
         images, count = proposals.shape[:2]
         rois = _with_image_index(proposals)
-        pooled = _pooled(self.roi_head.bbox_roi_extractor, features, rois)
-        class_scores, deltas = head(pooled)
+        class_scores, deltas = head(_extracted(self.roi_head.bbox_roi_extractor, features, rois))
         # (N, P, C): the last class is the background.
         scores = class_scores.softmax(-1)[:, :-1].reshape(images, count, -1)
         scores = torch.where(valid[..., None], scores, 0.0).flatten(1)
@@ -120,7 +119,7 @@ class LesionGraph(nn.Module):
         """Return (N, M, M) probabilities of the boxes' masks."""
         head = self.roi_head.mask_head
         rois = _with_image_index(boxes[:, None])
-        logits = head(_pooled(self.roi_head.mask_roi_extractor, features, rois))
+        logits = head(_extracted(self.roi_head.mask_roi_extractor, features, rois))
         of_class = torch.zeros_like(labels) if head.class_agnostic else labels
         return _rows(logits.flatten(2), of_class[:, None]).reshape(-1, *logits.shape[2:]).sigmoid()
 
@@ -135,8 +134,9 @@ class LesionGraph(nn.Module):
         height, width = size.to(boxes.dtype).unbind(1)
         corner = torch.zeros_like(height)
         image = torch.stack([corner, corner, width, height], 1)
+        only_level = torch.zeros_like(size[:, 0])
         pooled = [
-            _aligned(pool, level, _with_image_index(regions[:, None]))
+            _pooled([pool], [level], _with_image_index(regions[:, None]), only_level)
             for pool, level in zip(head.pools, features[-len(head.pools) :], strict=True)
             for regions in (boxes, image)
         ]
@@ -174,32 +174,19 @@ def _decoded(coder: DeltaXYWHBBoxCoder, boxes: Tensor, deltas: Tensor, size: Ten
     return torch.minimum(moved.clamp(min=0), limits)
 
 
-def _pooled(extractor: SingleRoIExtractor, features: Sequence[Tensor], rois: Tensor) -> Tensor:
-    """Return (R, C, S, S) features of (R, 5) regions."""
-    layer = extractor.roi_layers[0]
-    levels = list(features[: extractor.num_inputs])
-    return pyramid_roi_align(
-        levels,
-        rois,
-        extractor.map_roi_levels(rois, len(levels)),
-        [1 / stride for stride in extractor.featmap_strides],
-        layer.output_size[0],
-        layer.sampling_ratio,
-        layer.aligned,
-    )
+def _extracted(extractor: SingleRoIExtractor, features: Sequence[Tensor], rois: Tensor) -> Tensor:
+    """Return (R, C, S, S) features of (R, 5) regions, each from the level for its size."""
+    levels = features[: extractor.num_inputs]
+    return _pooled(extractor.roi_layers, levels, rois, extractor.map_roi_levels(rois, len(levels)))
 
 
-def _aligned(layer: RoIAlign, level: Tensor, rois: Tensor) -> Tensor:
-    """Return (R, C, S, S) features of (R, 5) regions of one feature map."""
-    return pyramid_roi_align(
-        [level],
-        rois,
-        torch.zeros_like(rois[:, 0], dtype=torch.int64),
-        [layer.spatial_scale],
-        layer.output_size[0],
-        layer.sampling_ratio,
-        layer.aligned,
-    )
+def _pooled(
+    layers: Sequence[RoIAlign], levels: Sequence[Tensor], rois: Tensor, level_of: Tensor
+) -> Tensor:
+    """Return (R, C, S, S) features of (R, 5) regions from the levels `level_of` (R,) int64."""
+    scales = [layer.spatial_scale for layer in layers]
+    size, ratio, aligned = layers[0].output_size[0], layers[0].sampling_ratio, layers[0].aligned
+    return pyramid_roi_align(list(levels), rois, level_of, scales, size, ratio, aligned)
 
 
 def _with_image_index(boxes: Tensor) -> Tensor:

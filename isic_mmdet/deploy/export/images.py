@@ -20,12 +20,7 @@ NUMBER = 20
 
 
 class CheckImages(NamedTuple):
-    """Images, and where they come from.
-
-    Attributes:
-        files: by their id.
-        source: description for messages.
-    """
+    """Images by id, and a description of their source for messages."""
 
     files: dict[str, SourceFile]
     source: str

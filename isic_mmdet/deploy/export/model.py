@@ -35,11 +35,7 @@ _PARTS: dict[str, type[nn.Module]] = {
 def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ...]) -> MaskRCNN:
     """Return a model in evaluation mode, with batch norm folded into the convolutions.
 
-    Args:
-        cfg: loaded from `config`; changed.
-        checkpoint: path of its weights.
-        config: path of the config, for messages.
-        classes: names of the classes.
+    `cfg`, which was loaded from `config`, is changed.
 
     Raises:
         InputError: config and checkpoint do not fit together, or `LesionGraph` does not support
@@ -52,12 +48,8 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
     errors = list(_unsupported(model))
     if errors:
         raise InputError(f'{config}: its model cannot be exported:', errors)
-    load_strictly(
-        partial(load_checkpoint, model, checkpoint, map_location='cpu'),
-        checkpoint,
-        config,
-        classes,
-    )
+    load = partial(load_checkpoint, model, checkpoint, map_location='cpu')
+    load_strictly(load, checkpoint, config, classes)
     model = fuse_conv_bn(model.eval())
     # Sides are multiples of 32, so each level is exactly twice as large as the next. ONNX Runtime
     # is faster with a constant factor than with computed sizes.
@@ -87,7 +79,4 @@ def _unsupported(model: nn.Module) -> Iterator[str]:
         yield 'roi_head: shared heads are not supported'
     pixels = model.data_preprocessor
     if pixels.pad_size_divisor % DIVISOR or pixels.pad_value or not pixels._enable_normalize:
-        yield (
-            'data_preprocessor: images must be normalized, and padded with 0 to multiples of '
-            f'{DIVISOR}'
-        )
+        yield f'data_preprocessor: not normalized, or not padded with 0 to multiples of {DIVISOR}'

@@ -33,16 +33,13 @@ def graph_of(model: LesionGraph, batch: int | None) -> onnx.ModelProto:
         batch: number of images it takes at once; None for any number.
     """
     number = batch or 2
-    rows, columns = 4, 6
     # All sizes differ, because the tracer treats equal sizes as one.
-    image = torch.zeros(number, rows * DIVISOR, columns * DIVISOR, 3, dtype=torch.uint8)
-    size = torch.tensor([[rows * DIVISOR, columns * DIVISOR]] * number)
+    height, width = 4 * DIVISOR, 6 * DIVISOR
+    image = torch.zeros(number, height, width, 3, dtype=torch.uint8)
+    size = torch.tensor([[height, width]] * number)
     dimension = torch.export.Dim
     images = {0: dimension('batch', min=1)} if batch is None else {}
-    sides = {
-        1: DIVISOR * dimension('rows', min=1),
-        2: DIVISOR * dimension('columns', min=1),
-    }
+    sides = {1: DIVISOR * dimension('rows', min=1), 2: DIVISOR * dimension('columns', min=1)}
     with warnings.catch_warnings():
         # torch warns about its own deprecations and about custom operators.
         warnings.simplefilter('ignore')
@@ -75,21 +72,18 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
     arithmetic, and its range is too small for coordinates and exponentials. Weights that would
     overflow stay in float32.
     """
+    float32 = onnx.TensorProto.FLOAT
     casts = []
     for weights in graph.graph.initializer:
-        if weights.data_type != onnx.TensorProto.FLOAT:
+        if weights.data_type != float32:
             continue
         values = numpy_helper.to_array(weights)
         if values.size < _SMALL or np.abs(values).max() > np.finfo(np.float16).max:
             continue
-        name = weights.name
-        stored = f'{name}_float16'
+        name, stored = weights.name, f'{weights.name}_float16'
         weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(
-            onnx.helper.make_node(
-                'Cast', [stored], [name], f'{name}_cast', to=onnx.TensorProto.FLOAT
-            )
-        )
+        cast = onnx.helper.make_node('Cast', [stored], [name], f'{name}_cast', to=float32)
+        casts.append(cast)
     nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
@@ -98,7 +92,7 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextmanager
 def new_onnx_file(out: Path) -> Iterator[Path]:
-    """Give a temporary path, and move the file there to `out` if the block succeeds.
+    """Yield a temporary path, and move its file to `out` if the block succeeds.
 
     Raises:
         InputError: `out` does not end in .onnx.

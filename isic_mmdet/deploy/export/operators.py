@@ -1,7 +1,7 @@
 """Custom operators of the exported graph.
 
-Each has an implementation in PyTorch, for tracing, and one in ONNX. Their outputs have fixed sizes
-for all data, so the sizes in the rest of the graph are fixed, too.
+Each has an implementation in PyTorch, for tracing, and one in ONNX. The sizes of their outputs do
+not depend on the values of their inputs, so all sizes in the graph are fixed.
 
 N images, S boxes per image, R regions, C channels, P x P output bins.
 """
@@ -36,10 +36,9 @@ def first_boxes(boxes: Tensor, scores: Tensor, limit: int, iou_threshold: float)
     kept = boxes.new_full((len(boxes), limit), -1, dtype=torch.int64)
     for row, image_boxes, image_scores in zip(kept, boxes, scores, strict=True):
         (candidates,) = torch.nonzero(image_scores > NO_CANDIDATE, as_tuple=True)
-        first = torchvision.ops.nms(
-            image_boxes[candidates], image_scores[candidates], iou_threshold
-        )[:limit]
-        row[: len(first)] = candidates[first]
+        best = torchvision.ops.nms(image_boxes[candidates], image_scores[candidates], iou_threshold)
+        first = candidates[best[:limit]]
+        row[: len(first)] = first
     return kept
 
 
@@ -98,8 +97,8 @@ def pyramid_roi_align(
         level_of: (R,) int64, index of the level for each region.
         scales: size of each level relative to the image.
         size: P.
-        sampling_ratio: samples in each direction of a bin; 0 for one per cell of the map.
-        aligned: shift regions by half a cell.
+        sampling_ratio: see `torchvision.ops.roi_align`.
+        aligned: likewise.
 
     Returns:
         (R, C, P, P) float32.

@@ -16,7 +16,6 @@ from tqdm import tqdm
 from isic_mmdet.deploy.export.images import split_records, spread
 from isic_mmdet.deploy.export.onnx_file import new_onnx_file, with_metadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
-from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.image_row import image_row
@@ -44,7 +43,7 @@ def quantize(model: Path, config: str, data_root: str | None, out: Path) -> str:
         model: file of `tools/export_onnx.py`, with weights in float32.
         config: config of the model, which names the training and validation data.
         data_root: another prepared data set; None for that of the config.
-        out: path of the file; it is not written if the IoU falls too far.
+        out: path of the file.
 
     Returns:
         A summary of the file and its IoU.
@@ -78,35 +77,19 @@ def quantize(model: Path, config: str, data_root: str | None, out: Path) -> str:
 
 
 def validation_iou(net: OnnxSegmenter, records: Sequence[dict[str, Any]], title: str) -> float:
-    """Return `lesion/iou` of a model, as `tools/test.py` computes it.
-
-    Args:
-        net: the model.
-        records: from `split_records`.
-        title: of the progress bar.
-    """
+    """Return the `lesion/iou` of `tools/test.py` for a model and records of `split_records`."""
     rows = []
     for record in tqdm(records, title, unit='image'):
         found = net(_pixels(record))
-        rows.append(image_row(_sample(record, found, net.classes), net.classes))
+        sample = {
+            'isic_id': record['isic_id'],
+            'original_mask': record['original_mask'],
+            'ori_shape': found.shape,
+            # Without a detection, the mask is empty. The label does not change the IoU.
+            'pred_instances': {'scores': [found.score], 'labels': [0], 'masks': [found.mask]},
+        }
+        rows.append(image_row(sample, net.classes))
     return summarize(rows, intervals=())['lesion/iou']
-
-
-def _sample(
-    record: dict[str, Any], found: Segmentation, classes: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return a prediction in the format of `LesionMetric`."""
-    there = found.label is not None
-    return {
-        'isic_id': record['isic_id'],
-        'original_mask': record['original_mask'],
-        'ori_shape': found.shape,
-        'pred_instances': {
-            'scores': [found.score] if there else [],
-            'labels': [classes.index(found.label)] if found.label is not None else [],
-            'masks': found.mask[None] if there else np.zeros((0, *found.shape), bool),
-        },
-    }
 
 
 def _pixels(record: dict[str, Any]) -> np.ndarray:
@@ -118,9 +101,8 @@ class _Images(CalibrationDataReader):
     """Feeds training images to the graph."""
 
     def __init__(self, net: OnnxSegmenter, records: Sequence[dict[str, Any]]) -> None:
-        self._feeds = iter(
-            net.feeds([net.prepare(_pixels(record))]) for record in tqdm(records, 'calibrating')
-        )
+        images = (_pixels(record) for record in tqdm(records, 'calibrating'))
+        self._feeds = (net.feeds([net.prepare(image)]) for image in images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._feeds, None)

@@ -1,4 +1,4 @@
-"""Exports a model: build, write, check. `tools/export_onnx.py` calls it."""
+"""Exports a model: build, write, check."""
 
 import tempfile
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdet.registry import DATASETS
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import isic_mmdet
@@ -50,16 +50,7 @@ class ExportSettings:
 
 
 def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) -> str:
-    """Write a model as an ONNX file, if its results agree with those of PyTorch.
-
-    Args:
-        config: path of the config.
-        checkpoint: path of its weights.
-        out: path of the file; it is written only if the check succeeds.
-        settings: of the export.
-
-    Returns:
-        A summary of the file and its check.
+    """Write a model to `out`, if its results agree with PyTorch, and return a summary.
 
     Raises:
         InputError: wrong arguments, a model or pipeline that cannot be exported, no images for
@@ -77,54 +68,38 @@ def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) ->
         data = with_metadata(graph, metadata.entries()).SerializeToString()
         part.write_bytes(data)
         agreed = _check(cfg, checkpoint, part, images)
-    return '\n'.join(
-        [
-            f'{out}: {len(data) / 1e6:.1f} MB, opset {OPSET}, weights in {metadata.weights}',
-            f'checked with {images.source}: {agreed}',
-        ]
+    return (
+        f'{out}: {len(data) / 1e6:.1f} MB, opset {OPSET}, weights in {metadata.weights}\n'
+        f'checked with {images.source}: {agreed}'
     )
 
 
 def _config(path: str, input_size: int | None) -> Config:
-    """Load a config, in float32 and with the wanted size of images."""
+    """Load a config, in float32 and with the given size of images.
+
+    Raises:
+        InputError: the model has no masks, or `isic_mmdet.deploy` lacks a step of the pipeline.
+    """
     cfg = load_config(path)
     mask_threshold(cfg.model)  # raises for a model without masks
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
-    resize = _resize(cfg, path)
-    if input_size is not None:
-        resize.scale = (input_size, input_size)
-    return cfg
-
-
-def _resize(cfg: Config, path: str) -> ConfigDict:
-    """Return the Resize of the test pipeline.
-
-    Raises:
-        InputError: it does not keep the ratio, or the pipeline has other steps.
-    """
-    dataset = tested_dataset(cfg)
-    steps = dataset.pipeline[1:-1]
-    known = {'type', 'scale', 'keep_ratio'}
-    if [step.type for step in steps] != ['Resize'] or set(steps[0]) != known:
+    steps = tested_dataset(cfg).pipeline[1:-1]
+    plain = {'type': 'Resize', 'scale': None, 'keep_ratio': True}
+    if len(steps) != 1 or {**steps[0], 'scale': None} != plain:
         raise InputError(
-            f'{path}: its test pipeline must have only a Resize with scale and keep_ratio '
+            f'{path}: its test pipeline must have only a Resize with scale and keep_ratio=True '
             'between loading and packing, because isic_mmdet.deploy does nothing else'
         )
-    (resize,) = steps
-    if not resize.keep_ratio:
-        raise InputError(f'{path}: set keep_ratio=True in the Resize of its test pipeline')
-    return resize
+    if input_size is not None:
+        steps[0].scale = (input_size, input_size)
+    return cfg
 
 
 def metadata_of(
     cfg: Config, config: str, checkpoint: str, settings: ExportSettings
 ) -> ModelMetadata:
-    """Return the metadata of the file.
-
-    Raises:
-        InputError: the checkpoint does not exist.
-    """
+    """Return the metadata of the file; an `InputError` means that there is no checkpoint."""
     if not Path(checkpoint).is_file():
         raise InputError(
             f'{checkpoint}: no such checkpoint; tools/train.py writes them to its work dir'
@@ -133,11 +108,11 @@ def metadata_of(
     with explained(cfg, 'test_dataloader'):
         built = DATASETS.build({**dataset, 'lazy_init': True})
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
-    scale = _resize(cfg, config).scale
-    longer, shorter = (max(scale), min(scale)) if isinstance(scale, Sequence) else (scale, scale)
+    scale = dataset.pipeline[1].scale
+    sides = scale if isinstance(scale, Sequence) else (scale, scale)
     return ModelMetadata(
         classes=tuple(built.metainfo['classes']),
-        scale=(longer, shorter),
+        scale=(max(sides), min(sides)),
         divisor=pixels.get('pad_size_divisor', 1),
         batch=settings.batch,
         # With a diagnosis, the graph applies the threshold to the score of the box.
@@ -154,11 +129,6 @@ def metadata_of(
 
 
 def _check(cfg: Config, checkpoint: str, path: Path, images: CheckImages) -> str:
-    """Compare a file with PyTorch and return a summary.
-
-    Raises:
-        InputError: the results differ too much.
-    """
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, 'config.py')
         cfg.dump(config)  # with the size and precision that were exported

@@ -16,8 +16,6 @@ CONFIGS = sorted((Path(__file__).resolve().parents[3] / 'configs').glob('*.py'))
 
 @pytest.fixture(scope='module')
 def tool(root):
-    """Return a function that runs a command of tools/."""
-
     return partial(run_tool, root)
 
 
@@ -45,7 +43,7 @@ def table(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
+def test_file_and_checkpoint_give_the_same_predictions(
     tool, exported, checkpoint, tiny_data, tmp_path
 ):
     images = tiny_data / 'images'
@@ -90,13 +88,6 @@ def test_predicting_with_the_file_writes_what_the_checkpoint_writes(
 )
 def test_a_mistyped_command_gets_one_message(tool, name, arguments, status, message):
     assert_one_message(tool(name, *arguments), status, message)
-
-
-@pytest.mark.parametrize('name', ['export_onnx', 'quantize_onnx'])
-def test_help_ends_with_an_example(tool, name):
-    done = tool(name, '--help')
-    assert done.returncode == 0
-    assert f'python tools/{name}.py ' in done.stdout.split('example:')[1]
 
 
 @pytest.mark.slow

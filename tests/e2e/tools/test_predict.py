@@ -30,8 +30,6 @@ def images(tiny_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def predict(root):
-    """Return a function that runs the command."""
-
     return partial(run_tool, root, 'predict')
 
 
@@ -41,20 +39,18 @@ def names(images) -> list[str]:
 
 
 @pytest.fixture(scope='module')
-def alone(predict, checkpoint, images, tmp_path_factory) -> Path:
-    """What one process writes: OUT, and sent.zip in it."""
+def model(checkpoint) -> tuple:
+    # One image per batch, because rounding depends on the other images of a batch.
+    model = ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint)
+    return (*model, '--batch-size', 1)
+
+
+@pytest.fixture(scope='module')
+def alone(predict, model, images, tmp_path_factory) -> Path:
+    """The output folder of one process, with sent.zip in it."""
     out = tmp_path_factory.mktemp('alone')
-    done = predict(
-        images,
-        *('--config', 'configs/quickstart.py', '--checkpoint', checkpoint),
-        '--out',
-        out,
-        '--overlay',
-        '--batch-size',
-        1,
-        '--submission',
-        out / 'sent.zip',
-    )
+    options = ('--out', out, '--overlay', '--submission', out / 'sent.zip')
+    done = predict(images, *model, *options)
     assert done.returncode == 0, done.stderr[-3000:]
     assert '5 images, 0 without a detection' in done.stdout
     assert str(out / 'sent.zip') in done.stdout
@@ -87,23 +83,20 @@ def test_the_official_scorer_accepts_folder_and_submission(alone, names, tiny_da
         assert 0 <= SegmentationScore.from_dir(truth, folder).overall <= 1
 
 
-def test_two_processes_write_what_one_writes_and_report_what_they_cannot_read(
-    predict, checkpoint, alone, images, tmp_path
+def test_two_processes_write_the_same_and_report_unreadable_images(
+    predict, model, alone, images, tmp_path
 ):
     broken = tmp_path / 'ISIC_0000000.jpg'
     broken.write_bytes(next(images.iterdir()).read_bytes()[:2000])
     out = tmp_path / 'out'
-    # One by one: otherwise the images meet others in their batches, and round otherwise.
-    model = ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint)
-    arguments = (broken, images, *model, '--out', out, '--batch-size', 1)
-    done = predict(*arguments, processes=2)
+    done = predict(broken, images, *model, '--out', out, processes=2)
     assert done.returncode == 1
     assert done.stderr.count('1 of 6 images could not be read') == 1
     assert done.stderr.count(f'{broken}: ') == 1
     assert masks(out) == masks(alone)
     assert table(out) == table(alone)
-    left = sorted(path.name for path in out.iterdir() if path.suffix != '.png')
-    assert left == ['predictions.csv', 'predictions.json']
+    others = sorted(path.name for path in out.iterdir() if path.suffix != '.png')
+    assert others == ['predictions.csv', 'predictions.json']
 
 
 MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
@@ -125,9 +118,3 @@ MODEL = ('--config', 'no.py', '--checkpoint', 'no.pth')
 )
 def test_a_mistyped_command_gets_one_message(predict, arguments, status, message):
     assert_one_message(predict(*arguments), status, message)
-
-
-def test_help_ends_with_an_example(predict):
-    done = predict('--help')
-    assert done.returncode == 0
-    assert 'python tools/predict.py photos' in done.stdout.split('example:')[1]

@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +23,10 @@ from PIL import Image
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from tests.support.headless_browser import Browser, find_browser
 from tests.support.random_model import save_random_model
+from tests.support.tool_runs import run_tool
 from tests.support.waiting import wait_until
 
-# Importing what stands in sys.modules as None raises.
+# Importing a module that is None in sys.modules raises.
 WITHOUT_TORCH = """
 import runpy, sys
 for name in 'torch torchvision mmdet mmengine mmcv pycocotools matplotlib scipy'.split():
@@ -65,15 +68,19 @@ def images(tiny_data, tmp_path_factory) -> Path:
 def predicted(root, model, images, tmp_path_factory) -> Path:
     """The output of `tools/predict.py` for the images, one by one."""
     out = tmp_path_factory.mktemp('predicted') / 'out'
-    command = ('tools/predict.py', images, '--model', model, '--out', out, '--batch-size', '1')
-    done = start(root, *command, stdout=subprocess.PIPE).wait()
-    assert done == 0
+    done = run_tool(root, 'predict', images, '--model', model, '--out', out, '--batch-size', '1')
+    assert done.returncode == 0
     return out
 
 
 def start(root, *command, **settings) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, *map(str, command)], cwd=root, env=ENVIRONMENT, text=True, **settings
+        [sys.executable, *map(str, command)],
+        cwd=root,
+        env=ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        **settings,
     )
 
 
@@ -81,23 +88,32 @@ def serve(root, *arguments) -> subprocess.Popen:
     return start(
         root,
         *('-c', WITHOUT_TORCH, 'tools/serve.py', *arguments, '--no-browser'),
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+        # Shells start background processes with Ctrl-C ignored, and child processes inherit that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
-@pytest.fixture(scope='module')
-def port(root, model) -> int:
-    process = serve(root, '--model', model, '--port', '0', '--threads', '1')
+@contextmanager
+def serving(process: subprocess.Popen) -> Iterator[tuple[int, str]]:
+    """Yield the port of a server and what it printed, and stop it at the end."""
+    printed = ''
     try:
-        line = process.stdout.readline()
-        assert line.startswith('model.onnx is served at http://127.0.0.1:'), process.stderr.read()
-        yield int(re.search(r':(\d+)/', line)[1])
+        while 'is served at' not in printed:
+            line = process.stdout.readline()
+            assert line, process.stderr and process.stderr.read()
+            printed += line
+        yield int(re.search(r'served at http://.*:(\d+)/', printed)[1]), printed
     finally:
         process.terminate()
-        process.wait()
+        process.communicate(timeout=60)
+
+
+@pytest.fixture(scope='module')
+def port(root, model) -> Iterator[int]:
+    with serving(serve(root, '--model', model, '--port', '0', '--threads', '1')) as (port, printed):
+        assert printed.startswith('model.onnx is served at http://127.0.0.1:')
+        yield port
 
 
 def ask(port, path, body) -> bytes:
@@ -137,7 +153,7 @@ def test_what_the_page_saves_is_what_predict_writes(port, images, predicted, tmp
         page.drop([images], 400, 300)
         page.wait("document.querySelectorAll('#list [data-status=done]').length === 5", 60)
         page.click('#get-masks')
-        wait_until((tmp_path / 'masks.zip').is_file)
+        wait_until((tmp_path / 'masks.zip').is_file, 30)
         with zipfile.ZipFile(tmp_path / 'masks.zip') as archive:
             saved = {name: archive.read(name) for name in archive.namelist()}
         assert saved == masks_of(predicted)
@@ -158,18 +174,10 @@ def test_a_signal_stops_it(root, model, sent, status, printed):
     assert (process.returncode, out, err) == (status, printed, '')
 
 
-def test_a_server_open_to_the_network_warns(root, model):
-    process = serve(root, '--model', model, '--port', '0', '--host', '0.0.0.0')
-    assert 'no password' in process.stdout.readline()
-    assert 'http://localhost:' in process.stdout.readline()
-    process.terminate()
-    process.wait()
-
-
-def test_limits_are_those_of_the_command(root, model):
-    process = serve(root, '--model', model, '--port', '0', '--max-mb', '2', '--max-megapixels', '3')
-    port = int(re.search(r':(\d+)/', process.stdout.readline())[1])
-    try:
+def test_limits_are_those_of_the_command_and_an_open_server_warns(root, model):
+    limits = ('--max-mb', '2', '--max-megapixels', '3', '--host', '0.0.0.0')
+    with serving(serve(root, '--model', model, '--port', '0', *limits)) as (port, printed):
+        assert 'no password' in printed and 'http://localhost:' in printed
         connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
         connection.request('GET', '/about')
         about = json.loads(connection.getresponse().read())
@@ -179,26 +187,16 @@ def test_limits_are_those_of_the_command(root, model):
         Image.new('L', (2000, 1501)).save(stream, 'PNG')
         found = json.loads(ask(port, '/segment', stream.getvalue()).splitlines()[-1])
         assert found['error'] == '2000 x 1501 pixels are more than 3 megapixels'
-    finally:
-        process.terminate()
-        process.wait()
 
 
-def test_a_checkpoint_is_served(root, model, images, predicted):
-    config = root / 'configs/quickstart.py'
-    arguments = ('--config', config, '--checkpoint', model.with_name('random.pth'))
-    process = start(
-        root, 'tools/serve.py', *arguments, '--port', '0', '--no-browser', stdout=subprocess.PIPE
-    )
-    try:
-        served = (line for line in process.stdout if 'random.pth is served at' in line)
-        port = int(re.search(r':(\d+)/', next(served))[1])
+def test_a_checkpoint_is_served(root, model, images):
+    arguments = ('--config', 'configs/quickstart.py', '--checkpoint', model.with_name('random.pth'))
+    process = start(root, 'tools/serve.py', *arguments, '--port', '0', '--no-browser')
+    with serving(process) as (port, printed):
+        assert 'random.pth is served at' in printed
         photo = next(images.glob('ISIC*')).read_bytes()
         result = json.loads(ask(port, '/segment', photo).splitlines()[-1])['result']
         assert result['label'] == 'lesion'
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_each_error_gets_one_message(root, model, tmp_path):
@@ -222,16 +220,9 @@ def test_each_error_gets_one_message(root, model, tmp_path):
             assert message in err and err.count('error: ') == 1 and 'Traceback' not in err
 
 
-def test_help_ends_with_an_example(root):
-    process = start(root, 'tools/serve.py', '--help', stdout=subprocess.PIPE)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert out.split('example:')[1].split() == ['python', 'tools/serve.py', '--model', 'model.onnx']
-
-
 def test_the_load_benchmark_runs(root, model, tmp_path):
     arguments = ('--model', model, '--out', tmp_path / 'serve.json', '--quick')
-    process = start(root, '-m', 'benchmarks.serve', *arguments, stdout=subprocess.PIPE)
+    process = start(root, '-m', 'benchmarks.serve', *arguments)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     result = json.loads((tmp_path / 'serve.json').read_text())

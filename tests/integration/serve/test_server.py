@@ -9,7 +9,7 @@ import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -27,11 +27,9 @@ HEAD = b'POST /segment HTTP/1.1\r\nHost: localhost\r\n'
 def asking(server, method, path, body=None, **headers):
     """Send a request, and yield its answer to be read."""
     connection = http.client.HTTPConnection('127.0.0.1', server.address[1], timeout=30)
-    try:
+    with closing(connection):
         connection.request(method, path, body, headers)
         yield connection.getresponse()
-    finally:
-        connection.close()
 
 
 def ask(server, method, path, body=None, **headers):
@@ -45,6 +43,7 @@ def lines(body):
 
 
 def outlined(server, photo):
+    """Return the result of /segment for the bytes of a photo."""
     status, _, body = ask(server, 'POST', '/segment', photo)
     assert status == 200
     return lines(body)[-1]['result']
@@ -63,7 +62,7 @@ def encoded(pixels, kind='PNG'):
 
 
 def gradient(width):
-    """An image that its width tells apart from others."""
+    """Return an image that differs from others by its width."""
     pixels = np.full((60, width, 3), 230, np.uint8)
     pixels[15:45, 10 : width // 2] = 40
     return encoded(pixels)
@@ -118,27 +117,33 @@ def test_an_image_is_outlined(server, predictor, photos):
 
 
 def test_a_mask_a_comparison_and_a_preview(server, photos, tiny_data):
-    lesion = json.dumps(outlined(server, photos[0].read_bytes())['lesion']).encode()
-    status, headers, mask = ask(server, 'POST', '/mask?threshold=40', lesion)
-    assert (status, headers['Content-Type']) == (200, 'image/png')
-    assert Image.open(io.BytesIO(mask)).size == (96, 96)
+    photo = photos[0].read_bytes()
+    lesion = json.dumps(outlined(server, photo)['lesion']).encode()
+    for path, body, kind in (
+        ('/mask?threshold=40', lesion, 'image/png'),
+        ('/preview', photo, 'image/jpeg'),
+    ):
+        status, headers, image = ask(server, 'POST', path, body)
+        assert (status, headers['Content-Type']) == (200, kind)
+        assert Image.open(io.BytesIO(image)).size == (96, 96)
     truth = tiny_data / f'original_masks/{photos[0].stem}_segmentation.png'
-    body = lesion + truth.read_bytes()
-    status, _, answer = ask(server, 'POST', f'/compare?lesion={len(lesion)}', body)
-    assert status == 200 and json.loads(answer)['result']['area'] > 0
-    status, _, answer = ask(server, 'POST', f'/compare?lesion={len(lesion)}', lesion + b'none')
-    assert (status, list(json.loads(answer))) == (200, ['error'])
-    status, headers, image = ask(server, 'POST', '/preview', photos[0].read_bytes())
-    assert status == 200 and Image.open(io.BytesIO(image)).size == (96, 96)
+    for file, key in ((truth.read_bytes(), 'result'), (b'no mask', 'error')):
+        status, _, answer = ask(server, 'POST', f'/compare?lesion={len(lesion)}', lesion + file)
+        assert (status, list(json.loads(answer))) == (200, [key])
+
+
+LARGE = encoded(np.zeros((1000, 1001), np.uint8))
 
 
 @pytest.mark.parametrize(
     ('path', 'body', 'status', 'message'),
     [
         ('/segment', bytes(2**20 + 1), 413, 'the file has 1.0 MB, more than 1 MB'),
-        # More than the buffers of the connection hold: the client has to get the answer anyway.
+        # More bytes than the buffers of the connection hold: the client must get the answer.
         ('/preview', bytes(48 * 2**20), 413, 'the file has 48.0 MB, more than 1 MB'),
         ('/segment', b'', 400, 'the file is empty'),
+        ('/segment', b'no image', 200, 'not a JPEG, PNG, TIFF, BMP or WebP image'),
+        ('/segment', LARGE, 200, '1001 x 1000 pixels are more than 1 megapixels'),
         ('/preview', b'no image', 422, 'not a JPEG, PNG, TIFF, BMP or WebP image'),
         ('/mask?threshold=50', b'{}', 422, 'not a result of this server'),
         ('/mask?threshold=0', b'{}', 400, 'threshold must be a whole number from 1 to 99'),
@@ -150,12 +155,7 @@ def test_a_mask_a_comparison_and_a_preview(server, photos, tiny_data):
 )
 def test_refusals_have_a_reason(server, path, body, status, message):
     found, _, answer = ask(server, 'POST', path, body)
-    assert (found, json.loads(answer)['error']) == (status, message)
-
-
-def test_an_upload_over_the_limit_is_refused_before_it_is_sent(server):
-    with connected(server, HEAD + b'Content-Length: 99999999999\r\n\r\n') as client:
-        assert client.recv(100).startswith(b'HTTP/1.1 413 ')
+    assert (found, lines(answer)[-1]) == (status, {'error': message})
 
 
 @pytest.mark.parametrize(
@@ -166,18 +166,12 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_sent(server):
         (b'Content-Length: 9\r\nTransfer-Encoding: chunked\r\n', 411),
         (b'Content-Length: -1\r\n', 400),
         (b'Content-Length: 1e3\r\n', 400),
+        (b'Content-Length: 99999999999\r\n', 413),
     ],
 )
-def test_the_length_is_required(server, header, status):
+def test_the_length_is_required_and_checked_before_the_upload(server, header, status):
     with connected(server, HEAD + header + b'\r\n') as client:
         assert client.recv(100).startswith(b'HTTP/1.1 %d ' % status)
-
-
-def test_a_file_that_is_no_image_gets_an_error_as_last_line(server):
-    _, _, body = ask(server, 'POST', '/segment', b'no image')
-    assert lines(body)[-1] == {'error': 'not a JPEG, PNG, TIFF, BMP or WebP image'}
-    _, _, body = ask(server, 'POST', '/segment', encoded(np.zeros((1000, 1001), np.uint8)))
-    assert lines(body)[-1] == {'error': '1001 x 1000 pixels are more than 1 megapixels'}
 
 
 def test_foreign_names_of_this_address_are_refused(server):
@@ -195,7 +189,7 @@ def test_pages_of_other_sites_are_refused(server):
     assert ask(server, 'POST', '/segment', b'x', Origin=f'http://127.0.0.1:{port}')[0] == 200
 
 
-def test_an_upload_that_ends_early_frees_its_slot(server, photos):
+def test_truncated_uploads_free_their_slots(server, photos):
     for _ in range(20):  # more than there are slots
         connected(server, HEAD + b'Content-Length: 9\r\n\r\nabc').close()
     wait_until(lambda: ask(server, 'POST', '/segment', photos[0].read_bytes())[0] == 200)
@@ -204,7 +198,7 @@ def test_an_upload_that_ends_early_frees_its_slot(server, photos):
 def test_a_client_that_hangs_up_is_not_an_error(server, capfd):
     for sent in (b'', b'GET', HEAD + b'Content-Length: 9\r\n\r\na'):
         client = connected(server, sent)
-        # Without time to linger the connection is reset instead of closed.
+        # Without time to linger, the connection is reset instead of closed.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         client.close()
     assert ask(server, 'GET', '/about')[0] == 200
@@ -244,7 +238,7 @@ def test_a_silent_client_is_disconnected(predictor, sent, monkeypatch):
         assert client.recv(100) == b''
 
 
-def test_silence_of_a_client_that_waits_is_no_reason_to_disconnect(predictor, photos, monkeypatch):
+def test_a_silent_client_that_waits_stays_connected(predictor, photos, monkeypatch):
     monkeypatch.setattr(Connection, 'silence_seconds', 0.05)
     predictor.gate.clear()
     with (
@@ -336,7 +330,7 @@ def test_many_large_uploads_at_once_do_not_add_up(predictor):
     ):
         tracemalloc.start()
         answers = [clients.submit(outlined, server, image) for _ in range(uploads)]
-        wait_until(lambda: len(server.queue) == 4)  # as many as fit; the others are not read
+        wait_until(lambda: len(server.queue) == 4)  # the others do not fit and are not read
         predictor.gate.set()
         for answer in answers:
             answer.result()
@@ -346,22 +340,20 @@ def test_many_large_uploads_at_once_do_not_add_up(predictor):
     assert peak < 5 * size
 
 
-def test_an_error_of_the_model_is_reported_and_the_next_image_is_served(
-    server, predictor, photos, monkeypatch, caplog
+def test_an_unexpected_error_is_reported_and_the_next_request_is_answered(
+    server, photos, monkeypatch, caplog
 ):
+    photo = photos[0].read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(predictor, 'predict', lambda prepared: 1 / 0)
-        _, _, body = ask(server, 'POST', '/segment', photos[0].read_bytes())
-    assert 'the server failed on this file' in lines(body)[-1]['error']
-    assert 'ZeroDivisionError' in caplog.text
-    assert outlined(server, photos[0].read_bytes())['label'] == 'benign'
-
-
-def test_an_error_of_another_request_is_reported(server, photos, monkeypatch):
-    monkeypatch.setattr('isic_mmdet.serve.answers.preview', lambda data, max_pixels: 1 / 0)
-    status, headers, body = ask(server, 'POST', '/preview', photos[0].read_bytes())
-    assert status == 500 and 'the server failed on this file' in json.loads(body)['error']
-    assert headers['X-Content-Type-Options'] == 'nosniff'
+        for name in ('segment', 'preview'):
+            patch.setattr(f'isic_mmdet.serve.answers.{name}', lambda *_, **__: 1 / 0)
+        _, _, body = ask(server, 'POST', '/segment', photo)
+        assert 'the server failed on this file' in lines(body)[-1]['error']
+        assert 'ZeroDivisionError' in caplog.text
+        status, headers, body = ask(server, 'POST', '/preview', photo)
+        assert status == 500 and 'the server failed on this file' in json.loads(body)['error']
+        assert headers['X-Content-Type-Options'] == 'nosniff'
+    assert outlined(server, photo)['label'] == 'benign'
 
 
 def test_nothing_is_written_to_disk(server, photos, tmp_path, monkeypatch):
@@ -387,7 +379,7 @@ def test_nothing_is_written_to_disk(server, photos, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_listens_on_the_given_host(predictor):
+def test_it_listens_on_the_given_host(predictor):
     with served(predictor, host='localhost') as server:
         assert server.url == f'http://127.0.0.1:{server.address[1]}/'
         assert ask(server, 'GET', '/about')[0] == 200

@@ -11,7 +11,7 @@ from PIL import Image
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.serve.uploads import check_header, decode_truth, decode_upload
+from isic_mmdet.serve.uploads import decode_truth, decode_upload
 
 
 def whole(height, width):
@@ -87,7 +87,7 @@ def test_refuses_many_pixels_before_it_decodes_any(pixels):
     chunk = struct.pack('>I', 13) + header + struct.pack('>I', zlib.crc32(header))
     forged = b'\x89PNG\r\n\x1a\n' + chunk + struct.pack('>I', 9) + b'IDAT'
     with pytest.raises(UnreadableError, match=r'^more than 64 megapixels'):
-        check_header(forged, 64_000_000)
+        decode_upload(forged, 64_000_000, whole)
 
 
 def test_truth_is_one_channel():

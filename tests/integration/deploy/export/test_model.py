@@ -5,6 +5,10 @@ from isic_mmdet.deploy.export.model import load_model
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
+BFP = dict(
+    _delete_=True, type='BFP', in_channels=64, num_levels=4, refine_level=2, refine_type='conv'
+)
+
 
 def test_batch_norm_is_folded_and_everything_in_evaluation_mode(detector):
     modules = list(detector.modules())
@@ -20,30 +24,16 @@ def test_batch_norm_is_folded_and_everything_in_evaluation_mode(detector):
         ({'model.data_preprocessor.pad_size_divisor': 1}, 'multiples of 32'),
         ({'model.data_preprocessor.pad_value': 114}, 'padded with 0'),
         ({'model.roi_head.bbox_head.bbox_coder.add_ctr_clamp': True}, 'plain DeltaXYWHBBoxCoder'),
+        ({'model.type': 'FasterRCNN'}, 'FasterRCNN is not a MaskRCNN'),
+        ({'model.neck': BFP}, 'neck: BFP is not a FPN'),
     ],
 )
-def test_what_the_graph_does_not_know_is_refused(config, checkpoint, options, message):
+def test_a_model_that_the_graph_does_not_support_is_refused(config, checkpoint, options, message):
     cfg = load_config(config)
     cfg.merge_from_dict(options)
     with pytest.raises(InputError, match='its model cannot be exported') as error:
         load_model(cfg, str(checkpoint), 'mine.py', ('lesion',))
     assert any(message in problem for problem in error.value.errors)
-
-
-def test_another_kind_of_detector_is_refused(config, checkpoint):
-    cfg = load_config(config)
-    cfg.model.type = 'FasterRCNN'
-    with pytest.raises(InputError, match='FasterRCNN is not a MaskRCNN'):
-        load_model(cfg, str(checkpoint), 'mine.py', ('lesion',))
-
-
-def test_another_neck_is_refused(config, checkpoint):
-    cfg = load_config(config)
-    cfg.model.neck = dict(
-        type='BFP', in_channels=64, num_levels=4, refine_level=2, refine_type='conv'
-    )
-    with pytest.raises(InputError, match='neck: BFP is not a FPN'):
-        load_model(cfg, str(checkpoint), 'mine.py', ('lesion',))
 
 
 def test_weights_of_another_model_are_refused(root, checkpoint):
