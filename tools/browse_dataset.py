@@ -4,7 +4,7 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.config.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import add_cfg_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,13 +35,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='also draw training images next to what the training pipeline makes of them',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help='change settings, e.g. train_dataloader.dataset.ann_file=annotations/val.json',
-    )
+    add_cfg_options(parser, 'train_dataloader.dataset.ann_file=annotations/val.json')
     return parser.parse_args()
 
 

@@ -5,14 +5,13 @@ import argparse
 import sys
 
 from isic_mmdet.cli import make_parser, run
+from isic_mmdet.engine.config.option_text import add_cfg_options
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
 
 _SHOWN = 20
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
-
     parser = make_parser(
         f'{__doc__}\nDecodes every image and mask, compares masks and annotations, and looks for '
         'images and\nnear-duplicates in two splits. The exit status is 1 if an image is unusable.',
@@ -29,13 +28,7 @@ def parse_args() -> argparse.Namespace:
         help='images whose 256-bit hashes differ in at most this many bits are near-duplicates '
         '(default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change settings, e.g. train_dataloader.dataset.ann_file=annotations/mine.json',
-    )
+    add_cfg_options(parser, 'train_dataloader.dataset.ann_file=annotations/mine.json')
     args = parser.parse_args()
     if args.workers is not None and args.workers < 1:
         parser.error('--workers must be at least 1')

@@ -4,7 +4,7 @@
 import argparse
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.config.option_text import OptionsAction
+from isic_mmdet.engine.config.option_text import add_cfg_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,13 +15,7 @@ def parse_args() -> argparse.Namespace:
         'train_cfg.max_epochs=12',
     )
     parser.add_argument('config', help='Python config, see configs/')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help='change settings, e.g. train_cfg.max_epochs=2 train_dataloader.batch_size=4',
-    )
+    add_cfg_options(parser, 'train_cfg.max_epochs=2 train_dataloader.batch_size=4')
     return parser.parse_args()
 
 

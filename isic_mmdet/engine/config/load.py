@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from isic_mmdet.engine.checks.detectors import check_precisions, mask_threshold
 from isic_mmdet.engine.config.config_file import read_config
+from isic_mmdet.engine.config.options import apply_options
 from isic_mmdet.engine.train.checkpoints import holds, newest_checkpoint, progress
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import require_text
@@ -18,14 +19,13 @@ from isic_mmdet.utils.renamed import translate
 from isic_mmdet.utils.system import check_bfloat16
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# The views of an image over which --tta averages. On 487 validation images flips gave the CPU
-# recipe 0.8475 instead of 0.8441, with a size of 0.8 next to 0.8450 (docs/ablations.md).
-TTA_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
-TTA_SCALES = (1.0,)
-# The hooks that `Runner.register_default_hooks` adds itself, and omits where they are None.
-_RUNNER_HOOKS = (
+# --tta averages the masks of these flips. On 487 validation images they improve the IoU of the CPU
+# recipe from 0.8441 to 0.8475; a second size of 0.8 gives 0.8450 (docs/ablations.md).
+_FLIPS = (None, 'horizontal', 'vertical', 'diagonal')
+# `Runner.register_default_hooks` adds these hooks, and omits those that are None.
+_RUNNER_HOOKS = {
     *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
-)
+}
 
 
 def load_config(
@@ -38,10 +38,9 @@ def load_config(
 
     Args:
         path: a config file.
-        options: what `--cfg-options` gave, dotted keys to values.
-        data_root: prepared data set that every split is read from instead of the config's own.
-        refused: options that the command does not use, see
-            `isic_mmdet.engine.config.options.apply_options`.
+        options: the values of `--cfg-options` by dotted key.
+        data_root: prepared data set that replaces the config's own in every split.
+        refused: options that the command does not use, see `refused_options`.
 
     Raises:
         InputError: the file or one of its base files is missing or wrong, an option would have
@@ -57,37 +56,26 @@ def load_config(
                 '_base_ of a config, as those in configs/ do'
             )
     if options:
-        # Imported here, for predictions do without options and start faster.
-        from isic_mmdet.engine.config.options import apply_options
-
         refused = dict(refused or {})
         if data_root is not None:
             refused['*_dataloader.*data_root'] = '--data-root sets it; leave one of them out'
         apply_options(cfg, options, refused)
-    _drop_disabled_hooks(cfg)
+    # The Runner accepts None only for its own hooks.
+    hooks = cfg.get('default_hooks') or {}
+    for name in [
+        name for name, hook in hooks.items() if hook is None and name not in _RUNNER_HOOKS
+    ]:
+        del hooks[name]
     if data_root is not None:
         for dataset in leaf_datasets(cfg):
             dataset.data_root = str(data_root)
     for name in LOADERS:
-        if cfg.get(name):
-            _drop_settings_of_workers(cfg[name])
+        loader = cfg.get(name)
+        if loader and loader.get('num_workers') == 0:  # torch refuses settings of workers there
+            loader.persistent_workers = False
+            for setting in ('prefetch_factor', 'multiprocessing_context'):
+                loader.pop(setting, None)
     return cfg
-
-
-def _drop_settings_of_workers(loader: ConfigDict) -> None:
-    """Take out of a loader without workers what torch refuses there."""
-    if loader.get('num_workers') == 0:
-        loader.persistent_workers = False
-        for setting in ('prefetch_factor', 'multiprocessing_context'):
-            loader.pop(setting, None)
-
-
-def _drop_disabled_hooks(cfg: Config) -> None:
-    """Remove hooks that a config sets to None: the Runner accepts None only for its own hooks."""
-    hooks = cfg.get('default_hooks') or {}
-    for name in [name for name, hook in hooks.items() if hook is None]:
-        if name not in _RUNNER_HOOKS:
-            del hooks[name]
 
 
 def configured_hooks(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -122,7 +110,7 @@ def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
     if isinstance(dataset, (list, tuple)):
         raise InputError(f"{where} is a list; write dict(type='ConcatDataset', datasets=[...])")
     if not isinstance(dataset, Mapping):
-        raise InputError(f'{where} is no data set: {dataset!r}; write dict(type=...)')
+        raise InputError(f'{where} is not a data set: {dataset!r}; write dict(type=...)')
     inner = dataset.get('datasets')
     if 'ann_file' in dataset:
         yield dataset
@@ -133,34 +121,34 @@ def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
         yield from _leaves(dataset['dataset'], f'{where}.dataset')
     else:
         raise InputError(
-            f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; give '
-            'it one'
+            f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; add '
+            'one of them'
         )
 
 
 def tested_dataset(cfg: Config) -> ConfigDict:
-    """Return the data set whose pipeline and classes stand for the whole test set.
+    """Return the data set that gives pipeline and classes of the complete test set.
 
     Raises:
-        InputError: the test set is made of data sets with different pipelines.
+        InputError: the test set consists of data sets with different pipelines.
     """
     first, *others = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
     if any(other.pipeline != first.pipeline for other in others):
         raise InputError(
             f'{cfg.filename}: the data sets of its test_dataloader have different pipelines, so '
-            'it is not known how another image is to be read; give them the same one'
+            'it is unknown how to read another image; give them the same pipeline'
         )
     return first
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder: str = '') -> None:
-    """Set `cfg.work_dir`, with one `scalars.json` in it for a run and all its resumptions.
+    """Set `cfg.work_dir`; one `scalars.json` in it serves a run and all its resumptions.
 
     Args:
         cfg: changed in place.
-        work_dir: what the command line gave; it wins over the config's own.
+        work_dir: from the command line; it replaces the config's own.
         config_path: its name gives the default, `work_dirs/<config>`.
-        subfolder: appended where the command line gave none.
+        subfolder: appended if the command line gave no folder.
 
     Raises:
         InputError: the folder's name is not text in this locale.
@@ -174,78 +162,56 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Set what training is resumed from, and keep two runs from mixing in one work dir.
+    """Set the checkpoint that training resumes from, and keep two runs from mixing in one folder.
 
     The caller holds the lock of the work dir, see `isic_mmdet.utils.run_lock`.
 
     Args:
         cfg: changed in place; its `work_dir` is set.
         resume: None for a new run; 'auto' for the newest complete checkpoint of the work dir, or a
-            new run where none was written yet; else the path of a checkpoint.
+            new run if there is none; else the path of a checkpoint.
 
     Raises:
-        InputError: no such checkpoint, or checkpoints of the work dir would be overwritten that
-            are not part of the history of the run.
+        InputError: no such checkpoint, or the run would overwrite checkpoints of the work dir that
+            are not part of its history.
     """
     work_dir = Path(cfg.work_dir)
-    if resume not in (None, 'auto'):
-        checkpoint: str | None = resume
-        _require_checkpoint(str(resume))
-        _require_one_history(work_dir, Path(str(resume)))
-    else:
-        checkpoint = _newest(work_dir) if resume else None
-    if checkpoint is None and any(work_dir.glob('*.pth')):
+    newest, damaged = newest_checkpoint(work_dir)
+    checkpoint = resume if resume != 'auto' else str(newest or '') or None
+    if resume == 'auto':
+        for path in damaged:
+            print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
+        if damaged and newest is None:
+            raise InputError(
+                f'{work_dir} has only damaged checkpoints; remove them to start a new run:',
+                [str(path) for path in damaged],
+            )
+    elif checkpoint is not None:
+        _require_checkpoint(checkpoint)
+    is_own = checkpoint is not None and holds(work_dir, checkpoint)
+    if not is_own and any(work_dir.glob('*.pth')):
         raise InputError(
-            f'{work_dir} already holds the checkpoints of a run; add --resume to continue it, '
-            'name another --work-dir, or remove the folder'
+            f'{work_dir} already holds the checkpoints of a run; continue that run with --resume '
+            'alone, name another --work-dir, or remove the folder'
         )
-    if checkpoint is None or not holds(work_dir, checkpoint):
-        _remove_scalars(work_dir)
+    if is_own and newest is not None and progress(newest) > progress(Path(str(checkpoint))):
+        raise InputError(
+            f'{work_dir} holds a later state of the run, {newest.name}: resumed from {checkpoint}, '
+            'the folder would hold two histories. Name a new --work-dir, or remove the later '
+            'checkpoints (and the best one, if it is of a later epoch)'
+        )
+    if not is_own and int(os.environ.get('RANK', 0)) == 0:
+        # They are of a run that ended before its first checkpoint.
+        (work_dir / 'scalars.json').unlink(missing_ok=True)
     cfg.resume = checkpoint is not None
     if checkpoint is not None:
         cfg.load_from = checkpoint
-        # The checkpoint replaces them, so they need not be available again.
+        # The checkpoint replaces these weights, so they need not be available again.
         cfg.model.backbone.init_cfg = None
 
 
-def _newest(work_dir: Path) -> str | None:
-    newest, damaged = newest_checkpoint(work_dir)
-    for path in damaged:
-        print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
-    if damaged and newest is None:
-        raise InputError(
-            f'{work_dir} has only damaged checkpoints; remove them to start a new run:',
-            [str(path) for path in damaged],
-        )
-    return None if newest is None else str(newest)
-
-
-def _require_one_history(work_dir: Path, checkpoint: Path) -> None:
-    """Refuse to resume into a work dir that holds checkpoints of another or of a later state."""
-    if not holds(work_dir, checkpoint):
-        if any(work_dir.glob('*.pth')):
-            raise InputError(
-                f'{work_dir} already holds the checkpoints of a run, and {checkpoint} is not one '
-                'of them; name another --work-dir, or resume the run there with --resume alone'
-            )
-        return
-    newest, _ = newest_checkpoint(work_dir)
-    if newest is not None and progress(newest) > progress(checkpoint):
-        raise InputError(
-            f'{work_dir} holds a later state of the run, {newest.name}: resumed from '
-            f'{checkpoint.name}, the folder would hold two histories. Name a new --work-dir, or '
-            'remove the later checkpoints (and the best one, if it is of a later epoch)'
-        )
-
-
-def _remove_scalars(work_dir: Path) -> None:
-    """Remove the scalars of a run that ended before its first checkpoint."""
-    if int(os.environ.get('RANK', 0)) == 0:
-        (work_dir / 'scalars.json').unlink(missing_ok=True)
-
-
 def set_checkpoint(cfg: Config, checkpoint: str) -> None:
-    """Test the weights of `checkpoint`, a local file; those it was started from do not matter.
+    """Test the weights of a checkpoint, and load no initial weights.
 
     Raises:
         InputError: no such file.
@@ -266,11 +232,7 @@ def _require_checkpoint(path: str) -> None:
 
 
 def select_split(cfg: Config, split: str) -> None:
-    """Test on the images of a split.
-
-    Args:
-        cfg: changed in place.
-        split: 'val' or 'test'.
+    """Test on the images of a split, 'val' or 'test'.
 
     Raises:
         InputError: the config has no validation set.
@@ -282,7 +244,7 @@ def select_split(cfg: Config, split: str) -> None:
 
 
 def enable_drawing(cfg: Config, show_dir: str) -> None:
-    """Write an image of every tested image into `show_dir`."""
+    """Draw every tested image into `show_dir`."""
     cfg.default_hooks.draw_lesions = dict(type='DrawLesionsHook', show_dir=show_dir)
 
 
@@ -294,25 +256,12 @@ def enable_result_dump(cfg: Config, out: str) -> None:
     """
     if Path(out).suffix != '.json':
         raise InputError(f'--out {out}: write to a file that ends in .json')
-    evaluators = (
-        cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    )
-    cfg.test_evaluator = [*evaluators, dict(type='CocoResultDump', out_file=out)]
+    old = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    cfg.test_evaluator = [*old, dict(type='CocoResultDump', out_file=out)]
 
 
-def use_tta(
-    cfg: Config,
-    flips: Sequence[str | None] = TTA_FLIPS,
-    scales: Sequence[float] = TTA_SCALES,
-) -> None:
-    """Test every image in several sizes, each flipped in all directions, and average the masks.
-
-    The last transform of the test pipeline, which packs the inputs, moves into every branch.
-
-    Args:
-        cfg: changed in place.
-        flips: directions; None is the image as it is.
-        scales: factors on the size that the test pipeline brings images to.
+def use_tta(cfg: Config) -> None:
+    """Test every image in all flips, and average the masks.
 
     Raises:
         InputError: the test pipeline has no `Resize` with a `scale`, or the detector does not
@@ -320,26 +269,20 @@ def use_tta(
     """
     threshold = mask_threshold(cfg.model)
     leaves = leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
-    # One data set may be named in two places of a config.
+    # A config may name one data set in two places.
     for dataset in {id(leaf): leaf for leaf in leaves}.values():
-        dataset.pipeline = _with_views(cfg, dataset.pipeline, flips, scales)
+        dataset.pipeline = _with_views(cfg, dataset.pipeline)
     cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
 
 
-def _with_views(
-    cfg: Config,
-    pipeline: Sequence[ConfigDict],
-    flips: Sequence[str | None],
-    scales: Sequence[float],
-) -> list[Mapping]:
-    """Return a test pipeline that makes several views of an image, see `use_tta`."""
+def _with_views(cfg: Config, pipeline: Sequence[ConfigDict]) -> list[Mapping]:
+    """Return a test pipeline that makes all flips of an image."""
     *steps, pack = pipeline
     place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)
     if place is None or not steps[place].get('scale'):
-        hint = ' It has a TestTimeAug already: remove that.' if pack.type == 'TestTimeAug' else ''
+        hint = '; remove its TestTimeAug' if pack.type == 'TestTimeAug' else ''
         raise InputError(
-            f'{cfg.filename}: its test pipeline has no Resize with a scale, from which the sizes '
-            f'of the views are taken; give it one.{hint}'
+            f'{cfg.filename}: its test pipeline has no Resize with a scale, which --tta needs{hint}'
         )
     head, resize, tail = steps[:place], steps[place], steps[place + 1 :]
     moving = [step.type for step in head if step.type.endswith(('Pad', 'Crop', 'Flip'))]
@@ -348,18 +291,16 @@ def _with_views(
             f'{cfg.filename}: --tta flips images at the Resize of the test pipeline, and cannot '
             f'undo {", ".join(moving)} before it; move that behind the Resize'
         )
-    sides = resize.scale if isinstance(resize.scale, (tuple, list)) else [resize.scale] * 2
-    sizes = [{**resize, 'scale': tuple(round(side * by) for side in sides)} for by in scales]
-    turns = [
+    flips = [
         dict(type='RandomFlip', prob=0.0 if flip is None else 1.0, direction=flip or 'horizontal')
-        for flip in flips
+        for flip in _FLIPS
     ]
     if 'meta_keys' in pack:
-        # Without them the masks of flipped views would not be flipped back.
+        # Without these keys the masks of flipped views would not be flipped back.
         keys = [*pack.meta_keys, 'flip', 'flip_direction']
         pack = {**pack, 'meta_keys': tuple(dict.fromkeys(keys))}
-    # Flips go before the padding: it would end up on the other side, and move what is found.
-    branches = [sizes, turns, *([step] for step in tail), [pack]]
+    # Flips precede the padding: flipped padding would be on the other side and move the masks.
+    branches = [[resize], flips, *([step] for step in tail), [pack]]
     return [*head, dict(type='TestTimeAug', transforms=branches)]
 
 
@@ -367,7 +308,7 @@ def use_amp(cfg: Config) -> None:
     """Compute in automatic mixed precision, with convolutions in bfloat16.
 
     Raises:
-        InputError: the model knows no other precision, or the device does not run bfloat16.
+        InputError: the model supports no other precision, or the device does not support bfloat16.
     """
     check_precisions(cfg.model)
     check_bfloat16()
@@ -375,18 +316,13 @@ def use_amp(cfg: Config) -> None:
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:
-    """Return the table of the scores of a test, and the paths of its files.
-
-    Args:
-        cfg: of the test.
-        metrics: names to values in [0, 1].
-        show_dir: folder of the drawings, if any.
-    """
+    """Return the scores of a test in [0, 1] as a table, and the paths of its files."""
     width = max(map(len, metrics))
-    lines = [f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()]
-    lines.append(f'scores:    {Path(cfg.work_dir, "metrics.json")}')
-    lines.append(f'per image: {Path(cfg.work_dir, "per_image.csv")}')
-    lines.append(f'plot:      {Path(cfg.work_dir, "plots", "iou_box.png")}')
-    if show_dir:
-        lines.append(f'drawings:  {show_dir}')
-    return '\n'.join(lines)
+    work_dir = Path(cfg.work_dir)
+    lines = [
+        *(f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()),
+        f'scores:    {work_dir / "metrics.json"}',
+        f'per image: {work_dir / "per_image.csv"}',
+        f'plot:      {work_dir / "plots" / "iou_box.png"}',
+    ]
+    return '\n'.join(lines + ([f'drawings:  {show_dir}'] if show_dir else []))

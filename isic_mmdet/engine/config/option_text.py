@@ -1,7 +1,7 @@
 """`--cfg-options KEY=VALUE ...`: from the words of the command line to keys and values.
 
 mmengine's `DictAction` deletes every space of a value, makes a list of any text with a comma, and
-ends with a traceback where there is no `=`.
+raises an exception if there is no `=`.
 """
 
 import argparse
@@ -16,25 +16,14 @@ class BareList(list):
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
-    """Add the arguments that training and testing share.
-
-    Args:
-        parser: of the tool.
-        example: options that the tool uses, for the help.
-    """
+    """Add the arguments that training and testing share; `example` is for the help."""
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
         '--amp',
         action='store_true',
         help='compute in bfloat16: twice as fast if the processor supports it',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help=f'change settings, e.g. {example}',
-    )
+    add_cfg_options(parser, example)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -44,8 +33,19 @@ def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
 
 
-class OptionsAction(argparse.Action):
-    """Collects `KEY=VALUE` words in a dict from dotted keys to values."""
+def add_cfg_options(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add `--cfg-options`; `example` is for the help."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=_OptionsAction,
+        metavar='KEY=VALUE',
+        help=f'change settings, e.g. {example}',
+    )
+
+
+class _OptionsAction(argparse.Action):
+    """Collects the `KEY=VALUE` words of all `--cfg-options` in a dict."""
 
     def __call__(
         self,
@@ -54,7 +54,6 @@ class OptionsAction(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Add the words to what an earlier `--cfg-options` gave."""
         options = dict(getattr(namespace, self.dest) or {})
         for word in values or ():
             try:
@@ -86,7 +85,7 @@ def parse_option(word: str) -> tuple[str, Any]:
 def parse_value(text: str) -> Any:
     """Return the value that a text stands for.
 
-    Numbers, `True`, `False`, `None`, lists, tuples and dicts are written as in Python; so is
+    Numbers, `True`, `False`, `None`, lists, tuples and dicts are written as in Python, also as
     `dict(a=1)`. Texts in them need no quotes if they have no spaces. A text with commas is a
     `BareList`. Quotes around a value make it a text.
 
@@ -114,12 +113,12 @@ def literal(node: ast.expr, other: Callable[[ast.expr], Any]) -> Any:
     """Return the value of a Python literal, in which `dict(a=1)` may stand for a dict.
 
     Args:
-        node: of the syntax tree; nothing is executed.
-        other: makes a value of what is no literal.
+        node: nothing is executed.
+        other: returns the value of a node that is not a literal.
     """
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
         settings = {str(word.arg): literal(word.value, other) for word in node.keywords}
-        for argument in node.args:  # names that are no identifiers: dict({'3d': 1})
+        for argument in node.args:  # such as dict({'3d': 1})
             settings |= literal(argument, other)
         return settings
     if isinstance(node, ast.Dict):

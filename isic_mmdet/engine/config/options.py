@@ -12,20 +12,21 @@ from isic_mmdet.engine.config.parts import parts, root_part
 from isic_mmdet.engine.config.refused_options import reason_to_refuse
 from isic_mmdet.errors import InputError
 
+_NEED_WORKERS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
+
 
 def apply_options(
     cfg: Config, options: Mapping[str, Any], refused: Mapping[str, str] | None = None
 ) -> None:
-    """Set what `--cfg-options` gave.
+    """Set the values of `--cfg-options`.
 
-    A dict changes the items that it names; with the item `_delete_=True` it takes the place of the
-    old one, as in a config file.
+    A dict changes the items that it names; with the item `_delete_=True` it replaces the old dict,
+    as in a config file.
 
     Args:
         cfg: a complete config, changed in place.
         options: dotted keys to values; places in lists are numbers.
-        refused: patterns of keys that have no effect in this command, and why. An empty reason
-            lets a key pass; the first pattern that fits counts.
+        refused: see `isic_mmdet.engine.config.refused_options`.
 
     Raises:
         InputError: with one line for each key that would change nothing, or not what was meant.
@@ -48,31 +49,26 @@ def apply_options(
         )
 
 
-def _flat(cfg: Any, key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the items of a dict that changes an old one, and all else as it is."""
-    if isinstance(value, Mapping) and value and isinstance(_at(cfg, key), Mapping):
+def _flat(cfg: Config, key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the items of a dict that changes an old one, and all other values as they are."""
+    old: Any = cfg
+    try:
+        for name in key.split('.'):
+            old = _item(old, '', name)
+    except ValueError:
+        old = ABSENT
+    if isinstance(value, Mapping) and value and isinstance(old, Mapping):
         for name, each in value.items():
             yield from _flat(cfg, f'{key}.{name}', each)
     else:
         yield key, value
 
 
-def _at(cfg: Any, key: str) -> Any:
-    """Return the value at a dotted key, or `ABSENT`."""
-    node = cfg
-    try:
-        for name in key.split('.'):
-            node = _item(node, '', name)
-    except ValueError:
-        return ABSENT
-    return node
-
-
 def _item(node: Any, path: str, name: str) -> Any:
-    """Return an item of what is at a path, or `ABSENT`.
+    """Return an item of the node at a path, or `ABSENT`.
 
     Raises:
-        ValueError: there cannot be such an item.
+        ValueError: the node cannot have such an item.
     """
     if isinstance(node, (Mapping, Config)):
         return node.get(name, ABSENT)
@@ -94,10 +90,10 @@ def _contradictions(keys: list[str]) -> Iterator[str]:
 
 
 def _set(cfg: Config, key: str, value: Any) -> Any:
-    """Set a value where its key leads, and return the old one.
+    """Set the value of a key, and return the old one.
 
     Raises:
-        ValueError: the key leads nowhere, or the value has not the shape of the old one.
+        ValueError: there is no such key, or the value does not have the shape of the old one.
     """
     *parents, last = key.split('.')
     if (parents or [last])[0] not in root_part(cfg).parameters:
@@ -131,6 +127,21 @@ def _missing(cfg: Config, path: str, name: str) -> str:
     return f'there is no {key}; {part.closest(name)}'
 
 
+def _not_a_setting(cfg: Config, key: str) -> str:
+    """Return why no run reads a top-level name."""
+    name, _, rest = key.partition('.')
+    if name not in cfg:
+        return f'there is no such setting; {root_part(cfg).closest(name)}'
+    places = [f'{place}.{rest}' if rest else place for place in places_of(cfg, name, cfg[name])]
+    hint = f'set {", ".join(places[:6])}' if places else 'set it in the config file'
+    if name == 'data_root':
+        hint = f'use --data-root DIR, or {hint}'
+    return (
+        f'{name} is a variable of the config file. Its value was copied when the file was loaded, '
+        f'so changing it has no effect; {hint}'
+    )
+
+
 def _errors_of_changes(cfg: Config, new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with names that were added, with values, and inside new dicts.
 
@@ -145,44 +156,20 @@ def _errors_of_changes(cfg: Config, new: Mapping[str, Any], old: Mapping[str, An
     for key, before in old.items():
         path, _, last = key.rpartition('.')
         part = found.get(path)
-        if last == '_delete_':
-            pass
-        elif part is not None and not part.takes(last, is_new=before is ABSENT):
+        if part is not None and not part.takes(last, is_new=before is ABSENT):
             errors.append(part.unknown(last))
-        else:
+        elif last != '_delete_':
             parameter = part.parameters.get(last) if part else None
             problem = value_error(before, new[key], parameter)
-            problem = problem or _without_workers(cfg, key, new[key])
+            loader = path.endswith('_dataloader') and last in _NEED_WORKERS and new[key]
+            if loader and not cfg[path].get('num_workers'):
+                problem = f'has no effect with {path}.num_workers=0'
             errors += [f'{key}: {problem}'.replace('"KEY=', f'"{key}=')] if problem else []
         changed = path if last in ('type', '_delete_') else key
         for inside in found.values():
-            if inside.path == changed or inside.path.startswith(f'{changed}.'):
+            if f'{inside.path}.'.startswith(f'{changed}.'):
                 errors += inside.errors()
     return errors
-
-
-def _without_workers(cfg: Config, key: str, value: Any) -> str | None:
-    """Return why a setting of worker processes has no effect; None if it has."""
-    name, _, setting = key.partition('.')
-    needs_workers = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
-    if name.endswith('_dataloader') and setting in needs_workers and value:
-        return None if cfg[name].get('num_workers') else f'has no effect with {name}.num_workers=0'
-    return None
-
-
-def _not_a_setting(cfg: Config, key: str) -> str:
-    """Return what a top-level name is that no run reads."""
-    name, _, rest = key.partition('.')
-    if name not in cfg:
-        return f'there is no such setting; {root_part(cfg).closest(name)}'
-    places = [f'{place}.{rest}' if rest else place for place in places_of(cfg, name, cfg[name])]
-    hint = f'set {", ".join(places[:6])}' if places else 'set it in the config file'
-    if name == 'data_root':
-        hint = f'use --data-root DIR, or {hint}'
-    return (
-        f'{name} is a variable of the config file. Its value was copied when the file was loaded, '
-        f'so changing it has no effect; {hint}'
-    )
 
 
 def _as_in_config(value: Any) -> Any:

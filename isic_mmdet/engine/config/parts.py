@@ -138,7 +138,7 @@ class Part:
             name: of the item.
             is_new: whether it was added. Old items pass in a dict that no class is built with.
         """
-        if self.problem or name in ('type', '_scope_') or name in self.parameters:
+        if self.problem or name in ('type', '_scope_', '_delete_') or name in self.parameters:
             return True
         if self.is_closed:
             return False

@@ -4,38 +4,26 @@ import ast
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from isic_mmdet.engine.config.option_text import literal
 from isic_mmdet.utils.renamed import translate
 
 # The parts of a config that decide what is trained, and how.
 _SECTIONS = (
-    'model',
-    'train_dataloader',
-    'train_cfg',
-    'optim_wrapper',
-    'param_scheduler',
-    'auto_scale_lr',
-    'val_dataloader',
-    'val_evaluator',
-    'custom_hooks',
-    'default_hooks',
+    *('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
+    *('auto_scale_lr', 'val_dataloader', 'val_evaluator', 'custom_hooks', 'default_hooks'),
     'randomness',
 )
-# Have no influence on the result, or say only where the same data are (their digest is compared).
-_WITHOUT_EFFECT = (
-    'ann_file',
-    'data_prefix',
-    'data_root',
-    'num_workers',
-    'persistent_workers',
-    'pin_memory',
-    'prefetch_factor',
-)
+# They do not change the result, or say only where the data and weights are.
+_WITHOUT_EFFECT = {
+    *('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'num_workers', 'persistent_workers'),
+    *('pin_memory', 'prefetch_factor'),
+}
 _MISSING = object()
 
 
@@ -44,8 +32,8 @@ class Change(NamedTuple):
 
     Attributes:
         key: dotted, such as 'optim_wrapper.optimizer.lr'.
-        before: its value in text; 'not set' where the first config lacks it.
-        now: its value in text in the second config.
+        before: its value as text; 'not set' if the first config does not have it.
+        now: its value as text in the second config.
     """
 
     key: str
@@ -68,38 +56,29 @@ def recorded_changes(cfg: Config, checkpoint: Mapping[str, Any]) -> list[Change]
         )
         return []
     translate(recorded, warn=False)
-    now = settings_of(cfg)
-    sections = [name for name in _SECTIONS if name in recorded or name in now]
-    found = changes(_parts(recorded, sections), _parts(now, sections))
-    return [change for change in found if not _is_without_effect(change.key)]
+    return list(changes(_recipe(recorded), _recipe(settings_of(cfg))))
 
 
 def training_digest(cfg: Config) -> str:
     """Return the SHA-256 of the settings that decide what is trained.
 
-    Runs of one recipe share it: it leaves out the random seed, the places of data and weights, and
-    the number of workers.
+    Runs of one recipe have the same digest: the random seed, the places of data and weights, and
+    the number of workers do not count.
     """
-    settings = _with_effect(_parts(settings_of(cfg), _SECTIONS))
+    settings = _recipe(settings_of(cfg))
     settings.get('randomness', {}).pop('seed', None)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return _with_effect({name: settings[name] for name in _SECTIONS if name in settings})
 
 
 def _with_effect(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {
-            key: _with_effect(value) for key, value in node.items() if not _is_without_effect(key)
-        }
+        kept = {key: value for key, value in node.items() if key not in _WITHOUT_EFFECT}
+        return {key: _with_effect(value) for key, value in kept.items()}
     return [_with_effect(item) for item in node] if isinstance(node, list) else node
-
-
-def _parts(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: settings[name] for name in names if name in settings}
-
-
-def _is_without_effect(key: str) -> bool:
-    names = key.split('.')
-    return any(name in _WITHOUT_EFFECT for name in names) or 'init_cfg' in names
 
 
 def settings_of(cfg: Config) -> dict[str, Any]:
@@ -111,10 +90,10 @@ def parse_config(text: str) -> dict[str, Any]:
     """Return the settings of a config that mmengine wrote, without running it as a program.
 
     Args:
-        text: what `Config.pretty_text` gives: assignments of literals and of `dict(...)`.
+        text: a `Config.pretty_text`: assignments of literals and of `dict(...)`.
 
     Returns:
-        The settings. Tuples are lists; what is no literal, such as `inf`, is its text.
+        JSON values: tuples are lists, and what is not a literal, such as `inf`, is its text.
 
     Raises:
         ValueError: it is not such a text.
@@ -126,29 +105,9 @@ def parse_config(text: str) -> dict[str, Any]:
     settings = {}
     for statement in statements:
         if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
-            raise ValueError(f'line {statement.lineno} is no assignment')
-        settings[statement.targets[0].id] = _value(statement.value)
-    return settings
-
-
-def _value(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        settings = {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
-        for argument in node.args:  # names that are no identifiers: dict({'3d': 1})
-            settings |= _value(argument)
-        return settings
-    if isinstance(node, ast.Dict):
-        return {
-            ast.literal_eval(key): _value(value)
-            for key, value in zip(node.keys, node.values, strict=True)
-            if key is not None
-        }
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(item) for item in node.elts]
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
+            raise ValueError(f'line {statement.lineno} is not an assignment')
+        settings[statement.targets[0].id] = literal(statement.value, ast.unparse)
+    return json.loads(json.dumps(settings, default=str))
 
 
 def changes(before: Any, now: Any, key: str = '') -> Iterator[Change]:

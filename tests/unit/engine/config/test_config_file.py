@@ -1,4 +1,4 @@
-"""Whatever is wrong with a config file is one message that names the user's file."""
+"""An error in a config file is one message that names the user's file."""
 
 import shutil
 
@@ -22,14 +22,14 @@ def refusal(path) -> str:
         ('x = 1\ny = epochs', ["line 3: NameError: name 'epochs' is not defined"]),
         ('def f():\n    return 1 / 0\nx = f()', ['line 3: ZeroDivisionError']),
         ('import nowhere', ['line 2', "No module named 'nowhere'"]),
-        ('exit(0)', ['line 2', 'exit']),
+        ('exit(0)', ['line 2', 'SystemExit']),
         ('x = _base_.nothing', ['line 2', 'nothing']),
         ("x = '{{$NOT_SET_ANYWHERE:}}'", ['NOT_SET_ANYWHERE']),
         ('train_cfg = dict(max_epochs=dict(a=1))', ['max_epochs', '_delete_']),
         ("custom_imports = dict(imports=['my.own'])", ['custom_imports', "'my'", 'PYTHONPATH']),
     ],
 )
-def test_an_error_in_it_has_file_and_line(root, tmp_path, text, expected):
+def test_an_error_has_file_and_line(root, tmp_path, text, expected):
     path = tmp_path / 'mine.py'
     path.write_text(f"_base_ = '{root}/configs/quickstart.py'\n{text}\n")
     message = refusal(path)
@@ -38,22 +38,20 @@ def test_an_error_in_it_has_file_and_line(root, tmp_path, text, expected):
         assert words in message
 
 
-def test_an_error_in_a_base_has_the_name_of_the_base(tmp_path):
+def test_an_error_in_a_base_or_a_custom_module_has_its_place(tmp_path, monkeypatch):
+    path = tmp_path / 'mine.py'
     (tmp_path / 'base.py').write_text('x = (\n')
-    (tmp_path / 'mine.py').write_text("_base_ = './base.py'\n")
-    assert refusal(tmp_path / 'mine.py').startswith(f'{tmp_path}/base.py, line 1')
-
-
-def test_an_error_in_a_custom_module_has_its_place(root, tmp_path, monkeypatch):
+    path.write_text("_base_ = './base.py'\n")
+    assert f'{tmp_path}/base.py, line 1' in refusal(path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / 'module_of_a_test.py').write_text('import nowhere\n')
-    (tmp_path / 'mine.py').write_text("custom_imports = dict(imports=['module_of_a_test'])\n")
-    message = refusal(tmp_path / 'mine.py')
+    path.write_text("custom_imports = dict(imports=['module_of_a_test'])\n")
+    message = refusal(path)
     assert f'{tmp_path}/module_of_a_test.py, line 1' in message
     assert 'nowhere' in message
 
 
-def test_a_config_copied_alone_is_told_where_its_bases_are(root, tmp_path):
+def test_all_missing_bases_are_named_with_the_place_where_they_are(root, tmp_path):
     shutil.copy(root / 'configs/quickstart.py', tmp_path / 'mine.py')
     with pytest.raises(InputError) as error:
         read_config(tmp_path / 'mine.py')
@@ -74,23 +72,20 @@ def test_a_base_that_cannot_be_read_is_named(tmp_path, base):
 @pytest.mark.parametrize(
     ('name', 'content', 'expected'),
     [
-        ('best.pth', b'PK', 'after it the checkpoint'),
-        ('notes.txt', b'', 'is no config'),
-        ('binary.py', b'\x80\x02\xff', 'not a Python file'),
-        ('zeros.py', b'a = 1\0', 'not a Python file'),
+        ('best.pth', b'PK', 'A checkpoint comes after it'),
+        ('binary.py', b'\x80\x02\xff', 'binary.py is not a config'),
+        ('zeros.py', b'a = 1\0', 'zeros.py is not a config'),
         ('broken.yaml', b'a: [1', 'broken.yaml'),
         ('list.json', b'[1]', 'list.json'),
+        ('', None, 'is a folder'),
+        ('nowhere.py', None, 'no such config'),
+        ('mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py', None, '_base_'),
     ],
 )
-def test_what_is_no_config_is_named(tmp_path, name, content, expected):
-    (tmp_path / name).write_bytes(content)
-    assert expected in refusal(tmp_path / name)
-
-
-def test_a_folder_a_missing_file_and_a_name_in_a_package_are_told_apart(tmp_path):
-    assert 'is a folder' in refusal(tmp_path)
-    assert 'no such config' in refusal(tmp_path / 'nowhere.py')
-    assert '_base_' in refusal('mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py')
+def test_a_path_that_is_not_a_config_is_named(tmp_path, name, content, expected):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert expected in refusal(name if '::' in name else tmp_path / name)
 
 
 def test_a_folder_may_have_quotes_and_brackets_in_its_name(root, tmp_path):
@@ -107,10 +102,13 @@ def test_a_folder_may_have_quotes_and_brackets_in_its_name(root, tmp_path):
 
 def test_a_variable_that_its_base_has_used_already_is_refused(root, tmp_path):
     path = tmp_path / 'mine.py'
-    base = f"_base_ = '{root}/configs/quickstart.py'\ndata_root = '/my/data'\n"
-    path.write_text(base)
+    base = f"_base_ = '{root}/configs/quickstart.py'\n"
+    path.write_text(f"{base}data_root = '/my/data'\n")
     assert 'train_dataloader.dataset.data_root' in refusal(path)
-    path.write_text(f'{base}train_dataloader = dict(dataset=dict(data_root=data_root))\n')
-    assert read_config(path).train_dataloader.dataset.data_root == '/my/data'
-    path.write_text(f"_base_ = '{root}/configs/quickstart.py'\nnote = 'of my own'\n")
-    assert read_config(path).note == 'of my own'
+    path.write_text(
+        f"{base}data_root = '/my/data'\nnote = 'of my own'\n"
+        'train_dataloader = dict(dataset=dict(data_root=data_root))\n'
+    )
+    cfg = read_config(path)
+    assert cfg.train_dataloader.dataset.data_root == '/my/data'
+    assert cfg.note == 'of my own'

@@ -1,10 +1,10 @@
-"""What a word of `--cfg-options` stands for."""
+"""The words of `--cfg-options` become keys and values."""
 
 import argparse
 
 import pytest
 
-from isic_mmdet.engine.config.option_text import BareList, OptionsAction, parse_option, parse_value
+from isic_mmdet.engine.config.option_text import BareList, add_cfg_options, parse_value
 
 
 @pytest.mark.parametrize(
@@ -29,45 +29,40 @@ from isic_mmdet.engine.config.option_text import BareList, OptionsAction, parse_
         ('[]', []),
         ("{'type': 'GN', 'num_groups': 32}", {'type': 'GN', 'num_groups': 32}),
         ("[dict(type='LocalVisBackend')]", [{'type': 'LocalVisBackend'}]),
-        (
-            "dict(type='Pretrained', checkpoint='a.pth')",
-            {'type': 'Pretrained', 'checkpoint': 'a.pth'},
-        ),
     ],
 )
-def test_values_are_those_of_python_with_texts_that_need_no_quotes(text, value):
+def test_values_are_python_literals_whose_texts_need_no_quotes(text, value):
     parsed = parse_value(text)
     assert parsed == value
     assert type(parsed) is type(value)
 
 
-def test_a_list_without_brackets_is_told_from_one_with_them():
+def test_a_list_without_brackets_is_a_bare_list():
     assert isinstance(parse_value('a,b.pth'), BareList)
     assert parse_value('1,(2,3),c') == [1, (2, 3), 'c']
     assert not isinstance(parse_value('[a,b.pth]'), BareList)
 
 
-def test_only_the_first_equals_sign_ends_the_key():
-    assert parse_option('load_from=a=b.pth') == ('load_from', 'a=b.pth')
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser()
+    add_cfg_options(parser, 'a=1')
+    return parser
 
 
 @pytest.mark.parametrize(
     'word', ['train_cfg.max_epochs', '=2', 'a..b=2', '.a=2', 'a.=2', 'a=', 'a= ']
 )
-def test_what_is_no_key_and_value_ends_with_usage_and_status_2(word, capsys):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+def test_a_word_without_key_or_value_is_a_usage_error(parser, word, capsys):
     with pytest.raises(SystemExit) as end:
         parser.parse_args(['--cfg-options', word])
     assert end.value.code == 2
     assert f'argument --cfg-options: {word!r}' in capsys.readouterr().err
 
 
-def test_a_key_is_given_once(capsys):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
-    given = parser.parse_args(['--cfg-options', 'a=1', '--cfg-options', 'b=2'])
-    assert given.cfg_options == {'a': 1, 'b': 2}
+def test_a_key_is_given_once(parser, capsys):
+    given = parser.parse_args(['--cfg-options', 'a=1', '--cfg-options', 'b=x=y.pth'])
+    assert given.cfg_options == {'a': 1, 'b': 'x=y.pth'}
     with pytest.raises(SystemExit):
         parser.parse_args(['--cfg-options', 'a=1', 'b=2', '--cfg-options', 'a=3'])
     assert 'a is given twice' in capsys.readouterr().err

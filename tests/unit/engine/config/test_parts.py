@@ -1,4 +1,4 @@
-"""Arguments against signatures: what no class takes is found, and nothing else."""
+"""Arguments that no class takes are errors, and nothing else is."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ THEIRS = [
 ALL = built_with(('train_dataloader', 'val_dataloader', 'test_dataloader'))
 
 
-def test_no_config_of_the_project_is_refused():
+def test_no_config_of_the_project_has_errors():
     assert {path.name: argument_errors(load_config(path), ALL) for path in OURS} == {
         path.name: [] for path in OURS
     }
 
 
 @pytest.mark.parametrize('name', THEIRS)
-def test_no_config_of_mmdet_is_refused(name):
+def test_no_config_of_mmdet_has_errors(name):
     assert argument_errors(Config.fromfile(ZOO / name), ALL) == []
 
 
@@ -52,10 +52,7 @@ def test_no_config_of_mmdet_is_refused(name):
         ('custom_hooks = [dict(type="EMAHook", momentm=0.1)]', 'custom_hooks.0.momentm: EMAHook'),
         ('train_cfg = dict(max_epoch=1)', 'train_cfg.max_epoch: ResumableEpochTrainLoop'),
         ('val_evaluator = dict(metric="bbox")', 'val_evaluator.metric: LesionMetric'),
-        (
-            'optim_wrapper = dict(accumulate=2)',
-            'optim_wrapper.accumulate: OptimWrapper',
-        ),
+        ('optim_wrapper = dict(accumulate=2)', 'optim_wrapper.accumulate: OptimWrapper'),
         ('optim_wrapper = dict(optimizer=dict(momentum=0.9))', 'optimizer.momentum: AdamW'),
         ('optim_wrapper = dict(clip_grad=dict(norm=1))', 'clip_grad.norm: clip_grad_norm_'),
         ('param_scheduler = [dict(type="LinearLR", warmup=3)]', 'param_scheduler.0.warmup'),
@@ -66,7 +63,7 @@ def test_no_config_of_mmdet_is_refused(name):
         ('log_processor = dict(windows=1)', 'log_processor.windows: LogProcessor'),
     ],
 )
-def test_what_no_class_takes_is_named_with_what_is_close(root, tmp_path, change, expected):
+def test_an_unknown_name_is_reported_with_the_closest_names(root, tmp_path, change, expected):
     path = tmp_path / 'own.py'
     path.write_text(f"_base_ = '{root}/configs/quickstart.py'\n{change}\n")
     (problem,) = argument_errors(load_config(path), ALL)
