@@ -18,8 +18,10 @@ from tqdm import tqdm
 from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import LOADERS, leaf_datasets
 from isic_mmdet.errors import InputError
+from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.report.figures import resolution_figure, save_figure
-from isic_mmdet.report.panels import card, contact_sheet, read_image, write_png
+from isic_mmdet.report.panels import card, contact_sheet, read_image
+from isic_mmdet.utils.files import write_atomically
 
 DRAWS = 5  # of the training pipeline for an image
 COLUMNS = 4  # images in a row of the sheet of masks
@@ -39,11 +41,10 @@ def browse(
         cfg: a complete experiment. The last transform of its training pipeline is removed, because
             it packs the inputs.
         out: folder for `resolution.png`, `masks.png` and `augmented.png`.
-        split: `train`, `val` or `test`; None shows training images, and the resolutions of all
-            splits that are there.
-        number: images on a sheet, drawn at random; all where there are fewer.
-        seed: of the choice of images and of the pipeline. Python's, NumPy's and torch's global
-            generators are set to it.
+        split: `train`, `val` or `test`; None draws training images, and the resolutions of all
+            splits that exist.
+        number: images on a sheet, drawn at random.
+        seed: of the images and the pipeline. The global random generators are set to it.
         augmented: draw the third sheet too, always of training images.
 
     Returns:
@@ -54,7 +55,6 @@ def browse(
     """
     if number < 1:
         raise InputError(f'--number {number}: give 1 image or more')
-    out = Path(out)
     loader = f'{split or "train"}_dataloader'
     used = {loader: None}
     if augmented:
@@ -66,15 +66,15 @@ def browse(
     sizes = _official_sizes(cfg, [loader] if split else LOADERS)
     # The flipped copy of an image, such as ISIC_0000000_vertical, does not count.
     originals = {isic_id[: len('ISIC_0000000')]: size for isic_id, size in sizes.items()}
-    written = [out / 'resolution.png', out / 'masks.png']
+    written = [Path(out, 'resolution.png'), Path(out, 'masks.png')]
     save_figure(resolution_figure(list(originals.values())), written[0])
     # The first leaf is the data set without the wrappers that balance or repeat it.
-    leaf = next(iter(_leaves(cfg, [loader])))
-    write_png(written[1], _masks_sheet(_build(leaf), sizes, number, seed))
+    dataset = _build(next(_leaves(cfg, [loader])))
+    write_atomically(written[1], encode_png(_masks_sheet(dataset, sizes, number, seed)))
     if augmented:
-        written.append(out / 'augmented.png')
+        written.append(Path(out, 'augmented.png'))
         dataset = _build(cfg.train_dataloader.dataset)
-        write_png(written[2], _augmented_sheet(dataset, number, seed))
+        write_atomically(written[2], encode_png(_augmented_sheet(dataset, number, seed)))
     return written
 
 

@@ -31,10 +31,8 @@ class Confusion:
     """The confusion matrix of K classes in `metrics.json`.
 
     Attributes:
-        classes: K names.
         counts: (K, K) images, rows are the true and columns the predicted classes.
         undetected: (K,) images of each true class without a detection.
-        positive: the positive class, if any.
     """
 
     classes: tuple[str, ...]
@@ -65,14 +63,14 @@ class Confusion:
         return columns | ({'no detection': self.undetected} if self.undetected.any() else {})
 
     def positive_intervals(self) -> dict[str, Interval]:
-        """Return 95 % percentile bootstrap intervals of the scores of the positive class.
+        """Return 95 % bootstrap intervals of precision, recall and F1 of the positive class.
 
         Drawing images with replacement is drawing counts from a multinomial distribution. A draw
         in which a score is undefined is not used for this score.
 
         Returns:
-            Low and high end of `precision`, `recall` and `f1`, in [0, 1], of those that are
-            defined in at least 95 % of the draws; empty without a positive class.
+            Low and high end in [0, 1] by metric (`melanoma/f1`), of the scores that are defined
+            in at least 95 % of the draws; empty without a positive class.
         """
         if self.positive is None:
             return {}
@@ -90,5 +88,5 @@ class Confusion:
             known = above[below > 0] / below[below > 0]
             if len(known) >= 0.95 * _DRAWS:
                 low, high = np.quantile(known, (0.025, 0.975))
-                intervals[name] = float(low), float(high)
+                intervals[f'{self.positive}/{name}'] = float(low), float(high)
         return intervals

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from isic_mmdet.evaluation.image_row import image_row
 from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.masks.mask_files import read_mask
-from isic_mmdet.report.panels import diagnosis_panel, lesion_panel, read_image
+from isic_mmdet.report.panels import ScoredImage, diagnosis_panel, lesion_panel, read_image
 from isic_mmdet.utils.files import write_atomically
 
 
@@ -64,15 +64,21 @@ class DrawLesionsHook(Hook):
 
 def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
     """Draw one image with the scores that `LesionMetric` gives it."""
-    image = read_image(sample.img_path)
     row = image_row(sample.to_dict(), classes)
-    truth = read_mask(sample.original_mask)
     found = sample.pred_instances
     mask = box = None
     if row['detections']:
         top = int(found.scores.argmax())
         mask, box = (values[top].cpu().numpy() for values in (found.masks, found.bboxes))
-    facts = dict(score=row['score'], iou=row['iou'], name=row['image_id'])
-    if len(classes) == 1:
-        return lesion_panel(image, truth, mask, **facts)
-    return diagnosis_panel(image, truth, row['label'], mask, box, row['predicted_label'], **facts)
+    scored = ScoredImage(
+        read_image(sample.img_path),
+        read_mask(sample.original_mask),
+        row['iou'],
+        row['image_id'],
+        row['label'],
+        mask,
+        row['score'],
+        box,
+        row['predicted_label'],
+    )
+    return lesion_panel(scored) if len(classes) == 1 else diagnosis_panel(scored)

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.datasets.wrapped import named_leaves
@@ -21,9 +21,8 @@ class EvaluationReportHook(Hook):
     """Writes the report and the provenance of every evaluation.
 
     The work dir has the files of the latest evaluation: `metrics.json` and `per_image.csv`, which
-    `LesionMetric` writes, and `plots/iou_box.png`, for two classes `plots/confusion_matrix.png`
-    too. A validation also redraws `plots/training_curves.png` and `plots/losses.png` from
-    `scalars.json`. Checkpoints get the facts of their training, see `TrainingRecord`. Only the
+    `LesionMetric` writes, and the plots of `draw_evaluation`. A validation also redraws those of
+    `draw_training`. Checkpoints get the facts of their training, see `TrainingRecord`. Only the
     main process writes.
     """
 
@@ -41,8 +40,8 @@ class EvaluationReportHook(Hook):
         """Check that a validation can be reported, and start the clock of the training.
 
         Raises:
-            InputError: the evaluator of the validation does not have exactly one `LesionMetric`;
-                or a hook or a schedule monitors a score that it does not report.
+            InputError: the validation does not have exactly one `LesionMetric`; or a hook or a
+                schedule monitors a score that it does not report.
         """
         if runner.val_loop is not None:
             metric = _lesion_metric(runner.val_loop)
@@ -91,21 +90,21 @@ class EvaluationReportHook(Hook):
         parts = named_leaves(dataset)
         if len(parts) == 1:
             return {}
-        found = {}
-        for name, part in parts.items():
-            images = frozenset(image_ids(part))
-            trained_on = self._training.seen(part)
-            found[name] = DataSet(images, {**data_facts(part), 'trained_on': trained_on})
-        return found
+        return {
+            name: DataSet(
+                frozenset(image_ids(part)),
+                {**data_facts(part), 'trained_on': self._training.seen(part)},
+            )
+            for name, part in parts.items()
+        }
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:
     found = [metric for metric in loop.evaluator.metrics if isinstance(metric, LesionMetric)]
     if len(found) != 1:
         raise InputError(
-            f'EvaluationReportHook needs exactly one LesionMetric in the evaluator, '
-            f'found {len(found)}; fix val_evaluator and '
-            'test_evaluator in the config, or remove the hook'
+            f'EvaluationReportHook needs exactly one LesionMetric in the evaluator, found '
+            f'{len(found)}; fix val_evaluator and test_evaluator in the config, or remove the hook'
         )
     return found[0]
 
@@ -117,24 +116,16 @@ def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
     """
     if len(runner.val_loop.evaluator.metrics) > 1:
         return  # the others may report it
-    monitored: list[tuple[str, str]] = []
-    for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook):
-            monitored += [
-                ('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()
-            ]
-        elif isinstance(hook, EarlyStoppingHook):
-            monitored.append((f'monitor of {type(hook).__name__}', hook.monitor))
+    names, unknown = metric.names(), []
     schedules = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
-    for schedule in schedules:
-        if hasattr(schedule, 'monitor'):
-            monitored.append((f'monitor of {type(schedule).__name__}', schedule.monitor))
-    names = metric.names()
-    unknown = [f'{place}={key}' for place, key in monitored if key not in (*names, 'auto')]
+    for part in (*runner.hooks, *schedules):
+        keys = [*(getattr(part, 'save_best', None) or ()), getattr(part, 'monitor', 'auto')]
+        unknown += [
+            f'{type(part).__name__} monitors {key}' for key in keys if key not in (*names, 'auto')
+        ]
     if unknown:
-        raise InputError(
-            f'a validation reports no such score; choose one of {", ".join(names)}:', unknown
-        )
+        known = ', '.join(names)
+        raise InputError(f'a validation reports no such score; choose one of {known}:', unknown)
 
 
 def _report_scores(runner: Runner) -> None:

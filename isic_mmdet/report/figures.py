@@ -60,11 +60,12 @@ def new_figure(width: float, height: float) -> 'Figure':
     return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout='constrained')
 
 
-def save_figure(figure: 'Figure', path: str | Path) -> None:
-    """Write a figure as PNG, atomically."""
+def save_figure(figure: 'Figure', path: Path) -> Path:
+    """Write a figure as PNG, atomically; return the path."""
     png = io.BytesIO()
     figure.savefig(png, format='png')
     write_atomically(path, png.getvalue())
+    return path
 
 
 def iou_box_figure(rows: Sequence[Row]) -> 'Figure':
@@ -78,15 +79,9 @@ def iou_box_figure(rows: Sequence[Row]) -> 'Figure':
     for position, (rule, color) in enumerate(RULE_COLORS.items()):
         _box(axes, position, values_of(rows, rule), color)
     axes.axhline(JACCARD_THRESHOLD, **_THRESHOLD_LINE)
-    axes.text(
-        len(RULES) - 0.32,
-        JACCARD_THRESHOLD - 0.015,
-        f'{JACCARD_THRESHOLD}, threshold\nof the challenge',
-        color=VERMILION,
-        ha='right',
-        va='top',
-        fontsize=9,
-    )
+    place = len(RULES) - 0.32, JACCARD_THRESHOLD - 0.015
+    words = f'{JACCARD_THRESHOLD}, threshold\nof the challenge'
+    axes.text(*place, words, color=VERMILION, ha='right', va='top', fontsize=9)
     axes.set_xticks(range(len(RULES)), [f'{rule}\n{name}' for rule, name in RULES.items()])
     axes.set(xlim=(-0.45, len(RULES) - 0.3), ylim=(-0.02, 1.02))
     axes.set_ylabel('IoU (Jaccard index) per image')
@@ -121,13 +116,9 @@ def score_figure(scores: Values, overlaps: Values) -> 'Figure':
     points = axes.scatter(scores, overlaps, s=16, color=BLUE, alpha=0.5, linewidths=0)
     points.set_gid('points')
     groups = binned(scores, overlaps)
-    axes.plot(
-        [group['mean_score'] for group in groups],
-        [group['mean_iou'] for group in groups],
-        color=VERMILION,
-        marker='o',
-        label='means of up to ten groups of equal size',
-    )
+    means = [[group[key] for group in groups] for key in ('mean_score', 'mean_iou')]
+    label = 'means of up to ten groups of equal size'
+    axes.plot(*means, color=VERMILION, marker='o', label=label)
     axes.axhline(JACCARD_THRESHOLD, **_THRESHOLD_LINE)
     # Most scores are near 1: an axis from 0 would squeeze them together.
     low = min(0.9, np.floor(10 * np.min(scores, initial=1)) / 10)
@@ -138,12 +129,7 @@ def score_figure(scores: Values, overlaps: Values) -> 'Figure':
 
 
 def confusion_figure(confusion: Confusion, metrics: Mapping[str, float | None]) -> 'Figure':
-    """Draw a confusion matrix: counts, shares of each true class, and class scores.
-
-    Args:
-        confusion: of K classes.
-        metrics: those of `metrics.json`.
-    """
+    """Draw a confusion matrix: counts, shares of each true class, and scores of `metrics.json`."""
     columns, images = confusion.columns, confusion.images
     counts = np.stack(list(columns.values()), axis=1)
     shares = counts / np.maximum(images, 1)[:, None]  # 0 for a class without images
@@ -151,18 +137,12 @@ def confusion_figure(confusion: Confusion, metrics: Mapping[str, float | None]) 
     figure = new_figure(size + 0.6, size)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
-    is_small = len(columns) <= 3
+    is_small, fontsize = len(columns) <= 3, 15 if len(columns) == 2 else 11
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        axes.text(
-            column,
-            row,
-            f'{count}\n{share:.1%} of row' if is_small else f'{count}\n{share:.0%}',
-            ha='center',
-            va='center',
-            fontsize=15 if len(columns) == 2 else 11,
-            color=WHITE if share > 0.5 else BLACK,
-        )
+        text = f'{count}\n{share:.1%} of row' if is_small else f'{count}\n{share:.0%}'
+        color = WHITE if share > 0.5 else BLACK
+        axes.text(column, row, text, ha='center', va='center', fontsize=fontsize, color=color)
     # Without parse_math=False, a dollar sign in a class name would start a formula.
     axes.set_xticks(range(len(columns)), list(columns), parse_math=False)
     if not is_small:
@@ -217,8 +197,7 @@ def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figu
     line shows the single values where an epoch has several; a few spikes may leave the panel.
 
     Args:
-        log: losses of held-out images are `val/loss`, `val/loss_mask` and so on (or `test/...`),
-            with the training iterations done so far as `step`.
+        log: see `LOSS_PREFIXES` for the losses of held-out images.
         names: keys of `LOSSES`; several fill a grid of three columns.
 
     Returns:
@@ -229,7 +208,7 @@ def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figu
         return None
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = new_figure(10, 3 * rows) if columns > 1 else new_figure(*SIZE)
+    figure = new_figure(*(SIZE if len(names) == 1 else (10, 3 * rows)))
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False)
     for axes, name in zip(panels.flat, names, strict=True):
         title, color = LOSSES[name]
@@ -280,8 +259,8 @@ def resolution_figure(sizes: ArrayLike) -> 'Figure':
     drawn = axes.bar(edges[:-1], counts, np.diff(edges), **style)
     # The white box keeps the lines from crossing a number.
     white = dict(facecolor=WHITE, edgecolor='none', pad=1)
-    for bar, label in zip(drawn, axes.bar_label(drawn, padding=3, fontsize=9), strict=True):
-        label.set(visible=bar.get_height() > 0, bbox=white, zorder=4)
+    for count, label in zip(counts, axes.bar_label(drawn, padding=3, fontsize=9), strict=True):
+        label.set(visible=count > 0, bbox=white, zorder=4)
     axes.margins(x=0.02, y=0.1)
 
     median = np.median(megapixels)
@@ -307,45 +286,33 @@ def _box(axes: 'Axes', position: int, values: Values, color: str) -> None:
     """Draw points, box and numbers of one rule around an x position."""
     offsets = np.random.default_rng(0).uniform(-0.3, -0.12, len(values))
     axes.scatter(position + offsets, values, s=9, color=color, alpha=0.45, linewidths=0)
-    line = {'color': color, 'linewidth': 1.8}
-    axes.boxplot(
-        values,
-        positions=[position],
-        widths=0.18,
-        showfliers=False,
-        showmeans=True,
-        manage_ticks=False,
-        medianprops={'color': BLACK, 'linewidth': 2},
-        boxprops=line,
-        whiskerprops=line,
-        capprops=line,
-        meanprops={'marker': 'D', 'markerfacecolor': WHITE, 'markeredgecolor': BLACK},
-    )
+    line = dict(color=color, linewidth=1.8)
+    style: dict[str, Any] = dict(boxprops=line, whiskerprops=line, capprops=line)
+    style['medianprops'] = dict(color=BLACK, linewidth=2)
+    style['meanprops'] = dict(marker='D', markerfacecolor=WHITE, markeredgecolor=BLACK)
+    shown: dict[str, Any] = dict(showfliers=False, showmeans=True, manage_ticks=False)
+    axes.boxplot(values, positions=[position], widths=0.18, **shown, **style)
     numbers = summary(values)
     marks = {'Q3': 'Q3', 'median': 'median', 'Q1': 'Q1', 'mean': '◇ mean'}
-    axes.text(
-        position + 0.14,
-        np.clip(numbers['median'], 0.15, 0.85),
-        '\n'.join(f'{mark} {numbers[name]:.3f}' for name, mark in marks.items()),
-        va='center',
-        fontsize=9,
-    )
+    text = '\n'.join(f'{mark} {numbers[name]:.3f}' for name, mark in marks.items())
+    height = np.clip(numbers['median'], 0.15, 0.85)
+    axes.text(position + 0.14, height, text, va='center', fontsize=9)
 
 
 def _class_scores(confusion: Confusion, metrics: Mapping[str, float | None]) -> str:
     """Return the scores of the classes in up to three lines, with a dash for undefined ones."""
 
-    def words(names: Mapping[str, str]) -> list[str]:
-        values = ((name, metrics.get(key)) for key, name in names.items())
-        return [f'{name} –' if value is None else f'{name} {value:.3f}' for name, value in values]
+    def words(key: str, name: str) -> str:
+        value = metrics.get(key)
+        return f'{name} –' if value is None else f'{name} {value:.3f}'
 
-    lines = []
+    lines, positive = [], confusion.positive
     if len(confusion.classes) > 2:
-        lines.append(f'{len(confusion.classes)} classes: {", ".join(words(CLASS_SCORES))}')
-    if confusion.positive is not None:
-        names = {f'{confusion.positive}/{key}': name for key, name in POSITIVE_SCORES.items()}
-        of_positive = words(names)
-        lines += [f'{confusion.positive}: {", ".join(of_positive[:3])}', ', '.join(of_positive[3:])]
+        scores = ', '.join(words(key, name) for key, name in CLASS_SCORES.items())
+        lines.append(f'{len(confusion.classes)} classes: {scores}')
+    if positive is not None:
+        parts = [words(f'{positive}/{key}', name) for key, name in POSITIVE_SCORES.items()]
+        lines += [f'{positive}: {", ".join(parts[:3])}', ', '.join(parts[3:])]
     return '\n'.join(lines)
 
 
@@ -364,14 +331,6 @@ def _loss_curve(axes: 'Axes', values: Values, **style: Any) -> float:
         axes.plot(*values.T, color=style['color'], linewidth=0.7, alpha=0.3)
         finite = values[np.isfinite(values[:, 1]), 1]
         heights = np.append(heights, np.quantile(finite, 0.99) if len(finite) else 0)
-    axes.plot(
-        *means.T,
-        linewidth=1.8,
-        markersize=4,
-        markeredgecolor=WHITE,
-        markeredgewidth=0.5,
-        markevery=max(1, len(means) // 30),
-        zorder=3,
-        **style,
-    )
+    style |= dict(markersize=4, markeredgecolor=WHITE, markeredgewidth=0.5)
+    axes.plot(*means.T, linewidth=1.8, markevery=max(1, len(means) // 30), zorder=3, **style)
     return float(np.max(heights, where=np.isfinite(heights), initial=0.0))

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.masks.drawing import (
     BACKGROUND,
     FAINT_TEXT,
@@ -22,7 +22,6 @@ from isic_mmdet.masks.drawing import (
     resize_to_height,
 )
 from isic_mmdet.masks.resize import resize_mask
-from isic_mmdet.utils.files import write_atomically
 
 _FLAGS = {
     1: cv2.IMREAD_COLOR,
@@ -30,6 +29,32 @@ _FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+
+
+class ScoredImage(NamedTuple):
+    """An image with its masks and scores; without a detection, the last four are None.
+
+    Attributes:
+        image: (H, W, 3) uint8.
+        truth: (h, w), non-zero is lesion; stretched to the image.
+        iou: Jaccard index of the two masks in [0, 1].
+        name: title, such as the ISIC id.
+        label: true class, None if unknown.
+        prediction: as `truth`.
+        score: confidence of the detection in [0, 1].
+        box: (4,) float, x1, y1, x2, y2 in pixels of the image.
+        predicted_label: predicted class.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    iou: float
+    name: str = ''
+    label: str | None = None
+    prediction: np.ndarray | None = None
+    score: float | None = None
+    box: np.ndarray | None = None
+    predicted_label: str | None = None
 
 
 def read_image(path: str | Path, step: int = 1) -> np.ndarray:
@@ -47,103 +72,75 @@ def read_image(path: str | Path, step: int = 1) -> np.ndarray:
     return image
 
 
-def lesion_panel(
-    image: np.ndarray,
-    truth: np.ndarray,
-    prediction: np.ndarray | None,
-    score: float | None,
-    iou: float,
-    height: int = 512,
-    name: str = '',
-) -> np.ndarray:
+def lesion_panel(scored: ScoredImage, height: int = 512) -> np.ndarray:
     """Draw one image twice, side by side: with the true contour and with the predicted one.
 
     Args:
-        image: (H, W, 3) uint8.
-        truth: (h, w), non-zero is lesion; stretched to the image.
-        prediction: as `truth`; this and the score are None without a detection.
-        score: confidence of the detection in [0, 1].
-        iou: Jaccard index of the two masks in [0, 1].
+        scored: without classes.
         height: of the shown image in pixels, without header and legend.
-        name: title, such as the ISIC id.
 
     Returns:
         (H', W', 3) uint8. The right image repeats the truth as a thin line.
     """
-    left = resize_to_height(image, height)
+    left = resize_to_height(scored.image, height)
     right = left.copy()
     width = left.shape[1]
     thick = max(2, round(height / 150))
     thin = max(1, round(thick * 0.6))
     text = max(12, height // 19)
 
-    draw_contours(left, truth, TRUTH, thick)
-    draw_contours(right, truth, TRUTH, thin)
-    header, legend = f'IoU {iou:.3f}', [(TRUTH, thin)]
-    if prediction is None:
+    draw_contours(left, scored.truth, TRUTH, thick)
+    draw_contours(right, scored.truth, TRUTH, thin)
+    header, legend = f'IoU {scored.iou:.3f}', [(TRUTH, thin)]
+    if scored.prediction is None:
         header = f'no detection, {header}'
     else:
-        draw_contours(right, prediction, PREDICTION, thick)
+        draw_contours(right, scored.prediction, PREDICTION, thick)
         legend.insert(0, (PREDICTION, thick))
-        header = f'{header}, score {score:.2f}'
+        header = f'{header}, score {scored.score:.2f}'
     halves = [
         np.vstack([caption(line, width, text), shown, _legend(entries, width, text)])
-        for line, shown, entries in ((name, left, [(TRUTH, thick)]), (header, right, legend))
+        for line, shown, entries in (
+            (scored.name, left, [(TRUTH, thick)]),
+            (header, right, legend),
+        )
     ]
     return _side_by_side(halves, gap=max(2, height // 64))
 
 
-def diagnosis_panel(
-    image: np.ndarray,
-    truth: np.ndarray,
-    label: str | None,
-    prediction: np.ndarray | None,
-    box: np.ndarray | None,
-    predicted_label: str | None,
-    score: float | None,
-    iou: float,
-    height: int = 384,
-    name: str = '',
-) -> np.ndarray:
+def diagnosis_panel(scored: ScoredImage, height: int = 384) -> np.ndarray:
     """Draw four images: the image with the true box, the true mask, and both for the prediction.
 
     Args:
-        image: (H, W, 3) uint8.
-        truth: (h, w), non-zero is lesion; stretched to the image. Its bounding box is drawn.
-        label: true class, None if unknown.
-        prediction: as `truth`; this and the next three are None without a detection.
-        box: (4,) float, x1, y1, x2, y2 in pixels of the image.
-        predicted_label: predicted class.
-        score: confidence of the detection in [0, 1].
-        iou: Jaccard index of the two masks in [0, 1].
+        scored: with classes. The true box is that of the true mask.
         height: of the shown images in pixels, without the two lines of text.
-        name: title, such as the ISIC id.
 
     Returns:
         (H', W', 3) uint8. The fourth image repeats the border of the true mask.
     """
-    true_image = resize_to_height(image, height)
+    true_image = resize_to_height(scored.image, height)
     predicted_image = true_image.copy()
     size = true_image.shape[:2]
     width = max(2, round(height / 130))
 
-    lesion = resize_mask(truth > 0, *size)
+    lesion = resize_mask(scored.truth > 0, *size)
     if lesion.any():
         x, y, w, h = cv2.boundingRect(lesion.astype(np.uint8))
         draw_box(true_image, np.array([x, y, x + w, y + h]), TRUTH, width)
-    if prediction is None:
+    if scored.prediction is None or scored.box is None:
         found, predicted_mask = 'no detection', np.zeros((*size, 3), np.uint8)
     else:
-        found = f'{predicted_label}, score {score:.2f}'
-        predicted_mask = _filled(resize_mask(prediction > 0, *size), PREDICTION)
-        draw_box(predicted_image, box * (height / image.shape[0]), PREDICTION, width)
+        found = f'{scored.predicted_label}, score {scored.score:.2f}'
+        predicted_mask = _filled(resize_mask(scored.prediction > 0, *size), PREDICTION)
+        box = scored.box * (height / scored.image.shape[0])
+        draw_box(predicted_image, box, PREDICTION, width)
     draw_contours(predicted_mask, lesion, TRUTH, max(2, round(0.6 * width)))
 
     text = max(12, height // 16)
     columns = (
-        (true_image, name, f'truth: {label or "unknown"}'),
+        (true_image, scored.name, f'truth: {scored.label or "unknown"}'),
         (_filled(lesion, TRUTH), '', 'true mask'),
-        (predicted_image, f'IoU {iou:.3f}', f'prediction: {found}'),
+        (predicted_image, f'IoU {scored.iou:.3f}', f'prediction: {found}'),
         (predicted_mask, '', 'predicted mask, true border'),
     )
     quarters = [_titled(shown, first, second, text) for shown, first, second in columns]
@@ -190,11 +187,6 @@ def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
         left = margin + column * (width + margin) + (width - panel.shape[1]) // 2
         sheet[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
     return sheet
-
-
-def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Write a (H, W, 3) uint8 image as PNG, atomically."""
-    write_atomically(path, encode_png(image))
 
 
 def _titled(image: np.ndarray, title: str, note: str, text: int) -> np.ndarray:

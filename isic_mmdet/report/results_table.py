@@ -1,17 +1,27 @@
 """The results table of a README, made from `metrics.json` files and nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
-from isic_mmdet.report.run_files import Report, data_and_split, find, training_data
+from isic_mmdet.report.run_files import Report, data_and_split, training_data
 
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'
 UNKNOWN = '—'
+_POSITIVE, _TTA, _INTERVAL = 'positive class', '`--tta`', '95 % interval'
+# Columns that are shown only if a report has another value than these.
+_OPTIONAL = {
+    **dict.fromkeys(('training data', '`balanced_accuracy`', '`macro_auc`'), (None,)),
+    **dict.fromkeys(('`auc`', '`precision_at_recall76`'), (None,)),
+    _TTA: (None, 'no'),
+    _POSITIVE: (DEFAULT_POSITIVE,),
+}
+# Columns that runs of one recipe share, besides data and settings.
+_SHARED = ('config', 'weights', 'split', 'images', _POSITIVE, _TTA, 'training hardware')
 
 
 def with_block(path: str | Path, begin: str, end: str, content: str) -> str:
@@ -42,121 +52,89 @@ def results_table(reports: Sequence[Report]) -> str:
 
     Args:
         reports: contents of `metrics.json` files. An unknown value becomes an em dash. Some
-            columns are shown only if a report needs them: the scores of several classes and of the
-            positive class, its name unless it is melanoma, test-time augmentation and the
+            columns are shown only if a report has a value: the scores of several classes and of
+            the positive class, its name unless it is melanoma, test-time augmentation and the
             training data.
     """
-    needed = {
-        _POSITIVE: any(_positive(report) != DEFAULT_POSITIVE for report in reports),
-        _TTA: any(report.get('tta') for report in reports),
-        _TRAINING_DATA: any(map(training_data, reports)),
-        **dict.fromkeys(_OF_POSITIVE, any(_has_positive(report) for report in reports)),
-        **dict.fromkeys(_OF_CLASSES, any(_has_many_classes(report) for report in reports)),
-    }
-    columns = [name for name in COLUMNS if needed.get(name, True)]
-    rows = [['#', *columns], ['---'] * (len(columns) + 1)]
-    for number, report in enumerate(reports, 1):
-        rows.append([str(number), *(_cell(name, report) for name in columns)])
-    for numbers in _same_recipe(reports):
-        group = [reports[number - 1] for number in numbers]
+    rows = [_values(report) for report in reports]
+    columns = [
+        name
+        for name in (rows or [{}])[0]
+        if name not in _OPTIONAL or any(row[name] not in _OPTIONAL[name] for row in rows)
+    ]
+    cells = [['#', *columns], ['---'] * (len(columns) + 1)]
+    for number, row in enumerate(rows, 1):
+        cells.append([str(number), *(_text(row[name]) for name in columns)])
+    for numbers in _same_recipe(reports, rows):
+        group = [rows[number - 1] for number in numbers]
         name = f'mean of {", ".join(map(str, numbers))}'
-        rows.append([name, *(_over_seeds(name, group) for name in columns)])
-    lines = ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in row) + ' |' for row in rows]
+        cells.append([name, *(_over_seeds(name, [row[name] for row in group]) for name in columns)])
+    lines = ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in cells]
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
         # The command of a validation is that of its training.
-        commands = dict.fromkeys([find(report, 'training', 'command'), find(report, 'command')])
+        training = report.get('training') or {}
+        commands = dict.fromkeys([training.get('command'), report.get('command')])
         text = ', then '.join(f'`{command}`' for command in commands if command is not None)
         lines.append(f'{number}. {text or UNKNOWN}')
     return '\n'.join(lines)
 
 
-def _same_recipe(reports: Sequence[Report]) -> list[list[int]]:
+def _values(report: Report) -> dict[str, Any]:
+    """Return the values of a report by column; scores are floats, None is unknown."""
+    training = report.get('training') or {}
+    seconds = training.get('seconds')
+    positive = (report.get('confusion_matrix') or {}).get('positive') or DEFAULT_POSITIVE
+
+    def scores(prefix: str, *names: str) -> dict[str, float | None]:
+        found = {name: report['metrics'].get(f'{prefix}/{name}') for name in names}
+        return {f'`{name}`': None if v is None else float(v) for name, v in found.items()}
+
+    low, high = scores('lesion', 'iou_ci_low', 'iou_ci_high').values()
+    return {
+        'config': report.get('config'),
+        'weights': training.get('weights'),
+        'training data': training_data(report),
+        'split': data_and_split(report),
+        'images': report.get('images'),
+        _TTA: {None: None, False: 'no', True: 'yes'}[report.get('tta')],
+        **scores('lesion', 'iou'),
+        _INTERVAL: None if low is None or high is None else f'{low:.3f} to {high:.3f}',
+        **scores('lesion', 'iou_max', 'iou_thr65', 'dice', 'missed'),
+        **scores('classes', 'balanced_accuracy', 'macro_auc'),
+        _POSITIVE: positive,
+        **scores(positive, 'auc', 'precision_at_recall76'),
+        'training, minutes': None if seconds is None else f'{seconds / 60:.1f}',
+        'training hardware': training.get('hardware'),
+        'seed': report.get('seed'),
+    }
+
+
+def _same_recipe(reports: Sequence[Report], rows: Sequence[dict[str, Any]]) -> list[list[int]]:
     """Return the numbers, from 1, of reports that differ only in their seed."""
     groups: dict[tuple, dict[str, int]] = {}
-    for number, report in enumerate(reports, 1):
-        seed, recipe = report.get('seed'), find(report, 'training', 'settings_digest')
-        if seed is not None and recipe is not None:
-            data = report.get('data_digest'), find(report, 'training', 'data_digest')
-            key = (*(_cell(name, report) for name in _SHARED), *data, recipe)
-            groups.setdefault(key, {}).setdefault(str(seed), number)
+    for number, (report, row) in enumerate(zip(reports, rows, strict=True), 1):
+        training = report.get('training') or {}
+        recipe = training.get('settings_digest')
+        if row['seed'] is not None and recipe is not None:
+            data = report.get('data_digest'), training.get('data_digest')
+            key = (*(str(row[name]) for name in _SHARED), *data, recipe)
+            groups.setdefault(key, {}).setdefault(str(row['seed']), number)
     return [list(numbers.values()) for numbers in groups.values() if len(numbers) > 1]
 
 
-def _over_seeds(column: str, group: Sequence[Report]) -> str:
-    values = [COLUMNS[column](report) for report in group]
-    # The interval is over images, not over seeds.
-    if column == _INTERVAL or (column in _SCORES and None in values):
+def _over_seeds(column: str, values: Sequence[Any]) -> str:
+    scores = [value for value in values if isinstance(value, float)]
+    # The interval is over images, not over seeds, and a mean needs all scores.
+    if column == _INTERVAL or 0 < len(scores) < len(values):
         return UNKNOWN
-    if column in _SCORES:
-        return f'{mean(values):.3f} ± {stdev(values):.3f}'
-    texts = [_cell(column, report) for report in group]
+    if scores:
+        return f'{mean(scores):.3f} ± {stdev(scores):.3f}'
+    texts = [_text(value) for value in values]
     return texts[0] if len(set(texts)) == 1 else ', '.join(texts)
 
 
-def _cell(column: str, report: Report) -> str:
-    value = COLUMNS[column](report)
+def _text(value: Any) -> str:
     if value is None:
         return UNKNOWN
-    return f'{value:.3f}' if column in _SCORES else str(value)
-
-
-def _entry(*keys: str) -> Callable[[Report], Any]:
-    return lambda report: find(report, *keys)
-
-
-def _score(metric: str) -> Callable[[Report], float | None]:
-    return lambda report: report['metrics'].get(metric.format(positive=_positive(report)))
-
-
-def _positive(report: Report) -> str:
-    return find(report, 'confusion_matrix', 'positive') or DEFAULT_POSITIVE
-
-
-def _has_positive(report: Report) -> bool:
-    return f'{_positive(report)}/auc' in report['metrics']
-
-
-def _has_many_classes(report: Report) -> bool:
-    return len(find(report, 'confusion_matrix', 'classes') or ()) > 2
-
-
-def _interval(report: Report) -> str | None:
-    low, high = (report['metrics'].get(f'lesion/iou_ci_{end}') for end in ('low', 'high'))
-    return None if low is None or high is None else f'{low:.3f} to {high:.3f}'
-
-
-def _minutes(report: Report) -> str | None:
-    seconds = find(report, 'training', 'seconds')
-    return None if seconds is None else f'{seconds / 60:.1f}'
-
-
-_TTA = '`--tta`'
-_TRAINING_DATA = 'training data'
-_INTERVAL = '95 % interval'
-_POSITIVE = 'positive class'
-_OF_POSITIVE = {f'`{name}`': f'{{positive}}/{name}' for name in ('auc', 'precision_at_recall76')}
-_OF_CLASSES = {f'`{name}`': f'classes/{name}' for name in ('balanced_accuracy', 'macro_auc')}
-_SCORES = {
-    **{f'`{name}`': f'lesion/{name}' for name in ('iou', 'iou_max', 'iou_thr65', 'dice', 'missed')},
-    **_OF_CLASSES,
-    **_OF_POSITIVE,
-}
-# The columns that runs of one recipe share, besides data and settings.
-_SHARED = ('config', 'weights', 'split', 'images', _POSITIVE, _TTA, 'training hardware')
-COLUMNS: dict[str, Callable[[Report], Any]] = {
-    'config': _entry('config'),
-    'weights': _entry('training', 'weights'),
-    _TRAINING_DATA: training_data,
-    'split': data_and_split,
-    'images': _entry('images'),
-    _TTA: lambda report: {None: None, False: 'no', True: 'yes'}[report.get('tta')],
-    '`iou`': _score('lesion/iou'),
-    _INTERVAL: _interval,
-    **{n: _score(metric) for n, metric in _SCORES.items() if n not in ('`iou`', *_OF_POSITIVE)},
-    _POSITIVE: _positive,
-    **{name: _score(metric) for name, metric in _OF_POSITIVE.items()},
-    'training, minutes': _minutes,
-    'training hardware': _entry('training', 'hardware'),
-    'seed': _entry('seed'),
-}
+    return f'{value:.3f}' if isinstance(value, float) else str(value)

@@ -28,17 +28,11 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """What a training logged.
-
-    Attributes:
-        records: numbers by name, as in `scalars.json`.
-        unit: of time, `epoch` or `iteration`.
-        length: of the unit, in iterations.
-    """
+    """What a training logged: numbers by name, as in `scalars.json`, and its unit of time."""
 
     records: Sequence[Record] = ()
-    unit: str = 'iteration'
-    length: float = 1
+    unit: str = 'iteration'  # or 'epoch'
+    length: float = 1  # of the unit, in iterations
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> 'TrainingLog':
@@ -50,9 +44,7 @@ class TrainingLog:
         """Return the times and values of a loss or a score, (N, 2)."""
         # Losses are logged by iteration, the scores of an epoch-based training by epoch.
         length = 1 if name.startswith('lesion/') else self.length
-        points = [
-            (record['step'] / length, record[name]) for record in self.records if name in record
-        ]
+        points = [(r['step'] / length, r[name]) for r in self.records if name in r]
         return np.array(points, np.float64).reshape(-1, 2)
 
 
@@ -109,14 +101,6 @@ def summary(values: Values) -> dict[str, float]:
     return dict(zip(names, [*map(float, quantiles), float(values.mean())], strict=True))
 
 
-def find(report: Report, *keys: str) -> Any:
-    """Return a nested value of a `metrics.json`, None if it is not known."""
-    value: Any = report
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
 def data_and_split(report: Report) -> str | None:
     """Return data set and split, such as 'isic2018 test', as far as they are known."""
     return ' '.join(report[key] for key in ('data', 'split') if report.get(key)) or None
@@ -127,10 +111,9 @@ def training_data(report: Report) -> str | None:
 
     The last part is the beginning of the SHA-256 of the annotation file. Unknown parts are skipped.
     """
-    name, images, digest = (
-        find(report, 'training', key) for key in ('data', 'images', 'data_digest')
-    )
-    parts = [name, None if images is None else f'{images} images', digest and str(digest)[:8]]
+    training = report.get('training') or {}
+    images, digest = training.get('images'), training.get('data_digest')
+    parts = [training.get('data'), images and f'{images} images', digest and str(digest)[:8]]
     return ', '.join(str(part) for part in parts if part) or None
 
 

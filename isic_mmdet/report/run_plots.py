@@ -1,7 +1,6 @@
 """The plots in a work dir, drawn from its files after an evaluation or at any later time."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.report.confusion import Confusion
@@ -14,9 +13,6 @@ from isic_mmdet.report.figures import (
 )
 from isic_mmdet.report.run_files import read_evaluation, read_log
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 def draw_evaluation(work_dir: str | Path) -> list[Path]:
     """Draw `plots/iou_box.png` and, for data of several classes, `plots/confusion_matrix.png`.
@@ -28,11 +24,12 @@ def draw_evaluation(work_dir: str | Path) -> list[Path]:
         InputError: see `read_evaluation`.
     """
     report, rows = read_evaluation(work_dir)
-    figures = {'iou_box': iou_box_figure(rows)}
-    confusion = Confusion.of(report)
-    if confusion is not None:
-        figures['confusion_matrix'] = confusion_figure(confusion, report['metrics'])
-    return _save(work_dir, figures)
+    plots = Path(work_dir, 'plots')
+    written = [save_figure(iou_box_figure(rows), plots / 'iou_box.png')]
+    if confusion := Confusion.of(report):
+        figure = confusion_figure(confusion, report['metrics'])
+        written.append(save_figure(figure, plots / 'confusion_matrix.png'))
+    return written
 
 
 def draw_training(work_dir: str | Path) -> list[Path]:
@@ -51,11 +48,8 @@ def draw_training(work_dir: str | Path) -> list[Path]:
     curves, losses = training_figure(log), loss_figure(log)
     if curves is None or losses is None:
         raise InputError(f'{path}: has no losses; give the scalars.json of a training')
-    return _save(work_dir, {'training_curves': curves, 'losses': losses})
-
-
-def _save(work_dir: str | Path, figures: 'dict[str, Figure]') -> list[Path]:
-    paths = [Path(work_dir, 'plots', f'{name}.png') for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        save_figure(figure, path)
-    return paths
+    plots = Path(work_dir, 'plots')
+    return [
+        save_figure(curves, plots / 'training_curves.png'),
+        save_figure(losses, plots / 'losses.png'),
+    ]

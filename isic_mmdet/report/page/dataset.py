@@ -25,8 +25,6 @@ from isic_mmdet.utils.schema import (
 #: A mask as pycocotools decodes it: `size` (height, width) and `counts` (compressed run lengths).
 Code: TypeAlias = Mapping[str, Any]
 
-_TOLERANCE = 1e-6
-
 
 def _is_mask(value: Any) -> bool:
     if shape_errors(value, {'size': (PIXELS, PIXELS), 'counts': TEXT}):
@@ -63,11 +61,6 @@ class Record(NamedTuple):
 def read_records(data_root: Path, split: str, rows: Sequence[Row]) -> dict[str, Record]:
     """Return the record of every evaluated image, by its id.
 
-    Args:
-        data_root: prepared data set, as `tools/prepare_isic.py` writes it.
-        split: name of its annotation file.
-        rows: of `per_image.csv`.
-
     Raises:
         InputError: the annotation file is missing, damaged, or of other images.
     """
@@ -99,13 +92,9 @@ def read_records(data_root: Path, split: str, rows: Sequence[Row]) -> dict[str, 
 def read_predictions(path: Path, rows: Sequence[Row]) -> dict[str, Code]:
     """Return the mask of the highest-scoring detection of every image that has one.
 
-    Args:
-        path: all detections of the evaluation, as `tools/test.py --out` writes them.
-        rows: of `per_image.csv`.
-
     Raises:
-        InputError: the file is missing, damaged, or has other scores than `per_image.csv`, so that
-            it is of another evaluation.
+        InputError: the file is missing, damaged, or has other scores than the rows, so that it is
+            of another evaluation.
     """
     remedy = 'write it with tools/test.py --out'
     top: dict[str, dict[str, Any]] = {}
@@ -118,7 +107,7 @@ def read_predictions(path: Path, rows: Sequence[Row]) -> dict[str, Code]:
     for row in rows:
         name, score = row['image_id'], row['score']
         here = top[name]['score'] if name in top else None
-        if here != score and (None in (here, score) or abs(here - score) > _TOLERANCE):
+        if here != score and (None in (here, score) or abs(here - score) > 1e-6):
             errors.append(f'{name}: score {score}, here {here}')
     if errors:
         raise InputError(f'{path}: damaged, or of another evaluation; {remedy}:', errors)

@@ -12,16 +12,15 @@ from markupsafe import Markup
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.report.confusion import Confusion
-from isic_mmdet.report.page import scores
 from isic_mmdet.report.page.dataset import Record, read_predictions, read_records
-from isic_mmdet.report.page.gallery import gallery, image_rows
+from isic_mmdet.report.page.gallery import gallery, image_facts
 from isic_mmdet.report.page.plots import iou_plots, training_plots
+from isic_mmdet.report.page.scores import groups, results
 from isic_mmdet.report.page.thumbnails import make_thumbnails
 from isic_mmdet.report.run_files import (
     Report,
     TrainingLog,
     data_and_split,
-    find,
     read_evaluation,
     read_log,
     training_data,
@@ -41,12 +40,12 @@ def write_report(
     """Write the report of an evaluation as one HTML file.
 
     Args:
-        work_dir: folder of a test, or of a run for its last validation, see `read_evaluation`. The
-            `scalars.json` of the training is there or in the folder above.
+        work_dir: folder of a test, or of a run for its last validation. The `scalars.json` of the
+            training is there or in the folder above.
         out: file to write.
-        data_root: prepared data set of the evaluation. None takes `data/<name>`, with the name in
-            `metrics.json`; without such a folder the report has no images.
-        detections: written by `tools/test.py --out`. None takes `detections.json` of the work
+        data_root: prepared data set of the evaluation. The default is `data/<name>`, with the name
+            in `metrics.json`; without such a folder the report has no images.
+        detections: written by `tools/test.py --out`. The default is `detections.json` of the work
             dir; without one the gallery shows the truth only.
         show_progress: in a bar.
 
@@ -80,34 +79,25 @@ def write_report(
             'with tools/test.py --out and name them with --detections.'
         )
     thumbnails = make_thumbnails(records, predictions, show_progress)
-    known = image_rows(rows, records, thumbnails)
+    facts = image_facts(rows, records, thumbnails)
     confusion = Confusion.of(report)
-    results = scores.results(rows, confusion, report['metrics'])
     training, loss_parts = training_plots(log)
-    images = gallery(known, thumbnails)
-    style = _asset('report.css')
-    script = _asset('select.js') + _asset('gallery.js') if images else ''
     page = _render(
-        config=find(report, 'config') or 'evaluation',
+        report=report,
+        trained_on=training_data(report),
         split=data_and_split(report) or '',
         images=len(rows),
         missed=sum(row['detections'] == 0 for row in rows),
         notes=notes,
-        results=results,
-        headline=scores.headline(results, confusion.positive if confusion else None),
-        comparisons=scores.comparisons(results),
+        results=results(rows, confusion, report['metrics']),
         confusion=confusion,
         iou_plots=iou_plots(rows),
-        groups=scores.groups(known),
-        gallery=images,
+        groups=groups(facts),
+        gallery=gallery(facts, thumbnails),
         training=training,
         loss_parts=loss_parts,
-        provenance=_provenance(report),
-        metrics=report['metrics'],
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_policy_hash(style),
-        script_hash=_policy_hash(script),
+        style=_asset('report.css'),
+        script=_asset('select.js') + _asset('gallery.js') if thumbnails else Markup(),
     )
     write_atomically(out, page.encode())
     return notes
@@ -133,29 +123,6 @@ def _records(
     return read_records(root, str(split), rows)
 
 
-def _provenance(report: Report) -> dict[str, str]:
-    """Return what `metrics.json` says about the evaluation and the training, by its name."""
-    seconds, versions = find(report, 'training', 'seconds'), report.get('versions') or {}
-    facts = {
-        'config': report.get('config'),
-        'data': data_and_split(report),
-        'checkpoint': report.get('checkpoint'),
-        'SHA-256 of the checkpoint': report.get('checkpoint_sha256'),
-        'epoch': report.get('epoch'),
-        'trained from': find(report, 'training', 'weights'),
-        'trained on': training_data(report),
-        'seed': report.get('seed'),
-        'training command': find(report, 'training', 'command'),
-        'training hardware': find(report, 'training', 'hardware'),
-        'training time': None if seconds is None else f'{seconds / 60:.1f} minutes',
-        'evaluation command': report.get('command'),
-        'evaluation hardware': report.get('hardware'),
-        'date': report.get('date'),
-        'versions': ', '.join(f'{name} {version}' for name, version in versions.items()),
-    }
-    return {name: str(value) for name, value in facts.items() if value not in (None, '')}
-
-
 def _render(**content: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER / 'templates'),
@@ -165,12 +132,12 @@ def _render(**content: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters['score'] = _score
+    environment.filters |= {'score': _score, 'policy_hash': _policy_hash}
     return environment.get_template('page.html').render(content)
 
 
 def _score(value: Any) -> Any:
-    """Return a score with three digits, a dash if there is none, and other values as they are."""
+    """Return a score with three digits, a dash if there is none, and other values unchanged."""
     if value is None:
         return '–'
     return f'{value:.3f}' if isinstance(value, float) else value
@@ -181,5 +148,5 @@ def _policy_hash(text: str) -> str:
     return 'sha256-' + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _asset(name: str) -> str:
-    return (_FOLDER / 'assets' / name).read_text(encoding='utf-8')
+def _asset(name: str) -> Markup:
+    return Markup((_FOLDER / 'assets' / name).read_text(encoding='utf-8'))

@@ -28,23 +28,14 @@ if TYPE_CHECKING:
 
 
 class Plot(NamedTuple):
-    """A figure on the page.
-
-    Attributes:
-        title: heading.
-        figure: to draw.
-        caption: what it shows.
-        head: columns of the table of its numbers; no table if empty.
-        rows: of this table.
-        points: see `figure_svg`.
-    """
+    """A figure on the page, and the table of its numbers."""
 
     title: str
     figure: 'Figure'
     caption: str
-    head: Sequence[str] = ()
+    head: Sequence[str] = ()  # columns of the table; no table if empty
     rows: Iterable[Sequence[object]] = ()
-    points: Sequence[str] = ()
+    points: Sequence[str] = ()  # see `figure_svg`
 
     @property
     def svg(self) -> Markup:
@@ -93,9 +84,7 @@ def _score_plot(found: Sequence[Row]) -> Plot:
         [
             [
                 f'{group["score_low"]:.3f} to {group["score_high"]:.3f}',
-                group['images'],
-                group['mean_score'],
-                group['mean_iou'],
+                *(group[key] for key in ('images', 'mean_score', 'mean_iou')),
             ]
             for group in binned(scores, overlaps)
         ],

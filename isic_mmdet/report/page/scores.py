@@ -1,7 +1,6 @@
 """The scores of the report: means with intervals, by group, and next to published ones."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.evaluation.scores import bootstrap_interval
 from isic_mmdet.evaluation.summary import values_of
 from isic_mmdet.report.confusion import CLASS_SCORES, POSITIVE_SCORES, Confusion, Interval
-from isic_mmdet.report.published_results import published
+from isic_mmdet.report.published_results import PUBLISHED_RESULTS, PublishedResult
 
 _MEANINGS = {
     'iou': 'IoU (Jaccard index) of the highest-scoring detection',
@@ -23,14 +22,6 @@ _MEANINGS = {
     'pixel_accuracy': 'pixel accuracy',
     'missed': 'share of images without a detection',
 }
-_GROUPINGS = {
-    'diagnosis': 'Diagnosis',
-    'size': 'Image size (megapixels)',
-    'share': "Lesion's share of the image",
-    'border': 'Border of the image',
-    'sex': 'Sex',
-    'age': 'Age',
-}
 
 
 class Result(NamedTuple):
@@ -39,60 +30,39 @@ class Result(NamedTuple):
     meaning: str
     mean: float | None
     ends: Interval | None
+    published: Sequence[PublishedResult]
+
+    @property
+    def low(self) -> float:
+        """Start of a scale that shows this score and the published ones."""
+        numbers = [*(self.ends or ()), *(other.value for other in self.published)]
+        return _scale_start(numbers if self.mean is None else [*numbers, self.mean])
 
 
 def results(
     rows: Sequence[Row], confusion: Confusion | None, metrics: Mapping[str, Any]
 ) -> dict[str, Result]:
     """Return all scores of an evaluation by their key in `metrics.json`."""
-    found = {}
+    found: dict[str, tuple[str, float | None, Interval | None]] = {}
     for name, meaning in _MEANINGS.items():
         missed = np.array([float(row['detections'] == 0) for row in rows])
         values = missed if name == 'missed' else values_of(rows, name)
         ends = bootstrap_interval(values) if len(values) > 1 else None
-        found[f'lesion/{name}'] = Result(meaning, float(values.mean()), ends)
-    if confusion is None:
-        return found
-    names: dict[str, str] = {}
-    if len(confusion.classes) > 2:
-        names |= CLASS_SCORES
-        names |= {
-            f'classes/auc/{name}': f'{name}: AUC against the rest' for name in confusion.classes
-        }
-    positive = confusion.positive
-    if positive is not None:
-        names |= {
-            f'{positive}/{key}': f'{positive}: {words}' for key, words in POSITIVE_SCORES.items()
-        }
-    intervals = {f'{positive}/{key}': ends for key, ends in confusion.positive_intervals().items()}
-    return found | {
-        key: Result(meaning, metrics[key], intervals.get(key))
-        for key, meaning in names.items()
-        if key in metrics
-    }
-
-
-def headline(found: Mapping[str, Result], positive: str | None) -> list[dict[str, Any]]:
-    """Return the most important scores: `name`, `result` and the first `published` one."""
-    names = {'lesion/iou': 'mean IoU', 'lesion/iou_thr65': 'thresholded Jaccard'}
-    if positive is not None:
-        names |= {f'{positive}/{name}': f'{positive}: {name}' for name in ('recall', 'precision')}
-    return [
-        {'name': name, 'result': found[key], 'published': next(iter(published(key)), None)}
-        for key, name in names.items()
-        if key in found
-    ]
-
-
-def comparisons(found: Mapping[str, Result]) -> list[dict[str, Any]]:
-    """Return `result`, `published` ones and the `low` end of a common scale, by metric."""
-    compared = []
-    for key, result in found.items():
-        others = published(key)
-        if others and result.mean is not None:
-            numbers = [*(other.value for other in others), result.mean, *(result.ends or ())]
-            compared.append({'result': result, 'published': others, 'low': _scale_start(numbers)})
-    return compared
+        found[f'lesion/{name}'] = meaning, float(values.mean()), ends
+    if confusion is not None:
+        names: dict[str, str] = {}
+        if len(confusion.classes) > 2:
+            names |= CLASS_SCORES
+            for name in confusion.classes:
+                names[f'classes/auc/{name}'] = f'{name}: AUC against the rest'
+        if confusion.positive is not None:
+            for key, words in POSITIVE_SCORES.items():
+                names[f'{confusion.positive}/{key}'] = f'{confusion.positive}: {words}'
+        intervals = confusion.positive_intervals()
+        for key, meaning in names.items():
+            if key in metrics:
+                found[key] = meaning, metrics[key], intervals.get(key)
+    return {key: Result(*values, PUBLISHED_RESULTS.get(key, ())) for key, values in found.items()}
 
 
 def groups(rows: Sequence[Row]) -> dict[str, Any] | None:
@@ -102,15 +72,15 @@ def groups(rows: Sequence[Row]) -> dict[str, Any] | None:
         rows: one per image, see `evaluation.groups.by_group`.
 
     Returns:
-        `tables`, the groups of `by_group` by title; and `low`, the start of their common scale.
+        `tables`, the groups of `by_group`; and `low`, the start of their common scale.
     """
-    found = by_group(rows)
-    tables = {_GROUPINGS[key]: members for key, members in found.items() if len(members) > 1}
+    tables = {key: members for key, members in by_group(rows).items() if len(members) > 1}
     if not tables:
         return None
     names = ('lesion/iou', 'lesion/iou_ci_low', 'lesion/iou_ci_high')
-    members = chain.from_iterable(tables.values())
-    numbers = [group['metrics'][name] for group in members for name in names]
+    numbers = [
+        group['metrics'][name] for members in tables.values() for group in members for name in names
+    ]
     return {'tables': tables, 'low': _scale_start(numbers)}
 
 

@@ -21,10 +21,9 @@ def figure_svg(figure: 'Figure', title: str, points: Iterable[str] = ()) -> Mark
     The style sheet overrides their colors, such as `[fill="#000000"]`, in light and dark mode.
 
     Args:
-        figure: to draw; its background becomes transparent.
+        figure: its background becomes transparent.
         title: what the figure shows, for screen readers; unique on the page.
-        points: texts that appear when the mouse is on a point, for the points of the collection
-            with the gid `points`.
+        points: texts to show when the mouse is on a point of the collection with the gid `points`.
     """
     import matplotlib
 

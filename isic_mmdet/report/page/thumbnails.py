@@ -14,10 +14,8 @@ from isic_mmdet.images.decoding import decoding_step
 from isic_mmdet.report.page.dataset import Code, Record
 from isic_mmdet.report.panels import read_image
 
-#: Longest side of a thumbnail in pixels, and of the coordinates of its outlines.
-SIDE = 512
-#: Maximum bytes of one JPEG. In base64 they are 53,332 characters, so that 1,000 images with
-#: their outlines stay below 60 MB.
+SIDE = 512  # longest side of a thumbnail in pixels, and of its outlines in units
+# In base64 these are 53,332 characters, so that 1,000 images with outlines stay below 60 MB.
 JPEG_BYTES = 39_999
 _ATTEMPTS = ((SIDE, 85), (SIDE, 75), (SIDE, 60), (384, 60), (256, 50))  # side, JPEG quality
 _OUTLINE_CHARACTERS = 2_500
@@ -25,22 +23,13 @@ _TOLERANCES = (0.5, 1.0, 2.0, 4.0)
 
 
 class Thumbnail(NamedTuple):
-    """What the gallery shows of an image.
-
-    Attributes:
-        jpeg: the image, shrunk.
-        frame: (width, height) that the outlines refer to, the longer one `SIDE`.
-        truth: outline of the true mask as an SVG path.
-        prediction: outline of the predicted mask, None without a detection.
-        lesion_share: of the image's area, in [0, 1].
-        touches_border: whether the lesion reaches the border of the image.
-    """
+    """What the gallery shows of an image, and what its true mask says."""
 
     jpeg: bytes
-    frame: tuple[int, int]
-    truth: str
-    prediction: str | None
-    lesion_share: float
+    frame: tuple[int, int]  # width and height that the outlines refer to, the longer one `SIDE`
+    truth: str  # outline as an SVG path
+    prediction: str | None  # None without a detection
+    lesion_share: float  # of the image's area, in [0, 1]
     touches_border: bool
 
 
@@ -68,12 +57,12 @@ def outline(mask: NDArray[np.uint8]) -> str:
     """Return the borders of a mask, including those of its holes, as an SVG path.
 
     Args:
-        mask: (H, W), 0 or 1. The longer side is `SIDE` units long, the origin the top left corner
-            of the image.
+        mask: (H, W), 0 or 1.
 
     Returns:
-        Closed lines through the centers of the border's pixels, within half a unit where that
-        is possible with few points; '' for an empty mask.
+        Closed lines through the centers of the border's pixels, within half a unit if few points
+        suffice; '' for an empty mask. The longer side of the image is `SIDE` units long, the
+        origin is its top left corner.
     """
     found, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     scale = SIDE / max(mask.shape)
@@ -112,10 +101,9 @@ def _thumbnail(record: Record, prediction: Code | None) -> Thumbnail:
         found = ' x '.join(map(str, prediction['size'][::-1]))
         raise InputError(f'{record.path}: predicted on {found} pixels, not {width} x {height}')
     truth = coco_mask.decode(record.truth)
-    scale = SIDE / longest
     return Thumbnail(
         small_jpeg(image),
-        (round(width * scale), round(height * scale)),
+        (round(width * SIDE / longest), round(height * SIDE / longest)),
         outline(truth),
         None if prediction is None else outline(coco_mask.decode(prediction)),
         float(truth.mean()),

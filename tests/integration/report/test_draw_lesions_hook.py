@@ -48,40 +48,42 @@ def test_every_image_is_drawn_with_truth_and_top_detection(tested):
             assert (prediction.min(), prediction.max()) == pytest.approx(shifted, abs=0.8)
 
 
-def spy_on(monkeypatch, name):
-    """Replace a drawing function of the hook; return the list of (arguments, names) it collects."""
-    calls = []
+@pytest.fixture
+def drawn(monkeypatch):
+    """The images that the hook draws, by the name of the panel."""
+    calls = {'lesion_panel': [], 'diagnosis_panel': []}
+    for name, images in calls.items():
 
-    def spy(*arguments, **names):
-        calls.append((arguments, names))
-        return np.zeros((8, 8, 3), np.uint8)
+        def spy(image, images=images):
+            images.append(image)
+            return np.zeros((8, 8, 3), np.uint8)
 
-    monkeypatch.setattr(f'isic_mmdet.report.draw_lesions_hook.{name}', spy)
+        monkeypatch.setattr(f'isic_mmdet.report.draw_lesions_hook.{name}', spy)
     return calls
 
 
 EXPECTED_IOUS = [(20 - shift) / (20 + shift) for shift in (0, 4, 8, 12)] + [0]
 
 
-def test_score_and_iou_shown_are_those_of_the_metric(tested, monkeypatch):
-    calls = spy_on(monkeypatch, 'lesion_panel')
+def test_score_and_iou_shown_are_those_of_the_metric(tested, drawn):
     tested()
-    assert [names['score'] for _, names in calls] == [0.75, 0.75, 0.75, 0.75, None]
-    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
-    assert calls[1][1]['name'] == 'ISIC_9000001'
+    images = drawn['lesion_panel']
+    assert [image.score for image in images] == [0.75, 0.75, 0.75, 0.75, None]
+    assert [image.iou for image in images] == pytest.approx(EXPECTED_IOUS)
+    assert images[1].name == 'ISIC_9000001'
 
 
-def test_several_classes_are_drawn_with_box_and_class(tested, monkeypatch):
-    calls = spy_on(monkeypatch, 'diagnosis_panel')
+def test_several_classes_are_drawn_with_box_and_class(tested, drawn):
     tested(classes=('benign', 'melanoma'))
-    assert [names['iou'] for _, names in calls] == pytest.approx(EXPECTED_IOUS)
-    for (_, truth, label, mask, box, predicted, *_), names in calls[:4]:
-        assert (label, predicted, names['score']) == ('melanoma', 'benign', 0.75)
-        assert truth.shape == (120, 160)
-        assert mask.shape == (60, 80)
-        assert box.shape == (4,)
-    (_, _, label, mask, box, predicted), names = calls[4]
-    assert (label, mask, box, predicted, names['score']) == ('melanoma', None, None, None, None)
+    images = drawn['diagnosis_panel']
+    assert [image.iou for image in images] == pytest.approx(EXPECTED_IOUS)
+    for image in images[:4]:
+        assert (image.label, image.predicted_label, image.score) == ('melanoma', 'benign', 0.75)
+        assert image.truth.shape == (120, 160)
+        assert image.prediction.shape == (60, 80)
+        assert image.box.shape == (4,)
+    assert images[4].label == 'melanoma'
+    assert images[4].prediction is images[4].box is images[4].predicted_label is None
 
 
 def test_panels_of_several_classes_are_written(tested):

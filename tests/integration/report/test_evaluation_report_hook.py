@@ -185,6 +185,19 @@ def test_an_evaluator_without_exactly_one_lesion_metric_is_refused(make_runner, 
         runner.test()
 
 
+@pytest.mark.parametrize(
+    'hook',
+    [
+        {'type': 'CheckpointHook', 'save_best': ['lesion/iou', 'lesion/iuo']},
+        {'type': 'EarlyStoppingHook', 'monitor': 'lesion/iuo'},
+    ],
+)
+def test_a_monitored_score_that_no_validation_reports_is_refused(train, hook):
+    with pytest.raises(InputError, match='no such score') as caught:
+        train(default_hooks={'checkpoint': {**hook, 'rule': 'greater'}})
+    assert len(caught.value.errors) == 1 and 'lesion/iuo' in caught.value.errors[0]
+
+
 def test_a_damaged_log_costs_the_curves_and_not_the_training(train, tmp_path):
     scalars = tmp_path / 'work' / 'scalars.json'
     scalars.parent.mkdir(parents=True)

@@ -6,7 +6,7 @@ import pytest
 from isic_mmdet.evaluation.classification import positive_metrics
 from isic_mmdet.report.confusion import Confusion
 
-CLASSES = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
+CLASSES = ['akiec', 'bcc', 'bkl', 'df', 'melanoma', 'nv', 'vasc']
 
 
 def two_classes(counts):
@@ -16,7 +16,7 @@ def two_classes(counts):
 def test_the_positive_class_against_the_rest_is_counted_from_all_classes():
     counts = np.random.default_rng(0).integers(0, 30, (7, 7))
     matrix = {'classes': CLASSES, 'counts': counts.tolist(), 'no_detection': [3, *[0] * 6]}
-    confusion = Confusion.of({'confusion_matrix': {**matrix, 'positive': 'mel'}})
+    confusion = Confusion.of({'confusion_matrix': {**matrix, 'positive': 'melanoma'}})
     tp = counts[4, 4]
     fp, fn = counts[:, 4].sum() - tp, counts[4].sum() - tp
     rest = counts.sum() + 3 - tp - fp - fn
@@ -43,14 +43,17 @@ def test_intervals_are_those_of_a_bootstrap_over_images():
         scores.append([metrics[f'melanoma/{name}'] for name in ('precision', 'recall', 'f1')])
     expected = np.quantile(scores, (0.025, 0.975), axis=0).T
     found = two_classes(counts).positive_intervals()
-    assert list(found) == ['precision', 'recall', 'f1']
+    assert list(found) == [f'melanoma/{name}' for name in ('precision', 'recall', 'f1')]
     np.testing.assert_allclose(list(found.values()), expected, atol=0.01)
 
 
 @pytest.mark.parametrize(
     ('counts', 'expected'),
     [
-        ([[95, 0], [5, 0]], {'recall': (0, 0), 'f1': (0, 0)}),  # nothing was predicted as positive
+        (
+            [[95, 0], [5, 0]],
+            {'melanoma/recall': (0, 0), 'melanoma/f1': (0, 0)},
+        ),  # nothing was predicted as positive
         ([[9, 1], [0, 0]], {}),  # a third of the draws has no positive image and no prediction
         ([[0, 0], [0, 0]], {}),
     ],

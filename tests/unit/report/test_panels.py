@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from isic_mmdet.masks.drawing import BACKGROUND, PREDICTION, TRUTH
-from isic_mmdet.report.panels import card, contact_sheet, diagnosis_panel, lesion_panel, write_png
+from isic_mmdet.report.panels import ScoredImage, card, contact_sheet, diagnosis_panel, lesion_panel
 
 SIZE = 200  # height of the shown images
 GAP = SIZE // 64
@@ -27,21 +27,29 @@ def skin(height: int = 100, width: int = 100) -> np.ndarray:
     return np.full((height, width, 3), (150, 170, 220), np.uint8)
 
 
+LESION = ScoredImage(
+    skin(), disc(30), iou=0.44, name='ISIC_0000001', prediction=disc(20), score=0.9
+)
+DIAGNOSIS = ScoredImage(
+    skin(SIZE, SIZE),
+    block(40, 60, 120, 140),
+    iou=0.6,
+    name='ISIC_0000001',
+    label='melanoma',
+    prediction=block(60, 60, 140, 140),
+    score=0.9,
+    box=np.array([58.0, 50.0, 150.0, 144.0]),
+    predicted_label='benign',
+)
+NO_DETECTION = dict(prediction=None, box=None, predicted_label=None, score=None, iou=0.0)
+
+
 def lesion(**changes) -> np.ndarray:
-    arguments = dict(
-        image=skin(), truth=disc(30), prediction=disc(20), score=0.9, iou=0.44, height=SIZE,
-        name='ISIC_0000001',
-    )  # fmt: skip
-    return lesion_panel(**arguments | changes)
+    return lesion_panel(LESION._replace(**changes), SIZE)
 
 
 def diagnosis(**changes) -> np.ndarray:
-    arguments = dict(
-        image=skin(SIZE, SIZE), truth=block(40, 60, 120, 140), label='melanoma',
-        prediction=block(60, 60, 140, 140), box=np.array([58.0, 50.0, 150.0, 144.0]),
-        predicted_label='benign', score=0.9, iou=0.6, height=SIZE, name='ISIC_0000001',
-    )  # fmt: skip
-    return diagnosis_panel(**arguments | changes)
+    return diagnosis_panel(DIAGNOSIS._replace(**changes), SIZE)
 
 
 def parts(panel: np.ndarray, number: int, header: int) -> tuple[list, list]:
@@ -69,7 +77,7 @@ def test_lesion_panel_has_the_truth_on_both_sides_and_the_prediction_right():
 
 
 def test_lesion_panel_without_detection_shows_no_prediction():
-    missed, detected = lesion(prediction=None, score=None, iou=0.0), lesion(iou=0.0)
+    missed, detected = lesion(**NO_DETECTION), lesion(iou=0.0)
     assert count(missed, PREDICTION.color) == 0, 'neither in the image nor in the legend'
     assert missed.shape == detected.shape
     assert (missed[:LINE, SIZE:] != detected[:LINE, SIZE:]).any()
@@ -124,7 +132,7 @@ def test_masks_and_boxes_are_scaled_with_the_image():
 
 
 def test_diagnosis_panel_without_detection_or_lesion():
-    missed = diagnosis(prediction=None, box=None, predicted_label=None, score=None, iou=0.0)
+    missed = diagnosis(**NO_DETECTION)
     _, (_, true_mask, found_image, found_mask) = parts(missed, 4, 2 * LINE)
     assert count(true_mask, TRUTH.color) and count(found_mask, TRUTH.color)
     assert count(found_image, PREDICTION.color) == count(found_mask, PREDICTION.color) == 0
@@ -183,19 +191,14 @@ def test_contact_sheet_keeps_order_and_pixels():
     assert contact_sheet([skin()], columns=4).shape[1] < 120, 'no wider than its panels'
 
 
-def test_png_is_lossless(tmp_path):
-    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    write_png(tmp_path / 'new' / 'sheet.png', image)
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'new' / 'sheet.png')), image)
-
-
 @pytest.mark.shared_data
 def test_real_lesion(shared):
     name, folder = 'ISIC_0000000', shared / 'isic2018'
     image = cv2.imread(str(folder / 'ISIC2018_Task1-2_Training_Input' / f'{name}.jpg'))
     path = folder / 'ISIC2018_Task1_Training_GroundTruth' / f'{name}_segmentation.png'
     mask = cv2.imread(str(path), 0)
-    panel = lesion_panel(image, mask, mask > 128, 0.98, 1.0, height=512, name=name)
+    scored = ScoredImage(image, mask, 1.0, name, prediction=mask > 128, score=0.98)
+    panel = lesion_panel(scored, height=512)
     text = round(1.5 * (512 // 19))
     left = panel[text : text + 512, :512]
     # A lesion that reaches the image border has its contour along the edge.

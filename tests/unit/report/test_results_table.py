@@ -66,22 +66,18 @@ def test_melanoma_scores_have_columns_if_they_were_measured():
     table = results_table([REPORT, {**REPORT, 'metrics': measured}])
     assert cells(table, 0)['`auc`'] == '—'
     assert cells(table, 1)['`auc`'] == '0.825'
-    assert cells(table, 1)['`precision_at_recall76`'] == '—'
+    assert '`precision_at_recall76`' not in cells(table, 1), 'no report has a value'
 
 
 def test_more_than_two_classes_and_another_positive_class_have_columns():
     seven = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
-    metrics = {'classes/balanced_accuracy': 0.71, 'classes/macro_auc': None, 'mel/auc': 0.83}
+    metrics = {'classes/balanced_accuracy': 0.71, 'mel/auc': 0.83}
     matrix = {'classes': seven, 'counts': [[1] * 7] * 7, 'no_detection': [0] * 7}
     many = {**REPORT, 'metrics': metrics, 'confusion_matrix': {**matrix, 'positive': 'mel'}}
     two = {**REPORT, 'metrics': {**REPORT['metrics'], 'melanoma/auc': 0.6}}
     table = results_table([many, two])
     row = cells(table, 0)
-    assert [row[f'`{name}`'] for name in ('balanced_accuracy', 'macro_auc', 'auc')] == [
-        '0.710',
-        '—',
-        '0.830',
-    ]
+    assert (row['`balanced_accuracy`'], row['`auc`']) == ('0.710', '0.830')
     assert row['positive class'] == 'mel'
     assert cells(table, 1)['positive class'] == 'melanoma'
     assert cells(table, 1)['`balanced_accuracy`'] == '—'

@@ -17,8 +17,8 @@ def test_groups_show_what_differs():
         for n in range(4)
     ]
     found = groups(rows)
-    assert list(found['tables']) == ['Diagnosis'], 'all images have one size'
-    melanoma, nevus = found['tables']['Diagnosis']
+    assert list(found['tables']) == ['diagnosis'], 'all images have one size'
+    melanoma, nevus = found['tables']['diagnosis']
     assert (nevus['group'], nevus['images'], melanoma['images']) == ('nevus', 3, 1)
     ends = [nevus['metrics'][f'lesion/iou_ci_{end}'] for end in ('low', 'high')]
     assert ends == pytest.approx([0.5, 0.7])
