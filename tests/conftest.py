@@ -1,6 +1,7 @@
 """Fixtures and options that every test may use."""
 
 import ast
+import functools
 import importlib.util
 import json
 import warnings
@@ -61,6 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             import isic_mmdet.register  # noqa: F401
+        from mmengine.config import config as mmengine_config
+        from mmengine.config import utils
+
+        # mmengine reads all of mmdet's 102 model indices for every `mmdet::` base of a config:
+        # two thirds of the time of loading one, and most of the time of the tests of configs.
+        utils.load = functools.cache(utils.load)
+        mmengine_config.is_installed = functools.cache(mmengine_config.is_installed)
 
     # Tests fork, and OpenCV's threads do not exist in the child. mmengine sets their number, which
     # would wait for them forever.

@@ -14,7 +14,6 @@ OTHER_SUBJECTS = {
     'unit/test_layout.py',
     'integration/test_figures.py',
     'integration/test_no_code_in_files.py',
-    'integration/compat/test_mask_rcnn.py',
     'integration/configs/test_configs.py',
     'integration/configs/test_configs_page.py',
     'integration/deploy/test_without_torch.py',

@@ -18,7 +18,7 @@ def differing(first: str, second: str) -> int:
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
-@pytest.mark.parametrize('size', [(16, 17), (160, 170), (37, 55), (200, 301), (767, 1022), (9, 8)])
+@pytest.mark.parametrize('size', [(16, 17), (160, 170), (37, 55), (200, 301), (121, 187), (9, 8)])
 def test_the_hash_is_what_the_docstring_says(size) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     gray = (image @ np.array([0.299, 0.587, 0.114])).round()
