@@ -32,13 +32,7 @@ def make_outline(
 
     Benign outlines are smooth and nearly round. Those of melanomas have lobes, notches and no
     symmetry axis.
-
-    Args:
-        rng: source of chance.
-        shape: (H, W) of the image.
-        share: wanted area as a share of the image, in (0, 1).
-        melanoma: whether to draw the irregular kind.
-        at_rim: whether the border of the image cuts the lesion.
+    The border of the image cuts the lesion if `at_rim`.
     """
     height, width = shape
     radius = float(np.sqrt(share * height * width / np.pi))
@@ -60,9 +54,8 @@ def make_outline(
     if melanoma:
         for _ in range(rng.integers(1, 4)):
             angle = rng.uniform(0, 2 * np.pi)
-            lobe = center + radius * rng.uniform(0.5, 0.9) * np.array(
-                [np.cos(angle), np.sin(angle)]
-            )
+            way = np.array([np.cos(angle), np.sin(angle)])
+            lobe = center + radius * rng.uniform(0.5, 0.9) * way
             size = radius * rng.uniform(0.35, 0.65)
             part = _ellipse(x, y, lobe, size, rng.uniform(0.6, 1), rng.uniform(0, np.pi))
             field = np.minimum(field, 1 + (part - 1) * np.float32(size / radius))
@@ -148,12 +141,8 @@ def _single_precision(*parts: NDArray[np.floating]) -> Tissue:
 def _network(rng: np.random.Generator, outline: Outline, spacings: tuple[float, float]) -> Field:
     """Return a pigment network, about -0.4 in its holes and 0.6 on its lines.
 
-    It comes and goes in patches and thins out toward the middle, as real ones do.
-
-    Args:
-        rng: source of chance.
-        outline: the lesion that it lies in.
-        spacings: smallest and largest distance of neighboring holes, in units.
+    As real ones do, it appears in patches and fades toward the middle. `spacings` are the smallest
+    and largest distance of neighboring holes, in units.
     """
     shape = outline.mask.shape
     unit = min(shape) / 256
@@ -167,11 +156,8 @@ def _globules(
 ) -> Field:
     """Return round clods, strength in [0, 1].
 
-    Args:
-        rng: source of chance.
-        outline: the lesion that holds them.
-        density: clods per square unit of the lesion.
-        radii: smallest and largest radius, in units.
+    `density` is their number per square unit of the lesion, `radii` are the smallest and largest
+    radius, in units.
     """
     shape = outline.mask.shape
     unit = min(shape) / 256
@@ -197,10 +183,7 @@ def _ellipse(
 
 
 def _largest_region(support: NDArray[np.bool_], bridge: int) -> NDArray[np.uint8]:
-    """Return the largest connected region of `support` without holes, as 0 and 255.
-
-    Spurs and bridges thinner than `bridge` pixels are cut off.
-    """
+    """Return the largest region without holes, and without parts thinner than `bridge` pixels."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(bridge, 3),) * 2)
     mask = cv2.morphologyEx(support.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

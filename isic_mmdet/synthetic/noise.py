@@ -29,9 +29,6 @@ def fractal(
         shape: (H, W) of the field.
         cell: size of the coarsest clouds, in pixels.
         octaves: number of layers; each one is half as coarse and half as strong as the last.
-
-    Returns:
-        (H, W) float32.
     """
     height, width = shape
     total = np.zeros(shape, np.float32)
@@ -49,15 +46,9 @@ def fractal(
 
 
 def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -> Field:
-    """Return an irregular honeycomb: 0 in the middle of each hole, about 1 on the lines.
+    """Return an irregular honeycomb: 0 in the middle of each hole, about 1 to 1.5 on the lines.
 
-    Args:
-        rng: source of chance.
-        shape: (H, W) of the field.
-        spacing: mean distance of two neighboring holes, in pixels.
-
-    Returns:
-        (H, W) float32, from 0 to about 1.5 where holes are far apart.
+    `spacing` is the mean distance of two neighboring holes, in pixels.
     """
     height, width = shape
     rows = int(height / (spacing * 0.87)) + 3

@@ -39,21 +39,15 @@ class Sample:
 def is_melanoma(seed: int, index: int) -> bool:
     """Return the class of image `index`.
 
-    Multiples of the golden ratio spread evenly over [0, 1): every run of images, however
-    short, holds close to `MELANOMA_SHARE` melanomas.
+    Multiples of the golden ratio spread evenly over [0, 1). So the share of melanomas in each
+    sequence of images is close to `MELANOMA_SHARE`.
     """
     start = np.random.default_rng(seed).random()
     return (start + index * 0.6180339887498949) % 1 < MELANOMA_SHARE
 
 
 def make_sample(seed: int, index: int, size: int = 256) -> Sample:
-    """Draw image `index` of the data set `seed`; the same arguments give the same image.
-
-    Args:
-        seed: names the data set, not negative.
-        index: number of the image in it, not negative.
-        size: length of the shorter side in pixels.
-    """
+    """Draw image `index` of the data set `seed`, its shorter side `size` pixels."""
     rng = np.random.default_rng([seed, index])
     melanoma = is_melanoma(seed, index)
     skin_type = int(rng.choice(6, p=TONE_WEIGHTS)) + 1
@@ -71,7 +65,7 @@ def make_sample(seed: int, index: int, size: int = 256) -> Sample:
     artifacts.add_hairs(rng, color, skin_type)
     if rng.random() < 0.25:
         artifacts.add_bubbles(rng, color)
-    # Black corners never swallow the lesion: what is under them could not be seen.
+    # Black corners never hide the lesion.
     dark_corners = bool(rng.random() < 0.3) and not at_rim and share < 0.35
     photo = artifacts.through_lens(rng, color, dark_corners)
     image = np.rint(photo * 255).astype(np.uint8)

@@ -1,10 +1,13 @@
 """A web server on this machine that breaks off, lies and refuses, and files for it to serve."""
 
+import contextlib
 import io
 import re
+import threading
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from isic_mmdet.isic.archives import ARCHIVES, Archive
 
@@ -47,6 +50,7 @@ class Served:
     head_status: int | None = None
     busy: int = 0  # answer this many GETs with 503
     drops: list[int] = field(default_factory=list)  # bytes per GET before the connection ends
+    hold: threading.Event | None = None  # to wait for before the connection ends
     head_size: int | None = None  # told instead of the size
     get_size: int | None = None
     get_untold: bool = False  # no size, the end of the connection ends the file
@@ -101,6 +105,9 @@ class Handler(BaseHTTPRequestHandler):
             self._tell(served, None if served.get_untold else size)
         stop = served.drops.pop(0) if served.drops else len(body)
         self.wfile.write(body[start : start + stop])
+        if served.hold:
+            self.wfile.flush()
+            served.hold.wait(20)
         self.close_connection = True
         if served.later:
             self.server.files[self.path] = served.later  # type: ignore[attr-defined]
@@ -141,3 +148,18 @@ class Server:
         served = Served(**behavior)  # type: ignore[arg-type]
         self.files[f'/{archive.year}/{name}'] = served
         return served
+
+
+@contextlib.contextmanager
+def lying_server() -> Iterator[Server]:
+    """Run a server without files on this machine."""
+    http_server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    http_server.files = {}  # type: ignore[attr-defined]
+    thread = threading.Thread(target=http_server.serve_forever, kwargs={'poll_interval': 0.02})
+    thread.start()
+    try:
+        yield Server(f'http://127.0.0.1:{http_server.server_port}', http_server.files)  # type: ignore[attr-defined]
+    finally:
+        http_server.shutdown()
+        thread.join(5)
+        http_server.server_close()

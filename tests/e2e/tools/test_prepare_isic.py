@@ -7,128 +7,74 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.official_files import Official, annotations, jpeg, lesion, picture, png
+from tests.support.tool_runs import assert_one_message, run_tool
 from tests.support.waiting import wait_until
 
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def command(root: Path) -> list[str]:
-    return [sys.executable, str(root / 'tools/prepare_isic.py')]
+def official(tmp_path: Path) -> Official:
+    made = Official(tmp_path / 'raw')
+    made.add(1, 2, 3, 4)
+    made.add(5, 6, split='test')
+    return made
 
 
 @pytest.fixture
-def environment(root: Path) -> dict[str, str]:
-    return {**os.environ, 'PYTHONPATH': str(root)}
-
-
-@pytest.fixture
-def tool(command: list[str], environment: dict[str, str], tmp_path: Path) -> Tool:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path
-        )
+def tool(root: Path, official: Official, tmp_path: Path) -> Tool:
+    def call(*options: object, out: str = 'out') -> subprocess.CompletedProcess[str]:
+        paths = ('--src', official.root, '--out', tmp_path / out)
+        return run_tool(root, 'prepare_isic', 2018, *paths, *options)
 
     return call
 
 
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return write_pairs(tmp_path / 'raw', train=4, test=2)
-
-
-def write_pairs(raw: Path, size: int = 64, **counts: int) -> Path:
-    """Write pairs in the layout of 2018; the parts' ids follow each other."""
-    rng = np.random.default_rng(0)
-    number = 0
-    for split, part in (('train', 'Training'), ('test', 'Test')):
-        images = raw / f'ISIC2018_Task1-2_{part}_Input'
-        masks = raw / f'ISIC2018_Task1_{part}_GroundTruth'
-        images.mkdir(parents=True)
-        masks.mkdir()
-        for _ in range(counts[split]):
-            number += 1
-            patches = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-            picture = cv2.resize(patches, (size, size), interpolation=cv2.INTER_NEAREST)
-            mask = cv2.circle(
-                np.zeros((size, size), np.uint8), (size // 2,) * 2, size // 4, 255, -1
-            )
-            Image.fromarray(picture).save(images / f'ISIC_{number:07d}.jpg')
-            Image.fromarray(mask).save(masks / f'ISIC_{number:07d}_segmentation.png')
-    return raw
-
-
-def test_prepares_and_shows_a_table(tool: Tool, raw: Path, tmp_path: Path) -> None:
-    done = tool('2018', '--src', 'raw', '--out', 'out', '--resize', 'max-side', '32')
-    assert done.returncode == 0, done.stderr
-    rows = {line[:22].strip(): line[22:].split() for line in done.stdout.splitlines()}
-    assert rows['images'] == ['4', '2']
-    assert rows['published'] == ['2594', '1000']
-    assert 'prepared size, median  32 x 32' in done.stdout
-    assert 'images of the official val part were not found' in done.stdout
-    assert 'errors: none' in done.stdout
-    assert '6/6' in done.stderr  # the progress bar
-    report = json.loads((tmp_path / 'out/prepare_report.json').read_text())
-    assert report['options']['resize'] == 'max-side=32'
-
-
-def test_flip_copies_and_foreground(tool: Tool, raw: Path, tmp_path: Path) -> None:
-    done = tool(
-        *('2018', '--src', 'raw', '--out', 'out', '--workers', '1'),
-        *('--flip-copies', '--foreground', '255'),
-    )
+def test_prepares_and_shows_a_table(tool: Tool, tmp_path: Path) -> None:
+    done = tool('--resize', 'max-side', 40, '--flip-copies', '--foreground', 255)
     assert done.returncode == 0, done.stderr
     rows = {line[:22].strip(): line[22:].split() for line in done.stdout.splitlines()}
     assert rows['images'] == ['12', '2']
     assert rows['of them flip copies'] == ['8', '0']
-    assert '8/8' in done.stderr  # the progress bar of the copies
+    assert rows['published'] == ['2594', '1000']
+    assert 'prepared size, median  40 x 30' in done.stdout
     assert 'lesion from gray 255' in done.stdout
-    report = json.loads((tmp_path / 'out/prepare_report.json').read_text())
-    assert (report['options']['flip_copies'], report['options']['foreground']) == (True, 255)
-    wrong = tool('2018', '--src', 'raw', '--out', 'out', '--foreground', '256')
-    assert wrong.returncode == 1
-    assert 'foreground 256: give a gray value from 1 to 255' in wrong.stderr
-    assert 'Traceback' not in wrong.stderr
+    assert 'images of the official val part were not found' in done.stdout
+    assert 'errors: none' in done.stdout
+    assert '6/6' in done.stderr  # the progress bar
+    assert '8/8' in done.stderr  # of the copies
+    options = json.loads((tmp_path / 'out/prepare_report.json').read_text())['options']
+    assert (options['resize'], options['flip_copies']) == ('max-side=40', True)
 
 
-def test_errors_end_with_1_under_strict_only(tool: Tool, raw: Path, tmp_path: Path) -> None:
-    (raw / 'ISIC2018_Task1_Training_GroundTruth/ISIC_0000002_segmentation.png').unlink()
-    lenient = tool('2018', '--src', 'raw', '--out', 'out', '--workers', '1')
+def test_errors_end_with_1_under_strict_only(
+    tool: Tool, official: Official, tmp_path: Path
+) -> None:
+    official.mask_path(2).unlink()
+    lenient = tool('--workers', 1)
     assert lenient.returncode == 0
     assert 'ISIC_0000002: missing mask' in lenient.stdout
-    strict = tool('2018', '--src', 'raw', '--out', 'out', '--workers', '1', '--strict')
-    assert strict.returncode == 1
-    assert 'ISIC_0000002: missing mask' in strict.stderr
-    assert 'Traceback' not in strict.stderr
+    assert_one_message(tool('--workers', 1, '--strict'), 1, 'ISIC_0000002: missing mask')
     assert not list((tmp_path / 'out/annotations').iterdir())
 
 
 @pytest.mark.parametrize(
-    'arguments',
+    'options',
     [
-        [],
-        ['2019', '--src', 'raw', '--out', 'out'],
-        ['2018', '--src', 'raw', '--out', 'out', '--resize', 'half'],
-        ['2018', '--src', 'raw', '--out', 'out', '--resize', 'max-side'],
-        ['2018', '--src', 'raw', '--out', 'out', '--classes', 'nevus'],
+        ['--unknown'],
+        ['--resize', 'half'],
+        ['--resize', 'max-side'],
+        ['--classes', 'nevus'],
     ],
 )
-def test_wrong_arguments_end_with_2(tool: Tool, arguments: list[str]) -> None:
-    done = tool(*arguments)
+def test_wrong_arguments_end_with_2(tool: Tool, options: list[str]) -> None:
+    done = tool(*options)
     assert done.returncode == 2
     assert 'Traceback' not in done.stderr
-
-
-def test_wrong_input_ends_with_1(tool: Tool, raw: Path) -> None:
-    done = tool('2017', '--src', 'raw', '--out', 'out')
-    assert done.returncode == 1
-    assert 'files of 2018: wrong year?' in done.stderr
-    assert tool('2018', '--src', 'nowhere', '--out', 'out').returncode == 1
 
 
 def test_help_ends_with_an_example(tool: Tool) -> None:
@@ -138,46 +84,41 @@ def test_help_ends_with_an_example(tool: Tool) -> None:
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='kills a process group')
-def test_a_killed_run_continues(
-    command: list[str], environment: dict[str, str], tool: Tool, tmp_path: Path
-) -> None:
-    write_pairs(tmp_path / 'raw', size=800, train=40, test=2)
-    arguments = ['2018', '--src', 'raw', '--workers', '2', '--resize', 'quarter']
+def test_a_killed_run_continues(root: Path, tool: Tool, official: Official, tmp_path: Path) -> None:
+    for number in range(7, 47):
+        official.add(number, image=jpeg(picture(number, 800, 800)), mask=png(lesion(800, 800)))
+    options = ['--workers', '2', '--resize', 'quarter']
+    out = tmp_path / 'out'
     process = subprocess.Popen(
-        [*command, *arguments, '--out', 'out'],
-        env=environment,
-        cwd=tmp_path,
+        [
+            *(sys.executable, 'tools/prepare_isic.py', '2018', '--src', str(official.root)),
+            *('--out', str(out), *options),
+        ],
+        cwd=root,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    records = tmp_path / 'out/.prepare/records.jsonl'
+    records = out / '.prepare/records.jsonl'
     wait_until(lambda: records.is_file() and records.read_bytes().count(b'\n') > 5)
     process.kill()
     process.wait()
     wait_until(lambda: not group_exists(process.pid))  # no worker outlives it
 
-    assert not (tmp_path / 'out/annotations').exists()
-    finished = {json.loads(line)['isic_id'] for line in complete_lines(records)}
-    assert 0 < len(finished) < 42
-    for path in (tmp_path / 'out/images').glob('ISIC_*'):
+    assert not (out / 'annotations').exists()
+    complete = records.read_text().split('\n')[:-1]
+    finished = {json.loads(line)['isic_id'] for line in complete}
+    assert 0 < len(finished) < 46
+    for path in (out / 'images').glob('ISIC_*'):
         Image.open(io.BytesIO(path.read_bytes())).load()  # none is half written
-    times = {
-        isic_id: (tmp_path / f'out/images/{isic_id}.jpg').stat().st_mtime_ns for isic_id in finished
-    }
+    times = {i: (out / f'images/{i}.jpg').stat().st_mtime_ns for i in finished}
 
-    again = tool(*arguments, '--out', 'out')
+    again = tool(*options)
     assert again.returncode == 0, again.stderr
     assert f'{len(finished)} pairs were finished by an earlier run and kept' in again.stdout
-    for isic_id, time_ns in times.items():
-        assert (tmp_path / f'out/images/{isic_id}.jpg').stat().st_mtime_ns == time_ns
-    assert tool(*arguments, '--out', 'fresh').returncode == 0
-    for name in ('annotations/train.json', 'annotations/test.json'):
-        assert (tmp_path / 'out' / name).read_bytes() == (tmp_path / 'fresh' / name).read_bytes()
-    assert not list((tmp_path / 'out').rglob('.*.part'))
-
-
-def complete_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().split('\n')[:-1] if line]
+    assert times == {i: (out / f'images/{i}.jpg').stat().st_mtime_ns for i in finished}
+    assert tool(*options, out='fresh').returncode == 0
+    assert annotations(out) == annotations(tmp_path / 'fresh')
+    assert not list(out.rglob('.*.part'))
 
 
 def group_exists(group: int) -> bool:

@@ -12,7 +12,6 @@ import threading
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,10 +25,10 @@ from isic_mmdet.isic.download.transfer import Remote, SafeRedirects, Transfer, T
 from tests.support.lying_server import (
     IMAGES,
     MASKS,
-    Handler,
     Served,
     Server,
     archive_named,
+    lying_server,
     make_official,
     make_zip,
 )
@@ -40,17 +39,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     monkeypatch.setattr(transfer, 'PAUSES_S', (0.0, 0.0, 0.0))
     monkeypatch.setattr(transfer, 'TIMEOUT_S', 5.0)
-    http_server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    http_server.files = {}  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http_server.serve_forever, kwargs={'poll_interval': 0.02})
-    thread.start()
-    yield Server(
-        f'http://127.0.0.1:{http_server.server_port}',
-        http_server.files,  # type: ignore[attr-defined]
-    )
-    http_server.shutdown()
-    thread.join(5)
-    http_server.server_close()
+    with lying_server() as running:
+        yield running
 
 
 def get_images(server: Server, out: Path) -> bytes:

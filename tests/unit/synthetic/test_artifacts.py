@@ -20,7 +20,7 @@ def gray() -> np.ndarray:
         artifacts.add_bubbles,
     ],
 )
-def test_artifacts_touch_a_small_part_of_the_picture(
+def test_artifacts_touch_a_small_part_of_the_image(
     add: Callable[[np.random.Generator, np.ndarray], None],
 ) -> None:
     touched = []
@@ -32,7 +32,7 @@ def test_artifacts_touch_a_small_part_of_the_picture(
     assert 0.001 < np.mean(touched) < 0.25
 
 
-def test_some_pictures_have_no_hair_and_some_have_light_hair() -> None:
+def test_some_images_have_no_hair_and_some_have_light_hair() -> None:
     darkest, lightest = [], []
     for seed in range(40):
         color = gray()
@@ -45,13 +45,13 @@ def test_some_pictures_have_no_hair_and_some_have_light_hair() -> None:
     assert max(lightest) > 0.65
 
 
-def test_lens_gives_a_valid_picture_and_black_corners_on_request() -> None:
+def test_lens_gives_a_valid_image_and_black_corners_on_request() -> None:
     for seed in range(6):
         open_view = artifacts.through_lens(np.random.default_rng(seed), gray(), False)
         tube = artifacts.through_lens(np.random.default_rng(seed), gray(), True)
-        for picture in (open_view, tube):
-            assert picture.shape == (*SHAPE, 3)
-            assert 0 <= picture.min() <= picture.max() <= 1
+        for image in (open_view, tube):
+            assert image.shape == (*SHAPE, 3)
+            assert 0 <= image.min() <= image.max() <= 1
         corners = (slice(0, 96, 95), slice(0, 128, 127))
         assert tube[corners].max() < 0.15
         assert open_view[corners].mean() > 0.25

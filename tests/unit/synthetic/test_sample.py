@@ -14,12 +14,16 @@ def samples() -> list[Sample]:
     return [make_sample(seed=11, index=i, size=128) for i in range(160)]
 
 
+def touches_border(mask: np.ndarray) -> bool:
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
+
+
 def test_package_needs_neither_torch_nor_mmdet(root: Path) -> None:
     code = 'import sys, isic_mmdet.synthetic; sys.exit(bool({"torch", "mmdet"} & set(sys.modules)))'
     assert subprocess.run([sys.executable, '-c', code], cwd=root).returncode == 0
 
 
-def test_same_arguments_give_the_same_picture_and_others_another() -> None:
+def test_same_arguments_give_the_same_image_and_others_another() -> None:
     first, again = make_sample(4, 9, 96), make_sample(4, 9, 96)
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(first.mask, again.mask)
@@ -36,53 +40,35 @@ def test_samples_are_well_formed(samples: list[Sample]) -> None:
         # One region without holes, however many hairs cross it.
         assert cv2.connectedComponents(sample.mask, connectivity=8)[0] == 2
         assert len(cv2.findContours(sample.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]) == 1
-
-
-def test_pictures_are_rgb(samples: list[Sample]) -> None:
-    """Skin is redder than blue."""
     skin = np.array([s.image[s.mask == 0].mean(axis=0) for s in samples])
-    assert (skin[:, 0] > skin[:, 2]).mean() > 0.95
+    assert (skin[:, 0] > skin[:, 2]).mean() > 0.95  # RGB: skin is redder than blue
 
 
-def test_shapes_vary_but_most_are_square(samples: list[Sample]) -> None:
+def test_samples_vary_like_isic(samples: list[Sample]) -> None:
     ratios = [round(s.mask.shape[1] / s.mask.shape[0], 2) for s in samples]
     assert 0.5 < np.mean(np.array(ratios) == 1) < 0.9
     assert min(ratios) < 1 < 1.3 < max(ratios)
-
-
-def test_lesion_shares_spread_like_those_of_isic(samples: list[Sample]) -> None:
     shares = np.array([(s.mask > 0).mean() for s in samples])
     assert 0.01 < shares.min() < 0.05
     assert 0.5 < shares.max() < 0.75
     assert np.median(shares) == pytest.approx(0.2, abs=0.05)
-
-
-def test_some_lesions_touch_the_border_and_most_do_not(samples: list[Sample]) -> None:
-    touching = [s.mask[[0, -1]].any() or s.mask[:, [0, -1]].any() for s in samples]
-    assert 0.05 < np.mean(touching) < 0.45
-
-
-def test_skin_types_spread_over_the_whole_scale(samples: list[Sample]) -> None:
-    counts = np.bincount([s.skin_type for s in samples], minlength=7)[1:]
-    assert counts.min() >= 5
+    assert 0.05 < np.mean([touches_border(s.mask) for s in samples]) < 0.45
+    assert np.bincount([s.skin_type for s in samples], minlength=7)[1:].min() >= 5
+    assert [s.melanoma for s in samples] == [is_melanoma(11, i) for i in range(len(samples))]
 
 
 @pytest.mark.parametrize('first', [0, 1000])
 @pytest.mark.parametrize('step', [1, 6])
-def test_melanomas_are_three_in_ten_in_every_stretch(first: int, step: int) -> None:
+def test_melanomas_are_three_in_ten_in_every_sequence(first: int, step: int) -> None:
     """Step 6 walks through one split, step 1 through the data set."""
     flags = [is_melanoma(2, first + step * i) for i in range(40)]
     assert 10 <= sum(flags) <= 14
 
 
-def test_class_of_the_sample_is_the_class_of_its_index(samples: list[Sample]) -> None:
-    assert [s.melanoma for s in samples] == [is_melanoma(11, i) for i in range(len(samples))]
-
-
 def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colors(
     samples: list[Sample],
 ) -> None:
-    whole = [s for s in samples if not (s.mask[[0, -1]].any() or s.mask[:, [0, -1]].any())]
+    complete = [s for s in samples if not touches_border(s.mask)]
 
     def traits(sample: Sample) -> tuple[float, float, float]:
         (contour,), _ = cv2.findContours(sample.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -96,8 +82,8 @@ def test_melanomas_have_rougher_outlines_less_symmetry_and_more_colors(
         colors = lab[sample.mask > 0].std(axis=0).sum()
         return roughness, asymmetry, colors
 
-    melanoma = np.median([traits(s) for s in whole if s.melanoma], axis=0)
-    benign = np.median([traits(s) for s in whole if not s.melanoma], axis=0)
+    melanoma = np.median([traits(s) for s in complete if s.melanoma], axis=0)
+    benign = np.median([traits(s) for s in complete if not s.melanoma], axis=0)
     assert np.all(melanoma > 1.25 * benign)
 
 
