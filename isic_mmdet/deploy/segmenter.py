@@ -53,16 +53,9 @@ class Prepared:
 
 
 class LesionSegmenter(Segmenter):
-    """Finds the lesion in images of any size.
+    """Finds the lesion in images of any size; see `OnnxSegmenter` for an example.
 
-    Example::
-
-        segmenter = LesionSegmenter('configs/isic2018_maskrcnn.py', 'best.pth')
-        lesion = segmenter(np.asarray(Image.open('mole.jpg').convert('RGB')))
-        plt.imshow(lesion.mask)
-
-    Images are (H, W, 3) uint8, RGB; convert those of `cv2.imread` with `image[..., ::-1]`. The
-    detection with the highest score is the lesion. Its mask is that of `tools/test.py`, except
+    The detection with the highest score is the lesion. Its mask is that of `tools/test.py`, except
     for pixels whose probability equals the threshold to six digits.
 
     Args:

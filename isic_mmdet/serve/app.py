@@ -199,7 +199,7 @@ async def _progress(job: QueuedJob) -> AsyncIterator[bytes]:
     except UnreadableError as error:
         last = {'error': str(error)}
     except CancelledError:
-        return  # the server shuts down; the page then asks again
+        return  # the server shuts down; the page then sends it again
     except Exception:
         # The status is sent already: the last line reports the error, and the log explains it.
         logging.getLogger(__name__).exception('an upload could not be processed')

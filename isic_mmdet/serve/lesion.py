@@ -47,7 +47,7 @@ class Lesion:
         """Return the lesion of a text made from `to_json`.
 
         Raises:
-            UnreadableError: the text is anything else, or its image has over `max_pixels`.
+            UnreadableError: the text is anything else, or its image is larger than `max_pixels`.
         """
         try:
             values = json.loads(text)

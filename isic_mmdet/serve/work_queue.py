@@ -27,8 +27,11 @@ class QueuedJob:
 
     def submit(self, work: Callable[[], Any]) -> None:
         """Append `work` to the queue."""
+        loop, queue = asyncio.get_running_loop(), self._queue
         self._work = work
-        self._future = self._queue.add(self)
+        self._future = queue.executor.submit(self._run)
+        queue.jobs.append(self)
+        self._future.add_done_callback(lambda _: loop.call_soon_threadsafe(queue.remove, self))
 
     async def positions(self, every: float = 2.0) -> AsyncIterator[int]:
         """Yield how many jobs are ahead (0: this one runs) at each change, until it is done.
@@ -37,13 +40,14 @@ class QueuedJob:
             every: seconds after which an unchanged number is yielded again.
         """
         reported = None
-        while (position := self._queue.position(self)) is not None:
+        while self in self._queue.jobs:
+            position = self._queue.jobs.index(self)
             if position != reported:
                 reported = position
                 yield position
                 continue  # it may have changed in the meantime
             with anyio.move_on_after(every) as waiting:
-                await self._queue.changed()
+                await self._queue.change.wait()
             if waiting.cancelled_caught:
                 reported = None
 
@@ -58,8 +62,7 @@ class QueuedJob:
         assert self._future is not None
         return self._future.result()
 
-    def run(self) -> Any:
-        """Do the work; called in the worker thread."""
+    def _run(self) -> Any:
         work, self._work = self._work, None
         assert work is not None
         return work()
@@ -71,16 +74,19 @@ class QueuedJob:
 
 
 class WorkQueue:
-    """A first-in, first-out queue with one worker thread and a number of `slots`."""
+    """A first-in, first-out queue with one worker thread and a number of `slots`.
+
+    Attributes:
+        jobs: the one that runs, then those that wait.
+        change: is set when a job is done or leaves, and then replaced.
+        executor: the worker thread.
+    """
 
     def __init__(self, slots: int) -> None:
         self._free = slots
-        self._jobs: list[QueuedJob] = []  # the one that runs, then those that wait
-        self._change = asyncio.Event()
-        self._executor = ThreadPoolExecutor(1, 'worker')
-
-    def __len__(self) -> int:
-        return len(self._jobs)
+        self.jobs: list[QueuedJob] = []
+        self.change = asyncio.Event()
+        self.executor = ThreadPoolExecutor(1, 'worker')
 
     @contextmanager
     def reserve(self) -> Iterator[QueuedJob]:
@@ -99,29 +105,14 @@ class WorkQueue:
             job.cancel()
             self._free += 1
 
-    def add(self, job: QueuedJob) -> 'Future[Any]':
-        """Append a job of this queue."""
-        loop = asyncio.get_running_loop()
-        future = self._executor.submit(job.run)
-        self._jobs.append(job)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._remove, job))
-        return future
-
-    def position(self, job: QueuedJob) -> int | None:
-        """Return how many jobs are ahead of a job, None if it is done."""
-        return self._jobs.index(job) if job in self._jobs else None
-
-    async def changed(self) -> None:
-        """Wait until a job is done or leaves."""
-        await self._change.wait()
+    def remove(self, job: QueuedJob) -> None:
+        """Remove a job that is done or was cancelled."""
+        self.jobs.remove(job)
+        self.change.set()
+        self.change = asyncio.Event()
 
     async def close(self) -> None:
         """Cancel the jobs that wait, and wait for the one that runs."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        while self._jobs:
-            await self.changed()
-
-    def _remove(self, job: QueuedJob) -> None:
-        self._jobs.remove(job)
-        self._change.set()
-        self._change = asyncio.Event()
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        while self.jobs:
+            await self.change.wait()

@@ -5,12 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+# What requirements.txt names and requirements-runtime.txt does not; torch brings some of the rest.
+TORCH = ('torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'pycocotools', 'scipy', 'matplotlib')
+# Runs the script of its first argument. Importing a module that is None in sys.modules raises.
+WITHOUT_TORCH = f"""
+import runpy, sys
+sys.modules |= dict.fromkeys({TORCH!r})
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
 
 def run_tool(
-    root: Path, name: str, *arguments: object, processes: int = 0
+    root: Path, name: str, *arguments: object, processes: int = 0, torch: bool = True
 ) -> subprocess.CompletedProcess:
     """Run tools/`name`.py, with `processes` started by torchrun if it is not 0."""
-    start = [sys.executable]
+    start = [sys.executable] if torch else [sys.executable, '-c', WITHOUT_TORCH]
     if processes:
         start += ['-m', 'torch.distributed.run', '--standalone']
         start += ['--nproc-per-node', str(processes)]

@@ -23,17 +23,9 @@ from PIL import Image
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from tests.support.headless_browser import Browser, find_browser
 from tests.support.random_model import save_random_model
-from tests.support.tool_runs import run_tool
+from tests.support.tool_runs import WITHOUT_TORCH, run_tool
 from tests.support.waiting import wait_until
 
-# Importing a module that is None in sys.modules raises.
-WITHOUT_TORCH = """
-import runpy, sys
-for name in 'torch torchvision mmdet mmengine mmcv pycocotools matplotlib scipy'.split():
-    sys.modules[name] = None
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name='__main__')
-"""
 ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1'}
 
 

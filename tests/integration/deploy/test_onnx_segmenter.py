@@ -28,7 +28,7 @@ def test_it_finds_what_the_segmenter_finds(net, segmenter, images):
     assert 0 < net(images[0]).mask.mean() < 1
 
 
-def test_a_batch_gives_what_its_images_give_alone(net, images):
+def test_a_batch_gives_the_results_of_its_images_alone(net, images):
     together = net.batch([*images, images[0]])
     for image, lesion in zip([*images, images[0]], together, strict=True):
         assert_alike(lesion, net(image))

@@ -298,7 +298,7 @@ def test_a_client_that_disconnects_leaves_the_queue(server, predictor):
         assert json.loads(first.readline()) == {'position': 0}
         with asking(server, 'POST', '/segment', gradient(222)) as leaving:
             assert json.loads(leaving.readline()) == {'position': 1}
-        wait_until(lambda: len(server.queue) == 1)
+        wait_until(lambda: len(server.queue.jobs) == 1)
         predictor.gate.set()
         first.read()
     assert outlined(server, gradient(102))['lesion']['width'] == 102
@@ -330,7 +330,7 @@ def test_many_large_uploads_at_once_do_not_add_up(predictor):
     ):
         tracemalloc.start()
         answers = [clients.submit(outlined, server, image) for _ in range(uploads)]
-        wait_until(lambda: len(server.queue) == 4)  # the others do not fit and are not read
+        wait_until(lambda: len(server.queue.jobs) == 4)  # the others do not fit and are not read
         predictor.gate.set()
         for answer in answers:
             answer.result()
