@@ -87,26 +87,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.evaluation.mask_evaluation import Request, evaluate
+    from isic_mmdet.evaluation.mask_evaluation import evaluate
     from isic_mmdet.evaluation.text import format_scores
     from isic_mmdet.utils.system import keep_freed_memory
 
     require_writable(args.out)
     keep_freed_memory()
-    request = Request(
-        args.predictions,
-        args.truth,
-        boundary=args.boundary,
-        groups=args.groups is not None,
-        group_keys=args.groups or (),
-        annotations=args.annotations,
-        scores=args.scores,
-        baseline=args.baseline,
-        positive=args.positive,
-        out=args.out,
-        workers=args.workers,
-    )
-    print(format_scores(evaluate(request)))
+    print(format_scores(evaluate(**vars(args))))
 
 
 if __name__ == '__main__':

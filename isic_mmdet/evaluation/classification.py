@@ -1,9 +1,7 @@
-"""How well the classes of the images are separated. NumPy only.
+"""How well the classes of the images are separated.
 
-Every function takes one truth and one score or decision per image. A metric that the images do
-not define (the recall of a class without images, say) is NaN.
-
-Shorthand: N images, K classes.
+A metric that the images do not define, such as the recall of a class without images, is NaN.
+Shorthand: N images, K classes; truths (N,) bool, scores (N,) float.
 """
 
 import math
@@ -24,12 +22,8 @@ DEFAULT_POSITIVE = MELANOMA
 def positive_class(wanted: str | None, classes: Sequence[str]) -> str | None:
     """Return the class that is separated from all others.
 
-    Args:
-        wanted: its name; None selects melanoma if it is one of several classes, else no class.
-        classes: of the data.
-
-    Raises:
-        InputError: `wanted` is not one of several classes.
+    None selects melanoma if it is one of several classes, else no class. Raises `InputError` if
+    `wanted` is not one of several classes.
     """
     if wanted is None:
         return DEFAULT_POSITIVE if len(classes) > 1 and DEFAULT_POSITIVE in classes else None
@@ -44,8 +38,7 @@ def positive_class(wanted: str | None, classes: Sequence[str]) -> str | None:
 def have_classes(rows: Sequence[Row]) -> bool:
     """Return whether there are several classes and the true class of each image is known.
 
-    Raises:
-        InputError: only some images have a true class.
+    Raises `InputError` if only some images have a true class.
     """
     unlabeled = [row['image_id'] for row in rows if row['label'] is None]
     if len(classes_of(rows[0])) < 2 or len(unlabeled) == len(rows):
@@ -57,119 +50,82 @@ def have_classes(rows: Sequence[Row]) -> bool:
     return True
 
 
-def rows_class_metrics(rows: Sequence[Row], positive: str | None) -> dict[str, float]:
-    """Return the `classes/` metrics and those of the positive class, see `have_classes`."""
+def class_metrics(rows: Sequence[Row], positive: str | None) -> dict[str, float]:
+    """Return how well the classes are separated, see `have_classes`; each in [0, 1] or NaN.
+
+    An image without a detection is wrong in every class.
+
+    Returns:
+        `classes/accuracy`, `classes/balanced_accuracy` (the mean recall of the classes that have
+        images, as scikit-learn and the ISIC challenge of 2018 define it), `classes/auc/<name>` of
+        each class against all others, and their mean `classes/macro_auc`, NaN if one of them is.
+        Of the positive class, by the decisions `<name>/precision`, `recall` and `f1`, and by its
+        scores `average_precision`, `auc` and `precision_at_recall76` (the metric of the 2017
+        student project).
+    """
     columns = class_columns(classes_of(rows[0]))
-    truth, decision = [row['label'] for row in rows], [row['predicted_label'] for row in rows]
-    scores = [[row[column] for column in columns.values()] for row in rows]
-    metrics = class_metrics(tuple(columns), truth, decision, scores)
+    truth = np.asarray([row['label'] for row in rows])
+    scores = {
+        name: np.asarray([row[column] for row in rows], dtype=np.float64)
+        for name, column in columns.items()
+    }
+    aucs = {name: auc(truth == name, score) for name, score in scores.items()}
+    counts, undetected = _confusion(rows)
+    correct, images = counts.diagonal(), counts.sum(axis=1) + undetected
+    recalls = correct[images > 0] / images[images > 0]
+    metrics = {
+        'classes/accuracy': _ratio(int(correct.sum()), len(rows)),
+        'classes/balanced_accuracy': float(recalls.mean()) if recalls.size else math.nan,
+        'classes/macro_auc': float(np.mean(list(aucs.values()))),
+        **{f'classes/auc/{name}': value for name, value in aucs.items()},
+    }
     if positive is not None:
-        metrics |= positive_metrics(
-            positive,
-            [label == positive for label in truth],
-            [label == positive for label in decision],
-            [row[columns[positive]] for row in rows],
-        )
+        index = list(columns).index(positive)
+        tp, called, true = int(correct[index]), int(counts[:, index].sum()), int(images[index])
+        is_positive, score = truth == positive, scores[positive]
+        metrics |= {
+            f'{positive}/precision': _ratio(tp, called),
+            f'{positive}/recall': _ratio(tp, true),
+            f'{positive}/f1': _ratio(2 * tp, called + true),
+            f'{positive}/average_precision': average_precision(is_positive, score),
+            f'{positive}/auc': aucs[positive],
+            f'{positive}/precision_at_recall76': precision_at_recall(is_positive, score, 0.76),
+        }
     return metrics
 
 
-def rows_confusion(rows: Sequence[Row], positive: str | None) -> dict[str, Any]:
+def confusion_matrix(rows: Sequence[Row], positive: str | None) -> dict[str, Any]:
     """Return the confusion matrix as `metrics.json` holds it; see `LesionMetric`."""
-    classes = classes_of(rows[0])
-    counts, undetected = class_confusion(
-        classes, [row['label'] for row in rows], [row['predicted_label'] for row in rows]
-    )
+    counts, undetected = _confusion(rows)
     return {
-        'classes': list(classes),
+        'classes': list(classes_of(rows[0])),
         'counts': counts.tolist(),
         'no_detection': undetected.tolist(),
         'positive': positive,
     }
 
 
-def positive_metrics(
-    name: str, truth: ArrayLike, decision: ArrayLike, score: ArrayLike
-) -> dict[str, float]:
-    """Return how well one class is separated from all others, each in [0, 1] or NaN.
-
-    Args:
-        name: of the class; the metrics are called `<name>/precision` and so on.
-        truth: (N,) bool, the image shows this class.
-        decision: (N,) bool, the image was assigned this class; for precision, recall and F1.
-        score: (N,) float, higher for this class; for average precision, AUC and the precision at
-            a recall of 0.76 (the metric of the 2017 student project).
-    """
-    (_, fp), (fn, tp) = confusion_matrix(truth, decision)
-    return {
-        f'{name}/precision': _ratio(tp, tp + fp),
-        f'{name}/recall': _ratio(tp, tp + fn),
-        f'{name}/f1': _ratio(2 * tp, 2 * tp + fp + fn),
-        f'{name}/average_precision': average_precision(truth, score),
-        f'{name}/auc': auc(truth, score),
-        f'{name}/precision_at_recall76': precision_at_recall(truth, score, 0.76),
-    }
-
-
-def class_metrics(
-    classes: Sequence[str],
-    truth: Sequence[str],
-    decision: Sequence[str | None],
-    scores: ArrayLike,
-) -> dict[str, float]:
-    """Return how well K classes are separated, each in [0, 1] or NaN.
-
-    `classes/accuracy`, `classes/balanced_accuracy` (the mean recall of the classes that have
-    images, as scikit-learn and the ISIC challenge of 2018 define it), `classes/auc/<name>` of each
-    class against all others, and their mean `classes/macro_auc`, which is NaN if one of them is.
-
-    Args:
-        classes: K names.
-        truth: N names.
-        decision: N names; None (no detection) is always wrong.
-        scores: (N, K) float, higher for the class.
-    """
-    counts, undetected = class_confusion(classes, truth, decision)
-    correct, images = counts.diagonal(), counts.sum(axis=1) + undetected
-    recalls = correct[images > 0] / images[images > 0]
-    true, columns = np.asarray(truth), np.asarray(scores, dtype=np.float64).T
-    aucs = [auc(true == name, score) for name, score in zip(classes, columns, strict=True)]
-    return {
-        'classes/accuracy': _ratio(int(correct.sum()), int(images.sum())),
-        'classes/balanced_accuracy': float(recalls.mean()) if recalls.size else math.nan,
-        'classes/macro_auc': float(np.mean(aucs)),
-        **{f'classes/auc/{name}': value for name, value in zip(classes, aucs, strict=True)},
-    }
-
-
-def class_confusion(
-    classes: Sequence[str], truth: Sequence[str], decision: Sequence[str | None]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _confusion(rows: Sequence[Row]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (K, K) image counts and (K,) images of each class without a detection.
 
     Rows are the true class, columns the decision.
     """
-    number = {name: index for index, name in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), np.int64)
-    undetected = np.zeros(len(classes), np.int64)
-    for true, called in zip(truth, decision, strict=True):
+    number = {name: index for index, name in enumerate(classes_of(rows[0]))}
+    counts = np.zeros((len(number), len(number)), np.int64)
+    undetected = np.zeros(len(number), np.int64)
+    for row in rows:
+        true, called = number[row['label']], row['predicted_label']
         if called is None:
-            undetected[number[true]] += 1
+            undetected[true] += 1
         else:
-            counts[number[true], number[called]] += 1
+            counts[true, number[called]] += 1
     return counts, undetected
-
-
-def confusion_matrix(truth: ArrayLike, decision: ArrayLike) -> list[list[int]]:
-    """Return image counts as [[tn, fp], [fn, tp]]: rows are the truth, columns the decision."""
-    true, called = np.asarray(truth, dtype=bool), np.asarray(decision, dtype=bool)
-    return [[int(np.sum((true == t) & (called == c))) for c in (0, 1)] for t in (0, 1)]
 
 
 def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
     """Return the area under the precision-recall steps; NaN without a positive image.
 
-    Images of equal score are counted together. Steps are not interpolated, which would give
-    values that are too high (Davis and Goadrich 2006).
+    Interpolated steps would give values that are too high (Davis and Goadrich 2006).
     """
     tp, fp = _counts_above(truth, score)
     if not tp[-1:].any():

@@ -11,10 +11,10 @@ from mmengine.evaluator import BaseMetric
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import (
+    class_metrics,
+    confusion_matrix,
     have_classes,
     positive_class,
-    rows_class_metrics,
-    rows_confusion,
 )
 from isic_mmdet.evaluation.image_row import image_row
 from isic_mmdet.evaluation.metrics_file import write_metrics
@@ -46,24 +46,21 @@ class DataSet(NamedTuple):
 class LesionMetric(BaseMetric):
     """Jaccard index and related scores per image, and how well classes are separated.
 
-    Each predicted mask is resized to the official mask file and compared with it there.
+    Each predicted mask is compared with the official mask file at the size of that file.
     `lesion/iou` scores the detection with the highest score, `lesion/iou_max` the one that
-    overlaps the truth most (the rule of the 2018 student project). Only one row of numbers per
-    image is kept, so memory does not grow with image size.
+    overlaps the truth most (the rule of the 2018 student project). An image without a detection is
+    scored as an empty mask; its `score` and `predicted_label` are empty and its score for every
+    class is 0.
 
-    An image without a detection is scored as an empty mask; its `score` and `predicted_label` are
-    empty and its score for every class is 0.
+    If the data have several classes and the true class of the images is known (`gt_label`),
+    `classification.class_metrics` are added. The decision is the class of the detection with the
+    highest score. The score of a class is the highest among its detections. Undefined values are
+    NaN, and null in `metrics.json`.
 
-    If the data have several classes and the true class of the images is known (`gt_label`), the
-    `classes/` metrics describe all classes (see `classification.class_metrics`) and metrics such as
-    `melanoma/auc` separate the positive class from the others. The decision is the class of the
-    detection with the highest score. Average precision and AUC use the highest score among the
-    detections of the class. Undefined values are NaN, and null in `metrics.json`.
-
-    The data samples need, besides `pred_instances`, the meta keys `isic_id` (str), `ori_shape`
-    (height, width) and `original_mask` (path of the official mask), and for data of several
-    classes `gt_label` (int, index of the class). Masks may be a (n, H, W) bool tensor or array, or
-    COCO run-length encodings, at `ori_shape`.
+    The data samples need `pred_instances` and the meta keys `isic_id` (str), `ori_shape` (height,
+    width) and `original_mask` (path of the official mask), and for data of several classes
+    `gt_label` (int, index of the class). Masks may be an (n, H, W) bool tensor or array, or COCO
+    run-length codes, at `ori_shape`.
 
     `metrics.json` holds::
 
@@ -87,15 +84,15 @@ class LesionMetric(BaseMetric):
     several data sets are evaluated together, every metric is returned over all images and, as
     `<name of the data set>/lesion/iou` and so on, over those of each.
 
+    `out_dir`, `provenance` and `data_sets` may be set until `evaluate` is called.
+
     Args:
-        out_dir: folder for the two files; None writes none. May be set until `evaluate` is called.
-        provenance: facts about the run for `metrics.json`, JSON types only. May be set until
-            `evaluate` is called.
+        out_dir: folder for the two files; None writes none.
+        provenance: facts about the run for `metrics.json`, JSON types only.
         positive: the positive class; None takes melanoma if it is one of several classes.
 
     Attributes:
-        data_sets: the data sets that are evaluated together, by name; empty for a single one. May
-            be set until `evaluate` is called.
+        data_sets: the data sets that are evaluated together, by name; empty for a single one.
         per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
         positive: the positive class, once the classes are known.
     """
@@ -124,20 +121,12 @@ class LesionMetric(BaseMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, meta: dict[str, Any]) -> None:
-        """Set the classes, as mmengine does before the first image is evaluated.
-
-        Raises:
-            InputError: the positive class is not one of several classes.
-        """
+        """Set the classes, as mmengine does before the first image is evaluated."""
         self.positive = positive_class(self._wanted_positive, meta['classes'])
         self._dataset_meta = meta
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Score one batch.
-
-        Args:
-            data_batch: not used.
-            data_samples: one dict per image, as described above.
 
         Raises:
             InputError: a mask file is unreadable or not of the image's shape, a meta key is
@@ -154,15 +143,12 @@ class LesionMetric(BaseMetric):
         """Gather the rows of all processes, compute the metrics and write the files.
 
         mmengine cuts the gathered list at `size` by position, which is wrong for other samplers
-        than its own. Here padding is recognized by image id, and a missing image is an error. All
-        processes see all rows, so they return, or raise, the same.
-
-        Args:
-            size: number of images in the data set.
+        than its own. Here padding is recognized by image id. All processes get all rows, so they
+        return, or raise, the same.
 
         Raises:
             InputError: the scored images are not exactly `size` different ones, or only some of
-                them carry their true class.
+                them have a true class.
         """
         gathered = [row for part in all_gather_object(self.results) for row in part]
         self.results.clear()
@@ -182,11 +168,11 @@ class LesionMetric(BaseMetric):
         """Return all metrics from one row per image."""
         metrics = summarize(results, intervals=('iou',))
         if have_classes(results):
-            metrics |= rows_class_metrics(results, self.positive)
+            metrics |= class_metrics(results, self.positive)
         return metrics
 
     def names(self) -> list[str]:
-        """Return the names of all metrics that `evaluate` will return for images with a class."""
+        """Return the names of the metrics that `evaluate` returns for images with a class."""
         classes = self.dataset_meta['classes'] if self.dataset_meta else ()
         scores = dict.fromkeys((*_SCORES, *class_columns(classes).values()), 1.0)
         rows = [
@@ -209,7 +195,7 @@ class LesionMetric(BaseMetric):
         rows = self.per_image
         content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
         if have_classes(rows):
-            content['confusion_matrix'] = rows_confusion(rows, self.positive)
+            content['confusion_matrix'] = confusion_matrix(rows, self.positive)
         if of_each:
             content['data_sets'] = {
                 name: {'images': len(part.images), 'metrics': of_each[name], **part.facts}

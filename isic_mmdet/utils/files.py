@@ -129,11 +129,12 @@ def require_writable(*files: str | Path | None) -> None:
     Raises:
         InputError: as `writing`.
     """
-    for file in filter(None, files):
-        with writing(file):
-            folder = Path(file).parent
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
+    for file in files:
+        if file is not None:
+            with writing(file):
+                folder = Path(file).parent
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
 
 
 def require_text(*paths: str | Path | None) -> None:
@@ -141,11 +142,11 @@ def require_text(*paths: str | Path | None) -> None:
 
     Configs are written as UTF-8, and OpenCV ends the process if it gets such a path.
     """
-    for path in filter(None, paths):
+    for path in paths:
         try:
             str(path).encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f'{os.fsencode(path)!r}: this name is not text in this locale; set PYTHONUTF8=1 '
-                'or LC_ALL=C.UTF-8, or rename it'
+                f'{os.fsencode(path or "")!r}: this name is not text in this locale; '
+                'set PYTHONUTF8=1 or LC_ALL=C.UTF-8, or rename it'
             ) from error

@@ -12,7 +12,7 @@ import numpy as np
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.mask_evaluation import Request, evaluate
+from isic_mmdet.evaluation.mask_evaluation import evaluate
 from tests.e2e.fuzz import fuzz_reading as reading
 from tests.e2e.fuzz.fuzz_judge import (
     HOSTILE,
@@ -52,7 +52,7 @@ def score_mask(scene: Scene, put: Put) -> str:
 def _score(predictions: Path, truth: Path, out: Path, *names: str, **more: Any) -> dict[str, Any]:
     try:
         return watched(
-            evaluate, Request(predictions, truth, out=out, workers=1, show_progress=False, **more)
+            evaluate, predictions, truth, out=out, workers=1, show_progress=False, **more
         )
     except InputError as error:
         check_message(str(error), *names)
@@ -126,7 +126,7 @@ def score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     path = scene.folder / 'per_image.csv'
     path.write_bytes(make(SCORES))
     try:
-        content = watched(evaluate, Request(path, show_progress=False))
+        content = watched(evaluate, path, show_progress=False)
     except InputError as error:
         check_message(str(error), path.name)
         return 'refused'
@@ -178,7 +178,7 @@ def score_annotations(scene: Scene, make: Callable[[dict[str, Any]], bytes]) -> 
     path = scene.folder / 'train.json'
     path.write_bytes(make(coco))
     out = scene.folder / 'out' / 'scores.json'
-    content = _score(folder, folder, out, path.name, annotations=path, groups=True)
+    content = _score(folder, folder, out, path.name, annotations=path, groups=())
     check_whole(out.parent)
     for groups in content['groups'].values():
         check(sum(group['images'] for group in groups) == 2, 'an image in no group, or two')

@@ -26,10 +26,28 @@ def sklearns_precision_at_recall(truth, score, wanted):
     return precision[:-1][recall[:-1] >= wanted][-1]
 
 
+def make_rows(classes, truth, decision, scores):
+    columns = [f'{name}_score' for name in classes]
+    return [
+        {'label': true, 'predicted_label': called, **dict(zip(columns, line, strict=True))}
+        for true, called, line in zip(truth, decision, scores, strict=True)
+    ]
+
+
+def melanoma_metrics(truth, decision, score):
+    """Return the metrics of melanoma, without their prefix, of images of two classes."""
+    classes = np.array(['nevus', 'melanoma'])
+    labels = (classes[np.asarray(which, int)].tolist() for which in (truth, decision))
+    rows = make_rows(classes, *labels, [(1 - value, value) for value in score])
+    metrics = classification.class_metrics(rows, 'melanoma')
+    start = 'melanoma/'
+    return {key.removeprefix(start): value for key, value in metrics.items() if start in key}
+
+
 @pytest.mark.parametrize(('truth', 'score'), list(cases()))
 def test_metrics_equal_scikit_learns(truth, score):
     decision = score >= 0.5
-    found = classification.positive_metrics('melanoma', truth, decision, score)
+    found = melanoma_metrics(truth, decision, score)
     expected = {
         'precision': sklearn_metrics.precision_score(truth, decision, zero_division=math.nan),
         'recall': sklearn_metrics.recall_score(truth, decision),
@@ -38,12 +56,7 @@ def test_metrics_equal_scikit_learns(truth, score):
         'auc': sklearn_metrics.roc_auc_score(truth, score),
         'precision_at_recall76': sklearns_precision_at_recall(truth, score, 0.76),
     }
-    assert found == {
-        f'melanoma/{name}': pytest.approx(value, abs=1e-12, nan_ok=True)
-        for name, value in expected.items()
-    }
-    counts = sklearn_metrics.confusion_matrix(truth, decision, labels=[False, True])
-    assert classification.confusion_matrix(truth, decision) == counts.tolist()
+    assert found == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_order_of_tied_images_does_not_matter():
@@ -76,9 +89,7 @@ NAN = pytest.approx(math.nan, nan_ok=True)
     ids=['no melanoma', 'only melanoma', 'no melanoma predicted'],
 )
 def test_undefined_metrics_are_nan(truth, decision, expected):
-    found = classification.positive_metrics('melanoma', truth, decision, [0.9, 0.1])
-    names = ('precision', 'recall', 'f1', 'average_precision', 'auc', 'precision_at_recall76')
-    assert [found[f'melanoma/{name}'] for name in names] == expected
+    assert list(melanoma_metrics(truth, decision, [0.9, 0.1]).values()) == expected
 
 
 CLASSES = ('akiec', 'bcc', 'Nevus, gewöhnlich', 'mel')
@@ -98,7 +109,8 @@ def class_cases():
 def test_metrics_of_classes_equal_scikit_learns(truth, scores):
     decision = scores.argmax(1)
     names = np.array(CLASSES)
-    found = classification.class_metrics(CLASSES, names[truth], list(names[decision]), scores)
+    rows = make_rows(CLASSES, names[truth].tolist(), names[decision].tolist(), scores)
+    found = classification.class_metrics(rows, None)
     aucs = [sklearn_metrics.roc_auc_score(truth == k, scores[:, k]) for k in range(4)]
     chances = scores / scores.sum(1, keepdims=True)
     assert found == pytest.approx(
@@ -109,32 +121,37 @@ def test_metrics_of_classes_equal_scikit_learns(truth, scores):
             **{f'classes/auc/{name}': value for name, value in zip(CLASSES, aucs, strict=True)},
         }
     )
-    counts, undetected = classification.class_confusion(CLASSES, names[truth], names[decision])
-    assert counts.tolist() == sklearn_metrics.confusion_matrix(truth, decision).tolist()
-    assert not undetected.any()
+    assert classification.confusion_matrix(rows, None) == {
+        'classes': list(CLASSES),
+        'counts': sklearn_metrics.confusion_matrix(truth, decision).tolist(),
+        'no_detection': [0] * 4,
+        'positive': None,
+    }
     macro = sklearn_metrics.roc_auc_score(truth, chances, multi_class='ovr')
-    by_chances = classification.class_metrics(CLASSES, names[truth], names[decision], chances)
+    rows = make_rows(CLASSES, names[truth].tolist(), names[decision].tolist(), chances)
+    by_chances = classification.class_metrics(rows, None)
     assert by_chances['classes/macro_auc'] == pytest.approx(macro)
 
 
 def test_an_image_without_detection_is_wrong_in_every_class():
     truth, decision = ['a', 'a', 'b', 'c'], ['a', None, 'b', None]
     scores = [[0.9, 0, 0], [0, 0, 0], [0, 0.8, 0], [0, 0, 0]]
-    found = classification.class_metrics('abc', truth, decision, scores)
+    rows = make_rows('abc', truth, decision, scores)
+    found = classification.class_metrics(rows, None)
     assert found['classes/accuracy'] == 0.5
     called = [name or 'nothing' for name in decision]
     assert found['classes/balanced_accuracy'] == pytest.approx(
         sklearn_metrics.recall_score(truth, called, labels=['a', 'b', 'c'], average='macro')
     )
-    counts, undetected = classification.class_confusion('abc', truth, decision)
-    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
-    assert undetected.tolist() == [1, 0, 1]
+    matrix = classification.confusion_matrix(rows, 'a')
+    assert matrix['counts'] == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert (matrix['no_detection'], matrix['positive']) == ([1, 0, 1], 'a')
 
 
 def test_a_class_without_images_is_undefined_and_changes_no_other():
     truth, decision = ['a', 'b', 'b', 'a'], ['a', 'c', 'b', 'b']
     scores = np.array([[0.9, 0.1, 0.3], [0.2, 0.3, 0.5], [0.1, 0.8, 0.2], [0.4, 0.6, 0.1]])
-    found = classification.class_metrics('abc', truth, decision, scores)
+    found = classification.class_metrics(make_rows('abc', truth, decision, scores), None)
     assert math.isnan(found['classes/auc/c'])
     assert math.isnan(found['classes/macro_auc'])
     assert found['classes/auc/a'] == 1

@@ -11,7 +11,7 @@ from mmengine.evaluator import Evaluator
 from sklearn import metrics as sklearn_metrics
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.classification import rows_class_metrics, rows_confusion
+from isic_mmdet.evaluation.classification import class_metrics, confusion_matrix
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, read_per_image
 from isic_mmdet.evaluation.scores import bootstrap_interval, confusion, mask_scores
@@ -160,9 +160,9 @@ def test_many_classes_equal_scikit_learns_numbers(tmp_path, classes, positive):
     assert matrix['positive'] == positive
     # The file alone is enough to compute all of it again.
     rows = read_per_image(tmp_path / 'per_image.csv')
-    again = rows_class_metrics(rows, positive)
+    again = class_metrics(rows, positive)
     assert again == pytest.approx({name: metrics[name] for name in again})
-    assert rows_confusion(rows, positive) == matrix
+    assert confusion_matrix(rows, positive) == matrix
 
 
 def test_a_class_without_images_is_null(tmp_path):
