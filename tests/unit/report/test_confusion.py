@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from isic_mmdet.evaluation.classification import positive_metrics
 from isic_mmdet.report.confusion import Confusion
 
 CLASSES = ['akiec', 'bcc', 'bkl', 'df', 'melanoma', 'nv', 'vasc']
@@ -39,8 +38,9 @@ def test_intervals_are_those_of_a_bootstrap_over_images():
     scores = []
     for _ in range(2000):
         chosen = rng.integers(0, len(truth), len(truth))
-        metrics = positive_metrics('melanoma', truth[chosen], decision[chosen], decision[chosen])
-        scores.append([metrics[f'melanoma/{name}'] for name in ('precision', 'recall', 'f1')])
+        true, called = truth[chosen].sum(), decision[chosen].sum()
+        tp = (truth & decision)[chosen].sum()
+        scores.append([tp / called, tp / true, 2 * tp / (called + true)])
     expected = np.quantile(scores, (0.025, 0.975), axis=0).T
     found = two_classes(counts).positive_intervals()
     assert list(found) == [f'melanoma/{name}' for name in ('precision', 'recall', 'f1')]
