@@ -40,15 +40,12 @@ def browse(
     Args:
         cfg: a complete experiment. The last transform of its training pipeline is removed, because
             it packs the inputs.
-        out: folder for `resolution.png`, `masks.png` and `augmented.png`.
+        out: folder for `resolution.png`, `masks.png` and `augmented.png`, which are returned.
         split: `train`, `val` or `test`; None draws training images, and the resolutions of all
             splits that exist.
         number: images on a sheet, drawn at random.
         seed: of the images and the pipeline. The global random generators are set to it.
         augmented: draw the third sheet too, always of training images.
-
-    Returns:
-        The files written.
 
     Raises:
         InputError: `number` is not positive, or the experiment does not fit its data.
@@ -56,12 +53,11 @@ def browse(
     if number < 1:
         raise InputError(f'--number {number}: give 1 image or more')
     loader = f'{split or "train"}_dataloader'
-    used = {loader: None}
+    used = {loader, 'train_dataloader'} if augmented else {loader}
     if augmented:
-        used['train_dataloader'] = None
         for dataset in _leaves(cfg, ['train_dataloader']):
             dataset.pipeline = dataset.pipeline[:-1]
-    preflight(cfg, tuple(used), with_workers=False)
+    preflight(cfg, tuple(sorted(used)), with_workers=False)
 
     sizes = _official_sizes(cfg, [loader] if split else LOADERS)
     # The flipped copy of an image, such as ISIC_0000000_vertical, does not count.
@@ -101,8 +97,7 @@ def _masks_sheet(
         note = f'{width} x {height} px'
         if len(classes) > 1:
             note = f'{classes[record["gt_label"]]}, {note}'
-        image, lesion = _prepared(record)
-        cards.append(card(image, lesion, record['isic_id'], note, height=320))
+        cards.append(card(*_prepared(record), record['isic_id'], note, height=320))
     return contact_sheet(cards, COLUMNS)
 
 
@@ -113,12 +108,11 @@ def _augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray
     cards = []
     for index in tqdm(indices, 'drawing augmentations', unit='image'):
         record = dataset.get_data_info(index)
-        image, lesion = _prepared(record)
-        cards.append(card(image, lesion, record['isic_id'], _size('as prepared', image), 224))
+        cards.append(_card(*_prepared(record), record['isic_id'], 'as prepared'))
         for draw in range(1, DRAWS + 1):
             results = dataset[index]
-            image, lesion = results['img'], results['gt_masks'].masks.any(axis=0)
-            cards.append(card(image, lesion, f'draw {draw}', _size('as trained', image), 224))
+            lesion = results['gt_masks'].masks.any(axis=0)
+            cards.append(_card(results['img'], lesion, f'draw {draw}', 'as trained'))
     return contact_sheet(cards, 1 + DRAWS)
 
 
@@ -142,5 +136,6 @@ def _prepared(record: Mapping[str, Any]) -> tuple[np.ndarray, NDArray[np.bool_]]
     return read_image(record['img_path']), masks.any(axis=2)
 
 
-def _size(what: str, image: np.ndarray) -> str:
-    return f'{what}, {image.shape[1]} x {image.shape[0]} px'
+def _card(image: np.ndarray, lesion: np.ndarray, title: str, what: str) -> np.ndarray:
+    note = f'{what}, {image.shape[1]} x {image.shape[0]} px'
+    return card(image, lesion, title, note, height=224)

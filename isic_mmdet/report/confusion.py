@@ -42,7 +42,7 @@ class Confusion:
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> 'Confusion | None':
-        """Return the matrix of a report from `read_reports`, None if it has none."""
+        """Return the matrix of a `metrics.json`, None if it has none."""
         matrix = report.get('confusion_matrix')
         if matrix is None:
             return None

@@ -47,11 +47,7 @@ class DrawLesionsHook(Hook):
         data_batch: Any = None,
         outputs: Sequence[DetDataSample] | None = None,
     ) -> None:
-        """Draw the images of one batch.
-
-        Raises:
-            InputError: an image cannot be read, or an error of `LesionMetric`.
-        """
+        """Draw the images of one batch; an image that cannot be read is an `InputError`."""
         classes = runner.test_loop.dataloader.dataset.metainfo['classes']
         left = None if self.limit is None else self.limit - self._drawn
         for sample in (outputs or ())[:left]:
@@ -63,7 +59,6 @@ class DrawLesionsHook(Hook):
 
 
 def _panel(sample: DetDataSample, classes: Sequence[str]) -> np.ndarray:
-    """Draw one image with the scores that `LesionMetric` gives it."""
     row = image_row(sample.to_dict(), classes)
     found = sample.pred_instances
     mask = box = None

@@ -12,7 +12,7 @@ from isic_mmdet.engine.provenance import TrainingRecord, data_facts, evaluation_
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
 from isic_mmdet.evaluation.summary import values_of
-from isic_mmdet.report.run_files import RULES, read_evaluation, summary
+from isic_mmdet.report.run_files import RULES, summary
 from isic_mmdet.report.run_plots import draw_evaluation, draw_training
 
 
@@ -64,13 +64,13 @@ class EvaluationReportHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the validation and redraw the curves of the training."""
         if is_main_process():
-            _report_scores(runner)
+            _report_scores(runner, runner.val_loop)
             _redraw_curves(runner)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the test."""
         if is_main_process():
-            _report_scores(runner)
+            _report_scores(runner, runner.test_loop)
 
     def _prepare(self, runner: Runner, loop: Any) -> None:
         metric = _lesion_metric(loop)
@@ -90,13 +90,11 @@ class EvaluationReportHook(Hook):
         parts = named_leaves(dataset)
         if len(parts) == 1:
             return {}
-        return {
-            name: DataSet(
-                frozenset(image_ids(part)),
-                {**data_facts(part), 'trained_on': self._training.seen(part)},
-            )
-            for name, part in parts.items()
-        }
+        found = {}
+        for name, part in parts.items():
+            facts = {**data_facts(part), 'trained_on': self._training.seen(part)}
+            found[name] = DataSet(frozenset(image_ids(part)), facts)
+        return found
 
 
 def _lesion_metric(loop: Any) -> LesionMetric:
@@ -128,10 +126,10 @@ def _check_monitored(runner: Runner, metric: LesionMetric) -> None:
         raise InputError(f'a validation reports no such score; choose one of {known}:', unknown)
 
 
-def _report_scores(runner: Runner) -> None:
+def _report_scores(runner: Runner, loop: Any) -> None:
     """Draw the plots of an evaluation and log its quartiles."""
     draw_evaluation(runner.work_dir)
-    _, rows = read_evaluation(runner.work_dir)
+    rows = _lesion_metric(loop).per_image
     for rule in RULES:
         numbers = summary(values_of(rows, rule))
         text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())

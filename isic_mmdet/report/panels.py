@@ -1,4 +1,7 @@
-"""Image panels for human readers: masks on images, with scores. Every image is BGR."""
+"""Image panels for human readers: masks on images, with scores.
+
+Every image is (H, W, 3) uint8 in the order BGR.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,12 +78,11 @@ def read_image(path: str | Path, step: int = 1) -> np.ndarray:
 def lesion_panel(scored: ScoredImage, height: int = 512) -> np.ndarray:
     """Draw one image twice, side by side: with the true contour and with the predicted one.
 
-    Args:
-        scored: without classes.
-        height: of the shown image in pixels, without header and legend.
+    The right image repeats the truth as a thin line.
 
-    Returns:
-        (H', W', 3) uint8. The right image repeats the truth as a thin line.
+    Args:
+        scored: its classes and its box are not drawn.
+        height: of the shown image in pixels, without header and legend.
     """
     left = resize_to_height(scored.image, height)
     right = left.copy()
@@ -111,12 +113,11 @@ def lesion_panel(scored: ScoredImage, height: int = 512) -> np.ndarray:
 def diagnosis_panel(scored: ScoredImage, height: int = 384) -> np.ndarray:
     """Draw four images: the image with the true box, the true mask, and both for the prediction.
 
-    Args:
-        scored: with classes. The true box is that of the true mask.
-        height: of the shown images in pixels, without the two lines of text.
+    The true box is that of the true mask. The fourth image repeats the border of the true mask.
 
-    Returns:
-        (H', W', 3) uint8. The fourth image repeats the border of the true mask.
+    Args:
+        scored: with classes.
+        height: of the shown images in pixels, without the two lines of text.
     """
     true_image = resize_to_height(scored.image, height)
     predicted_image = true_image.copy()
@@ -156,9 +157,6 @@ def card(image: np.ndarray, mask: np.ndarray, title: str, note: str, height: int
         title: first line.
         note: second line, fainter.
         height: of the shown image in pixels, without the text.
-
-    Returns:
-        (H', W', 3) uint8.
     """
     shown = resize_to_height(np.clip(np.round(image), 0, 255).astype(np.uint8), height)
     draw_contours(shown, mask, TRUTH, max(2, round(height / 150)))
@@ -166,15 +164,7 @@ def card(image: np.ndarray, mask: np.ndarray, title: str, note: str, height: int
 
 
 def contact_sheet(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Arrange panels in a grid, row by row, each centered in a cell of the largest size.
-
-    Args:
-        panels: one or more (H, W, 3) uint8 images of any sizes.
-        columns: panels in a row.
-
-    Returns:
-        (H', W', 3) uint8.
-    """
+    """Arrange panels in a grid, row by row, each centered in a cell of the largest size."""
     height, width = np.max([panel.shape[:2] for panel in panels], axis=0)
     margin = max(4, height // 40)
     columns = min(columns, len(panels))
@@ -200,7 +190,6 @@ def _filled(mask: np.ndarray, style: LineStyle) -> np.ndarray:
 
 
 def _side_by_side(images: Sequence[np.ndarray], gap: int) -> np.ndarray:
-    """Join images of one height from left to right, `gap` pixels apart."""
     strip = np.full((images[0].shape[0], gap, 3), BACKGROUND, np.uint8)
     return np.hstack([part for image in images for part in (image, strip)][:-1])
 

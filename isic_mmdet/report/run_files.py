@@ -23,7 +23,6 @@ Values = NDArray[np.float64]
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
 RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
 _RECORD: Shape = {'step': COUNT, 'epoch?': COUNT, '*': NUMBER}
-_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,6 @@ class TrainingLog:
 def read_evaluation(work_dir: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the content of `metrics.json` and the rows of `per_image.csv`.
 
-    Args:
-        work_dir: folder of a test, or of a run, whose files are those of the last validation.
-
     Raises:
         InputError: a file is missing or damaged, or the two are not of one evaluation.
     """
@@ -62,11 +58,10 @@ def read_evaluation(work_dir: str | Path) -> tuple[dict[str, Any], list[dict[str
     rows = read_per_image(folder / 'per_image.csv')
     for name, value in summarize(rows, intervals=()).items():
         reported = report['metrics'].get(name)
-        if reported is not None and abs(reported - value) > _TOLERANCE:
+        if reported is not None and abs(reported - value) > 1e-6:
             raise InputError(
-                f'{folder}: metrics.json has {name} {reported:.6f}, but the mean over '
-                f'per_image.csv is {value:.6f}; they are not of the same evaluation, '
-                'run tools/test.py again'
+                f'{folder}: {name} is {reported:.6f} in metrics.json, but {value:.6f} in '
+                'per_image.csv; they are of two evaluations, run tools/test.py again'
             )
     return report, rows
 

@@ -15,13 +15,10 @@ from isic_mmdet.report.run_files import read_evaluation, read_log
 
 
 def draw_evaluation(work_dir: str | Path) -> list[Path]:
-    """Draw `plots/iou_box.png` and, for data of several classes, `plots/confusion_matrix.png`.
+    """Draw `plots/iou_box.png`, and of several classes `plots/confusion_matrix.png`.
 
     Returns:
         The files written.
-
-    Raises:
-        InputError: see `read_evaluation`.
     """
     report, rows = read_evaluation(work_dir)
     plots = Path(work_dir, 'plots')
@@ -35,9 +32,6 @@ def draw_evaluation(work_dir: str | Path) -> list[Path]:
 def draw_training(work_dir: str | Path) -> list[Path]:
     """Draw `plots/training_curves.png` and `plots/losses.png`; nothing without `scalars.json`.
 
-    Returns:
-        The files written.
-
     Raises:
         InputError: the log is damaged, or not the log of a training.
     """
@@ -48,8 +42,8 @@ def draw_training(work_dir: str | Path) -> list[Path]:
     curves, losses = training_figure(log), loss_figure(log)
     if curves is None or losses is None:
         raise InputError(f'{path}: has no losses; give the scalars.json of a training')
-    plots = Path(work_dir, 'plots')
+    drawn = {'training_curves': curves, 'losses': losses}
     return [
-        save_figure(curves, plots / 'training_curves.png'),
-        save_figure(losses, plots / 'losses.png'),
+        save_figure(figure, path.with_name('plots') / f'{name}.png')
+        for name, figure in drawn.items()
     ]

@@ -31,14 +31,11 @@ def image_facts(
 def gallery(
     facts: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, Thumbnail]
 ) -> dict[str, Any] | None:
-    """Return the content of the gallery, None without thumbnails.
+    """Return `records` for `gallery.js`, base64 `jpegs` in the same order, and the `diagnoses`.
 
     Args:
         facts: see `image_facts`.
-        thumbnails: by image id.
-
-    Returns:
-        `records` for `gallery.js`, the base64 `jpegs` in the same order, and the `diagnoses`.
+        thumbnails: by image id; without any there is no gallery.
     """
     if not thumbnails:
         return None

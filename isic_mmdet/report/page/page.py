@@ -37,7 +37,7 @@ def write_report(
     detections: str | Path | None = None,
     show_progress: bool = True,
 ) -> list[str]:
-    """Write the report of an evaluation as one HTML file.
+    """Write the report of an evaluation as one HTML file; return what it lacks and the remedies.
 
     Args:
         work_dir: folder of a test, or of a run for its last validation. The `scalars.json` of the
@@ -48,9 +48,6 @@ def write_report(
         detections: written by `tools/test.py --out`. The default is `detections.json` of the work
             dir; without one the gallery shows the truth only.
         show_progress: in a bar.
-
-    Returns:
-        What the report lacks and how to fix that; one sentence each.
 
     Raises:
         InputError: a file that was named or is required is missing, damaged, or belongs to

@@ -94,34 +94,18 @@ def _score_plot(found: Sequence[Row]) -> Plot:
 
 def training_plots(log: TrainingLog) -> tuple[list[Plot], list[Plot]]:
     """Return the plots of a training (scores and total loss) and those of the parts of its loss."""
-    total, *parts = (_loss_plot(log, name) for name in LOSSES)
-    shown = [_validation_plot(log), total]
-    return [plot for plot in shown if plot], [plot for plot in parts if plot]
-
-
-def _loss_plot(log: TrainingLog, name: str) -> Plot | None:
-    figure = loss_figure(log, (name,))
-    if figure is None:
-        return None
-    title = f'{LOSSES[name][0]} loss'
-    caption = ''
-    if name == 'loss' and not len(log.curve('val/loss')):
-        caption = 'Add ValidationLossHook to the config to log losses of validation images.'
-    return Plot(title[0].upper() + title[1:], figure, caption)
-
-
-def _validation_plot(log: TrainingLog) -> Plot | None:
-    figure = training_figure(log, with_losses=False)
-    if figure is None:
-        return None
-    return Plot(
-        'Validation scores',
-        figure,
-        'Mean over the validation images after every validation.',
-        [log.unit, *(name for name, *_ in SCORES.values())],
-        [
-            [record['step'], *map(record.get, SCORES)]
-            for record in log.records
-            if 'lesion/iou' in record
-        ],
-    )
+    shown: list[Plot] = []
+    parts: list[Plot] = []
+    if figure := training_figure(log, with_losses=False):
+        caption = 'Mean over the validation images after every validation.'
+        head = [log.unit, *(name for name, *_ in SCORES.values())]
+        rows = [[r['step'], *map(r.get, SCORES)] for r in log.records if 'lesion/iou' in r]
+        shown.append(Plot('Validation scores', figure, caption, head, rows))
+    for key, (name, _) in LOSSES.items():
+        if figure := loss_figure(log, (key,)):
+            caption = ''
+            if key == 'loss' and not len(log.curve('val/loss')):
+                caption = 'Add ValidationLossHook to the config to log losses of validation images.'
+            plot = Plot(f'{name[0].upper()}{name[1:]} loss', figure, caption)
+            (shown if key == 'loss' else parts).append(plot)
+    return shown, parts

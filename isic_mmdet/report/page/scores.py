@@ -66,14 +66,7 @@ def results(
 
 
 def groups(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return the scores of groups of images, None if all images are alike.
-
-    Args:
-        rows: one per image, see `evaluation.groups.by_group`.
-
-    Returns:
-        `tables`, the groups of `by_group`; and `low`, the start of their common scale.
-    """
+    """Return the `tables` of `by_group` with several groups, and the `low` end of their scale."""
     tables = {key: members for key, members in by_group(rows).items() if len(members) > 1}
     if not tables:
         return None
