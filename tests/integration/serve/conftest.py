@@ -1,4 +1,4 @@
-"""A server whose predictor needs no model, images for it, and a browser to look at it."""
+"""A server whose predictor needs no model, images for it, and a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, server: LesionServer) -> Iterator[Browser]:
-    """The page, freshly loaded; in the end it has complained of nothing and asked nobody else."""
+    """The page, freshly loaded; a test fails on errors and on requests to other servers."""
     chromium.events.clear()
     chromium.show(1300, 900)
     chromium.open(server.url)
@@ -47,4 +47,4 @@ def page(chromium: Browser, server: LesionServer) -> Iterator[Browser]:
     assert chromium.errors() == []
     own = (server.url, f'blob:{server.url}')
     assert [url for url in chromium.requests() if not url.startswith(own)] == []
-    chromium.open('about:blank')  # as long as the server is there: it still asks for its icon
+    chromium.open('about:blank')  # before the server stops: the browser still loads the icon

@@ -1,4 +1,4 @@
-"""The page's own arithmetic, against NumPy, OpenCV and zipfile."""
+"""The computations of the page, compared with NumPy, OpenCV and zipfile."""
 
 import base64
 import io
@@ -33,8 +33,8 @@ def lesion(seed, views=1, shape=(150, 210)):
 def test_probabilities_are_those_of_the_server(page, seed, views):
     made = lesion(seed, views)
     expected = paste_probability(made.views, made.number, made.shape)
-    told = json.dumps(made.to_json())
-    found = call(page, 'paste.js', f'Array.from(m.probabilities({told}, 1024).values)')
+    sent = json.dumps(made.to_json())
+    found = call(page, 'paste.js', f'Array.from(m.probabilities({sent}, 1024).values)')
     np.testing.assert_allclose(np.reshape(found, made.shape), expected, atol=1e-6)
 
 
@@ -42,11 +42,11 @@ def test_probabilities_of_a_large_image_are_those_at_the_middles_of_larger_pixel
     made = lesion(3, shape=(1500, 2000))
     views = [BoxCells(v.cells, tuple(np.multiply(v.box, 9))) for v in made.views]
     made = Lesion(views, 1, made.shape, 1)
-    told = json.dumps(made.to_json())
+    sent = json.dumps(made.to_json())
     found = call(
         page,
         'paste.js',
-        f'[(p => [p.width, p.height, ...p.values])(m.probabilities({told}, 400))][0]',
+        f'[(p => [p.width, p.height, ...p.values])(m.probabilities({sent}, 400))][0]',
     )
     assert found[:2] == [400, 300]
     exact = paste_probability(made.views, 1, made.shape).reshape(300, 5, 400, 5)[:, 2, :, 2]
@@ -103,18 +103,18 @@ def test_diameters_are_those_of_brute_force(page):
         points = np.stack([100 + 2 * radii * np.cos(angles), 80 + radii * np.sin(angles)], 1)
         small = np.array([[0, 0], [3, 0], [3, 3], [0, 3]], float)
         rings = [small.ravel().tolist(), points.ravel().tolist()]
-        told = call(page, 'measure.js', f'm.diameters({rings})')
+        measured = call(page, 'measure.js', f'm.diameters({rings})')
         apart = points[:, None] - points
         lengths = np.hypot(*np.moveaxis(apart, 2, 0))
         longest = lengths.max()
-        assert told['longest'] == pytest.approx(longest)
+        assert measured['longest'] == pytest.approx(longest)
         i, j = np.unravel_index(lengths.argmax(), lengths.shape)
         along = apart[i, j] / longest
         aside = np.array([-along[1], along[0]])
-        assert told['across'] == pytest.approx(widest(points @ along, points @ aside))
-        (x1, y1, x2, y2), (u1, v1, u2, v2) = told['lines']
+        assert measured['across'] == pytest.approx(widest(points @ along, points @ aside))
+        (x1, y1, x2, y2), (u1, v1, u2, v2) = measured['lines']
         assert np.hypot(x2 - x1, y2 - y1) == pytest.approx(longest)
-        assert np.hypot(u2 - u1, v2 - v1) == pytest.approx(told['across'])
+        assert np.hypot(u2 - u1, v2 - v1) == pytest.approx(measured['across'])
         assert (x2 - x1) * (u2 - u1) + (y2 - y1) * (v2 - v1) == pytest.approx(0, abs=1e-6)
 
 
@@ -138,9 +138,9 @@ def test_diameters_of_an_ellipse(page):
     turned = (x - 150) * 0.8 + (y - 100) * 0.6, (y - 100) * 0.8 - (x - 150) * 0.6
     values = 1 - np.hypot(turned[0] / 90, turned[1] / 40) / 2
     rings = f"(await import('/contour.js')).outlines({grid(values)}, 0.5)"
-    told = call(page, 'measure.js', f'm.diameters({rings})')
-    assert told['longest'] == pytest.approx(180, abs=0.1)
-    assert told['across'] == pytest.approx(80, abs=0.1)
+    measured = call(page, 'measure.js', f'm.diameters({rings})')
+    assert measured['longest'] == pytest.approx(180, abs=0.1)
+    assert measured['across'] == pytest.approx(80, abs=0.1)
 
 
 def test_overlap_is_that_of_the_metrics(page):
@@ -148,10 +148,10 @@ def test_overlap_is_that_of_the_metrics(page):
     for shares in ((0.3, 0.5), (0.0, 0.5), (0.0, 0.0), (1.0, 1.0)):
         found, truth = (random.random((30, 40)) < share for share in shares)
         counts = confusion(BitMask.of(truth), BitMask.of(found))
-        told = call(
+        measured = call(
             page, 'measure.js', f'm.overlap({found.sum()}, {truth.sum()}, {(found & truth).sum()})'
         )
-        assert told == {'iou': jaccard(counts), 'dice': dice(counts)}
+        assert measured == {'iou': jaccard(counts), 'dice': dice(counts)}
 
 
 def test_zips_are_those_that_python_reads(page):
@@ -161,12 +161,12 @@ def test_zips_are_those_that_python_reads(page):
         'Läsion 2.png': b'',
         'ü/b.jpg': random.bytes(70_000),
     }
-    told = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
+    sent = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
     zipped = call(
         page,
         'zip.js',
         f"""{{
-            const files = {json.dumps(told)}.map(([name, data]) => (
+            const files = {json.dumps(sent)}.map(([name, data]) => (
                 {{ name, blob: new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]) }}));
             const bytes = new Uint8Array(await (await m.zipOf(files)).arrayBuffer());
             let text = '';

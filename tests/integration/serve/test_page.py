@@ -1,4 +1,4 @@
-"""The page in a real browser: drop, look, set, step, compare, measure, keep."""
+"""The page in a real browser: drop, show, set, step, compare, measure, save."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ DONE = "document.querySelectorAll('#list [data-status=done]').length"
 
 
 def number(page, name):
-    """What stands behind a name among the numbers, as text."""
+    """Return the number that the page shows under a name, as text."""
     return page.run(
         "[...document.querySelectorAll('#numbers dt')].find(e => e.textContent === "
         f"'{name}')?.nextSibling.querySelector('strong').textContent"
@@ -32,12 +32,12 @@ def number(page, name):
 
 
 def text(name):
-    """The expression for what an element says."""
+    """Return the expression for the text of an element."""
     return f"document.getElementById('{name}').textContent"
 
 
-def course(name):
-    """The expression for the course of a kind of line."""
+def path_of(name):
+    """Return the expression for the path of a kind of line."""
     return f"document.querySelector('#{name} .contour').getAttribute('d')"
 
 
@@ -56,7 +56,7 @@ def set_to(page, name, value):
 
 
 def saved(page, folder, button, name):
-    """Press a button and return what it saves."""
+    """Press a button and return the bytes that it saves."""
     page.save_to(folder)
     page.click(f'#{button}')
     wait_until((folder / name).is_file)
@@ -65,7 +65,7 @@ def saved(page, folder, button, name):
 
 
 def expected(predictor, photo):
-    """The answer about a photo, and its lesion."""
+    """Return the answer of the server for a photo, and its lesion."""
     answer = segment(predictor, photo.read_bytes(), 10**6)
     return answer, Lesion.from_json(json.dumps(answer['lesion']).encode(), 10**6)
 
@@ -74,12 +74,12 @@ def test_a_dropped_image_is_outlined(page, predictor, photos):
     assert page.run('document.body.innerText.match(/not a medical device/g).length') == 1
     drop_and_wait(page, photos[0])
     answer, _ = expected(predictor, photos[0])
-    page.wait(f'{course("found-lines")}.length > 100')
+    page.wait(f'{path_of("found-lines")}.length > 100')
     assert page.run("document.getElementById('welcome').hidden")
     assert number(page, 'Class') == 'benign'
     assert number(page, 'Score') == f'{answer["score"]:.3f}'
     assert number(page, 'Area') == f'{answer["areas"][50]:,} px'
-    # The outline lies over the lesion on the screen, in the color it is said to have.
+    # The outline lies over the lesion on the screen.
     (x, y, width, height), (left, top, side, _) = page.run(
         "['#found-lines .contour', '#image'].map((name) => { "
         'const r = document.querySelector(name).getBoundingClientRect(); '
@@ -91,7 +91,7 @@ def test_a_dropped_image_is_outlined(page, predictor, photos):
 
 def test_the_outline_is_visible(page, photos, tmp_path):
     drop_and_wait(page, photos[0])
-    page.wait(f'{course("found-lines")}.length > 100')
+    page.wait(f'{path_of("found-lines")}.length > 100')
 
     def orange():
         page.screenshot(tmp_path / 'screen.png')
@@ -109,13 +109,13 @@ def test_the_threshold_moves_the_outline_without_asking_the_model(page, predicto
     answer, _ = expected(predictor, photos[0])
     seen = len(predictor.sizes)
     asked = len(page.requests())
-    courses = set()
+    paths = set()
     for threshold in (5, 30, 50, 80, 95):
         set_to(page, 'threshold', threshold)
         assert number(page, 'Area') == f'{answer["areas"][threshold]:,} px'
         assert page.run(text('threshold-value')) == f'{threshold} %'
-        courses.add(page.run(course('found-lines')))
-    assert len(courses) == 5
+        paths.add(page.run(path_of('found-lines')))
+    assert len(paths) == 5
     page.press(']')
     page.wait("document.getElementById('threshold').value === '96'")
     assert (len(predictor.sizes), len(page.requests())) == (seen, asked)
@@ -140,28 +140,28 @@ def test_the_mask_is_that_of_the_server_at_this_threshold(
     assert mask == mask_file(lesion, threshold)
 
 
-def test_wrong_files_are_told_and_the_others_go_on(page, photos, tmp_path):
+def test_wrong_files_are_reported_and_the_others_outlined(page, photos, tmp_path):
     notes = tmp_path / 'notes.txt'
     notes.write_text('no image')
-    torn = tmp_path / 'truncated.jpg'
-    torn.write_bytes(photos[0].read_bytes()[:3000])
+    truncated = tmp_path / 'truncated.jpg'
+    truncated.write_bytes(photos[0].read_bytes()[:3000])
     large = tmp_path / 'large.png'
     large.write_bytes(bytes(2**20 + 1))
     wide = tmp_path / 'wide.png'
     Image.new('RGB', (1100, 1000)).save(wide)
     narrow = tmp_path / 'narrow.png'
     Image.new('RGB', (1, 50)).save(narrow)
-    page.drop([notes, torn, large, wide, narrow, photos[0]], 650, 450)
+    page.drop([notes, truncated, large, wide, narrow, photos[0]], 650, 450)
     page.wait(f'{DONE} === 1')
     page.wait("document.querySelectorAll('#list [data-status=failed]').length === 5")
-    told = [
+    messages = [
         'not a JPEG, PNG, TIFF, BMP or WebP image',
         'truncated',
         'the file has 1.0 MB, more than 1 MB',
         '1100 x 1000 pixels are more than 1 megapixels',
         'too narrow for the model',
     ]
-    for message in told:
+    for message in messages:
         page.wait(f"document.querySelector('#trouble p').textContent.includes('{message}')")
         assert page.run("document.querySelector('#trouble p').getAttribute('role')") == 'alert'
         page.press('ArrowRight')
@@ -216,7 +216,7 @@ def test_a_truth_mask_is_compared(page, predictor, photos, tiny_data, tmp_path):
         page.wait(f"{text('numbers')}.includes('{iou:.3f}')")
         assert number(page, 'IoU with the truth') == f'{iou:.3f}'
         assert number(page, 'Dice') == f'{dice:.3f}'
-        assert page.run(course('truth-lines')).startswith('M')
+        assert page.run(path_of('truth-lines')).startswith('M')
         page.press('ArrowRight')
     assert page.run(text('means')).startswith('Mean over 2 images')
     # A mask of another size, chosen by hand.
@@ -266,10 +266,10 @@ def test_millimeters_with_the_keyboard_alone(page, photos):
     page.press('Enter')
     label = "document.activeElement.getAttribute('aria-label')"
     assert page.run(label).startswith('Start of the ruler')
-    before = page.run(course('ruler'))
+    before = page.run(path_of('ruler'))
     for _ in range(3):
         page.press('ArrowLeft')
-    after = page.run(course('ruler'))
+    after = page.run(path_of('ruler'))
     assert float(before[1:].split()[0]) - float(after[1:].split()[0]) == pytest.approx(3)
     page.press('Tab')
     assert page.run(label).startswith('End of the ruler')
@@ -279,9 +279,7 @@ def test_millimeters_with_the_keyboard_alone(page, photos):
     page.wait(f"{text('numbers')}.includes('mm²')")
 
 
-def test_two_users_at_once_wait_their_turn_and_get_their_own(
-    page, server, predictor, photos, tmp_path_factory
-):
+def test_two_users_at_once_get_their_own_results(page, server, predictor, photos, tmp_path_factory):
     with Browser(find_browser(), tmp_path_factory.mktemp('other')) as other:
         other.open(server.url)
         predictor.gate.clear()
@@ -290,7 +288,7 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
         page.wait(f"{STATES}.includes('being outlined')")
         other.drop(photos[3:6], 400, 300)
         other.wait(f'/^position [234] in the queue$/.test({STATES}[0])')
-        # The image is drawn after the list, so what is over it may come a moment later.
+        # The image is drawn after the list, so its text may come a moment later.
         other.wait(f"{text('over')}.includes('in the queue')")
         predictor.gate.set()
         for user, own in ((page, photos[:3]), (other, photos[3:6])):
@@ -304,7 +302,7 @@ def test_two_users_at_once_wait_their_turn_and_get_their_own(
         assert other.errors() == []
 
 
-def test_a_full_line_is_waited_for(chromium, predictor, photos):
+def test_the_page_waits_for_a_full_queue(chromium, predictor, photos):
     with served(predictor, max_waiting=1) as server:
         chromium.events.clear()
         chromium.open(server.url)
@@ -315,7 +313,7 @@ def test_a_full_line_is_waited_for(chromium, predictor, photos):
         chromium.wait(f'{DONE} === 3', seconds=30)
 
 
-def test_a_server_that_ended_is_told_and_asked_again(chromium, predictor, photos):
+def test_a_stopped_server_is_reported_and_can_be_asked_again(chromium, predictor, photos):
     with served(predictor) as server:
         chromium.events.clear()
         chromium.open(server.url)
@@ -328,7 +326,7 @@ def test_a_server_that_ended_is_told_and_asked_again(chromium, predictor, photos
         chromium.wait(f'{DONE} === 1')
 
 
-def test_all_files_to_keep(page, predictor, photos, tmp_path, tiny_data):
+def test_masks_overlays_and_table_are_saved(page, predictor, photos, tmp_path, tiny_data):
     drop_and_wait(page, *photos[:3])
     page.drop([tiny_data / f'original_masks/{photos[0].stem}_segmentation.png'], 650, 450)
     page.wait("document.querySelectorAll('#numbers dt').length === 8")
@@ -395,7 +393,7 @@ def test_an_image_that_browsers_do_not_show(page, photos, tmp_path):
     assert page.run("document.getElementById('image').naturalHeight") == 96
 
 
-def test_a_picture_that_cannot_be_had_leaves_the_numbers(page, photos, tmp_path, monkeypatch):
+def test_without_a_preview_the_numbers_are_shown(page, photos, tmp_path, monkeypatch):
     def refuse(data, max_pixels):
         raise UnreadableError('no image')
 
@@ -405,7 +403,7 @@ def test_a_picture_that_cannot_be_had_leaves_the_numbers(page, photos, tmp_path,
     drop_and_wait(page, tmp_path / 'deep.tif')
     page.wait(f"{text('over')} === 'the image cannot be shown: no image'")
     assert number(page, 'Class') == 'benign'
-    page.events.clear()  # the browser's own word on what was refused
+    page.events.clear()  # the browser reports the refused request
 
 
 def test_names_are_only_text(page, photos, tmp_path):
@@ -447,7 +445,7 @@ def test_zoom_and_keys_that_can_be_switched_off(page, photos):
     page.press('ArrowRight')
 
 
-def test_every_control_has_a_name_and_the_picture_is_told_in_words(page, photos):
+def test_every_control_has_a_name_and_the_image_a_description(page, photos):
     drop_and_wait(page, photos[0])
     page.wait(f"{text('spoken')}.includes('of the image')")
     spoken = page.run(text('spoken'))
@@ -494,7 +492,7 @@ def test_text_stands_out_in_both_themes(page, photos, theme):
     assert faint == []
 
 
-def test_a_telephone_need_not_scroll_sideways(page, photos):
+def test_a_phone_does_not_scroll_sideways(page, photos):
     page.show(360, 740, mobile=True)
     assert page.run('document.documentElement.scrollWidth') <= 360
     page.choose('#files', photos[:2])
@@ -506,7 +504,7 @@ def test_a_telephone_need_not_scroll_sideways(page, photos):
     assert page.run("document.getElementById('help').getBoundingClientRect().right") <= 360
 
 
-def test_the_page_may_ask_nobody_else(page):
+def test_the_page_cannot_reach_other_sites(page):
     blocked = page.run("fetch('https://example.org/').then(() => 'sent', () => 'refused')")
     assert blocked == 'refused'
-    page.events.clear()  # the browser's own word on what it refused
+    page.events.clear()  # the browser reports the refused request

@@ -1,4 +1,4 @@
-"""What is computed, against NumPy and the project's own metrics."""
+"""The answers for the page, compared with NumPy and the project's own metrics."""
 
 import base64
 import io
@@ -16,8 +16,14 @@ from isic_mmdet.images.orientation import stored_mask
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.serve.answers import MAP_SIDE, compare, mask_file, preview, segment
 from isic_mmdet.serve.lesion import Lesion
+from tests.support.fake_predictor import FakePredictor
 
 LIMIT = 10_000_000
+
+
+@pytest.fixture
+def predictor() -> FakePredictor:
+    return FakePredictor()
 
 
 def photo(orientation=1, size=(200, 140)):
@@ -36,14 +42,14 @@ def png(values):
 
 
 def mask_of(lesion, threshold):
-    """The pixels of the mask file."""
+    """Return the pixels of the mask file."""
     gray = cv2.imdecode(np.frombuffer(mask_file(lesion, threshold), np.uint8), -1)
     assert gray.dtype == np.uint8 and set(np.unique(gray)) <= {0, 255}
     return gray > 0
 
 
 def answered(predictor, orientation=1):
-    """What the page gets for a photo, and the lesion that it sends back."""
+    """Return the answer for a photo, and the lesion that the page sends back."""
     answer = segment(predictor, photo(orientation), LIMIT)
     text = json.dumps(answer['lesion']).encode()
     return answer, Lesion.from_json(text, LIMIT)
