@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 
 class BoundaryDistances(NamedTuple):
-    """Distances between two mask borders in pixels, NaN where one of the masks is empty.
+    """Distances between two mask borders in pixels, NaN if one of the masks is empty.
 
     Attributes:
         hausdorff95: the larger of the two directed 95th percentiles: of the distances from each
@@ -36,7 +36,7 @@ class BoundaryDistances(NamedTuple):
 
 
 class OutlineShift(NamedTuple):
-    """The best uniform shift of an outline; NaN where one of the masks is empty.
+    """The best uniform shift of an outline; NaN if one of the masks is empty.
 
     Attributes:
         pixels: positive if the outline must move outward (the prediction was too narrow). Of two
@@ -53,9 +53,6 @@ def boundary_distances(truth: Mask, prediction: Mask) -> BoundaryDistances:
 
     An empty mask has no border, so its distances are NaN. A mean over images has to skip these
     images and report how many remain.
-
-    Raises:
-        ValueError: the two masks differ in size.
     """
     if _is_undefined(truth, prediction):
         return BoundaryDistances(math.nan, math.nan)
@@ -76,14 +73,7 @@ def outline_shift(truth: Mask, prediction: Mask) -> OutlineShift:
 
     Moved outward by r, a mask holds every pixel whose center is within r + 1/2 of the center of
     one of its own; moved inward, it loses the pixels that are within r + 1/2 of one outside. The
-    edge of the image is no outline, and what lies beyond is not counted.
-
-    Args:
-        truth: (H, W) bool.
-        prediction: (H, W) bool.
-
-    Raises:
-        ValueError: the two masks differ in size.
+    edge of the image is no outline, and nothing beyond it counts. Both masks are (H, W) bool.
     """
     if _is_undefined(truth, prediction):
         return OutlineShift(math.nan, math.nan)

@@ -11,11 +11,7 @@ from isic_mmdet.evaluation.per_image import Row
 
 
 def calibration(rows: Sequence[Row], bins: int = 10) -> dict[str, Any]:
-    """Compare the detector's score with the IoU of its mask.
-
-    Args:
-        rows: one per image, with `iou` and `score` in [0, 1]; `score` is None without a detection.
-        bins: number of bins, see `binned`.
+    """Compare the detector's score with the IoU of its mask, see `binned`.
 
     Returns:
         `images` with a score, `rank_correlation` of score and IoU, `error` and the `bins`. The
@@ -37,18 +33,10 @@ def calibration(rows: Sequence[Row], bins: int = 10) -> dict[str, Any]:
 
 
 def binned(score: ArrayLike, iou: ArrayLike, bins: int = 10) -> list[dict[str, float]]:
-    """Return mean score and mean IoU of bins with about equal numbers of images.
+    """Return mean score and mean IoU of bins with about equal numbers of images, scores rising.
 
-    Most scores are near 1, so bins of equal width would put nearly all images into one.
-
-    Args:
-        score: (N,) float.
-        iou: (N,) float.
-        bins: highest number of bins; images of equal score share one, so there may be fewer.
-
-    Returns:
-        From the lowest scores to the highest: `score_low` and `score_high` of the bin, `images`,
-        `mean_score` and `mean_iou`.
+    Most scores are near 1, so bins of equal width would put nearly all images into one. Images of
+    equal score share a bin, so there may be fewer than `bins`.
     """
     scores, ious = np.asarray(score, dtype=np.float64), np.asarray(iou, dtype=np.float64)
     if not scores.size:

@@ -20,10 +20,6 @@ class CocoResultDump(BaseMetric):
     (x, y, width, height in pixels of the prepared image), `score` in [0, 1] and `segmentation`
     (compressed run-length code of the mask, size of the prepared image). If the test set consists
     of several annotation files, `image_id` may not be unique; `isic_id` is.
-
-    Args:
-        out_file: path of the JSON file, written by the first process only.
-        kwargs: for `mmengine.evaluator.BaseMetric`.
     """
 
     def __init__(self, out_file: str, **kwargs) -> None:

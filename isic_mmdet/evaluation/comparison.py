@@ -14,11 +14,7 @@ Rows = Sequence[Row]
 
 
 def compare(rows: Rows, baseline: Rows) -> dict[str, dict[str, Any]]:
-    """Compare two sets of predictions by a paired bootstrap over the images (Efron 1979).
-
-    Args:
-        rows: one per image, see `per_image`.
-        baseline: rows of the same images, in any order.
+    """Compare two sets of predictions of the same images by a paired bootstrap (Efron 1979).
 
     Returns:
         For each score and distance that both sets have: `images` where both define it, the means

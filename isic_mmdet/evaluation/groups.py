@@ -26,7 +26,7 @@ def by_group(rows: Sequence[Row], keys: Sequence[str] = ()) -> dict[str, list[di
     """Return the metrics of each group of images.
 
     Args:
-        rows: one per image, see `per_image`.
+        rows: one per image.
         keys: of `GROUPINGS`; empty takes all that are known for some image.
 
     Returns:
@@ -44,9 +44,8 @@ def by_group(rows: Sequence[Row], keys: Sequence[str] = ()) -> dict[str, list[di
     blank = [key for key, groups in members.items() if groups.keys() == {UNKNOWN}]
     if keys and blank:
         raise InputError(
-            f'nothing is known of {", ".join(blank)}; diagnosis, sex and age come from an'
-            ' annotation file of data with labels, size, share and border from the masks of the'
-            ' truth'
+            f'nothing is known of {", ".join(blank)}; give an annotation file with diagnosis, sex '
+            'and age, and masks of the truth for share and border'
         )
     return {
         key: [

@@ -18,11 +18,7 @@ _META_KEYS = ('isic_id', 'ori_shape', 'original_mask')
 
 
 def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """Score the detections of one image against its official mask.
-
-    Args:
-        sample: a data sample as `LesionMetric` describes it.
-        classes: names of the data set's classes.
+    """Score the detections of one image against its official mask; see `LesionMetric`.
 
     Returns:
         The columns `per_image.PER_IMAGE_COLUMNS`, and of several classes

@@ -8,8 +8,8 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, zip_files
@@ -20,8 +20,7 @@ _NUMBERS = re.compile('(?=([0-9]{7}))')
 _NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
 
 
-@dataclass(frozen=True)
-class MaskPair:
+class MaskPair(NamedTuple):
     """The official and the predicted mask of one image."""
 
     image_id: str
@@ -29,8 +28,7 @@ class MaskPair:
     prediction: SourceFile
 
 
-@dataclass(frozen=True)
-class Pairing:
+class Pairing(NamedTuple):
     """Which masks belong together.
 
     Attributes:
@@ -47,14 +45,10 @@ class Pairing:
 def pair_masks(predictions: Path, truth: Path) -> Pairing:
     """Find the prediction of every truth by its ISIC id.
 
-    As for the official scorer, a truth has `ISIC_` and seven digits in its name, and a file is
-    its prediction if it has the same seven digits anywhere in its name before the suffix. Unlike
-    there, two truths of one image are an error, and so are two files of one name in different
-    folders of a zip, of which the official scorer takes the last.
-
-    Args:
-        predictions: folder of masks (without its subfolders) or a zip.
-        truth: the same; `ATTRIBUTION.txt` and `LICENSE.txt` are ignored.
+    Both are a folder of masks (without its subfolders) or a zip. As for the official scorer, a
+    truth has `ISIC_` and seven digits in its name, and a file is its prediction if it has the same
+    seven digits anywhere in its name before the suffix. Unlike there, two truths of one image are
+    an error, and so are two files of one name in different folders of a zip.
 
     Raises:
         InputError: one of the two is neither a folder nor a readable zip, or `truth` is empty.

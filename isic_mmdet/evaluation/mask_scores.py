@@ -57,20 +57,14 @@ def score_masks(
     workers: int | None = None,
     show_progress: bool = True,
 ) -> ScoredMasks:
-    """Score every prediction against its truth.
+    """Score every prediction against its truth, see `pair_masks`.
 
-    Decoding and counting release Python's lock, so they run in threads.
-
-    Args:
-        predictions: folder or zip, see `pair_masks`.
-        truth: the same.
-        boundary: also compute the distances between the borders and the best shift of the
-            outline, which takes longer than everything else.
-        workers: number of threads; None takes one per core.
-        show_progress: show a progress bar on stderr.
+    Decoding and counting release Python's lock, so they run in `workers` threads, by default one
+    per core.
 
     Raises:
-        InputError: the official scorer would refuse these files; lists all errors.
+        InputError: the official scorer would refuse the predictions, a truth is not usable or
+            belongs to the same image as another; lists all errors.
     """
     from tqdm import tqdm  # takes a tenth of the start of `tools/score.py`
 

@@ -34,11 +34,7 @@ def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_reports(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Return the contents of `metrics.json` files; unknown entries are kept unchecked.
-
-    Raises:
-        InputError: a file is missing or is not a `metrics.json`; lists the errors of all files.
-    """
+    """Return the contents of `metrics.json` files; raises `InputError` with all their errors."""
     reports, errors = [], []
     for path in map(Path, paths):
         try:

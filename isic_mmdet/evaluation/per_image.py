@@ -69,9 +69,6 @@ def read_per_image(
         path: of the table.
         columns: that it must have, among them `image_id`.
 
-    Returns:
-        One row per image: numbers, `touches_border` as bool, else text; None where empty.
-
     Raises:
         InputError: the file is missing, is no such table, or holds an image twice or an invalid
             value; lists all errors.
@@ -94,9 +91,8 @@ def read_per_image(
 def read_scores(path: Path) -> dict[str, float | None]:
     """Read the scores of detections by ISIC id, None where nothing was detected.
 
-    Args:
-        path: a table with the columns `score` and `image` (`predictions.csv` of
-            `tools/predict.py`) or `image_id` (`per_image.csv`).
+    The table has the columns `score` and `image` (`predictions.csv` of `tools/predict.py`) or
+    `image_id` (`per_image.csv`).
 
     Raises:
         InputError: the file is missing, lacks a column, names an image twice or without its

@@ -29,11 +29,7 @@ class Confusion(NamedTuple):
 
 
 def confusion(truth: BitMask, prediction: BitMask) -> Confusion:
-    """Count the pixels on which truth and prediction agree and differ.
-
-    Raises:
-        ValueError: the two masks differ in size.
-    """
+    """Count the pixels on which truth and prediction, of equal size, agree and differ."""
     if truth.shape != prediction.shape:
         raise ValueError(f'truth is {truth.shape}, prediction is {prediction.shape}')
     tp = count_bits(truth.bits & prediction.bits)
@@ -73,13 +69,9 @@ def mask_scores(c: Confusion) -> dict[str, float]:
 def bootstrap_interval(
     values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean (Efron 1979), see `bootstrap_means`.
+    """Return the percentile bootstrap interval of the mean (Efron 1979) of (N,) values.
 
-    Args:
-        values: (N,) float, one value per image.
-        level: coverage in (0, 1).
-        resamples: number of draws of N values with replacement.
-        seed: of the random generator.
+    `level` is the coverage in (0, 1); see `bootstrap_means`.
     """
     means = bootstrap_means(values, resamples, seed)
     low, high = np.quantile(means, interval_ends(level))
@@ -103,9 +95,6 @@ def bootstrap_means(
 
     Returns:
         (resamples,) or (resamples, M) float.
-
-    Raises:
-        ValueError: there are no values.
     """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:

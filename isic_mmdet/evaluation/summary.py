@@ -47,9 +47,6 @@ def summarize(
         boundary metrics were computed, their means over the `boundary/images` images where they
         are defined, in pixels or as a share of the image diagonal. A mean over no image is NaN,
         and so is the interval of fewer than two.
-
-    Raises:
-        ValueError: there are no rows.
     """
     if not rows:
         raise ValueError('no images to summarize')

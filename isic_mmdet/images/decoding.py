@@ -35,11 +35,11 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """A dermoscopic image.
+    """An image of RGB pixels, upright.
 
     Attributes:
-        pixels: (ceil(H / step), ceil(W / step), 3) uint8, RGB, EXIF orientation applied.
-        shape: height and width in the file, H and W, EXIF orientation applied.
+        pixels: (ceil(H / step), ceil(W / step), 3) uint8.
+        shape: height and width in the file, H and W.
         step: side in pixels of the squares that became one pixel: 1, 2, 4 or 8. If a side is no
             multiple of it, the last pixels reach beyond the image.
         data: the bytes of the file.
@@ -164,10 +164,7 @@ def orientation_of(image: Image.Image) -> int:
 def stored_layout(file: SourceFile) -> tuple[int, int, bool]:
     """Return width and height of an image, and whether it is upright, without decoding it.
 
-    Upright means that every reader shows the image as it is stored, whatever its EXIF data hold.
-
-    Raises:
-        UnreadableError: it cannot be read, or is no image.
+    Upright means that every reader shows the image as it is stored. Raises `UnreadableError`.
     """
     try:
         source = file.path if file.member is None else io.BytesIO(file.read())
