@@ -47,19 +47,17 @@ class Served:
     body: bytes
     etag: str | None = '"v1"'
     status: int | None = None  # answered to everything
-    head_status: int | None = None
     busy: int = 0  # answer this many GETs with 503
     drops: list[int] = field(default_factory=list)  # bytes per GET before the connection ends
     hold: threading.Event | None = None  # to wait for before the connection ends
-    head_size: int | None = None  # told instead of the size
-    get_size: int | None = None
+    get_size: int | None = None  # told instead of the size
     get_untold: bool = False  # no size, the end of the connection ends the file
     told_total: int | None = None  # in Content-Range
     told_start: int | None = None
     ranges: bool = True
     if_range: bool = True
     later: 'Served | None' = None  # what lies here after the first GET
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    asked: list[str | None] = field(default_factory=list)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -67,16 +65,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
-
-    def do_HEAD(self) -> None:
-        served = self._served()
-        if served is None:
-            return
-        if served.head_status:
-            self._refuse(served.head_status)
-            return
-        self.send_response(200)
-        self._tell(served, len(served.body) if served.head_size is None else served.head_size)
 
     def do_GET(self) -> None:
         served = self._served()
@@ -117,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         if served is None:
             self._refuse(404)
             return None
-        served.asked.append((self.command, self.headers.get('Range')))
+        served.asked.append(self.headers.get('Range'))
         if served.status:
             self._refuse(served.status)
             return None

@@ -7,34 +7,19 @@ digests, only files that have them are accepted.
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.archives import ARCHIVES, BASE_URL, PAGE_URL, Archive, find_problem
-from isic_mmdet.isic.download.transfer import Transfer, TransferError
+from isic_mmdet.isic.download.transfer import OfflineError, Transfer, TransferError
 from isic_mmdet.utils.checksums import read_checksums, write_checksums
 from isic_mmdet.utils.files import sha256, writing
 
 #: Next to the files: their digests, as `sha256sum --check` takes them.
 CHECKSUMS = 'SHA256SUMS'
-
-
-class _Job(NamedTuple):
-    """One file to fetch."""
-
-    archive: Archive
-    transfer: Transfer
-
-    @property
-    def size(self) -> float:
-        """Bytes, or about as many where the server does not state a size."""
-        size = self.transfer.promised.size
-        return self.archive.about if size is None else size
 
 
 def download(
@@ -78,27 +63,31 @@ def download(
     print(f'ISIC {year} from {base_url} into {out}')
     errors: list[str] = []
     jobs = []
+    complete = 0
     for archive in archives:
         path = out / archive.name
         if not path.exists():
             url = f'{base_url.rstrip("/")}/{year}/{archive.name}'
-            jobs.append(_Job(archive, Transfer(out / f'{archive.name}.part', url)))
+            jobs.append((archive, Transfer(out / f'{archive.name}.part', url)))
         elif problem := _find_problem(path, archive, out, digests):
             errors.append(f'{path} {problem}: move it to another folder to fetch it again')
         else:
+            complete += 1
             print(f'  {archive.name:<44} complete, left as it is')
-    jobs = _ask_all(jobs, errors)
     _check_disk(jobs, out)
-    for number, job in enumerate(jobs, 1):
+    for number, (archive, transfer) in enumerate(jobs, 1):
         try:
-            _get(job, out, digests, f'[{number}/{len(jobs)}] {job.archive.name}')
+            _get(archive, transfer, out, digests, f'[{number}/{len(jobs)}] {archive.name}')
+            complete += 1
         except TransferError as error:
-            errors.append(f'{job.transfer.url}: {error}')
+            errors.append(f'{transfer.url}: {error}')
+            if isinstance(error, OfflineError):
+                break
     if errors:
         raise InputError(
-            f'{len(errors)} of {len(archives)} files of ISIC {year} could not be downloaded. Run '
-            'this again to continue where it stopped. Download files that the server refuses by '
-            f'hand from {PAGE_URL}#{year} and put into {out}',
+            f'{len(archives) - complete} of {len(archives)} files of ISIC {year} could not be '
+            'downloaded. Run this again to continue where it stopped. Download files that the '
+            f'server refuses by hand from {PAGE_URL}#{year} and put into {out}',
             errors,
         )
     return [out / archive.name for archive in archives]
@@ -135,50 +124,32 @@ def _find_problem(path: Path, archive: Archive, out: Path, digests: dict[str, st
     return None if found == wanted else f'has the SHA-256 {found} instead of {wanted}'
 
 
-def _ask_all(jobs: list[_Job], errors: list[str]) -> list[_Job]:
-    """Ask for the sizes of all files at once; return the jobs of the files that are available."""
-
-    def ask(job: _Job) -> str | None:
-        try:
-            job.transfer.ask()
-        except TransferError as error:
-            return f'{job.transfer.url}: {error}'
-        return None
-
-    with ThreadPoolExecutor(max_workers=len(ARCHIVES)) as pool:
-        answers = list(pool.map(ask, jobs))
-    errors += filter(None, answers)
-    available = [job for job, error in zip(jobs, answers, strict=True) if error is None]
-    for job in available:
-        about = 'about ' if job.transfer.promised.size is None else ''
-        held = job.transfer.held
-        already = f', {_amount(held)} of it already here' if held else ''
-        print(f'  {job.archive.name:<44} {about}{_amount(job.size)}{already}')
-    return available
-
-
-def _check_disk(jobs: list[_Job], out: Path) -> None:
+def _check_disk(jobs: list[tuple[Archive, Transfer]], out: Path) -> None:
+    """Print how much is fetched, and check that the disk holds it."""
     if not jobs:
         return
+    for archive, transfer in jobs:
+        already = f', {_amount(transfer.held)} of it already here' if transfer.held else ''
+        print(f'  {archive.name:<44} about {_amount(archive.about)}{already}')
     free = shutil.disk_usage(out).free
-    total = sum(job.size for job in jobs)
+    total = sum(archive.about for archive, _ in jobs)
     # An unfinished file has its place on the disk already, whether it can be continued or not.
-    needed = total - sum(job.transfer.on_disk for job in jobs)
-    about = 'about ' if any(job.transfer.promised.size is None for job in jobs) else ''
-    fetched = f'{about}{_amount(total - sum(job.transfer.held for job in jobs))}'
-    print(f'to fetch: {fetched}; free on the disk: {_amount(free)}', flush=True)
+    needed = total - sum(transfer.on_disk for _, transfer in jobs)
+    fetched = _amount(total - sum(transfer.held for _, transfer in jobs))
+    print(f'to fetch: about {fetched}; free on the disk: {_amount(free)}', flush=True)
     if needed > free:
         raise InputError(
-            f'{out}: the files need {about}{_amount(needed)} more and the disk has '
+            f'{out}: the files need about {_amount(needed)} more and the disk has '
             f'{_amount(free)} free: free some, choose another --out, or fetch fewer --parts'
         )
 
 
-def _get(job: _Job, out: Path, digests: dict[str, str], title: str) -> None:
+def _get(
+    archive: Archive, transfer: Transfer, out: Path, digests: dict[str, str], title: str
+) -> None:
     """Fetch, check and name one file."""
-    archive, transfer = job
     settings = {'unit': 'B', 'unit_scale': True, 'unit_divisor': 1024}
-    with tqdm(desc=title, total=job.size, initial=transfer.held, **settings) as bar:
+    with tqdm(desc=title, total=archive.about, initial=transfer.held, **settings) as bar:
 
         def progress(held: int, size: int | None) -> None:
             if size is not None:

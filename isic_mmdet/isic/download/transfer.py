@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from tqdm import tqdm
 
@@ -24,11 +24,9 @@ TIMEOUT_S = 30.0  # for every operation on a socket
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 BLOCK = 256 * 1024
 _TEMPORARY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
-_NO_HEAD_STATUSES = {405, 501}
 _CONTENT_RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)')
 
 
-_Result = TypeVar('_Result')
 Progress = Callable[[int, int | None], None]
 
 
@@ -36,8 +34,16 @@ class TransferError(Exception):
     """The file is not available; the message says why."""
 
 
+class OfflineError(TransferError):
+    """The server is not reached, so that it has no other file either."""
+
+
 class _BrokenOffError(Exception):
     """An attempt failed, and another attempt may succeed."""
+
+
+class _NoConnectionError(_BrokenOffError):
+    """The server did not answer."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +65,11 @@ class Transfer:
     Args:
         path: of the bytes.
         url: where they come from. Bytes from another address are never continued.
-
-    Attributes:
-        promised: the answer to `ask`.
     """
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
         self.url = url
-        self.promised = Remote()
         self._note = path.with_name(f'{path.name}.json')
 
     @property
@@ -77,17 +79,8 @@ class Transfer:
 
     @property
     def held(self) -> int:
-        """Bytes of the promised file that are here already."""
-        origin = self._origin()
-        return self.on_disk if origin and origin.validator == self.promised.validator else 0
-
-    def ask(self) -> None:
-        """Ask for size and validator. `promised` stays empty where the server knows no HEAD.
-
-        Raises:
-            TransferError: the server refuses, or is not reached in three attempts.
-        """
-        self.promised = self._retry(self._ask_once, 3)
+        """Bytes that need not be fetched again."""
+        return self.on_disk if self._origin() else 0
 
     def fetch(self, progress: Progress) -> None:
         """Fetch the rest of the file.
@@ -103,7 +96,7 @@ class Transfer:
                 often; or the bytes cannot be written.
         """
         try:
-            self._retry(lambda: self._fetch_once(progress), len(PAUSES_S) + 1)
+            self._retry(lambda: self._fetch_once(progress))
         except OSError as error:
             raise TransferError(f'cannot write {self.path}: {error.strerror}') from error
 
@@ -137,7 +130,7 @@ class Transfer:
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
-    def _retry(self, attempt: Callable[[], _Result], most_failures: int) -> _Result:
+    def _retry(self, attempt: Callable[[], None]) -> None:
         most = failures = 0
         while True:
             try:
@@ -146,25 +139,19 @@ class Transfer:
                 # Bytes count once: a server that always starts from nothing makes no progress.
                 failures = 0 if self.on_disk >= most + BLOCK else failures + 1
                 most = max(most, self.on_disk)
-                if failures >= most_failures:
-                    raise TransferError(f'{error}; gave up after {failures} attempts') from error
+                if failures > len(PAUSES_S):
+                    is_offline = isinstance(error, _NoConnectionError)
+                    kind = OfflineError if is_offline else TransferError
+                    raise kind(f'{error}; gave up after {failures} attempts') from error
                 pause = PAUSES_S[max(failures - 1, 0)]
                 text = f'{self.path.name}: {error}; next attempt in {pause:g} s'
                 tqdm.write(text, sys.stderr)
                 time.sleep(pause)
 
-    def _ask_once(self) -> Remote:
-        with _open(urllib.request.Request(self.url, method='HEAD')) as response:
-            if response.status in _NO_HEAD_STATUSES:
-                return Remote()
-            if response.status != 200:
-                raise _refused(response)
-            return _remote(response.headers)
-
     def _fetch_once(self, progress: Progress) -> None:
         origin = self._origin()
         held = self.on_disk if origin else 0
-        if origin == self.promised and held == self.promised.size:
+        if origin and held == origin.size:
             return
         request = urllib.request.Request(self.url)
         if origin:
@@ -178,22 +165,16 @@ class Transfer:
             elif response.status == 200:
                 # The first attempt, a server without ranges, or a file that changed.
                 remote = _remote(response.headers)
-                size = remote.size
-                if remote.validator == self.promised.validator:
-                    size = _agreed(self.promised.size, size)
-                held = 0
-                self.start(Remote(size, remote.validator))
+                held, size = 0, remote.size
+                self.start(remote)
             else:
-                raise _refused(response)
+                raise TransferError(f'the server answered {response.status} {response.reason}')
             self._receive(response, held, size, progress)
-        if size is None or self.on_disk == size:
-            return
-        promise = f'the server promised {size:,} bytes and'
-        if self.on_disk < size:
-            raise _BrokenOffError(f'{promise} the connection ended after {self.on_disk:,}')
-        sent = self.on_disk
-        self._discard()
-        raise TransferError(f'{promise} sent {sent:,}')
+        if size is not None and self.on_disk != size:
+            raise _BrokenOffError(
+                f'the server promised {size:,} bytes and the connection ended after '
+                f'{self.on_disk:,}'
+            )
 
     def _size_continued(
         self, response: http.client.HTTPResponse, held: int, origin: Remote
@@ -262,15 +243,11 @@ def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
             raise TransferError(
                 f'the certificate of the server is not valid ({reason.verify_message})'
             ) from error
-        raise _BrokenOffError(f'no connection ({_words(reason)})') from error
+        raise _NoConnectionError(f'no connection ({_words(reason)})') from error
 
 
 def _words(error: object) -> str:
     return str(error) or type(error).__name__
-
-
-def _refused(response: http.client.HTTPResponse) -> TransferError:
-    return TransferError(f'the server answered {response.status} {response.reason}')
 
 
 def _agreed(promised: int | None, later: int | None) -> int | None:
