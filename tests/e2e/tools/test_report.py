@@ -1,10 +1,10 @@
 """tools/report.py as a user runs it."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from tests.support.tool_runs import assert_one_message, run_tool
 
 TABLE = (
     'image_id,iou,iou_max,dice,pixel_accuracy,sensitivity,specificity,score,label,'
@@ -12,20 +12,6 @@ TABLE = (
     'ISIC_0000001,0.5,0.5,0.6,0.9,0.8,0.9,0.7,lesion,lesion,1,100,100\n'
     'ISIC_0000002,0.9,0.9,0.95,0.99,0.9,0.99,0.99,lesion,lesion,1,100,100\n'
 )
-
-
-@pytest.fixture
-def tool(root, tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, root / 'tools' / 'report.py', *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={'PYTHONPATH': str(root), 'PYTHONIOENCODING': 'utf-8'},
-        )
-
-    return call
 
 
 @pytest.fixture
@@ -38,28 +24,25 @@ def work_dir(tmp_path):
     return folder
 
 
-def test_writes_the_page_and_says_what_it_lacks(tool, work_dir, tmp_path):
-    done = tool(work_dir)
+def test_writes_the_page_and_says_what_it_lacks(root, work_dir):
+    done = run_tool(root, 'report', work_dir)
     assert done.returncode == 0, done.stderr
     assert 'note: ' in done.stdout and '--data-root' in done.stdout
     assert '0.700' in (work_dir / 'report.html').read_text(encoding='utf-8')
     assert (work_dir / 'plots' / 'iou_box.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_a_page_elsewhere_leaves_the_work_dir_as_it_is(tool, work_dir, tmp_path):
+def test_a_page_elsewhere_leaves_the_work_dir_as_it_is(root, work_dir, tmp_path):
     before = sorted(work_dir.rglob('*'))
-    assert tool(work_dir, '--out', tmp_path / 'a' / 'page.html').returncode == 0
+    done = run_tool(root, 'report', work_dir, '--out', tmp_path / 'a' / 'page.html')
+    assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / 'a').iterdir()] == ['page.html']
     assert sorted(work_dir.rglob('*')) == before
 
 
-def test_exit_statuses(tool, work_dir, tmp_path):
-    absent = tool(tmp_path / 'absent')
-    assert absent.returncode == 1
-    assert 'metrics.json' in absent.stderr and 'Traceback' not in absent.stderr
-    assert tool(work_dir, '--data-root', 'absent').returncode == 1
+def test_wrong_files_and_wrong_arguments_are_one_message(root, work_dir, tmp_path):
+    assert_one_message(run_tool(root, 'report', tmp_path / 'absent'), 1, 'metrics.json')
+    done = run_tool(root, 'report', work_dir, '--data-root', tmp_path / 'absent')
+    assert_one_message(done, 1, '--data-root')
     assert not (work_dir / 'report.html').exists()
-    assert tool().returncode == 2
-    usage = tool('--help')
-    assert usage.returncode == 0
-    assert 'example:' in usage.stdout
+    assert run_tool(root, 'report').returncode == 2

@@ -138,34 +138,27 @@ def test_weights_of_another_program_leave_the_training_unknown(make_runner, test
     weights = tmp_path / 'plain.pth'
     torch.save(make_runner(HOOKS).model.state_dict(), weights)
     report = tested(weights)
-    assert report['checkpoint'] == 'plain.pth'
-    assert report['training'] == {}
+    assert (report['checkpoint'], report['training']) == ('plain.pth', {})
     assert report['seed'] is report['epoch'] is report['trained_on'] is None
 
 
-def test_a_resumed_training_keeps_its_clock_and_origin(train, tmp_path, monkeypatch):
+def test_a_resumption_adds_its_time_machine_and_version(train, tmp_path, monkeypatch):
     train()
-    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
-    first = training_facts(checkpoint)
+    checkpoints = [tmp_path / 'work' / f'epoch_{epoch}.pth' for epoch in (1, 2, 3)]
+    facts = [training_facts(checkpoints[0])]
     monkeypatch.setattr('sys.argv', ['another.py'])
-    train(epochs=2, load_from=str(checkpoint), resume=True)
-    second = training_facts(tmp_path / 'work' / 'epoch_2.pth')
-    assert second.pop('seconds') > first.pop('seconds')
-    assert second == first
-
-
-def test_a_resumption_elsewhere_names_both_machines_and_versions(train, tmp_path, monkeypatch):
-    train()
-    first = training_facts(tmp_path / 'work' / 'epoch_1.pth')
     monkeypatch.setattr(provenance, 'hardware', lambda runner: '8 x H100')
     monkeypatch.setattr(provenance, 'code_version', lambda: '0.2.0')
-    for epochs in (2, 3):  # the second resumption adds nothing
-        start = str(tmp_path / 'work' / f'epoch_{epochs - 1}.pth')
-        train(epochs=epochs, load_from=start, resume=True)
-    facts = training_facts(tmp_path / 'work' / 'epoch_3.pth')
-    assert facts['hardware'] == f'{first["hardware"]}, then 8 x H100'
-    assert facts['code'] == f'{first["code"]}, then 0.2.0'
-    assert facts['seed'] == first['seed']
+    for epochs in (2, 3):
+        train(epochs=epochs, load_from=str(checkpoints[epochs - 2]), resume=True)
+        facts.append(training_facts(checkpoints[epochs - 1]))
+    first, second, third = (each.pop('seconds') for each in facts)
+    assert first < second < third
+    assert facts[1] == facts[0] | {
+        'hardware': f'{facts[0]["hardware"]}, then 8 x H100',
+        'code': f'{facts[0]["code"]}, then 0.2.0',
+    }
+    assert facts[2] == facts[1], 'the second resumption is on the same machine'
 
 
 def test_fine_tuning_starts_a_record_of_its_own(train, tmp_path, monkeypatch):
