@@ -1,8 +1,9 @@
 """Whether annotations fit themselves, the official masks and each other.
 
-All of it takes milliseconds an image at most, so that it can run before every training.
+All of it takes at most milliseconds per image, so it can run before every training.
 """
 
+import reprlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -17,19 +18,67 @@ from pycocotools import mask as coco_mask
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.mask_files import read_mask
 from isic_mmdet.masks.resize import resize_mask
+from isic_mmdet.masks.run_lengths import run_lengths_problem
+from isic_mmdet.utils.schema import NUMBER, shape_errors
 
 #: Pixels by which an edge of a box may miss the mask: tools differ in whether the last one counts.
 BOX_TOLERANCE = 1.0
-#: Of the mask's pixels; besides as many as half its box has on its border, which polygons and the
-#: pixels inside them differ by.
+#: Share of the mask's pixels. Half the border of its box is added, because polygons differ by that
+#: from the pixels inside them.
 AREA_TOLERANCE = 0.02
 #: IoU of annotation and official mask below which they cannot belong together.
 LEAST_OVERLAP = 0.5
 #: Official masks that are compared with their annotations before every run, spread over the file:
-#: enough to notice masks that are turned, inverted or of 0 and 1 throughout.
+#: enough to notice that all masks are rotated, inverted, or of 0 and 1.
 COMPARED_MASKS = 12
 
 Annotation = Mapping[str, Any]
+
+
+def annotation_problem(
+    annotation: Annotation, height: int, width: int, names: Mapping[int, str]
+) -> str | None:
+    """Return what is wrong with the annotation of an image of this size, or None.
+
+    Args:
+        annotation: of the shape that `checks` requires.
+        height: in pixels.
+        width: in pixels.
+        names: category id to class name.
+    """
+    if annotation['category_id'] not in names:
+        return f'its category id {annotation["category_id"]} is unknown'
+    # CocoDataset skips these without a message.
+    if annotation['area'] <= 0:
+        return f'its area is {annotation["area"]}'
+    if annotation.get('ignore') or annotation.get('iscrowd'):
+        return 'its lesion is marked to be ignored'
+    x, y, box_width, box_height = annotation['bbox']
+    if min(box_width, box_height) < 1 or min(x, y) < 0:
+        return f'its box {annotation["bbox"]} does not fit an image'
+    if x + box_width > width or y + box_height > height:
+        return f'box {annotation["bbox"]} does not fit an image of {width} x {height} pixels'
+    segmentation = annotation.get('segmentation')
+    if not segmentation:
+        return 'the lesion has no mask'
+    if isinstance(segmentation, dict):
+        problem = run_lengths_problem(segmentation, height, width)
+    else:
+        problem = _polygon_problem(segmentation, height, width)
+    return problem or mask_problem(annotation, height, width)
+
+
+def _polygon_problem(polygons: Any, height: int, width: int) -> str | None:
+    # A border may run half a pixel or so outside; far away, drawing it would never end.
+    if not shape_errors(polygons, [[NUMBER]]) and all(
+        len(polygon) >= 6
+        and len(polygon) % 2 == 0
+        and all(-1 <= x <= width + 1 for x in polygon[::2])
+        and all(-1 <= y <= height + 1 for y in polygon[1::2])
+        for polygon in polygons
+    ):
+        return None
+    return f'its mask is no list of polygons inside the image: {reprlib.repr(polygons)}'
 
 
 def run_lengths(annotation: Annotation, height: int, width: int) -> dict[str, Any]:
@@ -43,13 +92,7 @@ def run_lengths(annotation: Annotation, height: int, width: int) -> dict[str, An
 
 
 def mask_problem(annotation: Annotation, height: int, width: int) -> str | None:
-    """Return how box or area of an annotation contradicts its mask, or None.
-
-    Args:
-        annotation: with a sound box, area and mask.
-        height: of the image in pixels.
-        width: of the image in pixels.
-    """
+    """Return how box or area of an annotation contradicts its mask, or None."""
     code = run_lengths(annotation, height, width)
     pixels, tight = int(coco_mask.area(code)), np.array(coco_mask.toBbox(code))
     if not pixels:
@@ -62,7 +105,7 @@ def mask_problem(annotation: Annotation, height: int, width: int) -> str | None:
     edges, wanted = (np.concatenate([each[:2], each[:2] + each[2:]]) for each in (box, tight))
     if np.abs(edges - wanted).max() > BOX_TOLERANCE + 1e-6:
         return (
-            f'its box {annotation["bbox"]} is not that of its mask, {_rounded(tight)} '
+            f'its box {annotation["bbox"]} is not that of its mask, {tight.round(1).tolist()} '
             f'(x, y, width, height; an edge may be off by {BOX_TOLERANCE:g} px)'
         )
     tolerance = AREA_TOLERANCE * pixels + tight[2] + tight[3]
@@ -76,14 +119,14 @@ def repeated_problem(annotations: Sequence[Annotation], names: Mapping[int, str]
     """Return what is wrong with several annotations of one image, or None.
 
     Args:
-        annotations: of one image.
+        annotations: of one image, at least one.
         names: category id to class name.
     """
     classes = sorted({names[each['category_id']] for each in annotations})
     if len(classes) > 1:
         return f'its annotations are of the classes {classes}; an image has one true class'
-    boxes = Counter((*each['bbox'], str(each['segmentation'])) for each in annotations)
-    if max(boxes.values()) > 1:
+    lesions = Counter((*each['bbox'], str(each['segmentation'])) for each in annotations)
+    if max(lesions.values()) > 1:
         return 'the same lesion is annotated twice; remove one of the two'
     return None
 
@@ -104,15 +147,14 @@ def official_mask_errors(
     errors = []
     for image in images[::step][:COMPARED_MASKS]:
         path = data_root / image['original_mask']
+        annotated = annotated_mask(annotations[image['id']], image['height'], image['width'])
         try:
-            official = read_mask(path)
+            problem = official_mask_problem(read_mask(path), annotated)
         except InputError as error:
             errors.append(f'{image["isic_id"]}: {error}')
-            continue
-        annotated = annotated_mask(annotations[image['id']], image['height'], image['width'])
-        problem = official_mask_problem(official, annotated)
-        if problem:
-            errors.append(f'{image["isic_id"]}: the official mask {path} {problem}')
+        else:
+            if problem:
+                errors.append(f'{image["isic_id"]}: the official mask {path} {problem}')
     return errors
 
 
@@ -138,8 +180,8 @@ def official_mask_problem(official: NDArray[np.bool_], annotated: NDArray[np.boo
     overlap = np.count_nonzero(resized & annotated) / np.count_nonzero(resized | annotated)
     if overlap < LEAST_OVERLAP:
         return (
-            f'and the annotation have an IoU of {overlap:.2f}: one of them is turned, inverted, or '
-            'of another image'
+            f'and the annotation have an IoU of {overlap:.2f}: one of them is rotated, inverted, '
+            'or of another image'
         )
     return None
 
@@ -147,7 +189,7 @@ def official_mask_problem(official: NDArray[np.bool_], annotated: NDArray[np.boo
 def shared_images(splits: Mapping[str, Mapping[str, Path]]) -> list[str]:
     """Return one sentence for each two splits that have images in common.
 
-    An image is the same by its id, its path, or its content: files of the same size are read.
+    An image is the same if its id, its path or its content is the same.
 
     Args:
         splits: name to the image files by id.
@@ -161,8 +203,8 @@ def shared_images(splits: Mapping[str, Mapping[str, Path]]) -> list[str]:
         common[frozenset((first, second))] |= splits[first].keys() & splits[second].keys()
     for entries in by_size.values():
         if len({split for split, _, _ in entries}) < 2:
-            continue
-        by_content: defaultdict[bytes | int, list[tuple[str, str]]] = defaultdict(list)
+            continue  # only files of the same size are read
+        by_content: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
         for split, name, path in entries:
             by_content[crc32(path.read_bytes())].append((split, name))
         for same in by_content.values():
@@ -176,7 +218,3 @@ def shared_images(splits: Mapping[str, Mapping[str, Path]]) -> list[str]:
         for first, second in combinations(splits, 2)
         if common[key := frozenset((first, second))]
     ]
-
-
-def _rounded(box: NDArray[np.float64]) -> list[float]:
-    return [round(value, 1) for value in box.tolist()]

@@ -1,6 +1,7 @@
 """Every check of the preparation, for a data set that was made elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from isic_mmdet.datasets.checks import annotation_errors
+from isic_mmdet.datasets.checks import AnnotationFile, annotation_errors
 from isic_mmdet.datasets.consistency import annotated_mask, official_mask_problem, shared_images
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, decode_image
@@ -20,49 +21,32 @@ from isic_mmdet.utils.files import read_json
 
 
 @dataclass(frozen=True)
-class Split:
-    """One annotation file and where its files lie.
-
-    Attributes:
-        name: `train`, `val` or `test`.
-        ann_file: COCO JSON.
-        data_root: folder that `original_mask` is relative to.
-        image_folder: folder that `file_name` is relative to.
-        classes: that the data set carries, in the order of the labels.
-    """
-
-    name: str
-    ann_file: Path
-    data_root: Path
-    image_folder: Path
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class CheckedImage:
-    """What was found in the files of one image.
+    """Findings in the files of one image.
 
     Attributes:
-        name: split and ISIC id.
+        split: its split.
+        isic_id: its ISIC id.
         errors: what is wrong with image or mask.
-        notes: what is strange and may be meant.
-        hash: difference hash of the image; empty where it cannot be decoded.
+        notes: what is strange and may be intended.
+        hash: difference hash of the image; empty if it cannot be decoded.
     """
 
-    name: tuple[str, str]
-    errors: tuple[str, ...]
+    split: str
+    isic_id: str
+    errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     hash: str = ''
 
 
 @dataclass(frozen=True)
 class CheckedData:
-    """What was found in a data set, one sentence each, beginning with the split.
+    """Findings in a data set, one sentence each that starts with the split.
 
     Attributes:
         images: number of images by split.
         errors: what makes an image useless or wrong.
-        notes: what is strange and may be meant.
+        notes: what is strange and may be intended.
     """
 
     images: Mapping[str, int]
@@ -71,102 +55,86 @@ class CheckedData:
 
 
 def check_data(
-    splits: Sequence[Split], workers: int, distance: int, show_progress: bool = True
+    splits: Sequence[tuple[str, AnnotationFile]],
+    workers: int,
+    distance: int,
+    show_progress: bool = True,
 ) -> CheckedData:
     """Decode all images and official masks, compare them, and look for near-duplicates.
 
     Args:
-        splits: of one data set; those whose annotation file is absent are noted and passed over,
-            unless all are.
+        splits: names (`train`, `val` or `test`) and annotation files of one data set. If some
+            files are missing, they are noted and skipped.
         workers: number of processes.
         distance: highest number of bits, of 256, by which the hashes of near-duplicates differ.
         show_progress: show a progress bar on stderr.
 
     Raises:
-        InputError: an annotation file is unfit for training, see `checks.annotation_errors`.
+        InputError: an annotation file is unfit for training, or all are missing.
     """
-    present = [split for split in splits if split.ann_file.is_file()] or splits
-    absent = [f'{s.name}: {s.ann_file} is not there' for s in splits if s not in present]
+    present = [(name, file) for name, file in splits if file.path.is_file()] or splits
+    notes = [f'{name}: {file.path} is missing' for name, file in splits if not file.path.is_file()]
     unfit = [
-        f'{split.ann_file}: {problem}'
-        for split in present
-        for problem in annotation_errors(
-            split.ann_file, split.data_root, split.image_folder, split.classes
-        )
+        f'{file.path}: {problem}' for _, file in present for problem in annotation_errors(file)
     ]
     if unfit:
         raise InputError(f'the data cannot be used; {len(unfit)} errors:', unfit)
     calls: list[partial[CheckedImage]] = []
-    files: dict[str, dict[str, Path]] = {}
-    for split in present:
-        coco = read_json(split.ann_file, 'write it again')
-        files.setdefault(split.name, {}).update(
-            {image['isic_id']: split.image_folder / image['file_name'] for image in coco['images']}
-        )
-        calls += _calls(split, coco)
+    files: defaultdict[str, dict[str, Path]] = defaultdict(dict)
+    for name, file in present:
+        coco = read_json(file.path, 'write it again')
+        for image in coco['images']:
+            files[name][image['isic_id']] = file.image_folder / image['file_name']
+        calls += _calls(name, file, coco)
     results = run_calls(calls, workers)
     progress = tqdm(results, 'checking', len(calls), unit='image', disable=not show_progress)
-    checked = sorted(progress, key=lambda image: image.name)
-    errors = [_told(image.name, problem) for image in checked for problem in image.errors]
-    notes = absent + [_told(image.name, note) for image in checked for note in image.notes]
+    checked = sorted(progress, key=lambda image: (image.split, image.isic_id))
+    errors = [f'{i.split}: {i.isic_id}: {problem}' for i in checked for problem in i.errors]
+    notes += [f'{i.split}: {i.isic_id}: {note}' for i in checked for note in i.notes]
     notes += shared_images(files)
     notes += _near_duplicates([image for image in checked if image.hash], distance)
     return CheckedData({name: len(images) for name, images in files.items()}, errors, notes)
 
 
-def _calls(split: Split, coco: Mapping[str, Any]) -> list[partial[CheckedImage]]:
-    annotations: dict[int, list[Any]] = {image['id']: [] for image in coco['images']}
+def _calls(split: str, file: AnnotationFile, coco: Any) -> Iterator[partial[CheckedImage]]:
+    annotations = defaultdict(list)
     for annotation in coco['annotations']:
         annotations[annotation['image_id']].append(annotation)
-    return [
-        partial(
-            check_image,
-            (split.name, image['isic_id']),
-            image,
-            annotations[image['id']],
-            split.image_folder / image['file_name'],
-            split.data_root / image['original_mask'],
-        )
-        for image in coco['images']
-    ]
+    for image in coco['images']:
+        yield partial(_check_image, split, file, image, annotations[image['id']])
 
 
-def check_image(
-    name: tuple[str, str],
+def _check_image(
+    split: str,
+    file: AnnotationFile,
     image: Mapping[str, Any],
     annotations: Sequence[Mapping[str, Any]],
-    image_file: Path,
-    mask_file: Path,
 ) -> CheckedImage:
-    """Decode the two files of an image whole, and compare the mask with the annotation.
-
-    Args:
-        name: split and ISIC id.
-        image: its record in the annotation file.
-        annotations: of the image, at least one.
-        image_file: of the image.
-        mask_file: of the official mask.
-    """
+    """Decode both files of an image completely, and compare the mask with the annotation."""
+    found = partial(CheckedImage, split, image['isic_id'])
+    path, mask_path = (
+        file.image_folder / image['file_name'],
+        file.data_root / image['original_mask'],
+    )
     try:
-        decoded = decode_image(_source(image_file))
+        decoded = decode_image(_source(path))
     except (OSError, UnreadableError) as error:
-        return CheckedImage(name, (f'the image file {image_file} cannot be read: {error}',))
+        return found((f'the image file {path} cannot be read: {error}',))
     hashed = difference_hash(decoded.pixels)
     try:
-        mask = decode_mask(_source(mask_file))
+        mask = decode_mask(_source(mask_path))
     except (OSError, UnreadableError) as error:
-        unreadable = f'the official mask {mask_file} cannot be read: {error}'
-        return CheckedImage(name, (unreadable,), hash=hashed)
+        return found((f'the official mask {mask_path} cannot be read: {error}',), hash=hashed)
     lesion = mask.lesion.unpacked()
     annotated = annotated_mask(annotations, image['height'], image['width'])
     problem = official_mask_problem(lesion, annotated)
+    errors = (f'the official mask {mask_path} {problem}',) if problem else ()
     notes = []
     if mask.grays:
         notes.append(f'{mask.grays} pixels of the official mask are neither 0 nor 255')
     if lesion.all():
         notes.append('every pixel of the official mask is lesion')
-    errors = (f'the official mask {mask_file} {problem}',) if problem else ()
-    return CheckedImage(name, errors, tuple(notes), hashed)
+    return found(errors, tuple(notes), hashed)
 
 
 def _source(path: Path) -> SourceFile:
@@ -177,12 +145,8 @@ def _near_duplicates(images: Sequence[CheckedImage], distance: int) -> list[str]
     """Return the near-duplicates that are in two splits."""
     pairs = near_duplicates([image.hash for image in images], distance)
     return [
-        f'{_told(first, "is a near-duplicate")} of {second[1]} in {second[0]} '
-        f'({bits} of 256 bits differ)'
-        for first, second, bits in ((images[i].name, images[j].name, bits) for i, j, bits in pairs)
-        if first[0] != second[0]
+        f'{first.split}: {first.isic_id}: is a near-duplicate of {second.isic_id} in '
+        f'{second.split} ({bits} of 256 bits differ)'
+        for first, second, bits in ((images[i], images[j], bits) for i, j, bits in pairs)
+        if first.split != second.split
     ]
-
-
-def _told(name: tuple[str, str], what: str) -> str:
-    return f'{name[0]}: {name[1]}: {what}'

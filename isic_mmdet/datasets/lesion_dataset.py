@@ -7,14 +7,14 @@ import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from isic_mmdet.datasets.checks import annotation_errors, truth_errors
+from isic_mmdet.datasets.checks import AnnotationFile, annotation_errors, truth_errors
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.names import CATEGORIES
 from isic_mmdet.utils.system import keep_freed_memory
 
-# Data sets that this process has checked: each is built once for the checks before a run, and once
-# more for the training.
+# Data sets that this process has checked: each is built once for the checks before a run, and again
+# for the training.
 _WITH_SOUND_TRUTH: set[tuple[str, int, str, str]] = set()
 
 
@@ -50,9 +50,10 @@ class LesionDataset(CocoDataset):
         self.subset = subset
         super().__init__(*args, **kwargs)
 
-    def annotation_errors(self) -> list[str]:
-        """Return what is wrong with the annotation file, without loading the data set."""
-        return annotation_errors(
+    @property
+    def annotation_file(self) -> AnnotationFile:
+        """The annotation file and its folders."""
+        return AnnotationFile(
             Path(self.ann_file),
             Path(self.data_root or ''),
             Path(self.data_prefix.get('img', '')),
@@ -61,7 +62,7 @@ class LesionDataset(CocoDataset):
 
     def load_data_list(self) -> list[dict]:
         """Return one record per image, after the checks of the annotation file."""
-        errors = self.annotation_errors()
+        errors = annotation_errors(self.annotation_file)
         if errors:
             raise InputError(
                 f'{self.ann_file} does not fit {type(self).__name__}; '
@@ -108,16 +109,14 @@ class LesionDataset(CocoDataset):
         return super().prepare_data(idx)
 
     def full_init(self) -> None:
-        """Load, filter and check; see the class for what is refused."""
+        """Load, filter and check; the class lists the errors."""
         if self._fully_initialized:
             return
         super().full_init()
         keep_freed_memory()  # loaders are forked from here
-        if self.test_mode:
-            return
         changed = Path(self.ann_file).stat().st_mtime_ns
         version = (self.ann_file, changed, repr(self.pipeline), repr(self.subset))
-        if version in _WITH_SOUND_TRUTH:
+        if self.test_mode or version in _WITH_SOUND_TRUTH:
             return
         errors = truth_errors(self)
         if errors:

@@ -1,7 +1,7 @@
-"""Images that go through a network together must be padded alike.
+"""Batches of images with equal padding.
 
 Padding to the largest image of a batch changes what the network finds in the others: a prediction
-would depend on the images that happen to be next to it.
+would depend on the other images of its batch.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence

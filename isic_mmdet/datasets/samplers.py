@@ -19,7 +19,7 @@ from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from isic_mmdet.datasets.padded_shapes import PaddedShapes
+from isic_mmdet.datasets.padded_shapes import padded_shapes
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
 from isic_mmdet.errors import InputError
 
@@ -94,12 +94,12 @@ class SeededBatchSampler(AspectRatioBatchSampler):
     def _batches(self) -> Iterator[list[SeededIndex]]:
         # A copy: mmdet keeps images that wait for others of their shape in the sampler itself,
         # where another iteration would find them.
-        whole = copy(self)
-        whole._aspect_ratio_buckets = [[], []]
-        whole.drop_last = False
+        complete = copy(self)
+        complete._aspect_ratio_buckets = [[], []]
+        complete.drop_last = False
         seed, epoch = self.sampler.seed, self.sampler.epoch
         times: Counter[int] = Counter()  # a sampler that balances classes repeats images
-        for batch in AspectRatioBatchSampler.__iter__(whole):
+        for batch in AspectRatioBatchSampler.__iter__(complete):
             if self.drop_last and len(batch) < self.batch_size:
                 continue
             seeded = []
@@ -113,10 +113,10 @@ class SeededBatchSampler(AspectRatioBatchSampler):
 class FixedLengthSampler(Sampler[int]):
     """Epochs of the same number of samples, however many the data set has.
 
-    An epoch is the next `num_samples` of an endless row of shuffled passes over the data set, so
-    no sample comes again before all others came. (The `num_batch_per_epoch` of mmengine's loaders
-    cuts the data set instead, and never shows the rest.) The samples of an epoch depend on its
-    number and the seed only.
+    An epoch is the next `num_samples` of an endless sequence of shuffled passes over the data set,
+    so no sample comes again before all others came. (The `num_batch_per_epoch` of mmengine's
+    loaders cuts the data set instead, and never shows the rest.) The samples of an epoch depend
+    only on its number and the seed.
 
     Args:
         dataset: to draw from.
@@ -138,15 +138,14 @@ class FixedLengthSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         size = len(self.dataset)
-        position = self.epoch * self.share * self.processes + self.rank
+        first = self.epoch * self.share * self.processes + self.rank
         shuffled_pass, order = -1, torch.empty(0)
-        for _ in range(self.share):
+        for position in range(first, first + self.share * self.processes, self.processes):
             if position // size != shuffled_pass:
                 shuffled_pass = position // size
                 generator = torch.Generator().manual_seed(self.seed + shuffled_pass)
                 order = torch.randperm(size, generator=generator)
             yield int(order[position % size])
-            position += self.processes
 
     def __len__(self) -> int:
         return self.share
@@ -165,7 +164,7 @@ class SameShapeBatchSampler(Sampler[list[int]]):
     number of processes. The order of the images changes.
 
     Args:
-        sampler: of mmengine; gives the indices of its `dataset` for this process.
+        sampler: of mmengine; yields the indices of its `dataset` for this process.
         batch_size: images of a full batch.
         pad_divisor: `data_preprocessor.pad_size_divisor` of the model; `tools/train.py` and
             `tools/test.py` set it. 1 is right for every model: only images of exactly one size
@@ -175,7 +174,7 @@ class SameShapeBatchSampler(Sampler[list[int]]):
     def __init__(self, sampler: Any, batch_size: int, pad_divisor: int = 1) -> None:
         self.sampler = sampler
         self.batch_size = batch_size
-        self._shape_of = PaddedShapes(sampler.dataset, pad_divisor)
+        self._shape_of = padded_shapes(sampler.dataset, pad_divisor)
 
     def __iter__(self) -> Iterator[list[int]]:
         yield from batches_of_one_shape(self.sampler, self._shape_of, self.batch_size)

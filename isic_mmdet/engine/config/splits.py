@@ -1,26 +1,25 @@
 """Which annotation files a config uses."""
 
 import copy
-from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from isic_mmdet.datasets.full_check import Split
+from isic_mmdet.datasets.checks import AnnotationFile
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.config.load import leaf_datasets
 from isic_mmdet.errors import InputError
 
 
-def config_splits(cfg: Config) -> list[Split]:
-    """Return the splits that a config trains, validates and tests on.
+def config_splits(cfg: Config) -> list[tuple[str, AnnotationFile]]:
+    """Return names and annotation files of the splits that a config uses.
 
     Raises:
         InputError: a data set is no `LesionDataset`.
     """
     init_default_scope(cfg.default_scope)
-    splits: list[Split] = []
+    splits: list[tuple[str, AnnotationFile]] = []
     for name in ('train', 'val', 'test'):
         loader = f'{name}_dataloader'
         for dataset_cfg in leaf_datasets(Config({loader: cfg.get(loader)})):
@@ -30,13 +29,7 @@ def config_splits(cfg: Config) -> list[Split]:
                     f'{dataset.ann_file}: {type(dataset).__name__} cannot be checked; use '
                     'LesionDataset or LesionDiagnosisDataset'
                 )
-            split = Split(
-                name,
-                Path(dataset.ann_file),
-                Path(dataset.data_root or ''),
-                Path(dataset.data_prefix.get('img', '')),
-                tuple(dataset.metainfo['classes']),
-            )
-            if split.ann_file not in [known.ann_file for known in splits]:
-                splits.append(split)
+            file = dataset.annotation_file
+            if file.path not in [known.path for _, known in splits]:
+                splits.append((name, file))
     return splits

@@ -104,7 +104,7 @@ def test_each_process_has_its_own_images(dataset):
 def test_data_that_do_not_tell_sizes_are_refused(dataset):
     records = [{k: v for k, v in dataset.get_data_info(0).items() if k != 'width'}]
     dataset.get_data_info = records.__getitem__
-    with pytest.raises(InputError, match=r'does not tell height and width.*batch_size=1'):
+    with pytest.raises(InputError, match=r'have no height and width.*batch_size=1'):
         list(SameShapeBatchSampler(DefaultSampler(dataset, shuffle=False), 3))
     with pytest.raises(InputError, match='has no pipeline'):
         list(SameShapeBatchSampler(DefaultSampler([1, 2], shuffle=False), 3))

@@ -1,16 +1,14 @@
 """Annotations against themselves, the official masks and the other splits."""
 
-import json
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.datasets.checks import annotation_errors
 from isic_mmdet.datasets.consistency import mask_problem, shared_images
+from isic_mmdet.masks.run_lengths import bounding_box
 
 HEIGHT, WIDTH = 40, 50
 
@@ -72,67 +70,41 @@ def test_what_contradicts_the_mask_is_a_problem(form, changes, problem):
     assert problem in mask_problem(annotation(form, **changes), HEIGHT, WIDTH)
 
 
-@pytest.fixture
-def data(tiny_data: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny data set that a test may spoil."""
-    return Path(shutil.copytree(tiny_data, tmp_path / 'data'))
+def test_several_annotations_of_an_image_must_differ_and_agree_in_their_class(errors_of, edit):
+    edit(lambda coco: coco['annotations'].append({**coco['annotations'][0], 'id': 999}))
+    (error,) = errors_of()
+    assert 'annotated twice' in error
+
+    def add_class(coco):
+        coco['categories'] = [{'id': 1, 'name': 'a'}, {'id': 2, 'name': 'b'}]
+        coco['annotations'][-1]['category_id'] = 2
+
+    edit(add_class)
+    (error,) = errors_of(('a', 'b'))
+    assert "classes ['a', 'b']" in error
 
 
-def read(data: Path, split: str = 'train') -> dict:
-    return json.loads((data / f'annotations/{split}.json').read_text())
+def test_a_lesion_of_two_parts_is_sound(errors_of, edit):
+    def split(coco):
+        first = coco['annotations'].pop(0)
+        mask = coco_mask.decode(first['segmentation'])
+        half = first['bbox'][0] + first['bbox'][2] // 2
+        for number, columns in enumerate((slice(half), slice(half, None)), 900):
+            part = np.zeros_like(mask)
+            part[:, columns] = mask[:, columns]
+            values = {'bbox': bounding_box(part > 0), 'area': int(part.sum())}
+            coco['annotations'].append(
+                {**first, 'id': number, 'segmentation': encoded(part), **values}
+            )
+
+    edit(split)
+    assert errors_of() == []
 
 
-def write(data: Path, coco: dict) -> None:
-    (data / 'annotations/train.json').write_text(json.dumps(coco))
-
-
-def errors_of(data: Path, classes=('lesion',)) -> list[str]:
-    return annotation_errors(data / 'annotations/train.json', data, data / 'images', classes)
-
-
-def test_the_same_lesion_annotated_twice_is_a_problem(data):
-    coco = read(data)
-    coco['annotations'].append({**coco['annotations'][0], 'id': 999})
-    write(data, coco)
-    (problem,) = errors_of(data)
-    assert 'annotated twice' in problem
-
-
-def test_annotations_of_one_image_in_two_classes_are_a_problem(data):
-    coco = read(data)
-    coco['categories'] = [{'id': 1, 'name': 'a'}, {'id': 2, 'name': 'b'}]
-    coco['annotations'].append({**coco['annotations'][0], 'id': 999, 'category_id': 2})
-    write(data, coco)
-    (problem,) = errors_of(data, ('a', 'b'))
-    assert "classes ['a', 'b']" in problem
-
-
-def test_a_lesion_of_two_parts_is_sound(data):
-    coco = read(data)
-    first = coco['annotations'][0]
-    mask = coco_mask.decode(first['segmentation'])
-    x, _, width, _ = first['bbox']
-    half = x + width // 2
-    parts = []
-    for number, columns in enumerate((slice(x, half), slice(half, x + width))):
-        part = np.zeros_like(mask)
-        part[:, columns] = mask[:, columns]
-        code = encoded(part)
-        box = [
-            int(value) for value in coco_mask.toBbox({**code, 'counts': code['counts'].encode()})
-        ]
-        parts.append(
-            {
-                **first,
-                'id': 900 + number,
-                'segmentation': code,
-                'bbox': box,
-                'area': int(part.sum()),
-            }
-        )
-    coco['annotations'][:1] = parts
-    write(data, coco)
-    assert errors_of(data) == []
+def corner(mask: np.ndarray) -> np.ndarray:
+    moved = np.zeros_like(mask)
+    moved[:3, :3] = 255
+    return moved
 
 
 @pytest.mark.parametrize(
@@ -140,41 +112,26 @@ def test_a_lesion_of_two_parts_is_sound(data):
     [
         (lambda mask: mask // 255, 'no gray above 128'),
         (lambda mask: mask // 2, 'no gray above 128'),
-        (lambda mask: 255 - mask, 'turned, inverted'),
+        (lambda mask: 255 - mask, 'rotated, inverted'),
+        (corner, 'IoU of 0.'),
         (lambda mask: np.stack([mask] * 3, axis=-1), 'of mode RGB'),
     ],
-    ids=['0 and 1', '0 and 127', 'inverted', 'color'],
+    ids=['0 and 1', '0 and 127', 'inverted', 'rotated', 'color'],
 )
-def test_official_masks_that_are_stored_in_another_way_are_noticed(data, change, words):
+def test_official_masks_that_are_stored_in_another_way_are_noticed(data, errors_of, change, words):
     for path in (data / 'original_masks').iterdir():
         cv2.imwrite(str(path), change(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
-    errors = errors_of(data)
+    errors = errors_of()
     assert len(errors) == 12
-    assert all(words in problem for problem in errors)
+    assert all(words in error for error in errors)
 
 
-def test_official_masks_that_are_turned_are_noticed(data):
-    for image in read(data)['images']:
-        path = str(data / image['original_mask'])
-        mask = np.zeros_like(cv2.imread(path, cv2.IMREAD_GRAYSCALE))
-        mask[:3, :3] = 255
-        cv2.imwrite(path, mask)
-    assert all('IoU of 0.' in problem for problem in errors_of(data))
-
-
-def files_of(data: Path, split: str) -> dict[str, Path]:
-    return {
-        image['isic_id']: data / 'images' / image['file_name']
-        for image in read(data, split)['images']
-    }
-
-
-def test_splits_without_common_images(data):
-    assert shared_images({split: files_of(data, split) for split in ('train', 'val')}) == []
-
-
-def test_images_in_two_splits_are_found_by_id_and_by_content(data):
-    train, val = files_of(data, 'train'), files_of(data, 'val')
+def test_images_in_two_splits_are_found_by_id_and_by_content(data, edit):
+    train, val = (
+        {image['isic_id']: data / 'images' / image['file_name'] for image in images}
+        for images in (edit(split=split)['images'] for split in ('train', 'val'))
+    )
+    assert shared_images({'train': train, 'val': val}) == []
     name, path = next(iter(train.items()))
     (note,) = shared_images({'train': train, 'val': val | {name: path}})
     assert note.startswith(f'1 images are in train and in val (such as {name})')

@@ -8,19 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from isic_mmdet.datasets.full_check import Split, check_data
+from isic_mmdet.datasets.checks import AnnotationFile
+from isic_mmdet.datasets.full_check import check_data
 from isic_mmdet.errors import InputError
-
-
-@pytest.fixture
-def data(tiny_data: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny data set that a test may spoil."""
-    return Path(shutil.copytree(tiny_data, tmp_path / 'data'))
 
 
 def check(data: Path, workers: int = 1):
     splits = [
-        Split(name, data / f'annotations/{name}.json', data, data / 'images', ('lesion',))
+        (
+            name,
+            AnnotationFile(data / f'annotations/{name}.json', data, data / 'images', ('lesion',)),
+        )
         for name in ('train', 'val', 'test')
     ]
     return check_data(splits, workers, distance=24, show_progress=False)
@@ -30,8 +28,8 @@ def images(data: Path, split: str) -> list[dict]:
     return json.loads((data / f'annotations/{split}.json').read_text())['images']
 
 
-def forget_sizes(data: Path) -> None:
-    """What a data set from elsewhere does not tell."""
+def remove_sizes(data: Path) -> None:
+    """Remove what a data set from elsewhere does not have."""
     for path in (data / 'annotations').iterdir():
         coco = json.loads(path.read_text())
         for image in coco['images']:
@@ -49,7 +47,7 @@ def test_sound_data_have_no_problem(tiny_data, workers):
 
 def test_every_file_is_decoded_to_its_end(data, monkeypatch):
     monkeypatch.setattr('isic_mmdet.datasets.consistency.COMPARED_MASKS', 1)
-    forget_sizes(data)
+    remove_sizes(data)
     image, mask = images(data, 'train')[5], images(data, 'test')[1]
     path = data / 'images' / image['file_name']
     path.write_bytes(path.read_bytes()[:-200])
@@ -77,7 +75,7 @@ def test_one_mask_among_many_is_compared(data, monkeypatch):
 
 
 def test_near_duplicates_in_two_splits_are_notes(data):
-    forget_sizes(data)
+    remove_sizes(data)
     train, test = images(data, 'train')[2], images(data, 'test')[0]
     picture = cv2.imread(str(data / 'images' / train['file_name']))
     cv2.imwrite(str(data / 'images' / test['file_name']), cv2.add(picture, 3))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
@@ -14,11 +13,6 @@ LOAD = dict(type='LoadImageFromFile')
 TRUTH = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
 PACK = dict(type='PackLesionInputs')
 TINY_CROP = dict(type='RandomCrop', crop_size=(2, 2), allow_negative_crop=True)
-
-
-@pytest.fixture(autouse=True)
-def _scope():
-    init_default_scope('mmdet')
 
 
 def build(data: Path, *middle: dict, truth: dict | None = TRUTH, **options) -> LesionDataset:
