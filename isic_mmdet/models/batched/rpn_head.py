@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from mmdet.models.task_modules.prior_generators import anchor_inside_flags
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
@@ -48,8 +49,9 @@ class BatchedRPNHead(Float32RPNHead):
         Args are those of mmdet: (N, A, H, W) objectness and (N, 4A, H, W) deltas of each level,
         lesions with `bboxes` and metas of N images; regions to ignore are not supported.
         """
-        anchors = self._anchors(cls_scores)
-        usable = self._usable(anchors, cls_scores, batch_img_metas)
+        sizes = [level.shape[-2:] for level in cls_scores]
+        anchors = torch.cat(self.prior_generator.grid_priors(sizes, device=cls_scores[0].device))
+        usable = self._usable(anchors, sizes, batch_img_metas)
         lesions, real = pad([truth.bboxes for truth in batch_gt_instances])
         assigned = assign(self.assigner, anchors.expand(len(usable), -1, -1), usable, lesions, real)
         index, drawn = draw(self.sampler, assigned)
@@ -116,25 +118,20 @@ class BatchedRPNHead(Float32RPNHead):
         for anchors, scores, deltas in zip(levels, cls_scores, bbox_preds, strict=True):
             # The second stage does not train the boxes of the first.
             scores = _by_anchor([scores.detach()], 1)[..., 0].sigmoid()
-            number = min(cfg.nms_pre if cfg.nms_pre > 0 else scores.shape[1], scores.shape[1])
-            scores, best = scores.topk(number)
+            count = scores.shape[1]
+            scores, best = scores.topk(min(cfg.nms_pre, count) if cfg.nms_pre > 0 else count)
             boxes = self.bbox_coder.decode(
                 anchors[best].flatten(0, 1),
                 pick(_by_anchor([deltas.detach()], 4), best).flatten(0, 1),
             ).view(*best.shape, 4)
-            found.append((_inside(boxes, sizes), scores))
+            limits = sizes[:, None, [1, 0, 1, 0]]
+            found.append((torch.minimum(boxes.clamp(min=0), limits), scores))
         return _best(found, cfg)
 
-    def _anchors(self, maps: Sequence[Tensor]) -> Tensor:
-        """Return the anchors of all levels, (B, 4)."""
-        sizes = [level.shape[-2:] for level in maps]
-        return torch.cat(self.prior_generator.grid_priors(sizes, device=maps[0].device))
-
     def _usable(
-        self, anchors: Tensor, maps: Sequence[Tensor], metas: Sequence[dict[str, Any]]
+        self, anchors: Tensor, sizes: Sequence[torch.Size], metas: Sequence[dict[str, Any]]
     ) -> Tensor:
-        """Return which anchors lie in each image, (N, B) bool."""
-        sizes = [level.shape[-2:] for level in maps]
+        """Return which anchors of levels of these sizes lie in each image, (N, B) bool."""
         known: dict[Any, Tensor] = {}
         flags = []
         for meta in metas:
@@ -156,12 +153,6 @@ def _by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
     return torch.cat(flat, 1)
 
 
-def _inside(boxes: Tensor, sizes: Tensor) -> Tensor:
-    """Clip boxes (N, B, 4) to images of (N, 2) heights and widths."""
-    limits = sizes[:, [1, 0, 1, 0]][:, None]
-    return torch.minimum(boxes.clamp(min=0), limits)
-
-
 def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[InstanceData]:
     """Suppress boxes in each level, and return the best of all levels for each image.
 
@@ -170,10 +161,12 @@ def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[Insta
         cfg: see `BatchedRPNHead.predict_by_feat`.
     """
     images = len(found[0][0])
+    lengths = torch.tensor([scores.shape[1] for _, scores in found], device=found[0][0].device)
     longest = max(scores.shape[1] for _, scores in found)
-    boxes = torch.cat([_pad_to(each, longest) for each, _ in found])
-    scores = torch.cat([_pad_to(each, longest) for _, each in found])
-    lengths = torch.tensor([each.shape[1] for _, each in found], device=boxes.device)
+    boxes = torch.cat(
+        [functional.pad(each, (0, 0, 0, longest - each.shape[1])) for each, _ in found]
+    )
+    scores = torch.cat([functional.pad(each, (0, longest - each.shape[1])) for _, each in found])
     real = torch.arange(longest, device=boxes.device) < lengths.repeat_interleave(images)[:, None]
     if cfg.min_bbox_size >= 0:
         real = real & (boxes[..., 2:] - boxes[..., :2] > cfg.min_bbox_size).all(-1)
@@ -193,9 +186,3 @@ def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[Insta
         )
         for image, count in enumerate(counts)
     ]
-
-
-def _pad_to(values: Tensor, length: int) -> Tensor:
-    """Return (N, B, ...) values padded with zeros to (N, length, ...)."""
-    padding = values.new_zeros(len(values), length - values.shape[1], *values.shape[2:])
-    return torch.cat([values, padding], 1)

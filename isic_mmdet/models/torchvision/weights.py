@@ -7,8 +7,9 @@ torchvision counts K + 1: its class 0 is the background.
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -55,12 +56,20 @@ def convert_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
             published COCO file.
 
     Raises:
-        InputError: names are missing or unknown, or shapes differ; all are listed.
+        InputError: names are missing or unknown, or shapes differ.
     """
-    return {
-        _rename(name): _without_background(_rename(name), tensor)
-        for name, tensor in _with_current_names(state_dict).items()
-    }
+    converted = {}
+    for name, tensor in _with_current_names(state_dict).items():
+        for pattern, replacement in _RENAMES.items():
+            name = re.sub(f'^{pattern}', replacement, name)
+        if name.startswith(_FC_CLS):
+            tensor = torch.cat([tensor[1:], tensor[:1]])
+        elif name.startswith(_FC_REG):
+            tensor = tensor[4:].clone()  # a view would be saved with all rows
+        elif name.startswith(_CONV_LOGITS):
+            tensor = tensor[1:].clone()
+        converted[name] = tensor
+    return converted
 
 
 def convert_file(source: str | Path, out: str | Path) -> int:
@@ -115,39 +124,7 @@ def _with_current_names(state_dict: Any) -> dict[str, Tensor]:
         raise InputError(
             "these are not the weights of torchvision's maskrcnn_resnet50_fpn "
             f'(get them from {WEIGHTS_URL}):',
-            # The few unknown names say more about the file than the many missing ones.
-            sorted(_problems(str(error)), key=lambda problem: problem.startswith('missing')),
+            # One line each for missing names, unknown names, and every wrong shape.
+            [shorten(line, 500, placeholder=' ...') for line in str(error).splitlines()[1:]],
         ) from error
     return model.state_dict()
-
-
-def _problems(message: str) -> Iterator[str]:
-    """Yield the problems in the message of `load_state_dict`, one name each."""
-    for line in message.splitlines()[1:]:
-        kind, _, names = line.strip().partition(' key(s) in state_dict: ')
-        if names:
-            yield from (f'{kind.lower()}: {name}' for name in re.findall('"(.+?)"', names))
-        else:
-            yield line.strip()
-
-
-def _rename(name: str) -> str:
-    for pattern, replacement in _RENAMES.items():
-        name = re.sub(f'^{pattern}', replacement, name)
-    return name
-
-
-def _without_background(name: str, tensor: Tensor) -> Tensor:
-    """Return a tensor with torchvision's class 0 moved or removed.
-
-    Args:
-        name: mmdet's.
-        tensor: torchvision's.
-    """
-    if name.startswith(_FC_CLS):
-        return torch.cat([tensor[1:], tensor[:1]])
-    if name.startswith(_FC_REG):
-        return tensor[4:].clone()  # a view would be saved with all rows
-    if name.startswith(_CONV_LOGITS):
-        return tensor[1:].clone()
-    return tensor
