@@ -1,7 +1,7 @@
 """The networks that are compared: this project's, its baselines, and their lower bound.
 
-All have a ResNet-50 with FPN, one class and the background, and random weights; the budgets of
-proposals, samples and detections are each one's own defaults.
+All have a ResNet-50 with FPN, one class and the background, and random weights. Each has its own
+default numbers of proposals, samples and detections.
 """
 
 import logging
@@ -17,21 +17,53 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 import isic_mmdet.register  # noqa: F401
+from benchmarks.harness import ROOT
+from benchmarks.images import write_pictures
 from isic_mmdet.engine.config.load import load_config
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = ROOT / 'configs'
 OURS = CONFIGS / 'isic2018_maskrcnn.py'
+SMALL = CONFIGS / 'quickstart.py'
 
 
 def ours(precision: str, config: Path = OURS) -> nn.Module:
-    """Return the model of the recommended recipe.
+    """Return the model of a config.
 
     Args:
         precision: see `isic_mmdet.models.lesion_mask_rcnn`.
-        config: of the recipe.
+        config: path; by default that of the recommended recipe.
     """
     cfg = load_config(config)
     return _built({**cfg.model, 'precision': precision})
+
+
+def save_ours(path: Path, config: Path = OURS, distinct_scores: bool = False) -> Path:
+    """Write a checkpoint of our model, and return its path.
+
+    Args:
+        path: of the checkpoint.
+        config: see `ours`.
+        distinct_scores: with random weights all proposals have nearly equal scores, and rounding
+            chooses among them; True prevents that.
+    """
+    weights = ours('float32', config).state_dict()
+    if distinct_scores:
+        weights['roi_head.bbox_head.fc_cls.weight'] *= 100
+    # mmdet's inferencer needs the names of the classes.
+    meta = {'dataset_meta': {'classes': ('lesion',), 'palette': [(230, 159, 0)]}}
+    torch.save({'state_dict': weights, 'meta': meta}, path)
+    return path
+
+
+def export_ours(folder: Path, config: Path) -> tuple[Path, Path]:
+    """Write our model into a folder, and return the paths of the ONNX file and the checkpoint."""
+    from isic_mmdet.deploy.export.run import ExportSettings, export
+
+    checkpoint = save_ours(folder / 'random.pth', config, distinct_scores=True)
+    write_pictures(2, 256, folder / 'check')
+    model = folder / f'{config.stem}.onnx'
+    export(str(config), str(checkpoint), model, ExportSettings(check_images=str(folder / 'check')))
+    return model, checkpoint
 
 
 def stock_mmdet(detections: int | None = None) -> nn.Module:
@@ -62,18 +94,12 @@ def torchvision_baseline(size: int, detections: int = 100) -> nn.Module:
     )
 
 
-def bare(model: Any, precision: str) -> Callable[[Tensor], tuple[Tensor, ...]]:
-    """Return a model's backbone and FPN alone, in channels-last order.
-
-    Args:
-        model: of mmdet.
-        precision: `float32` or `bfloat16`.
-    """
+def bare(model: Any) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    """Return the backbone and FPN of a model of mmdet, in bfloat16 and channels-last order."""
 
     def forward(images: Tensor) -> tuple[Tensor, ...]:
         images = images.contiguous(memory_format=torch.channels_last)
-        half = precision == 'bfloat16'
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(images.device.type, torch.bfloat16):
             return model.neck(model.backbone(images))
 
     return forward

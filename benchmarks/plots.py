@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito (2008); the same color for the same name in every panel.
-_COLOURS = {
+_COLORS = {
     'ours, bfloat16': '#0072B2',
     'ours': '#56B4E9',
     'ours, float32': '#56B4E9',
@@ -50,7 +50,7 @@ def _over_size(axes: 'Axes', details: Mapping[str, Any]) -> None:
     for name, sizes in details['seconds'].items():
         times = [median(rounds) for rounds in sizes]
         megapixels = details['megapixels'][: len(times)]
-        axes.plot(megapixels, times, 'o-', color=_COLOURS[name], label=name)
+        axes.plot(megapixels, times, 'o-', color=_COLORS[name], label=name)
     axes.set(xlabel='megapixels', ylabel='seconds, JPEG to mask file', xscale='log', yscale='log')
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter('{x:g}')
@@ -66,9 +66,9 @@ def _over_detections(axes: 'Axes', details: Mapping[str, Any]) -> None:
             if key.startswith(f'{name}, '):
                 times[int(key.removeprefix(f'{name}, ').split()[0])] = median(rounds)
         counts = sorted(times)
-        axes.plot(counts, [times[n] for n in counts], 'o-', color=_COLOURS[name], label=name)
+        axes.plot(counts, [times[n] for n in counts], 'o-', color=_COLORS[name], label=name)
     ours = 'ours, bfloat16' if 'ours, bfloat16' in seconds else 'ours, float32'
-    axes.plot([1], [median(seconds[ours])], 'o', color=_COLOURS[ours], label=f'{ours}: one')
+    axes.plot([1], [median(seconds[ours])], 'o', color=_COLORS[ours], label=f'{ours}: one')
     axes.set(xlabel='detections kept', ylabel='seconds an image of 512 px', xscale='log')
     axes.set_ylim(bottom=0)
     axes.set_title('number of detections')

@@ -1,12 +1,13 @@
-"""A training step compared with those of the baselines and with its lower bound.
+"""A training step compared with those of the baselines and with a lower bound.
 
-A step is forward, backward and the optimizer's move on a batch that is ready in memory. The lower
-bound is forward and backward of the bare backbone and FPN.
+A step is forward, backward and the optimizer on a batch in memory. The lower bound is forward and
+backward of the bare backbone and FPN.
 """
 
 import copy
+import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,11 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import networks
-from benchmarks.arithmetic import arithmetic
+from benchmarks.harness import goal, interleaved, medians, row, without_bfloat16
 from benchmarks.images import Picture, pictures
-from benchmarks.missing import without_bfloat16
-from benchmarks.rows import row
-from benchmarks.timing import interleaved, medians
 from isic_mmdet.masks.run_lengths import bounding_box
 
 # After networks, which installs what mmcv lacks.
@@ -30,86 +29,68 @@ from mmdet.structures.mask import BitmapMasks  # isort: skip
 Step = Callable[[], object]
 
 
-def run(out: Path, quick: bool) -> dict[str, Any]:
-    """Measure, and return rows and details.
-
-    Args:
-        out: not used; nothing but the result is written.
-        quick: one step each, at 128 px, to see that all of it runs.
-    """
+def run(quick: bool) -> dict[str, Any]:
+    """Return rows and details; a quick run takes one step each at 128 px."""
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    size, batch = (128, 2) if quick else (512, 16 if device.type == 'cuda' else 2)
-    repeats = 1 if quick else 7
-    batch_of = pictures(batch, size)
-    lacking = without_bfloat16()
-    best = 'ours, float32' if lacking else 'ours, bfloat16'
+    on_gpu = device.type == 'cuda'
+    size, batch = (128, 2) if quick else (512, 16 if on_gpu else 2)
+    skipped = without_bfloat16()
+    best = 'ours, float32' if skipped else 'ours, bfloat16'
     steps, memory = {}, {}
-    for name, build in _steps(size, batch_of, device, with_bfloat16=lacking is None).items():
-        before = _memory(device)
+    for name, build in _steps(size, pictures(batch, size), device).items():
+        if skipped and 'bfloat16' in name:
+            continue
+        before = torch.cuda.memory_allocated() if on_gpu else 0
         steps[name] = build()
-        memory[name] = peak_memory(steps[name], device, before)
-    seconds = interleaved(steps, repeats, warm_ups=1 if quick else 2, title='training steps')
+        memory[name] = _peak_memory(steps[name], before) if on_gpu else None
+    seconds = interleaved(steps, 1 if quick else 7, 1 if quick else 2, 'training steps')
     middle = medians(seconds)
     what = f'training step, R50-FPN, batch {batch}, {size} px'
-    goals = {'stock mmdet': 4.0, 'torchvision': 4.0} if device.type == 'cpu' else {}
-    goals = goals or {'stock mmdet': 3.0, 'torchvision': 3.0}
-    rows = [
-        # Goals are about bfloat16.
-        row(what, middle[best], name, middle[name], at_least=None if lacking else goal)
-        for name, goal in goals.items()
-    ]
-    limit = 1.5 if device.type == 'cpu' else 2.0
+    baselines = 'stock mmdet', 'torchvision'
+    # The goals are about bfloat16.
+    wanted = None if skipped else 3.0 if on_gpu else 4.0
+    rows = [row(what, middle[best], name, middle[name], at_least=wanted) for name in baselines]
     rows += [
-        row(what, middle[best], name, middle[name], at_most=limit)
+        row(what, middle[best], name, middle[name], at_most=2.0 if on_gpu else 1.5)
         for name in middle
         if name.startswith('lower bound: ')
     ]
-    if not lacking:
+    if not skipped:
         rows += [
             row(f'{what}, without --amp', middle['ours, float32'], name, middle[name])
-            for name in goals
+            for name in baselines
         ]
-    if device.type == 'cuda':
-        rows.append(_memory_at_1024(device, 'float32' if lacking else 'bfloat16'))
-    return {
-        'rows': rows,
-        'skipped': [lacking] if lacking else [],
-        'details': {
-            'device': str(device),
-            'seconds': seconds,
-            'peak_memory_bytes': memory,
-            **({} if lacking else {'arithmetic': arithmetic(steps[best], middle[best], device)}),
-            'profile': {
-                best: _shares(steps[best], device),
-                'stock mmdet': _shares(steps['stock mmdet'], device),
-            },
-        },
+    if on_gpu:
+        rows.append(_memory_at_1024(device, 'float32' if skipped else 'bfloat16'))
+    details = {
+        'device': str(device),
+        'seconds': seconds,
+        'peak_memory_bytes': memory,
+        'profile': {name: _shares(steps[name], device) for name in (best, 'stock mmdet')},
     }
+    if not skipped:
+        details['arithmetic'] = _arithmetic(steps[best], middle[best], device)
+    return {'rows': rows, 'skipped': [skipped] if skipped else [], 'details': details}
 
 
-def _steps(
-    size: int, batch: list[Picture], device: torch.device, with_bfloat16: bool
-) -> dict[str, Callable[[], Step]]:
-    """Return what makes each step; the networks are made one by one, for they are large."""
-    steps: dict[str, Callable[[], Step]] = {
-        'ours, bfloat16': lambda: mmdet_step(networks.ours('bfloat16'), batch, device),
+def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, Callable[[], Step]]:
+    """Return what makes each step; the networks are large and are made one by one."""
+    bound = 'lower bound: {} backbone and FPN, bfloat16'
+    ours, stock = partial(networks.ours, 'bfloat16'), networks.stock_mmdet
+    return {
+        'ours, bfloat16': lambda: mmdet_step(ours(), batch, device),
         'ours, float32': lambda: mmdet_step(networks.ours('float32'), batch, device),
-        'stock mmdet': lambda: mmdet_step(networks.stock_mmdet(), batch, device),
+        'stock mmdet': lambda: mmdet_step(stock(), batch, device),
         'torchvision': lambda: _torchvision_step(
             networks.torchvision_baseline(size), batch, device
         ),
-        'lower bound: stock backbone and FPN, bfloat16': lambda: _bound_step(
-            networks.stock_mmdet(), size, len(batch), device
-        ),
-        'lower bound: our backbone and FPN, bfloat16': lambda: _bound_step(
-            networks.ours('bfloat16'), size, len(batch), device
-        ),
+        bound.format('stock'): lambda: _bound_step(stock(), size, len(batch), device),
+        bound.format('our'): lambda: _bound_step(ours(), size, len(batch), device),
     }
-    return {name: build for name, build in steps.items() if with_bfloat16 or 'bfloat16' not in name}
 
 
 def mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
-    """Return a training step of a detector of mmdet on a batch that is ready in memory."""
+    """Return a training step of a detector of mmdet on a batch in memory."""
     model.to(device).train()
     optimizer = _optimizer(model)
     images = [torch.from_numpy(each.image[..., ::-1].transpose(2, 0, 1).copy()) for each in batch]
@@ -147,7 +128,7 @@ def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.devi
 
 def _bound_step(model: nn.Module, size: int, batch: int, device: torch.device) -> Step:
     model.to(device).train()
-    maps_of = networks.bare(model, 'bfloat16')
+    maps_of = networks.bare(model)
     images = torch.randn(batch, 3, size, size, device=device)
 
     def step() -> None:
@@ -161,7 +142,7 @@ def _bound_step(model: nn.Module, size: int, batch: int, device: torch.device) -
 
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # The rate of a first warm-up step: random weights stay what they are.
+    # So low that the random weights hardly change.
     return torch.optim.SGD(learning, lr=1e-5, momentum=0.9, weight_decay=1e-4)
 
 
@@ -200,53 +181,36 @@ def _box(picture: Picture) -> list[float]:
     return [float(x), float(y), float(x + width), float(y + height)]
 
 
-def _memory(device: torch.device) -> int:
-    """Return the bytes that a GPU holds now; 0 on a CPU, which does not tell."""
-    return torch.cuda.memory_allocated() if device.type == 'cuda' else 0
-
-
-def peak_memory(step: Step, device: torch.device, before: int) -> int | None:
-    """Return the most bytes that a GPU holds in a step, weights included; None on a CPU.
+def _peak_memory(step: Step, before: int) -> int:
+    """Return the peak memory of the GPU in a step in bytes, weights included.
 
     Args:
-        step: whose network is on the GPU.
-        device: which it is on.
-        before: what the GPU held without that network, for other networks stay there.
+        step: of a network on the GPU.
+        before: what the GPU held before that network was made; other networks stay there.
     """
-    if device.type != 'cuda':
-        return None
-    step()  # the optimizer's own numbers come with the first step
+    step()  # the optimizer allocates its state in the first step
     torch.cuda.reset_peak_memory_stats()
     step()
     return torch.cuda.max_memory_allocated() - before
 
 
 def _memory_at_1024(device: torch.device, precision: str) -> dict[str, Any]:
-    """Return the row of the most memory that a step on two images of 1024 px takes."""
+    """Return the row of the peak memory of a step on two images of 1024 px."""
     batch = pictures(2, 1024)
-    megabytes = {}
-    for name, model in (
-        ('ours', networks.ours(precision)),
-        ('stock mmdet', networks.stock_mmdet()),
-    ):
-        before = _memory(device)
-        step = mmdet_step(model, batch, device)
-        megabytes[name] = (peak_memory(step, device, before) or 0) / 1e6
+    megabytes = []
+    for build in (partial(networks.ours, precision), networks.stock_mmdet):
+        before = torch.cuda.memory_allocated()
+        step = mmdet_step(build(), batch, device)
+        megabytes.append(_peak_memory(step, before) / 1e6)
         del step
         torch.cuda.empty_cache()
-    return {
-        'what': 'memory of a training step, R50-FPN, batch 2, 1024 px',
-        'ours_mb': megabytes['ours'],
-        'baseline': 'stock mmdet',
-        'baseline_mb': megabytes['stock mmdet'],
-        'ratio': megabytes['stock mmdet'] / megabytes['ours'],
-        'goal': 'at most 4096 MB',
-        'met': megabytes['ours'] <= 4096,
-    }
+    ours, stock = megabytes
+    what = 'memory of a training step, R50-FPN, batch 2, 1024 px'
+    return row(what, ours, 'stock mmdet', stock, 'mb') | goal('at most 4096 MB', ours <= 4096)
 
 
 def _shares(step: Step, device: torch.device) -> dict[str, float]:
-    """Return the twelve operators that take most of a step, with their shares of its time."""
+    """Return the twelve operators that take most of the time of a step, with their shares of it."""
     step()
     activities = [ProfilerActivity.CPU]
     if device.type == 'cuda':
@@ -258,3 +222,32 @@ def _shares(step: Step, device: torch.device) -> dict[str, float]:
     total = sum(times.values())
     largest = sorted(times, key=lambda name: -times[name])[:12]
     return {name: round(times[name] / total, 4) for name in largest}
+
+
+def _arithmetic(step: Step, seconds: float, device: torch.device) -> dict[str, float]:
+    """Compare the arithmetic of a step with that of a matrix product.
+
+    Returns:
+        `operations` of a step (a multiplication and an addition are two), `operations_per_s`,
+        `bfloat16_operations_per_s` of the product of two large matrices, and the `share` of the
+        second in the third.
+    """
+    with FlopCounterMode(display=False) as counter:
+        step()
+    operations = counter.get_total_flops()
+    side = 2048
+    left, right = (torch.randn(side, side, dtype=torch.bfloat16, device=device) for _ in range(2))
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        left @ right
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    peak = 2 * side**3 / min(times)
+    rate = operations / seconds
+    return {
+        'operations': operations,
+        'operations_per_s': rate,
+        'bfloat16_operations_per_s': peak,
+        'share': rate / peak,
+    }
