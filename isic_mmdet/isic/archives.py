@@ -29,21 +29,13 @@ _DIAGNOSIS_COLUMNS = ['image_id', 'melanoma', 'seborrheic_keratosis']
 
 @dataclass(frozen=True)
 class Archive:
-    """One official file.
-
-    Attributes:
-        year: 2016, 2017 or 2018.
-        part: `training`, `validation` or `test`.
-        count: number of its images, masks or rows.
-        name: the official name.
-        about: size in bytes, as precise as the page states it.
-    """
+    """One official file."""
 
     year: int
-    part: str
-    count: int
+    part: str  # training, validation or test
+    count: int  # of images, masks or rows
     name: str
-    about: float
+    about: float  # bytes, as precise as the page states them
 
     @property
     def holds(self) -> str:

@@ -36,16 +36,12 @@ Label = dict[str, Any]
 
 @dataclass
 class Labels:
-    """The content of the tables among the sources.
+    """The content of the tables among the sources."""
 
-    Attributes:
-        by_id: labels by ISIC id, without values that are wrong or contradict each other.
-        errors: one for each such value.
-        other_tables: name, separator and columns of every CSV file that is no table of labels.
-    """
-
+    #: Without values that are wrong or contradict each other; each of them is one of the errors.
     by_id: dict[str, Label] = field(default_factory=dict)
     errors: list[PairError] = field(default_factory=list)
+    #: Name, separator and columns of every CSV file that is no table of labels.
     other_tables: list[str] = field(default_factory=list)
 
 

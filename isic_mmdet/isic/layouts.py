@@ -29,19 +29,12 @@ _FOLDERS |= {name.replace('_v2', ''): archive for name, archive in _FOLDERS.item
 
 @dataclass(frozen=True, order=True)
 class PairError:
-    """An error of one image, its mask or its label.
-
-    Attributes:
-        isic_id: id of the image.
-        kind: short name under which errors are counted, such as `missing mask`.
-        detail: the file, the problem and the fix.
-        left_out: whether the pair was skipped; a gray mask is thresholded and kept.
-    """
+    """An error of one image, its mask or its label."""
 
     isic_id: str
-    kind: str
-    detail: str
-    left_out: bool = True
+    kind: str  # short name under which errors are counted
+    detail: str  # the file, the problem and the fix
+    left_out: bool = True  # whether the pair was skipped; a gray mask is kept
 
     def __str__(self) -> str:
         return f'{self.isic_id}: {self.kind}: {self.detail}'
@@ -67,19 +60,12 @@ class Found:
 
 @dataclass
 class Scan:
-    """The files below the sources.
-
-    Attributes:
-        images: ISIC id to the files that claim to be its image; more than one is an error.
-        masks: the same for masks.
-        tables: all CSV files.
-        unexpected: names of files in an official folder that are none of these and no known extra.
-    """
+    """The files below the sources. More than one image or mask of an id is an error."""
 
     images: dict[str, list[Found]] = field(default_factory=lambda: defaultdict(list))
     masks: dict[str, list[Found]] = field(default_factory=lambda: defaultdict(list))
-    tables: list[SourceFile] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
+    tables: list[SourceFile] = field(default_factory=list)  # all CSV files
+    unexpected: list[str] = field(default_factory=list)  # unknown names in official folders
 
 
 def listed_id(text: str) -> str | None:

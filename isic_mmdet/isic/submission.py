@@ -45,19 +45,15 @@ def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
 
 
-def check_zip_name(path: str | Path) -> None:
-    """Raise an `InputError` if a submission cannot be written to `path`."""
-    if Path(path).suffix != '.zip':
-        raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
-
-
-def check_ids(path: str | Path, images: Mapping[str, SourceFile]) -> None:
-    """Raise an `InputError` if two images have the same id in different folders.
+def check_submission(path: str | Path, images: Mapping[str, SourceFile]) -> None:
+    """Raise an `InputError` if `path` is no zip, or two images have the same id.
 
     Args:
-        path: of the zip, for the message.
+        path: of the zip.
         images: all of the set, by the names of their masks, with folders.
     """
+    if Path(path).suffix != '.zip':
+        raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')
     by_id: defaultdict[str, list[str]] = defaultdict(list)
     for name, image in images.items():
         by_id[_id(name)].append(str(image))
@@ -87,7 +83,6 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
         InputError: an id is not the challenge's, or a mask is missing, unreadable, empty or of
             another size than its image, or the zip cannot be written. An earlier zip stays.
     """
-    check_zip_name(path)
     errors = []
     content = io.BytesIO()
     with zipfile.ZipFile(content, 'w') as archive:

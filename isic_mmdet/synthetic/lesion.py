@@ -12,17 +12,11 @@ from isic_mmdet.synthetic.skin import Tissue
 
 @dataclass
 class Outline:
-    """Where the lesion lies.
+    """Where the lesion lies: one region without holes."""
 
-    Attributes:
-        mask: (H, W) uint8, 255 inside and 0 outside; one region without holes.
-        depth: (H, W) float32, distance to the rim in pixels, negative outside.
-        radius: radius of a disc of the lesion's area, in pixels.
-    """
-
-    mask: NDArray[np.uint8]
-    depth: Field
-    radius: float
+    mask: NDArray[np.uint8]  # (H, W), 255 inside and 0 outside
+    depth: Field  # (H, W), distance to the rim in pixels, negative outside
+    radius: float  # of a disc of the same area, in pixels
 
 
 def make_outline(

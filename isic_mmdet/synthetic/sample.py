@@ -22,18 +22,13 @@ SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.7
 class Sample:
     """One image.
 
-    Attributes:
-        image: (H, W, 3) uint8, RGB.
-        mask: (H, W) uint8, 255 on the lesion and 0 elsewhere; one region without holes, also
-            where a hair or the ruler is drawn over it.
-        melanoma: whether the lesion is drawn with the traits of a melanoma.
-        skin_type: Fitzpatrick type, 1 to 6.
+    The mask is one region without holes, also where a hair or the ruler is drawn over it.
     """
 
-    image: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
-    melanoma: bool
-    skin_type: int
+    image: NDArray[np.uint8]  # (H, W, 3), RGB
+    mask: NDArray[np.uint8]  # (H, W), 255 on the lesion and 0 elsewhere
+    melanoma: bool  # whether the lesion has the traits of a melanoma
+    skin_type: int  # Fitzpatrick type, 1 to 6
 
 
 def is_melanoma(seed: int, index: int) -> bool:

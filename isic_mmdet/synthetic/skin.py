@@ -25,19 +25,12 @@ SURFACE = 0.05  # light that the surface throws back before it meets any pigment
 
 @dataclass
 class Tissue:
-    """What the light meets, each (H, W) float32 and not negative.
+    """What the light meets, each (H, W) float32 and not negative."""
 
-    Attributes:
-        melanin: pigment near the surface.
-        blood: haemoglobin.
-        veil: share of the color that a blue-white veil covers, in [0, 1].
-        scar: share of the color that white, scar-like tissue covers, in [0, 1].
-    """
-
-    melanin: Field
+    melanin: Field  # pigment near the surface
     blood: Field
-    veil: Field
-    scar: Field
+    veil: Field  # share of the color that a blue-white veil covers, in [0, 1]
+    scar: Field  # share of the color that white, scar-like tissue covers, in [0, 1]
 
     def render(self) -> Field:
         """Return the reflected color, (H, W, 3) float32 RGB in [0, 1].

@@ -13,7 +13,7 @@ from isic_mmdet.deploy.predict.processes import Group
 from isic_mmdet.deploy.predict.table import is_begun, join_parts
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, close_zips
-from isic_mmdet.isic.submission import check_ids, check_zip_name, write_submission
+from isic_mmdet.isic.submission import check_submission, write_submission
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.run_lock import run_lock
 from isic_mmdet.utils.run_record import require_same_run
@@ -49,12 +49,10 @@ def predict(
             challenge would refuse.
     """
     with run_lock(settings.out, 'name another --out', needed=group.rank == 0):
-        if submission is not None:
-            check_zip_name(submission)
         close_zips()  # they may have changed since an earlier call
         files, skipped = find_images(inputs, settings.out)
         if submission is not None:
-            check_ids(submission, files)
+            check_submission(submission, files)
         errors = _predict_share(model, files, settings, resume, group)
         if group.rank != 0:
             return ''

@@ -48,15 +48,10 @@ class _NoConnectionError(_BrokenOffError):
 
 @dataclass(frozen=True)
 class Remote:
-    """What a server says of a file.
-
-    Attributes:
-        size: in bytes, None if unknown.
-        validator: strong ETag, else the date of the last change, else empty.
-    """
+    """What a server says of a file."""
 
     size: int | None = None
-    validator: str = ''
+    validator: str = ''  # strong ETag, else the date of the last change, else empty
 
 
 class Transfer:

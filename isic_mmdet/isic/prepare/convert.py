@@ -47,15 +47,14 @@ def prepare(
     Args:
         year: 2016, 2017 or 2018.
         sources: official folders or zips, or folders that hold them.
-        out: folder of the prepared data set; new, or of an earlier run of the same year.
+        out: new folder, or that of an earlier run of the same year.
         split: `official`, `ratio`, or a folder with `train.txt`, `val.txt` and `test.txt`. 2016
             has no official validation part: 15 % of its training part are drawn for it.
         seed: of what is drawn.
         resize: `none`, `quarter` or `max-side=N`.
-        classes: `lesion` or `diagnosis` (benign and melanoma); None takes `diagnosis` for 2017
-            and `lesion` for the others.
+        classes: `lesion` or `diagnosis` (benign and melanoma), the default for 2017.
         flip_copies: store each training and validation image also flipped vertically and
-            horizontally, as further samples. They take no part in the search for near-duplicates.
+            horizontally. These copies take no part in the search for near-duplicates.
         foreground: lowest gray value of a lesion pixel, 1 to 255. With another one than the
             default, `original_masks` hold the thresholded masks instead of copies of the files, so
             that scores (> 128) are computed against the same truth.

@@ -34,43 +34,25 @@ _SHAPES: dict[Any, Shape] = {
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a prepared pair, in pixels of the prepared size unless noted.
+    """What is known of a prepared pair, in pixels of the prepared image unless noted."""
 
-    Attributes:
-        isic_id: id of the image, or of a flipped copy.
-        key: digest of the sources' identity, the rule and the foreground; another key means
-            another result.
-        height, width: size of the prepared image.
-        original_height, original_width: size of the official mask.
-        bbox: x, y, width, height of the box around the lesion.
-        area: lesion pixels.
-        counts: the lesion as COCO's compressed run lengths.
-        share: lesion share of the official mask, 0 to 1.
-        touches_border: whether the lesion reaches the edge of the official mask.
-        grays: pixels of the official mask that are neither 0 nor 255.
-        hash: difference hash of the official image, as it was decoded.
-        image_bytes, mask_bytes: sizes of the two prepared files.
-        orientation: EXIF's number of how the official image is stored, 1 where it is upright.
-        copy_of: of a flipped copy, the id of its original; else empty.
-    """
-
-    isic_id: str
-    key: str
+    isic_id: str  # with the direction behind it for a flipped copy
+    key: str  # another key means another result; see `digest`
     height: int
     width: int
-    original_height: int
+    original_height: int  # of the official mask
     original_width: int
-    bbox: list[int]
-    area: int
-    counts: str
-    share: float
-    touches_border: bool
-    grays: int
-    hash: str
-    image_bytes: int
+    bbox: list[int]  # x, y, width, height
+    area: int  # lesion pixels
+    counts: str  # the lesion as COCO's compressed run lengths
+    share: float  # of lesion in the official mask, 0 to 1
+    touches_border: bool  # of the official mask
+    grays: int  # pixels of the official mask that are neither 0 nor 255
+    hash: str  # difference hash of the official image, as it was decoded
+    image_bytes: int  # size of the prepared file
     mask_bytes: int
-    orientation: int
-    copy_of: str = ''
+    orientation: int  # EXIF's number of how the official image is stored; 1 is upright
+    copy_of: str = ''  # id of the original of a flipped copy
 
     @property
     def official_id(self) -> str:
@@ -96,12 +78,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Job:
-    """One sample to be made.
-
-    Attributes:
-        isic_id, key: of its record.
-        call: makes it.
-    """
+    """One sample to be made: id and key of its record, and the call that makes it."""
 
     isic_id: str
     key: str

@@ -14,21 +14,13 @@ _ONE_CLASS = '--classes lesion'
 
 @dataclass
 class Plan:
-    """What to prepare, before any image is opened.
+    """What to prepare, before any image is opened."""
 
-    Attributes:
-        pairs: ISIC id to the pair, in id order.
-        split_of: ISIC id to split; None where the split is drawn once the images are known.
-        labels: ISIC id to diagnosis, age and sex as far as known.
-        errors: what is wrong with the ids that the split asks for.
-        notes: what the user should know and may be intended.
-    """
-
-    pairs: dict[str, Pair]
-    split_of: dict[str, str] | None
+    pairs: dict[str, Pair]  # in id order
+    split_of: dict[str, str] | None  # None if the split is drawn once the images are known
     labels: dict[str, Label]
-    errors: list[PairError]
-    notes: list[str]
+    errors: list[PairError]  # of the ids that the split asks for
+    notes: list[str]  # what the user should know and may be intended
 
 
 def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> Plan:

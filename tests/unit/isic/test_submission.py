@@ -10,7 +10,12 @@ from scipy import ndimage
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.submission import mask_name, one_region, write_submission
+from isic_mmdet.isic.submission import (
+    check_submission,
+    mask_name,
+    one_region,
+    write_submission,
+)
 
 IDS = [f'ISIC_{number:07d}' for number in range(4)]
 CORNERS = np.ones((3, 3))
@@ -108,6 +113,9 @@ def test_an_image_that_has_changed_is_reported(masks, images, tmp_path):
     assert 'a mask of 122 x 90 pixels for an image of 200 x 90' in error.value.errors[1]
 
 
-def test_a_submission_is_a_zip(masks, images, tmp_path):
+def test_a_submission_is_a_zip_with_one_mask_for_an_id(images, tmp_path):
+    check_submission(tmp_path / 'sent.zip', images)
     with pytest.raises(InputError, match='zip'):
-        write_submission(tmp_path / 'sent.tar', masks, images)
+        check_submission(tmp_path / 'sent.tar', images)
+    with pytest.raises(InputError, match='one mask for an id'):
+        check_submission(tmp_path / 'sent.zip', {**images, f'a/{IDS[0]}': images[IDS[0]]})
