@@ -323,36 +323,21 @@ def test_all_errors_are_listed_at_once(folders):
     (truth / NAME).write_bytes(b'')
     (predictions / 'ISIC_0000003_segmentation.png').write_bytes(encode(gray(1, (3, 4))))
     (truth / 'notes.txt').write_text('')
+    shutil.copy(truth / NAME, truth / 'ISIC_0000002_attribute_streaks.png')
+    for number in range(4, 60):  # more errors than messages usually list
+        shutil.copy(truth / NAME, truth / f'ISIC_{number:07d}_segmentation.png')
     with pytest.raises(InputError) as error:
         score_masks(predictions, truth, show_progress=False)
     errors = '\n'.join(error.value.errors)
-    assert len(error.value.errors) == 5
     for words in (
+        'ISIC_0000059: no prediction',
+        'ISIC_0000002: 2 truth masks: ',
         'notes.txt: no ISIC id',
         'ISIC_0000001: no prediction',
-        f'truth/{NAME}: not an image',
-        f'predictions/{NAME}: not gray with 8 bits, but of mode RGB',
         'ISIC_0000003_segmentation.png: 4 x 3 pixels, but its truth has 32 x 24',
     ):
         assert words in errors
     assert all(problem in str(error.value) for problem in error.value.errors)
-
-
-def test_no_error_is_hidden(folders):
-    truth, predictions = folders
-    for number in range(4, 60):
-        shutil.copy(truth / NAME, truth / f'ISIC_{number:07d}_segmentation.png')
-    with pytest.raises(InputError) as error:
-        score_masks(predictions, truth, show_progress=False)
-    assert 'ISIC_0000059: no prediction' in str(error.value)
-
-
-def test_two_truths_of_one_image_are_an_error(folders):
-    truth, predictions = folders
-    shutil.copy(truth / NAME, truth / 'ISIC_0000002_attribute_streaks.png')
-    assert [f[:29] for f in pair_masks(predictions, truth).errors] == [
-        'ISIC_0000002: 2 truth masks: '
-    ]
 
 
 def test_zips_with_leftovers_and_with_a_mask_twice(folders):
@@ -392,21 +377,8 @@ def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
     assert len(pair_masks(tmp_path / 'nothing', truth).errors) == 3
 
 
-def test_a_vanished_file_is_unreadable(tmp_path):
-    with pytest.raises(UnreadableMaskError, match='No such file'):
-        read_gray_mask(SourceFile(tmp_path / 'gone.png', None, 1, 0))
-
-
-@pytest.mark.parametrize('name', ['../ISIC_0000002_segmentation.png', '/ISIC_0000002.png'])
-def test_a_zip_with_names_that_lead_out_of_it_is_refused(folders, tmp_path, name):
-    truth, _ = folders
-    with zipfile.ZipFile(tmp_path / 'out.zip', 'w') as archive:
-        archive.writestr(name, b'')
-    with pytest.raises(InputError, match=r'out\.zip.*lead out of the zip'):
-        pair_masks(tmp_path / 'out.zip', truth)
-
-
-def test_a_pipe_is_no_mask_and_is_not_waited_for(tmp_path):
+def test_missing_files_and_pipes_are_unreadable(tmp_path):
     os.mkfifo(tmp_path / 'pipe.png')
-    with pytest.raises(UnreadableMaskError, match='not a file, but a pipe'):
-        read_gray_mask(SourceFile(tmp_path / 'pipe.png', None, 0, 0))
+    for name, problem in (('pipe.png', 'not a file, but a pipe'), ('gone.png', 'No such file')):
+        with pytest.raises(UnreadableMaskError, match=problem):
+            read_gray_mask(SourceFile(tmp_path / name, None, 0, 0))

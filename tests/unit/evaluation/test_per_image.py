@@ -103,15 +103,6 @@ def test_other_files_are_refused(tmp_path, table):
         read_per_image(other)
 
 
-def test_cells_beyond_the_last_column_are_refused(table):
-    path = table(row(1))
-    path.write_text(path.read_text().rstrip('\n') + ',left,over\n')
-    with pytest.raises(InputError, match=r'line 2, column 14'):
-        read_per_image(path)
-    path.write_text(path.read_text().replace(',left,over', ',,'))
-    assert read_per_image(path)[0]['width'] == 700
-
-
 def test_a_table_that_a_spreadsheet_saved_again_is_the_same(table):
     rows = [row(1, iou=0.8125, touches_border=True), row(2, iou=0.5, touches_border=False)]
     path = table(*rows)

@@ -183,14 +183,11 @@ def test_a_file_of_any_damage_is_never_decoded_to_another_picture():
 
 
 def test_sizes_that_pillow_may_refuse_are_left_to_it(monkeypatch):
+    assert binary_png.MAX_PIXELS < Image.MAX_IMAGE_PIXELS
     monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size)
     assert decode(png(GRAY.shape, LINES)) is not None
     monkeypatch.setattr(binary_png, 'MAX_PIXELS', GRAY.size - 1)
     assert decode(png(GRAY.shape, LINES)) is None
-
-
-def test_the_size_limit_is_below_the_one_of_pillow():
-    assert binary_png.MAX_PIXELS < Image.MAX_IMAGE_PIXELS
 
 
 @pytest.mark.shared_data

@@ -34,11 +34,6 @@ def test_official_masks_are_not_left_to_opencv(tmp_path, monkeypatch):
     assert read_mask(tmp_path / 'mask.png').tolist() == [[False, True]]
 
 
-def test_read_mask_takes_one_bit_files(tmp_path):
-    Image.fromarray(np.array([[0, 255]], np.uint8)).convert('1').save(tmp_path / 'mask.png')
-    assert read_mask(str(tmp_path / 'mask.png')).tolist() == [[False, True]]
-
-
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'LA', 'I;16'])
 def test_read_mask_refuses_anything_but_8_bit_gray(tmp_path, mode):
     path = tmp_path / 'mask.png'
@@ -62,11 +57,6 @@ def test_read_mask_refuses_missing_empty_and_damaged_files(tmp_path):
             read_mask(path)
 
 
-def test_resize_mask_leaves_a_mask_of_the_right_size_alone():
-    mask = disc(30, 40)
-    assert resize_mask(mask, 30, 40) is mask
-
-
 @pytest.mark.parametrize(
     'size', [(600, 800), (3000, 4000), (75, 100), (301, 399), (600, 100), (100, 900)]
 )
@@ -86,7 +76,7 @@ def test_resize_mask_enlarges_smoothly():
     assert overlap(disc(*size), resize_mask(small, *size)) > overlap(disc(*size), blocks) + 0.003
 
 
-@pytest.mark.parametrize('size', [(7, 5), (24, 32), (33, 17)])
+@pytest.mark.parametrize('size', [(7, 5), (16, 16), (24, 32), (33, 17)])
 def test_resize_mask_keeps_full_full_and_empty_empty(size):
     assert resize_mask(np.ones((16, 16), bool), *size).all()
     assert not resize_mask(np.zeros((16, 16), bool), *size).any()
