@@ -7,6 +7,18 @@ from mmengine.hub import get_config
 
 from isic_mmdet.engine.config.load import load_config
 
+RTMDET = 'rtmdet/rtmdet-ins_tiny_8xb32-300e_coco'
+SOLO = 'solov2/solov2-light_r50_fpn_ms-3x_coco'
+CONDINST = 'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance'
+MASK2FORMER = 'mask2former/mask2former_r50_8xb2-lsj-50e_coco'
+# They predict masks inside boxes.
+TWO_STAGE = [
+    'mask_rcnn/mask-rcnn_r50_fpn_1x_coco',
+    'cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco',
+    'htc/htc-without-semantic_r50_fpn_1x_coco',
+    'ms_rcnn/ms-rcnn_r50-caffe_fpn_1x_coco',
+    'point_rend/point-rend_r50-caffe_fpn_ms-1x_coco',
+]
 CHANNELS = [16, 32, 64, 128]
 
 

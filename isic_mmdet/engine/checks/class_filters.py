@@ -9,7 +9,7 @@ heads that still fit are kept. Every class of the model takes the filters of
    lesions.
 
 If a class has none of these, as with the 80 classes of COCO, all class layers start from random
-numbers: the mean of 80 kinds of things outlines none of them. Where a single class becomes K, the
+numbers: the mean of 80 kinds of things outlines none of them. If a single class becomes K, the
 scores of the K are lowered by log K, so that background stays as likely as it was.
 """
 
@@ -31,18 +31,18 @@ def adapt_classes(
     wanted: Sequence[str],
     lesions: bool,
 ) -> dict[str, Tensor]:
-    """Return class layers for a model made from those of a checkpoint.
+    """Return class layers for a model that are made from those of a checkpoint.
 
     Args:
         weights: of the checkpoint, by the model's names.
         model: with `roi_head.bbox_head` and `roi_head.mask_head`; others get nothing.
-        known: names of the checkpoint's classes, if it says so.
+        known: names of the checkpoint's classes, if it records them.
         wanted: names of the model's classes.
         lesions: whether all classes of the checkpoint are lesions.
 
     Returns:
-        The tensors to load instead of the checkpoint's, by name; those that fit as they are, or
-        for which there is no rule, are not among them.
+        The tensors that replace those of the checkpoint, by name. Layers that fit as they are, and
+        layers without a rule, are not among them.
     """
     own = model.state_dict()
     adapted = {}
@@ -51,10 +51,13 @@ def adapt_classes(
             given, target = weights.get(name), own.get(name)
             if not isinstance(given, Tensor) or target is None:
                 continue
+            if given.shape[1:] != target.shape[1:]:
+                continue
             background = layer.endswith('fc_cls') and not _sigmoid(model)
-            made = _made(given, target, rows, background, known, wanted, lesions)
-            if made is not None:
-                adapted[name] = made
+            old, new = ((len(each) - background) // rows for each in (given, target))
+            sources = _sources(old, new, known, wanted, lesions)
+            if sources and sources != [[index] for index in range(old)]:
+                adapted[name] = _made(given, sources, rows, background)
     return adapted
 
 
@@ -63,50 +66,28 @@ def _sigmoid(model: nn.Module) -> bool:
     return bool(getattr(loss, 'use_sigmoid', False))
 
 
-def _made(
-    given: Tensor,
-    target: Tensor,
-    rows: int,
-    background: bool,
-    known: Sequence[str] | None,
-    wanted: Sequence[str],
-    lesions: bool,
-) -> Tensor | None:
-    old, new = ((len(t) - background) // rows for t in (given, target))
-    if given.shape[1:] != target.shape[1:] or old < 1:
-        return None
-    sources = _sources(old, new, known, wanted, lesions)
-    if sources is None or sources == [[index] for index in range(old)]:
-        return None
-    # A class-agnostic layer has one set of filters, whatever the number of classes.
+def _made(given: Tensor, sources: list[list[int]], rows: int, background: bool) -> Tensor:
+    # A class-agnostic layer has one set of filters for any number of classes.
+    old = (len(given) - background) // rows
     classes = given[: old * rows].float().unflatten(0, (old, rows))
     parts = [classes[source].mean(0) for source in sources]
     if background:
         if given.ndim == 1 and old == 1:
-            parts = [part - math.log(new) for part in parts]
+            parts = [part - math.log(len(sources)) for part in parts]
         parts.append(given[old * rows :].float())
     return torch.cat(parts).to(given.dtype)
 
 
 def _sources(
     old: int, new: int, known: Sequence[str] | None, wanted: Sequence[str], lesions: bool
-) -> list[list[int]] | None:
-    """Return which classes of a checkpoint each class starts from; None where there is no rule."""
-    unnamed: list[str | None] = [None]
-    old_names = list(known) if known is not None and len(known) == old else unnamed * old
-    new_names = list(wanted) if len(wanted) == new else unnamed * new
-    if old == new and set(old_names) != set(new_names):
-        return None  # other names for as many classes: loaded as they are
-    sources = []
-    for name in new_names:
-        if name is not None and name in old_names:
-            sources.append([old_names.index(name)])
-        elif old == new:
-            return None
-        elif old == 1:
-            sources.append([0])
-        elif lesions:
-            sources.append(list(range(old)))
-        else:
-            return None
-    return sources
+) -> list[list[int]]:
+    """Return the checkpoint's classes from which each class starts; empty without a rule."""
+    old_names = list(known) if known is not None and len(known) == old else []
+    new_names = list(wanted) if len(wanted) == new else []
+    if old < 1 or (old == new and not (old_names and set(old_names) == set(new_names))):
+        return []  # as many classes with other names are loaded as they are
+    rest = list(range(old))  # for a class that the checkpoint does not have
+    if old > 1 and not lesions and not (new_names and set(new_names) <= set(old_names)):
+        return []
+    names = new_names or [''] * new
+    return [[old_names.index(name)] if name in old_names else rest for name in names]

@@ -1,4 +1,4 @@
-"""Which detectors can do what, judged by their configs before anything is built."""
+"""Which detectors support which commands, decided by their configs before anything is built."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import signature
@@ -11,15 +11,12 @@ from mmengine.config import Config
 from isic_mmdet.engine.checks.loaders import type_name
 from isic_mmdet.errors import InputError
 
-# What needs the cells of the masks instead of masks of the whole image.
-_CELLS_FOR = 'tools/predict.py, tools/serve.py, --tta and tools/export_onnx.py'
-
 
 def mask_threshold(model: Mapping[str, Any]) -> float:
     """Return the probability above which a pixel belongs to the mask of a two-stage detector.
 
     Args:
-        model: config of a detector whose masks can be taken as cells of their boxes, see
+        model: config of a detector that predicts masks inside boxes, see
             `isic_mmdet.models.box_masks`.
 
     Raises:
@@ -27,15 +24,16 @@ def mask_threshold(model: Mapping[str, Any]) -> float:
     """
     name = type_name(model)
     if not predicts_masks(model):
-        raise InputError(f'{name} finds boxes and no masks; choose a config with a mask head')
+        raise InputError(f'{name} predicts boxes and no masks; choose a config with a mask head')
     heads = [MODELS.get(type_name(head)) for head in _mask_heads(model)]
     settings = (model.get('test_cfg') or {}).get('rcnn') or {}
     fits = all(head is not None and issubclass(head, FCNMaskHead) for head in heads)
     if not (heads and fits and 'mask_thr_binary' in settings):
         raise InputError(
             f'{name} does not predict its masks as Mask R-CNN does (a roi_head whose mask_head is '
-            f'an FCNMaskHead, and test_cfg.rcnn.mask_thr_binary), which {_CELLS_FOR} need; score '
-            'it with tools/test.py without --tta, or choose such a config'
+            'an FCNMaskHead, and test_cfg.rcnn.mask_thr_binary), which tools/predict.py, '
+            'tools/serve.py, --tta and tools/export_onnx.py need; score it with tools/test.py '
+            'without --tta, or choose such a config'
         )
     return float(settings['mask_thr_binary'])
 
@@ -44,45 +42,48 @@ def predicts_masks(model: Mapping[str, Any]) -> bool:
     """Return False for detectors that are certain to predict boxes alone."""
     if model.get('roi_head'):
         return bool(_mask_heads(model))
-    parts = {key: value for key, value in model.items() if key not in _NO_PARTS}
+    settings = {'data_preprocessor', 'train_cfg', 'test_cfg', 'init_cfg'}
+    parts = {key: value for key, value in model.items() if key not in settings}
     return any('mask' in word.lower() or 'panoptic' in word.lower() for word in _words(parts))
-
-
-_NO_PARTS = {'data_preprocessor', 'train_cfg', 'test_cfg', 'init_cfg'}
 
 
 def detector_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
     """Return why a detector cannot be trained or tested with a config, one line each.
 
     Args:
-        cfg: a whole experiment.
+        cfg: a complete config.
         loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
     """
     model = cfg.model.get('module') or cfg.model
-    name = type_name(model)
+    name, is_trained = type_name(model), 'train_dataloader' in loaders
     errors = []
     if not predicts_masks(model):
         errors.append(
-            f'{name} finds boxes and no masks, which are what is scored; choose a model with a '
-            'mask head'
+            f'{name} predicts boxes and no masks, but masks are scored; choose a model with a mask '
+            'head'
         )
-    if 'train_dataloader' in loaders and 'semantic_head' in _words(model):
+    elif not model.get('roi_head'):
+        errors += _padding_errors(cfg, model, loaders)
+    if is_trained and 'semantic_head' in _words(model):
         errors.append(
             f'{name} has a semantic_head, which learns from segmentation maps that data sets of '
             'lesions do not have; remove it, or choose a config without one'
         )
-    if 'train_dataloader' in loaders and name == 'YOLACT':
+    if is_trained and name == 'YOLACT':
         errors.append(
             'YOLACT computes no losses of validation images, and stacks the anchors of images of '
             'different shapes; train another detector'
         )
-    made, kept = _predictions_made(model), _predictions_kept(model)
+    made = _predictions_made(model)
+    settings = model.get('test_cfg') or {}
+    settings = settings.get('rcnn') or settings
+    kept = settings.get('max_per_img') or settings.get('max_per_image', 0)
     if made is not None and kept > made:
         errors.append(
             f'{name} makes {made} predictions for an image (queries times classes), but its '
             f'test_cfg keeps {kept}; keep at most {made}'
         )
-    return errors + _padding_errors(cfg, loaders)
+    return errors
 
 
 def _predictions_made(model: Mapping[str, Any]) -> int | None:
@@ -96,40 +97,30 @@ def _predictions_made(model: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _predictions_kept(model: Mapping[str, Any]) -> int:
-    settings = model.get('test_cfg') or {}
-    return (settings.get('rcnn') or settings).get('max_per_img') or settings.get('max_per_image', 0)
-
-
-def _padding_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
-    """Return what lets detectors that use whole images instead of RoIs fail in some batches."""
-    model = cfg.model.get('module') or cfg.model
-    if model.get('roi_head') or not predicts_masks(model):
-        return []
+def _padding_errors(cfg: Config, model: Mapping[str, Any], loaders: Sequence[str]) -> Iterator[str]:
+    """Yield why a detector with masks of complete images would fail in some batches."""
     name, pixels = type_name(model), model.get('data_preprocessor') or {}
     unpadded = [
         loader
         for loader in loaders
         if not any('Pad' in word for word in _words([cfg.get(loader), pixels]))
     ]
-    errors = []
     if 'train_dataloader' in unpadded and not pixels.get('pad_mask'):
-        errors.append(
-            f'{name} compares whole masks, which must be padded as their images are; set '
-            'model.data_preprocessor.pad_mask=True'
+        yield (
+            f'{name} compares masks of complete images, which need the padding of their images; '
+            'set model.data_preprocessor.pad_mask=True'
         )
-    divisor = pixels.get('pad_size_divisor', 1)
-    # Its levels are enlarged twofold before they are joined.
-    if unpadded and type_name(model.get('neck') or {}) == 'CSPNeXtPAFPN' and divisor % 32:
-        errors.append(
+    # This neck enlarges its levels twofold before it joins them.
+    is_doubling = type_name(model.get('neck')) == 'CSPNeXtPAFPN'
+    if unpadded and is_doubling and pixels.get('pad_size_divisor', 1) % 32:
+        yield (
             f'{name} takes images whose sides are multiples of 32; set '
             'model.data_preprocessor.pad_size_divisor=32'
         )
-    return errors
 
 
 def check_precisions(model: Mapping[str, Any]) -> None:
-    """Return if a detector can compute in bfloat16.
+    """Check that a detector can compute in bfloat16.
 
     Raises:
         InputError: its class has no `precision`.
@@ -138,8 +129,8 @@ def check_precisions(model: Mapping[str, Any]) -> None:
     bases = () if kind is None else kind.__mro__
     if bases and not any('precision' in signature(base).parameters for base in bases[:-1]):
         raise InputError(
-            f'--amp: {type_name(model)} has no precision to choose, as LesionMaskRCNN does; '
-            'leave --amp out, or take the model of a config in configs/'
+            f'--amp: {type_name(model)} has no setting precision, as LesionMaskRCNN has; remove '
+            '--amp, or use the model of a config in configs/'
         )
 
 
@@ -151,11 +142,8 @@ def _mask_heads(model: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def _words(config: Any) -> Iterator[str]:
     """Yield all keys and class names of a config."""
     if isinstance(config, Mapping):
-        for key, value in config.items():
-            yield str(key)
-            if key == 'type':
-                yield type_name(config)
-            yield from _words(value)
-    elif isinstance(config, (list, tuple)):
+        yield from (*map(str, config), type_name(config))
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
         for value in config:
             yield from _words(value)

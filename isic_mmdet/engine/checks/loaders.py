@@ -1,4 +1,4 @@
-"""Data loaders that mmengine would build, but that end in a traceback or in a wrong number."""
+"""Data loaders that mmengine would build, but that raise an exception or give a wrong score."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,40 +6,31 @@ from typing import Any
 
 from mmengine.config import Config
 
-# Wrappers after which an image comes more than once, or no longer as itself.
+# With these wrappers an image comes more than once, or is mixed with others.
 _REPEATING = ('RepeatDataset', 'ClassBalancedDataset', 'MultiImageMixDataset')
-# They move boxes and leave masks where they were (mmdet 3.3.0).
+# They move boxes but not masks (mmdet 3.3.0).
 _WITHOUT_MASKS = ('Mosaic', 'MixUp')
 # They do not give each image of an evaluation exactly once.
 _NOT_FOR_EVALUATION = (
-    'ClassAwareSampler',
-    'CustomSampleSizeSampler',
-    'FixedLengthSampler',
-    'GroupMultiSourceSampler',
-    'InfiniteSampler',
-    'MultiDataSampler',
-    'MultiSourceSampler',
+    *('ClassAwareSampler', 'CustomSampleSizeSampler', 'FixedLengthSampler', 'InfiniteSampler'),
+    *('GroupMultiSourceSampler', 'MultiDataSampler', 'MultiSourceSampler'),
 )
 
 
 def loader_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
-    """Return what is wrong with loaders, one line each, by their config alone.
+    """Return what is wrong in the configs of some loaders, one line each.
 
     Args:
-        cfg: a whole experiment, whose loaders are dicts.
+        cfg: a complete config, whose loaders are dicts.
         loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
     """
-    errors = _incomplete_parts(cfg, loaders)
+    errors = [error for name in loaders for error in _missing_parts(cfg, name)]
     for name in loaders:
         loader = cfg.get(name)
-        if not loader:
-            continue
-        errors += _setting_errors(name, loader)
-        wrappers = list(_wrappers(loader['dataset'], f'{name}.dataset'))
-        if name == 'train_dataloader':
-            errors += _training_errors(name, loader, wrappers)
-        else:
-            errors += _evaluation_errors(name, loader, wrappers)
+        if loader:
+            wrappers = list(_wrappers(loader['dataset'], f'{name}.dataset'))
+            check = _training_errors if name == 'train_dataloader' else _evaluation_errors
+            errors += [*_setting_errors(name, loader), *check(name, loader, wrappers)]
     return errors
 
 
@@ -51,8 +42,8 @@ def repeated_images(ids: Sequence[str], where: str) -> list[str]:
         where: name of its loader, for the message.
     """
     return [
-        f'{where}: {name} comes {times} times and would count so often; take it out of all but '
-        'one of the data sets'
+        f'{where}: {name} comes {times} times and would count {times} times; remove it from all '
+        'data sets except one'
         for name, times in sorted(Counter(ids).items())
         if times > 1
     ]
@@ -66,23 +57,16 @@ def type_name(config: Any) -> str:
     return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
 
 
-def _incomplete_parts(cfg: Config, loaders: Sequence[str]) -> list[str]:
-    """Return which loaders lack the loop or the evaluator that mmengine wants with them."""
-    errors = []
-    for name in loaders:
-        part = name.partition('_')[0]
-        needed = ('train_cfg', 'optim_wrapper') if part == 'train' else ()
-        names = (name, *(needed or (f'{part}_cfg', f'{part}_evaluator')))
-        missing = [key for key in names if cfg.get(key) is None]
-        if missing and (part != 'val' or len(missing) < len(names)):
-            errors.append(f'the config has no {" and no ".join(missing)}; {_remedy(part, names)}')
-    return errors
-
-
-def _remedy(part: str, names: Sequence[str]) -> str:
-    if part == 'val':
-        return f'set {", ".join(names)}, or set all of them to None to train without validation'
-    return f'set {", ".join(names)}'
+def _missing_parts(cfg: Config, loader: str) -> Iterator[str]:
+    """Yield an error if mmengine needs a loop or an evaluator for a loader."""
+    loop = loader.removesuffix('_dataloader')
+    others = ('train_cfg', 'optim_wrapper') if loop == 'train' else ()
+    names = (loader, *(others or (f'{loop}_cfg', f'{loop}_evaluator')))
+    missing = [key for key in names if cfg.get(key) is None]
+    is_optional = loop == 'val'
+    if missing and not (is_optional and len(missing) == len(names)):
+        hint = ', or set all of them to None to train without validation' if is_optional else ''
+        yield f'the config has no {" and no ".join(missing)}; set {", ".join(names)}{hint}'
 
 
 def _setting_errors(name: str, loader: Mapping) -> Iterator[str]:
@@ -96,9 +80,9 @@ def _setting_errors(name: str, loader: Mapping) -> Iterator[str]:
         )
     if loader.get('num_batch_per_epoch') is not None:
         yield (
-            f'{name}.num_batch_per_epoch cuts the data set, and what lies behind is never used; '
-            "take it out, or set sampler=dict(type='FixedLengthSampler', num_samples=...) in "
-            'training and dataset.indices elsewhere'
+            f'{name}.num_batch_per_epoch ignores the rest of the data set in every epoch; remove '
+            "it, or set sampler=dict(type='FixedLengthSampler', num_samples=...) in training and "
+            'dataset.indices elsewhere'
         )
 
 
@@ -113,33 +97,32 @@ def _training_errors(
                 f'inside {type_name(inside)}'
             )
         if kind == 'MultiImageMixDataset':
-            lossy = [type_name(step) for step in dataset.get('pipeline', ())]
-            for step in sorted(set(lossy).intersection(_WITHOUT_MASKS)):
+            steps = {type_name(step) for step in dataset.get('pipeline', ())}
+            for step in sorted(steps.intersection(_WITHOUT_MASKS)):
                 yield (
                     f'{where}.pipeline: {step} moves boxes but not masks; use Cached{step} in the '
                     'pipeline of the data set itself, or CopyPaste'
                 )
-    sampler = type_name(loader.get('sampler'))
-    if wrappers and sampler == 'ClassAwareSampler':
-        outer = type_name(wrappers[0][1])
-        if outer != 'ClassBalancedDataset':
-            yield (
-                f'{name}.sampler: ClassAwareSampler cannot see the classes inside {outer}; use '
-                'DefaultSampler, and ClassBalancedDataset around each data set'
-            )
+    outer = type_name(wrappers[0][1]) if wrappers else 'ClassBalancedDataset'
+    if type_name(loader.get('sampler')) == 'ClassAwareSampler' and outer != 'ClassBalancedDataset':
+        yield (
+            f'{name}.sampler: ClassAwareSampler cannot see the classes inside {outer}; use '
+            'DefaultSampler, and ClassBalancedDataset around each data set'
+        )
 
 
 def _evaluation_errors(
     name: str, loader: Mapping, wrappers: Sequence[tuple[str, Mapping]]
 ) -> Iterator[str]:
     for where, dataset in wrappers:
-        if type_name(dataset) in _REPEATING:
+        kind = type_name(dataset)
+        if kind in _REPEATING:
             yield (
-                f'{where}: in {type_name(dataset)} images do not come exactly once as they are; '
-                'score the data set inside'
+                f'{where}: {kind} does not give each image once and unchanged; score the data set '
+                'inside it'
             )
     if loader.get('drop_last') or (loader.get('batch_sampler') or {}).get('drop_last'):
-        yield f'{name}.drop_last would leave images out of the scores; take it out'
+        yield f'{name}.drop_last would exclude images from the scores; remove it'
     sampler = type_name(loader.get('sampler'))
     if sampler in _NOT_FOR_EVALUATION:
         yield (
@@ -149,7 +132,7 @@ def _evaluation_errors(
 
 
 def _wrappers(dataset: Mapping, where: str) -> Iterator[tuple[str, Mapping]]:
-    """Yield every data set that holds others, from outside in, with its place in the config."""
+    """Yield key and config of every data set that holds others, outer ones first."""
     if 'ann_file' in dataset:
         return
     yield where, dataset

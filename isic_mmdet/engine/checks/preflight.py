@@ -1,4 +1,4 @@
-"""What is refused before any work is done: data, heads and weights that do not fit together."""
+"""Checks before a run: data, heads and weights have to fit together."""
 
 import copy
 import logging
@@ -30,16 +30,16 @@ from isic_mmdet.errors import InputError
 
 
 def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
-    """Refuse an experiment that cannot be right, with all its errors at once.
+    """Refuse a config that cannot be right, with all its errors at once.
 
-    Loads every data set, which checks its files and follows its truth through its pipeline, and
-    compares the class count of every head with its classes. What is strange but may be meant, such
-    as images in two splits, is a warning in the log.
+    Loads every data set, which checks its files and follows its masks through its pipeline, and
+    compares the class count of every head with its classes. A data set that is strange but may be
+    meant, such as one with images of another split, gets a warning in the log.
 
     Args:
-        cfg: a whole experiment.
+        cfg: a complete config.
         loaders: which of `train_dataloader`, `val_dataloader`, `test_dataloader` will be used.
-        with_workers: whether their worker processes will be used, too, and need shared memory.
+        with_workers: whether their worker processes will be used, which need shared memory.
 
     Raises:
         InputError: with one line per error.
@@ -50,8 +50,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     errors += detector_errors(cfg, loaders)
     if 'train_dataloader' in loaders:
         errors += wrapper_errors(cfg)
-    if errors:
-        raise InputError(f'{cfg.filename} cannot be run, fix this first:', errors)
+    _require_none(cfg, errors)
     metainfo: dict[str, dict] = {}
     image_bytes = dict.fromkeys(loaders, 0)
     splits: dict[str, dict[str, Path]] = {}
@@ -61,19 +60,20 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         for dataset_cfg in configs:
             dataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
             found = _dataset_errors(dataset, cfg.model)
-            errors += [problem for problem in found if problem not in errors]
-            if not found:
-                metainfo[dataset.ann_file] = dataset.metainfo
-                used_bytes = bytes_of_an_image(dataset) if with_workers else 0
-                image_bytes[name] = max(image_bytes[name], used_bytes)
-                records = [dataset.get_data_info(i) for i in range(len(dataset))]
-                if name != 'train_dataloader':
-                    ids += [record['isic_id'] for record in records]
-                    errors += packing_errors(cfg, name, dataset)
-                splits.setdefault(name.partition('_')[0], {}).update(
-                    {record['isic_id']: Path(record['img_path']) for record in records}
-                )
-                notes += [note for note in _dataset_notes(dataset, records) if note not in notes]
+            errors += found
+            if found:
+                continue
+            metainfo[dataset.ann_file] = dataset.metainfo
+            if with_workers:
+                image_bytes[name] = max(image_bytes[name], bytes_of_an_image(dataset))
+            records = [dataset.get_data_info(i) for i in range(len(dataset))]
+            if name != 'train_dataloader':
+                ids += [record['isic_id'] for record in records]
+                errors += packing_errors(cfg, name, dataset)
+            splits.setdefault(name.partition('_')[0], {}).update(
+                {record['isic_id']: Path(record['img_path']) for record in records}
+            )
+            notes += _dataset_notes(dataset, records)
         errors += repeated_images(ids, name)
     errors += _different_classes(metainfo)
     errors += shared_memory_errors(
@@ -84,53 +84,23 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
             for _, hook in configured_hooks(cfg)
         ),
     )
-    if errors:
-        raise InputError(f'{cfg.filename} cannot be run, fix this first:', errors)
+    _require_none(cfg, errors)
     if int(os.environ.get('RANK', '0')) == 0:
-        for note in notes + shared_images(splits):
+        for note in dict.fromkeys(notes + shared_images(splits)):
             print_log(note, 'current', logging.WARNING)
 
 
-def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what is strange about a data set but may be meant, one sentence each."""
-    notes = []
-    several = [record['isic_id'] for record in records if len(record['instances']) > 1]
-    if several:
-        notes.append(
-            f'{dataset.ann_file}: {len(several)} images have several annotations (such as '
-            f'{several[0]}); the scores compare the highest-scoring detection alone with the '
-            'official mask, so parts of one lesion belong into one annotation'
-        )
-    if not Path(dataset.data_root or '', 'prepare_report.json').is_file():
-        notes.append(
-            f'{dataset.ann_file} was not made by tools/prepare_isic.py: tools/check_dataset.py '
-            'decodes all its files and looks for near-duplicates in other splits'
-        )
-    return notes
-
-
-def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
-    """Return which data sets have other classes, or other facts of them, than the first one.
-
-    Args:
-        metainfo: of each data set, by its annotation file.
-    """
-    if not metainfo:
-        return []
-    (first, expected), *others = metainfo.items()
-    return [
-        f'{file} has {dict(found)}, {first} has {dict(expected)}; all data sets of a run need the '
-        'same classes in the same order, and the same palette'
-        for file, found in others
-        if found != expected
-    ]
+def _require_none(cfg: Config, errors: Sequence[str]) -> None:
+    if errors:
+        distinct = list(dict.fromkeys(errors))
+        raise InputError(f'{cfg.filename} cannot be run, fix this first:', distinct)
 
 
 def _dataset_errors(dataset: BaseDataset, model: dict) -> list[str]:
     """Load a data set, and return what is wrong with it or does not fit the model."""
     if not isinstance(dataset, LesionDataset):
         return [
-            f'{dataset.ann_file}: {type(dataset).__name__} does not carry the official masks that '
+            f'{dataset.ann_file}: {type(dataset).__name__} does not have the official masks that '
             'the scores need; use LesionDataset or LesionDiagnosisDataset'
         ]
     found = class_count_errors(model, dataset.metainfo['classes'])
@@ -142,15 +112,48 @@ def _dataset_errors(dataset: BaseDataset, model: dict) -> list[str]:
     return found
 
 
-def load_weights(runner: Runner, checkpoint: str) -> None:
-    """Load every weight of the model from a checkpoint, and nothing but them.
+def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is strange about a data set but may be meant, one sentence each."""
+    notes = []
+    several = [record['isic_id'] for record in records if len(record['instances']) > 1]
+    if several:
+        notes.append(
+            f'{dataset.ann_file}: {len(several)} images have several annotations (such as '
+            f'{several[0]}); the scores compare the highest-scoring detection alone with the '
+            'official mask, so all parts of a lesion belong to one annotation'
+        )
+    if not Path(dataset.data_root or '', 'prepare_report.json').is_file():
+        notes.append(
+            f'{dataset.ann_file} was not made by tools/prepare_isic.py: tools/check_dataset.py '
+            'decodes all its files and searches near-duplicates in other splits'
+        )
+    return notes
 
-    mmengine's own loading skips what does not fit, and the scores would be those of random
-    weights. A checkpoint that was written with an `EMAHook` already holds the averaged weights as
-    its `state_dict`, so the hook, which works in training only, is removed from the runner.
+
+def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
+    """Return which data sets have other classes, or other class facts, than the first one.
 
     Args:
-        runner: that will test.
+        metainfo: of each data set, by its annotation file.
+    """
+    first = next(iter(metainfo), '')
+    return [
+        f'{file} has {dict(found)}, {first} has {dict(metainfo[first])}; all data sets of a run '
+        'need the same classes in the same order, and the same palette'
+        for file, found in metainfo.items()
+        if found != metainfo[first]
+    ]
+
+
+def load_weights(runner: Runner, checkpoint: str) -> None:
+    """Load all weights of the model from a checkpoint, and nothing else.
+
+    mmengine skips weights that do not fit, and would score random weights. A checkpoint that was
+    written with an `EMAHook` already has the averaged weights as its `state_dict`, so the hook,
+    which works in training only, is removed from the runner.
+
+    Args:
+        runner: of the test.
         checkpoint: a local file.
 
     Raises:
@@ -169,13 +172,13 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
 def load_strictly(
     load: Callable[..., dict], checkpoint: str, config: str, classes: Sequence[str]
 ) -> None:
-    """Load every weight of a model from a checkpoint, and nothing but them.
+    """Load all weights of a model from a checkpoint, and nothing else.
 
     Args:
-        load: mmengine's loading of this checkpoint into this model, called with `strict=True`.
+        load: function of mmengine that loads this checkpoint into this model with `strict=True`.
         checkpoint: a local file, for the message.
-        config: path of the config that the model was built from, for the message.
-        classes: that the model shall tell apart.
+        config: path of the model's config, for the message.
+        classes: of the model.
 
     Raises:
         InputError: as `load_weights`.
@@ -193,7 +196,7 @@ def load_strictly(
     broken = non_finite(loaded.get('state_dict', loaded))
     if broken:
         raise InputError(
-            f'{checkpoint} holds weights that are NaN or infinite, its training had diverged; use '
+            f'{checkpoint} holds weights that are NaN or infinite: its training diverged; use '
             'an earlier checkpoint, or train again with a lower learning rate:',
             broken,
             shown=4,

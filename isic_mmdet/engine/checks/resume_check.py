@@ -1,9 +1,10 @@
 """Whether training can be resumed from a checkpoint, and whether anything is left to train."""
 
+import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,23 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
-from isic_mmdet.engine.config.recorded_config import recorded_changes
+from isic_mmdet.engine.config.recorded_config import Change, recorded_changes
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, ITERATIONS, VALIDATED, open_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256_together
 
-# With another value of these, the state of a checkpoint would be used for something else than what
-# it was made for. Weights of `init_cfg` are replaced by those of the checkpoint.
+# With other values of these settings, the state in a checkpoint would have another meaning.
 _FIXED = (
-    'model.',
-    'optim_wrapper.constructor',
-    'optim_wrapper.optimizer.type',
-    'optim_wrapper.paramwise_cfg',
-    'randomness.seed',
-    'train_cfg.by_epoch',
-    'train_cfg.type',
+    *('model', 'optim_wrapper.constructor', 'optim_wrapper.optimizer.type'),
+    *('optim_wrapper.paramwise_cfg', 'randomness.seed', 'train_cfg.by_epoch', 'train_cfg.type'),
 )
-_FREE_IN_MODEL = ('init_cfg', 'precision')
 
 
 def check_resume(cfg: Config, checkpoint_path: str) -> str | None:
     """Check that a checkpoint belongs to the run that a config describes.
 
     The model, the training data, the classes, the kind of optimizer and the seed have to be those
-    that the checkpoint records. Everything else may change: batch size, epochs, learning rate,
+    that the checkpoint records. All other settings may change: batch size, epochs, learning rate,
     workers, the place of the data, hooks.
 
     Args:
@@ -46,43 +40,47 @@ def check_resume(cfg: Config, checkpoint_path: str) -> str | None:
         None, or if the run is at its end, a message with the next steps.
 
     Raises:
-        InputError: with all differences, or for a file that holds no state of a training.
+        InputError: with all differences, or for a file without the state of a training.
     """
     checkpoint = open_checkpoint(Path(checkpoint_path))
-    _require_training_state(cfg, checkpoint, checkpoint_path)
-    errors = [str(change) for change in recorded_changes(cfg, checkpoint) if _is_fixed(change.key)]
+    new_run = _command({'load_from': checkpoint_path}, f'{cfg.work_dir.rstrip("/")}_2')
+    _require_training_state(checkpoint, checkpoint_path, new_run)
+    changes = recorded_changes(cfg, checkpoint)
+    errors = [
+        str(change)
+        for change in changes
+        if change.key.startswith(_FIXED) and not change.key.endswith('.precision')
+    ]
     errors += _data_differences(cfg, checkpoint['meta'])
     if errors:
         raise InputError(
             f'{checkpoint_path} cannot be resumed with {cfg.filename}, because it records another '
             f'training. Use its own config and data, or start a new run from its weights:\n'
-            f'    {_new_run(cfg, checkpoint_path)}\nThe differences (checkpoint -> now):',
+            f'    {new_run}\nThe differences (checkpoint -> now):',
             errors,
         )
-    return _nothing_left(cfg, checkpoint, checkpoint_path)
-
-
-def _is_fixed(key: str) -> bool:
-    names = key.split('.')
-    if names[0] == 'model':
-        return not any(name in _FREE_IN_MODEL for name in names)
-    return key.startswith(_FIXED)
-
-
-def _require_training_state(cfg: Config, checkpoint: Any, path: str) -> None:
-    is_ours = isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), Mapping)
-    missing = [
-        name
-        for name in ('state_dict', 'optimizer', 'message_hub')
-        if not (is_ours and name in checkpoint)
-    ]
-    if is_ours and not missing and {'epoch', 'iter'} <= checkpoint['meta'].keys():
-        return
-    raise InputError(
-        f'{path} holds no state of a training ({", ".join(missing) or "epoch"} missing), so it '
-        'cannot be resumed. Checkpoints of the best epoch hold weights alone. Name an '
-        f'epoch_N.pth, or start a new run from its weights:\n    {_new_run(cfg, path)}'
+    finished = _finished(cfg, checkpoint, changes)
+    if finished is None:
+        return None
+    state, longer = finished
+    return (
+        f'{state} Nothing is left to do.\n'
+        f'To train longer:\n    {_command(longer, cfg.work_dir, checkpoint_path)}\n'
+        f'To start a new run from these weights:\n    {new_run}'
     )
+
+
+def _require_training_state(checkpoint: Any, path: str, new_run: str) -> None:
+    found = set(checkpoint) if isinstance(checkpoint, Mapping) else set()
+    meta = checkpoint.get('meta') if found else None
+    found |= set(meta) if isinstance(meta, Mapping) else set()
+    missing = sorted({'state_dict', 'optimizer', 'message_hub', 'epoch', 'iter'} - found)
+    if missing:
+        raise InputError(
+            f'{path} holds no state of a training ({", ".join(missing)} missing), so it cannot be '
+            'resumed. Checkpoints of the best epoch hold weights alone. Name an epoch_N.pth, or '
+            f'start a new run from its weights:\n    {new_run}'
+        )
 
 
 def _data_differences(cfg: Config, meta: Mapping[str, Any]) -> Iterator[str]:
@@ -104,54 +102,35 @@ def _data_differences(cfg: Config, meta: Mapping[str, Any]) -> Iterator[str]:
         yield f'training data: SHA-256 {recorded[:12]}... -> {digest[:12]}... ({", ".join(paths)})'
 
 
-def _nothing_left(cfg: Config, checkpoint: Mapping[str, Any], path: str) -> str | None:
+def _finished(
+    cfg: Config, checkpoint: Mapping[str, Any], changes: list[Change]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return why no training is left and which settings extend it; None if some is left."""
     meta, info = checkpoint['meta'], checkpoint['message_hub']['runtime_info']
     done, wanted = meta['epoch'], cfg.train_cfg.max_epochs
-    unit, key = 'epoch', 'max_epochs'
+    unit, key = 'epoch', 'train_cfg.max_epochs'
     is_validated = not cfg.get('val_cfg') or info.get(VALIDATED) == done
     if not cfg.get('log_processor', {}).get('by_epoch', True):
         # A config that counts iterations, see `isic_mmdet.engine.train.runner`.
         length = meta.get(ITERATIONS, 1)
-        unit, key, done, wanted = 'iteration', 'max_iters', done * length, wanted * length
+        unit, key, done, wanted = 'iteration', 'train_cfg.max_iters', done * length, wanted * length
     if done > wanted:
         state = f'{unit} {done} is done, and the training is to end with {unit} {wanted}.'
-        longer = {f'train_cfg.{key}': 2 * done}
-    elif done == wanted and is_validated:
-        state = f'{unit} {done} of {wanted} is done.'
-        longer = {f'train_cfg.{key}': 2 * done}
-    elif info.get(ENDED_EARLY) and not _is_to_go_on(cfg, checkpoint):
-        state = (
-            f'{unit} {done} of {wanted} is done, and early stopping ended the training there, '
-            'because the score had stopped rising.'
-        )
-        longer = _more_patience(cfg) or {f'train_cfg.{key}': 2 * wanted}
-    else:
-        return None
-    return (
-        f'{state} Nothing is left to do.\n'
-        f'To train longer:\n    {_command(longer, cfg.work_dir, resume=path)}\n'
-        f'To start a new run from these weights:\n    {_new_run(cfg, path)}'
-    )
+        return state, {key: 2 * done}
+    if done == wanted and is_validated:
+        return f'{unit} {done} of {wanted} is done.', {key: 2 * done}
+    # With a later end or more patience, a training that stopped early continues.
+    stopping = ('train_cfg.max_', 'custom_hooks', 'default_hooks.early_stopping')
+    if info.get(ENDED_EARLY) and not any(change.key.startswith(stopping) for change in changes):
+        state = f'{unit} {done} of {wanted} is done, and early stopping ended the training there.'
+        for hook_key, hook in configured_hooks(cfg):
+            if 'EarlyStopping' in str(hook.get('type')):
+                return state, {f'{hook_key}.patience': 2 * hook.get('patience', 5)}
+        return state, {key: 2 * wanted}
+    return None
 
 
-def _is_to_go_on(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
-    """Tell whether the end or the patience of a training that ended early was changed."""
-    keys = ('train_cfg.max_', 'custom_hooks', 'default_hooks.early_stopping')
-    return any(change.key.startswith(keys) for change in recorded_changes(cfg, checkpoint))
-
-
-def _more_patience(cfg: Config) -> dict[str, Any]:
-    for key, hook in configured_hooks(cfg):
-        if 'EarlyStopping' in str(hook.get('type')):
-            return {f'{key}.patience': 2 * hook.get('patience', 5)}
-    return {}
-
-
-def _new_run(cfg: Config, checkpoint_path: str) -> str:
-    return _command({'load_from': checkpoint_path}, f'{cfg.work_dir.rstrip("/")}_2', resume=None)
-
-
-def _command(settings: Mapping[str, Any], work_dir: str, resume: str | None) -> str:
+def _command(settings: Mapping[str, Any], work_dir: str, resume: str | None = None) -> str:
     """Return the command of this process with other settings.
 
     Args:
@@ -159,40 +138,21 @@ def _command(settings: Mapping[str, Any], work_dir: str, resume: str | None) -> 
         work_dir: of the new command.
         resume: checkpoint to resume from; None for a new run.
     """
-    kept, options = _split(sys.argv[1:])
-    added = [f'{key}={value}' for key, value in settings.items()]
-    keys = tuple(f'{key}=' for key in settings)
-    options = [option for option in options if not option.startswith(keys)] + added
+    parser = argparse.ArgumentParser(add_help=False)
+    for name in ('--work-dir', '--launcher', '--local-rank'):
+        parser.add_argument(name)
+    parser.add_argument('--resume', nargs='?')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[])
+    given, kept = parser.parse_known_args()
+    options = [word for word in given.cfg_options if word.partition('=')[0] not in settings]
+    options += [f'{key}={value}' for key, value in settings.items()]
     resumption = []
     if resume is not None:
         own = Path(resume).resolve().parent == Path(work_dir).resolve()
         resumption = ['--resume'] if own else ['--resume', resume]
     start = ['python', sys.argv[0], *kept]
     processes = os.environ.get('LOCAL_WORLD_SIZE')
-    if processes is not None and kept:  # tools/dist_train.sh puts the config first
+    if processes is not None and kept:  # tools/dist_train.sh takes the config first
         start = ['bash', str(Path(sys.argv[0]).with_name('dist_train.sh')), kept[0], processes]
         start += kept[1:]
     return shlex.join([*start, '--work-dir', work_dir, *resumption, '--cfg-options', *options])
-
-
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments that every command keeps, and the values of `--cfg-options`."""
-    replaced: dict[str, list[str]] = {
-        name: [] for name in ('--work-dir', '--launcher', '--local-rank', '--resume')
-    }
-    kept: list[str] = []
-    options: list[str] = []
-    target = kept
-    for argument in arguments:
-        name, assigned, _ = argument.partition('=')
-        if name in replaced:
-            target = kept if assigned else replaced[name]
-        elif argument == '--cfg-options':
-            target = options
-        else:
-            if argument.startswith('--'):
-                target = kept
-            target.append(argument)
-            if target is not options:
-                target = kept
-    return kept, options

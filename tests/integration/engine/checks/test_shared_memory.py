@@ -62,7 +62,7 @@ def test_no_shared_memory_at_all_has_no_room(monkeypatch, tmp_path):
 
 
 def test_preflight_refuses_before_a_worker_starts(root, tiny_data, free, monkeypatch):
-    monkeypatch.setattr(DataLoader, '__init__', lambda *_, **__: pytest.fail('it starts'))
+    monkeypatch.setattr(DataLoader, '__iter__', lambda _: pytest.fail('it starts'))
     cfg = load_config(root / 'configs/quickstart.py', data_root=tiny_data)
     # One worker holds two batches of 8 images, 3 x 192 x 192, and one is in use.
     need = 3 * 8 * 3 * 192 * 192

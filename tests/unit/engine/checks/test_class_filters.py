@@ -26,12 +26,23 @@ def make_model(root):
     return make
 
 
-def test_one_class_initializes_each_of_several(make_model):
-    old, new = make_model(1).state_dict(), make_model(3)
-    made = adapt_classes(old, new, ['lesion'], ['a', 'b', 'c'], lesions=True)
+@pytest.fixture(scope='module')
+def adapt(make_model):
+    """Return a function that returns the old weights, the new model and the adapted weights."""
+
+    def adapt(known, wanted, lesions=True, old=None):
+        weights = make_model(old or len(known)).state_dict()
+        model = make_model(len(wanted))
+        return weights, model, adapt_classes(weights, model, known, wanted, lesions)
+
+    return adapt
+
+
+def test_one_class_initializes_each_of_several(adapt):
+    old, model, made = adapt(['lesion'], ['a', 'b', 'c'])
     assert {name.rpartition('.')[0] for name in made} == {FC_CLS, FC_REG, LOGITS}
     for name, value in made.items():
-        assert value.shape == new.state_dict()[name].shape
+        assert value.shape == model.state_dict()[name].shape
     for one in range(3):
         assert torch.equal(made[f'{LOGITS}.weight'][one], old[f'{LOGITS}.weight'][0])
         rows = slice(4 * one, 4 * one + 4)
@@ -45,9 +56,8 @@ def test_one_class_initializes_each_of_several(make_model):
     torch.testing.assert_close(background(made), background(old))
 
 
-def test_classes_of_the_same_name_keep_their_filters(make_model):
-    old, new = make_model(2).state_dict(), make_model(3)
-    made = adapt_classes(old, new, ['benign', 'melanoma'], ['melanoma', 'nevus', 'benign'], True)
+def test_classes_of_the_same_name_keep_their_filters(adapt):
+    old, _, made = adapt(['benign', 'melanoma'], ['melanoma', 'nevus', 'benign'])
     weight = made[f'{LOGITS}.weight']
     assert torch.equal(weight[0], old[f'{LOGITS}.weight'][1])
     assert torch.equal(weight[2], old[f'{LOGITS}.weight'][0])
@@ -56,29 +66,35 @@ def test_classes_of_the_same_name_keep_their_filters(make_model):
     assert torch.equal(made[f'{FC_REG}.weight'][:4], old[f'{FC_REG}.weight'][4:])
 
 
-def test_classes_in_another_order_are_put_in_order(make_model):
-    old, new = make_model(2).state_dict(), make_model(2)
-    made = adapt_classes(old, new, ['melanoma', 'benign'], ['benign', 'melanoma'], True)
+def test_classes_in_another_order_are_put_in_order(adapt):
+    old, _, made = adapt(['melanoma', 'benign'], ['benign', 'melanoma'])
     assert torch.equal(made[f'{FC_CLS}.weight'], old[f'{FC_CLS}.weight'][[1, 0, 2]])
 
 
-def test_many_classes_of_other_things_initialize_none(make_model):
-    old = make_model(5).state_dict()
-    names = ['person', 'car', 'dog', 'cat', 'cup']
-    assert adapt_classes(old, make_model(1), names, ['lesion'], lesions=False) == {}
-    assert adapt_classes(old, make_model(1), None, ['lesion'], lesions=False) == {}
-    assert set(adapt_classes(old, make_model(1), names, ['lesion'], lesions=True)) != set()
+OTHERS = ['person', 'car', 'dog', 'cat', 'cup']
 
 
 @pytest.mark.parametrize(
-    ('known', 'wanted'),
-    [(['a', 'b'], ['a', 'b']), (['a', 'b'], ['c', 'd']), (None, ['a', 'b']), (['x'], ['a', 'b'])],
+    ('known', 'wanted', 'lesions', 'old'),
+    [
+        (OTHERS, ['lesion'], False, 5),
+        (None, ['lesion'], False, 5),
+        # As many classes are loaded as they are.
+        (['a', 'b'], ['a', 'b'], True, 2),
+        (['a', 'b'], ['c', 'd'], True, 2),
+        (None, ['a', 'b'], True, 2),
+        (['x'], ['a', 'b'], True, 2),
+    ],
 )
-def test_as_many_classes_are_loaded_as_they_are(make_model, known, wanted):
-    assert adapt_classes(make_model(2).state_dict(), make_model(2), known, wanted, True) == {}
+def test_classes_without_a_rule_are_not_adapted(adapt, known, wanted, lesions, old):
+    assert adapt(known, wanted, lesions, old)[2] == {}
 
 
-def test_other_widths_and_other_detectors_are_left_alone(make_model):
+def test_the_mean_of_many_lesion_classes_initializes_one(adapt):
+    assert adapt(OTHERS, ['lesion'])[2]
+
+
+def test_other_widths_and_other_detectors_are_not_adapted(make_model):
     new = make_model(2)
     narrow = {f'{LOGITS}.weight': torch.zeros(1, 3, 1, 1)}
     assert adapt_classes(narrow, new, None, ['a', 'b'], True) == {}

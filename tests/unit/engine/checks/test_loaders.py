@@ -1,4 +1,4 @@
-"""Loaders that mmengine would build, and that end in a traceback or a wrong number."""
+"""Loaders that mmengine would build, but that give an exception or a wrong score."""
 
 import re
 
@@ -48,15 +48,15 @@ def test_sound_loaders_and_a_training_without_validation_pass():
         ('test_dataloader', None, 'no test_dataloader'),
         ('train_dataloader__batch_size', 0, 'train_dataloader.batch_size is 0'),
         ('train_dataloader__sampler', [1], r'train_dataloader.sampler is \[1\]'),
-        ('train_dataloader__num_batch_per_epoch', 3, 'num_batch_per_epoch cuts'),
-        ('val_dataloader__drop_last', True, 'val_dataloader.drop_last would leave'),
+        ('train_dataloader__num_batch_per_epoch', 3, 'num_batch_per_epoch ignores'),
+        ('val_dataloader__drop_last', True, 'val_dataloader.drop_last would exclude'),
         ('test_dataloader__batch_sampler', {'drop_last': True}, 'test_dataloader.drop_last'),
         ('val_dataloader__sampler__type', 'mmengine.InfiniteSampler', 'does not give each image'),
-        ('val_dataloader__dataset', wrapped('RepeatDataset', times=2), 'exactly once'),
+        ('val_dataloader__dataset', wrapped('RepeatDataset', times=2), 'each image once'),
         (
             'test_dataloader__dataset',
             {'_delete_': True, 'type': 'ConcatDataset', 'datasets': [wrapped('RepeatDataset')]},
-            'test_dataloader.dataset.datasets.0: in RepeatDataset',
+            'test_dataloader.dataset.datasets.0: RepeatDataset',
         ),
         (
             'train_dataloader__dataset',
@@ -70,12 +70,12 @@ def test_sound_loaders_and_a_training_without_validation_pass():
         ),
     ],
 )
-def test_what_cannot_be_right_is_named(key, value, words):
+def test_wrong_loaders_are_named(key, value, words):
     (problem,) = errors(**{key: value})
     assert re.search(words, problem)
 
 
-def test_classes_cannot_be_balanced_from_outside_a_wrapper():
+def test_a_sampler_cannot_balance_the_classes_inside_a_wrapper():
     (problem,) = errors(
         train_dataloader__dataset=wrapped('RepeatDataset', times=2),
         train_dataloader__sampler__type='ClassAwareSampler',
