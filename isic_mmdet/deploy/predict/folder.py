@@ -73,10 +73,10 @@ def predict_groups(
         groups: from `in_groups`; a group without wanted images is skipped.
         wanted: names of the images to write.
         settings: of the folder.
-        rank: of this process; rank 0 shows a progress bar.
+        rank: the process of rank 0 shows a progress bar.
 
     Returns:
-        A line for every wanted image that could not be read, with file and reason.
+        File and reason of every wanted image that could not be read.
     """
     errors: list[str] = []
     items = (
@@ -92,24 +92,21 @@ def predict_groups(
 
         def readable() -> Iterator[tuple[int, LoadedImage]]:
             load = partial(_load, segmenter, settings.overlay)
-            ahead = settings.batch_size + settings.workers
-            for group, name, loaded in prefetch(load, items, settings.workers, ahead):
+            waiting = settings.batch_size + settings.workers
+            for group, name, loaded in prefetch(load, items, settings.workers, waiting):
                 if isinstance(loaded, LoadedImage):
                     yield group, loaded
                 elif name in wanted:
                     errors.append(loaded)
                     bar.update()
 
-        predicted = (
-            results
-            for results in _predicted(segmenter, readable(), settings.batch_size)
-            if results[0].name in wanted
-        )
+        predicted = _predicted(segmenter, readable(), settings.batch_size)
+        kept = (results for results in predicted if results[0].name in wanted)
 
         def write(results: tuple[LoadedImage, Segmentation, float]) -> dict[str, Any]:
             return write_outputs(settings, *results)
 
-        for row in prefetch(write, predicted, settings.workers, settings.workers):
+        for row in prefetch(write, kept, settings.workers, settings.workers):
             part.add(csv_lines([row]))
             bar.update()
     return errors
@@ -139,9 +136,8 @@ def _predicted(
 ) -> Iterator[tuple[LoadedImage, Segmentation, float]]:
     """Yield each image, its lesion and its seconds in the model."""
     for _, group in groupby(images, itemgetter(0)):
-        for batch in batches_of_one_shape(
-            (image for _, image in group), lambda image: image.prepared.shape, batch_size
-        ):
+        in_group = (image for _, image in group)
+        for batch in batches_of_one_shape(in_group, lambda i: i.prepared.shape, batch_size):
             start = time.perf_counter()
             lesions = segmenter.predict([image.prepared for image in batch])
             seconds = (time.perf_counter() - start) / len(batch)

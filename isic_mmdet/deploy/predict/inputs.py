@@ -29,12 +29,7 @@ Skipped: TypeAlias = list[tuple[str, str]]
 
 
 class Inputs(NamedTuple):
-    """Images, and the files that were skipped.
-
-    Attributes:
-        files: images by the path of their mask in the output folder, without `_segmentation.png`.
-        skipped: a line about files in formats that are not read; empty without such files.
-    """
+    """Images by the names of their masks, and a line about files in formats that are not read."""
 
     files: dict[str, SourceFile]
     skipped: str
@@ -217,9 +212,9 @@ def _start(file: SourceFile) -> bytes:
     try:
         if file.member is not None:
             return file.read()[:256]
-        if not file.path.is_file():
-            return b''
-        with file.path.open('rb') as stream:
-            return stream.read(256)
-    except Exception:  # nothing is lost, because it has no image's name
-        return b''
+        if file.path.is_file():
+            with file.path.open('rb') as stream:
+                return stream.read(256)
+    except Exception:  # an unreadable file without the name of an image is no image
+        pass
+    return b''

@@ -68,7 +68,7 @@ def write_outputs(
 
     Args:
         settings: of the folder.
-        image: its pixels of the overlay are drawn into.
+        image: the overlay is drawn into `image.shown`.
         lesion: in the upright image.
         seconds: time in the model.
     """

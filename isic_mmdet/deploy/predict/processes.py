@@ -18,12 +18,7 @@ _REMEDY = 'Run the same command again with --resume to keep the finished images'
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share the images.
-
-    Attributes:
-        rank: of this process.
-        size: number of processes.
-    """
+    """The rank of this process, and the number of processes that share the images."""
 
     rank: int = 0
     size: int = 1

@@ -33,7 +33,7 @@ def predict(
     """Predict images into a folder, alone or as one of several processes.
 
     Args:
-        model: the model, not loaded yet.
+        model: the model.
         inputs: see `isic_mmdet.deploy.predict.inputs.find_images`.
         settings: of the folder.
         resume: continue in a folder with predictions, and keep the finished images.
@@ -41,7 +41,7 @@ def predict(
         group: the processes that share the images.
 
     Returns:
-        A summary for the user; empty on all processes except the first.
+        A summary; empty on all processes except the first.
 
     Raises:
         InputError: before any work, wrong arguments or another process that predicts into the

@@ -8,6 +8,7 @@ from PIL import Image
 
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
+from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from tests.support.random_model import save_random_model
 
@@ -55,3 +56,8 @@ def images(image_files) -> list[np.ndarray]:
         np.asarray(Image.open(path).convert('RGB').resize(size))
         for path, size in zip(image_files, sizes, strict=False)
     ]
+
+
+@pytest.fixture
+def settings(tmp_path) -> FolderSettings:
+    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)

@@ -25,11 +25,6 @@ UNDO = {
 }
 
 
-@pytest.fixture
-def settings(tmp_path) -> FolderSettings:
-    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
-
-
 def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> dict[str, dict[str, str]]:
     """Predict images that can all be read, and return the rows of the table by name."""
     files = find_images([str(path) for path in inputs], settings.out).files

@@ -14,11 +14,6 @@ from isic_mmdet.errors import InputError
 
 
 @pytest.fixture
-def settings(tmp_path) -> FolderSettings:
-    return FolderSettings(tmp_path / 'out', overlay=False, batch_size=2, workers=2)
-
-
-@pytest.fixture
 def model(config, checkpoint) -> Model:
     return checkpoint_model(str(config), str(checkpoint), device='cpu')
 
