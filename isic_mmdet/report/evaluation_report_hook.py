@@ -65,7 +65,12 @@ class EvaluationReportHook(Hook):
         """Report the validation and redraw the curves of the training."""
         if is_main_process():
             _report_scores(runner, runner.val_loop)
-            _redraw_curves(runner)
+            try:
+                # Draws nothing if the visualizer writes to another folder.
+                draw_training(runner.work_dir)
+            except InputError as error:
+                # A log line that a crash truncated must not stop the resumed training.
+                runner.logger.warning(f'no training curves drawn: {error}')
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report the test."""
@@ -134,11 +139,3 @@ def _report_scores(runner: Runner, loop: Any) -> None:
         numbers = summary(values_of(rows, rule))
         text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
         runner.logger.info(f'lesion/{rule} over {len(rows)} images: {text}')
-
-
-def _redraw_curves(runner: Runner) -> None:
-    try:
-        draw_training(runner.work_dir)  # draws nothing if the visualizer writes to another folder
-    except InputError as error:
-        # A log line that a crash truncated must not stop the resumed training.
-        runner.logger.warning(f'no training curves drawn: {error}')

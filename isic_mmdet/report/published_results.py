@@ -26,7 +26,7 @@ PUBLISHED_RESULTS = {
             ('Winner of ISIC 2018 Task 1 (Qian et al.)', _TEST_2018, 0.802, 'arXiv 1809.03917'),
             ('Plain Mask R-CNN, rank 7 (Sorokin)', _TEST_2018, 0.779, 'arXiv 1807.05979'),
             ('Plain Mask R-CNN, rank 8 (DC)', _TEST_2018, 0.777, 'ISIC 2018 challenge'),
-            ('Best of the live board', _TEST_2018, 0.836, 'ISIC challenge, live leaderboard'),
+            ('Best of the live leaderboard', _TEST_2018, 0.836, 'ISIC challenge, leaderboard'),
         ],
         'lesion/iou': [
             ('Winner of ISIC 2017 Part 1 (Yuan and Lo)', _TEST_2017, 0.765, 'ISIC 2017 challenge'),
@@ -34,8 +34,8 @@ PUBLISHED_RESULTS = {
              'arXiv 1902.00809'),
             ('Best in a comparison of 2023', _TEST_2017, 0.807, 'PMC10407008'),
             (_STUDENT_2017, _VALIDATION_2017, 0.75, _OWN_REPORT),
-            ('Three experts compared with each other, lowest agreement, about',
-             '100 images of ISIC 2018', 0.74, 'arXiv 1902.03368; hence the threshold of 0.65'),
+            ('Lowest agreement of three experts (approximate)', '100 images of ISIC 2018', 0.74,
+             'arXiv 1902.03368; the reason for the threshold of 0.65'),
         ],
         'lesion/iou_max': [
             ('Student project of 2018 (matterport Mask R-CNN)',

@@ -82,7 +82,7 @@ def test_filters_and_resets(page, run):
     assert page.run("document.getElementById('count').textContent").startswith('0 of 12')
 
 
-def test_pictures_come_when_they_are_near_and_go_again(page):
+def test_images_are_loaded_near_the_screen_and_removed_again(page):
     page.run("document.getElementById('cards').scrollIntoView({behavior: 'instant'})")
     page.wait("document.querySelectorAll('#cards img').length > 0")
     page.wait("[...document.querySelectorAll('#cards img')].every(i => i.naturalWidth > 0)")
@@ -90,7 +90,7 @@ def test_pictures_come_when_they_are_near_and_go_again(page):
     page.wait("document.querySelectorAll('#cards img').length === 0")
 
 
-def test_contours_lie_over_the_picture_and_can_be_hidden(page):
+def test_contours_lie_over_the_image_and_can_be_hidden(page):
     page.run("document.getElementById('cards').scrollIntoView({behavior: 'instant'})")
     page.wait("document.querySelector('#cards svg') !== null")
     boxes = page.run(
@@ -159,10 +159,10 @@ def test_a_telephone_need_not_scroll_sideways(page):
     assert page.run("document.getElementById('large').getBoundingClientRect().right") <= 360
 
 
-def test_asks_nobody_for_anything_even_if_told_to(page):
+def test_requests_of_scripts_are_blocked(page):
     blocked = page.run("fetch('https://example.org/').then(() => 'sent', () => 'refused')")
     assert blocked == 'refused'
-    page.events.clear()  # the browser's own word on what it refused
+    page.events.clear()  # the error that the browser reports for the blocked request
 
 
 def test_frames_are_counted_while_the_gallery_scrolls(page, run):
@@ -173,10 +173,10 @@ def test_frames_are_counted_while_the_gallery_scrolls(page, run):
     assert facts['frames'] > 10
     assert 0 < facts['frame_ms_median'] <= facts['frame_ms_p99'] <= facts['frame_ms_max']
     assert 0 <= facts['share_over_50_ms'] <= 1
-    assert 0 <= facts['share_without_picture'] <= 1
+    assert 0 <= facts['share_without_image'] <= 1
 
 
-def test_enlarged_picture_has_its_own_shape_and_no_black_bars(page):
+def test_enlarged_image_has_its_own_shape_and_no_black_bars(page):
     page.click('#cards button')
     page.wait("document.querySelector('#large-image img')?.naturalWidth > 0")
     for width, height in ((1200, 900), (360, 740)):

@@ -27,7 +27,7 @@ SORT = """(() => {{
 }})()"""
 TO_GALLERY = "document.getElementById('gallery').scrollIntoView({behavior: 'instant'})"
 LEFT = 'document.documentElement.scrollHeight - innerHeight - scrollY'
-# Five times a second: how many cards are on the screen, and how many of them still wait.
+# Five times a second: how many cards are on the screen, and how many of them have no image yet.
 WATCH = """var seen = 0, waiting = 0; setInterval(() => {
     for (const card of document.querySelectorAll('#cards li')) {
         const box = card.getBoundingClientRect();
@@ -39,19 +39,18 @@ WATCH = """var seen = 0, waiting = 0; setInterval(() => {
 
 
 def measure(browser: Browser, page: Path, speed: int) -> dict[str, Any]:
-    """Open a report, sort its gallery, and scroll through all of it like with a mouse wheel.
+    """Open a report, sort its gallery, and scroll through all of it as with a mouse wheel.
 
     Args:
-        browser: its screen size set.
+        browser: its screen size is set.
         page: the report.
         speed: of the scrolling in pixels a second.
 
     Returns:
-        `megabytes`; `images`; `load_ms`, from the request to the load event; `sort_ms`, the
-        median over some orders; `pixels` scrolled; `share_without_picture`, of the cards on the
-        screen meanwhile; and of the frames that were put there their number and what passed
-        from one to the next: `frames`, `frame_ms_median`, `frame_ms_p99`, `frame_ms_max` and
-        `share_over_50_ms`.
+        `megabytes`; `images`; `load_ms`, until the load event; `sort_ms`, the median over some
+        orders; `pixels` scrolled; `share_without_image`, of the cards on the screen during the
+        scrolling; and of the displayed frames their number `frames`, the time between them
+        (`frame_ms_median`, `frame_ms_p99`, `frame_ms_max`) and `share_over_50_ms`.
     """
     browser.open(page)
     images = browser.run('records.length')
@@ -89,7 +88,7 @@ def measure(browser: Browser, page: Path, speed: int) -> dict[str, Any]:
         'load_ms': load,
         'sort_ms': statistics.median(sorts),
         'pixels': distance,
-        'share_without_picture': browser.run('waiting / seen'),
+        'share_without_image': browser.run('waiting / seen'),
         'frames': len(drawn),
         'frame_ms_median': statistics.median(gaps),
         'frame_ms_p99': gaps[int(0.99 * len(gaps))],
@@ -110,7 +109,7 @@ def parse_args() -> argparse.Namespace:
         nargs=2,
         default=(1280, 900),
         metavar=('WIDTH', 'HEIGHT'),
-        help='of the window in pixels (default: 1280 900)',
+        help='size of the screen in pixels (default: 1280 900)',
     )
     return parser.parse_args()
 

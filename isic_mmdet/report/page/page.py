@@ -63,7 +63,7 @@ def write_report(
     if not log.records:
         notes.append(
             f'There is no scalars.json in {work_dir} or in the folder above it, so there are no '
-            'training curves; copy the one of the training there.'
+            'training curves; copy the file of the training there.'
         )
     records = _records(report, rows, data_root, notes)
     predictions = {}

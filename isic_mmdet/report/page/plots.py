@@ -49,8 +49,9 @@ def iou_plots(rows: Sequence[Row]) -> list[Plot]:
     box = Plot(
         'IoU, box plot',
         iou_box_figure(rows),
-        'Boxes from Q1 to Q3, line: median, diamond: mean; whiskers reach the last image within '
-        '1.5 box lengths. Dashed: 0.65, the threshold of the challenge.',
+        'The box spans Q1 to Q3, the line is the median, the diamond is the mean. The whiskers '
+        'reach the last image within 1.5 box lengths. The dashed line is 0.65, the threshold of '
+        'the challenge.',
         ['rule', 'min', 'Q1', 'median', 'Q3', 'max', 'mean'],
         [[words, *values.values()] for words, values in numbers.items()],
     )

@@ -55,7 +55,7 @@ def ids(data, split):
     return {image['isic_id'] for image in images}
 
 
-def test_all_sheets_are_pictures(cfg, tmp_path):
+def test_all_sheets_are_images(cfg, tmp_path):
     written = browse(cfg, tmp_path / 'out', number=3, augmented=True)
     assert [path.name for path in written] == ['resolution.png', 'masks.png', 'augmented.png']
     shapes = [cv2.imread(str(path)).shape for path in written]

@@ -61,34 +61,30 @@ def test_row_holds_the_numbers_of_the_file():
     assert table.endswith(commands)
 
 
-def test_melanoma_scores_have_columns_if_they_were_measured():
-    measured = {**REPORT['metrics'], 'melanoma/auc': 0.8249, 'melanoma/precision_at_recall76': None}
-    table = results_table([REPORT, {**REPORT, 'metrics': measured}])
-    assert cells(table, 0)['`auc`'] == '—'
-    assert cells(table, 1)['`auc`'] == '0.825'
-    assert '`precision_at_recall76`' not in cells(table, 1), 'no report has a value'
+SEVEN = ('akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc')
+MATRIX = {'classes': SEVEN, 'counts': [[1] * 7] * 7, 'no_detection': [0] * 7, 'positive': 'mel'}
+DIGEST = {'data_digest': 'a1b2c3d4' * 8}
 
 
-def test_more_than_two_classes_and_another_positive_class_have_columns():
-    seven = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
-    metrics = {'classes/balanced_accuracy': 0.71, 'mel/auc': 0.83}
-    matrix = {'classes': seven, 'counts': [[1] * 7] * 7, 'no_detection': [0] * 7}
-    many = {**REPORT, 'metrics': metrics, 'confusion_matrix': {**matrix, 'positive': 'mel'}}
-    two = {**REPORT, 'metrics': {**REPORT['metrics'], 'melanoma/auc': 0.6}}
-    table = results_table([many, two])
-    row = cells(table, 0)
-    assert (row['`balanced_accuracy`'], row['`auc`']) == ('0.710', '0.830')
-    assert row['positive class'] == 'mel'
-    assert cells(table, 1)['positive class'] == 'melanoma'
-    assert cells(table, 1)['`balanced_accuracy`'] == '—'
-    assert cells(table, 1)['`auc`'] == '0.600'
-    assert 'positive class' not in cells(results_table([two]))
-
-
-def test_augmentation_has_a_column_if_it_was_used():
-    views = {**REPORT, 'tta': True}
-    table = results_table([REPORT, views, {'metrics': {}}])
-    assert [cells(table, row)['`--tta`'] for row in range(3)] == ['no', 'yes', '—']
+@pytest.mark.parametrize(
+    ('column', 'without', 'text', 'facts'),
+    [
+        ('`--tta`', 'no', 'yes', {'tta': True}),
+        ('`auc`', '—', '0.825', {'metrics': {'melanoma/auc': 0.8249}}),
+        ('`auc`', '—', '0.830', {'metrics': {'mel/auc': 0.83}, 'confusion_matrix': MATRIX}),
+        ('`balanced_accuracy`', '—', '0.710', {'metrics': {'classes/balanced_accuracy': 0.71}}),
+        ('positive class', 'melanoma', 'mel', {'confusion_matrix': MATRIX}),
+        ('training data', '—', 'a1b2c3d4', {'training': DIGEST}),
+        (
+            *('training data', '—', 'isic2018 train, 1457 images, a1b2c3d4'),
+            {'training': {'data': 'isic2018 train', 'images': 1457, **DIGEST}},
+        ),
+    ],
+)
+def test_some_columns_are_shown_only_if_a_report_has_a_value(column, without, text, facts):
+    assert column not in cells(results_table([REPORT]))
+    table = results_table([REPORT, REPORT | facts])
+    assert [cells(table, row)[column] for row in range(2)] == [without, text]
 
 
 def scored(seed: int, iou: float, settings: str = 'a1b2', **changes) -> dict:
@@ -98,10 +94,8 @@ def scored(seed: int, iou: float, settings: str = 'a1b2', **changes) -> dict:
 
 
 def test_seeds_of_one_run_have_their_mean_and_spread():
-    views = {'tta': True}
-    other = {'config': 'another'}
-    reports = [scored(0, 0.83), scored(0, 0.84, **views), scored(1, 0.81), scored(2, 0.88, **other)]
-    table = results_table(reports)
+    other = scored(0, 0.84, tta=True), scored(2, 0.88, config='another')
+    table = results_table([scored(0, 0.83), other[0], scored(1, 0.81), other[1]])
     assert table.count('mean of') == 1
     row = cells(table, 4)
     # NumPy: np.mean([.83, .81]), np.std([.83, .81], ddof=1)
@@ -159,17 +153,3 @@ def test_a_page_without_its_markers_is_refused(tmp_path, text):
     (tmp_path / 'README.md').write_text(text)
     with pytest.raises(InputError, match='results:begin'):
         with_block(tmp_path / 'README.md', BEGIN, END, 'new')
-
-
-def test_the_training_data_are_named_where_they_are_known():
-    digest = 'a1b2c3d4' * 8
-    known = {'data': 'isic2018 train', 'images': 1457, 'data_digest': digest}
-    reports = [
-        {**REPORT, 'training': {**REPORT['training'], **known}},
-        {**REPORT, 'training': {**REPORT['training'], 'data_digest': digest}},
-        REPORT,
-    ]
-    table = results_table(reports)
-    named = [cells(table, row)['training data'] for row in range(3)]
-    assert named == ['isic2018 train, 1457 images, a1b2c3d4', 'a1b2c3d4', '—']
-    assert 'training data' not in cells(results_table([REPORT]))

@@ -181,7 +181,7 @@ def test_the_log_of_the_training_may_be_next_to_the_test_or_missing(run, tiny_da
     folder, _ = run
     above, _ = report(folder, tiny_data)
     (folder.parent / 'scalars.json').rename(folder / 'scalars.json')
-    assert report(folder, tiny_data)[0].source == above.source
+    assert report(folder, tiny_data)[0].source == above.source, 'the same files, the same page'
     (folder / 'scalars.json').unlink()
     page, (note,) = report(folder, tiny_data)
     assert 'scalars.json' in note and note in page.texts_of('p')
@@ -238,7 +238,3 @@ def test_confusion_matrix_and_melanoma_scores(run):
     assert cells[at + 1] == '0.250' and ' to ' in cells[at + 2]
     assert 'melanoma: recall' in page.texts_of('span'), 'a headline'
     assert '0.43' in page.table_with('melanoma: precision</caption>')
-
-
-def test_same_files_give_the_same_page(run, tiny_data):
-    assert report(run[0], tiny_data)[0].source == report(run[0], tiny_data)[0].source
