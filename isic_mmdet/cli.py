@@ -42,10 +42,8 @@ def positive_int(text: str) -> int:
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Prepare the process, call `main`, and end the process with its status, 0 for None.
 
-    An error that the user can fix is one message and status 1. So is any other exception, whose
-    traceback is written to a file that the message names. argparse ends the process with 2 on
-    wrong arguments, a request to end (SIGTERM) after the state was saved with `TERMINATED`, and a
-    reader that closed the pipe of stdout with `CLOSED_PIPE`.
+    An exception is one message and status 1. If the user cannot fix it, the message names a file
+    with the traceback. argparse ends the process with status 2 on wrong arguments.
 
     `main` imports what it needs itself, so that a missing package is a message, too.
     """
@@ -54,12 +52,12 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     # A line of the log that cannot be written (closed pipe, full disk) would print a traceback.
     logging.raiseExceptions = False
     status = _call(main)
-    unwritten = _flush()
-    if unwritten is not None and status == 0:
-        status = _failed(unwritten)
-    if unwritten is not None:
-        # Python flushes again when it ends.
-        for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            status = status or _failed(error)
+            # Python flushes again when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(status)
 
@@ -99,19 +97,8 @@ def _open_streams() -> None:
         if stream is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115
         elif mode == 'w' and isinstance(stream, io.TextIOWrapper):
-            # Names of files may be bytes that are no text.
+            # Names of files may be bytes that are not text.
             stream.reconfigure(errors='backslashreplace')
-
-
-def _flush() -> OSError | None:
-    """Write what is buffered; return why stdout or stderr does not take it."""
-    problem = None
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError as error:
-            problem = error
-    return problem
 
 
 def _has_lost_reader() -> bool:

@@ -21,20 +21,17 @@ from isic_mmdet.errors import InputError
 def launched(cfg: Config, launcher: str) -> Iterator[None]:
     """Run a block inside the process group of a launcher, and end the group after it.
 
-    The block must leave no reference to a Runner behind.
-
-    With a GPU mmengine starts the group itself, over nccl. Without one it cannot: its launcher
-    calls `torch.cuda.set_device` and passes `device_ids` to the wrapper of a CPU module. Therefore
-    the group is started here, over gloo, before the Runner exists.
+    The block must leave no reference to a Runner behind. With a GPU mmengine starts the group
+    itself, over nccl. Without one it cannot: its launcher calls `torch.cuda.set_device` and passes
+    `device_ids` to the wrapper of a CPU module. Therefore this function starts the group over gloo.
 
     Args:
         cfg: `launcher`, and on the CPU `model_wrapper_cfg`, are set in place.
         launcher: 'none', 'pytorch' (torchrun), 'slurm' or 'mpi'.
 
     Raises:
-        InputError: a launcher other than torchrun on a machine without a GPU, torchrun's
-            environment variables are missing, it started more processes than GPUs, or another
-            process of the group has ended.
+        InputError: the launcher does not fit this machine, or another process of the group has
+            ended.
     """
     cfg.launcher = launcher
     if launcher == 'pytorch':
@@ -98,9 +95,8 @@ def exit_after_gloo(cfg: Config) -> None:
 
     Call it when all work is done, because it skips Python's own shutdown. torch 2.11 keeps the
     threads of a gloo group that a DistributedDataParallel model has used. Such a thread sometimes
-    aborts the process during the shutdown ("terminate called without an active exception"), and
-    with it the others. This can be removed when no `pt_gloo_runloop` thread is left after
-    `destroy_process_group`.
+    aborts the process during the shutdown ("terminate called without an active exception"). This
+    can be removed when no `pt_gloo_runloop` thread is left after `destroy_process_group`.
     """
     if cfg.launcher == 'none' or cfg.env_cfg.dist_cfg.backend != 'gloo':
         return

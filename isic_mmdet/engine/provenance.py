@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -35,24 +36,13 @@ from isic_mmdet.utils.system import available_cores
 class TrainingRecord:
     """How a model was trained, kept in the `meta` of its checkpoints.
 
-    `meta.training` has these facts:
-
-    - config, code: name of the config file, version of the project.
-    - weights, loaded: the file names and the records of `LoadedWeightsHook`.
-    - data, data_digest, images: data folder and annotation file ('isic2018 train'), SHA-256 of the
-      annotation file, and the number of images.
-    - averaged_weights: whether the weights are a running average (EMA).
-    - seed, hardware, command.
-    - seconds: until the checkpoint, with validations and the parts before a resumption.
-
     A resumed run keeps the facts of its start; if code or hardware differ, both are named
-    ('..., then ...'). `meta.training_images` has the ids of all images that the weights were
-    trained on: in this training, in that of the checkpoint it started from, and so on.
+    ('..., then ...'). `seconds` includes validations and the parts before a resumption.
 
     Attributes:
         loaded_epoch: finished epochs of the loaded checkpoint, if it records them.
-        images: ids of the images that the model is or was trained on; None if the loaded
-            checkpoint does not record them.
+        images: ids of all images that the model is or was trained on, in this training, in that of
+            the checkpoint it started from, and so on; None if the checkpoint does not record them.
     """
 
     def __init__(self) -> None:
@@ -101,11 +91,12 @@ class TrainingRecord:
             'seconds': 0.0,
         }
         if runner._resume:
-            changed = {
-                name: _then(self._loaded.get(name), self._facts[name])
-                for name in ('code', 'hardware')
-            }
-            self._facts |= self._loaded | changed
+            now = self._facts
+            self._facts = now | self._loaded
+            for name in ('code', 'hardware'):
+                before = self._loaded.get(name) or now[name]
+                is_known = before == now[name] or before.endswith(f', then {now[name]}')
+                self._facts[name] = before if is_known else f'{before}, then {now[name]}'
         self._started = time.monotonic()
 
     def seen(self, dataset: Any) -> int | None:
@@ -128,8 +119,8 @@ class TrainingRecord:
 def evaluation_facts(runner: Runner, dataset: Any, training: TrainingRecord) -> dict[str, Any]:
     """Return where the scores of an evaluation come from, for `LesionMetric.provenance`.
 
-    Unknown values are None, and so are `checkpoint` and its digest in a training. `trained_on` is
-    how many of the images the model was trained on, `date` is ISO 8601 in UTC.
+    Unknown values are None, and so are `checkpoint` and its digest in a training. `trained_on`
+    counts the images that the model was trained on.
     """
     checkpoint = None
     if not training.is_training and runner._load_from:
@@ -184,10 +175,7 @@ def commit_of(package_file: Path) -> str | None:
     """Return the commit of the repository in which a package is developed, or None.
 
     A copy of the project may lie inside another repository, whose commit would be wrong. Therefore
-    the repository must begin at the project's root and track the file.
-
-    Args:
-        package_file: `__init__.py` of the package, in the project's root.
+    the repository must begin at the project's root and track the package's `__init__.py`.
     """
     folder = package_file.resolve().parent
 
@@ -210,13 +198,6 @@ def commit_of(package_file: Path) -> str | None:
     return git('describe', '--always', '--dirty')
 
 
-def _then(before: str | None, now: str) -> str:
-    """Return what a resumed run used, in order."""
-    if before is None or before == now or before.endswith(f', then {now}'):
-        return before or now
-    return f'{before}, then {now}'
-
-
 def config_name(cfg: Config) -> str | None:
     """Return the name of the config file without its suffix; None for a config without a file."""
     return Path(cfg.filename).stem if cfg.filename else None
@@ -230,22 +211,18 @@ def hardware(runner: Runner) -> str:
 
 
 def hardware_here(gpu: bool | None = None) -> str:
-    """Return the GPU of this process, or the CPU cores that it may use.
-
-    Args:
-        gpu: True for the GPU, False for the cores; None for the GPU if there is one.
-    """
+    """Return the GPU, or the CPU cores of this process; with `gpu=None` the GPU if there is one."""
     if torch.cuda.is_available() if gpu is None else gpu:
         return torch.cuda.get_device_name()
     cores, info = available_cores(), Path('/proc/cpuinfo')
-    lines = info.read_text().splitlines() if info.is_file() else []
-    models = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    name = models[0] if models else platform.processor()
+    text = info.read_text() if info.is_file() else ''
+    models = re.findall(r'^model name\s*: (.*)', text, re.MULTILINE)
+    name = models[0].strip() if models else platform.processor()
     return f'{cores} CPU core{"s" if cores != 1 else ""}' + (f' ({name})' if name else '')
 
 
 def command() -> str:
-    """Return the command line of this process, as typed after `python`."""
+    """Return the command line of this process."""
     return shlex.join(['python', *sys.argv])
 
 

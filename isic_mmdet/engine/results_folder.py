@@ -22,9 +22,8 @@ _RECORDED_APART = ('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'precisio
 def evaluation_settings(cfg: Config) -> dict[str, Any]:
     """Return which settings of a config an evaluation depends on, for `metrics.json`.
 
-    Returns:
-        tta and amp (bool); settings_digest, the SHA-256 of model, test pipeline and evaluator;
-        outputs, the files and folders that it writes outside the work dir, relative to that.
+    `settings_digest` is the SHA-256 of model, test pipeline and evaluator; `outputs` are files and
+    folders that the evaluation writes, relative to the work dir.
     """
     settings = settings_of(cfg)
     model = settings.get('model') or {}
@@ -63,18 +62,10 @@ def _outputs(cfg: Config) -> Iterator[Path]:
 
 
 def check_results_folder(cfg: Config, overwrite: bool) -> None:
-    """Refuse to write the results of a test over those of something else.
+    """Refuse to write the results of a test over its inputs, or over those of something else.
 
-    The same test may be repeated. What is compared: the weights, the annotation file, `--tta`,
-    `--amp`, and the settings of model, test pipeline and evaluator.
-
-    Args:
-        cfg: of the test; `work_dir` and `load_from` are set.
-        overwrite: whether earlier results may be replaced.
-
-    Raises:
-        InputError: the work dir, or another output, holds results of something else; or an output
-            is a file that the test reads.
+    The same test may be repeated. The weights, the annotation file, `--tta`, `--amp`, and the
+    settings of model, test pipeline and evaluator are compared.
     """
     annotations = [
         Path(dataset.get('data_root') or '', dataset.ann_file)

@@ -27,86 +27,78 @@ def raising(error):
     return main
 
 
+def system_error(number: int, *path: str) -> OSError:
+    return OSError(number, os.strerror(number), *path)
+
+
 def test_a_result_is_the_status(capsys):
     assert end_of(lambda: None, capsys) == (0, '')
     assert end_of(lambda: 3, capsys) == (3, '')
 
 
-def test_what_users_can_mend_is_one_message(capsys):
-    assert end_of(raising(InputError('a.png: empty')), capsys) == (1, 'error: a.png: empty\n')
-
-
-@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_message(capsys, number):
-    status, told = end_of(raising(OSError(number, os.strerror(number), 'masks/a.png')), capsys)
-    assert status == 1
-    assert told.startswith(f'error: masks/a.png: {os.strerror(number)}')
-    assert told.count('\n') == 1
-
-
-def test_a_read_only_place_is_one_message(capsys):
-    error = OSError(errno.EROFS, os.strerror(errno.EROFS), 'work/a.pth')
-    status, told = end_of(raising(error), capsys)
-    assert status == 1
-    assert told == 'error: work/a.pth: Read-only file system; write elsewhere\n'
-
-
-def test_an_unexpected_error_is_one_message_with_the_path_of_its_traceback(
-    capsys, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
-    status, told = end_of(raising(ValueError('a shape\nof two lines')), capsys)
-    (path,) = tmp_path.iterdir()
-    assert status == 1
-    assert told.startswith('error: unexpected ValueError: a shape. ')
-    assert str(path) in told and told.count('\n') == 1
-    assert 'Traceback' in path.read_text() and 'raise error' in path.read_text()
-
-
-def test_the_reason_of_a_worker_is_told_not_the_head_of_its_traceback(
-    capsys, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
-    text = 'Caught KeyError in worker 0.\nOriginal Traceback (most recent call last):\nKeyError: 3'
-    assert ' KeyError: 3. ' in end_of(raising(RuntimeError(text)), capsys)[1]
-
-
-def test_a_traceback_goes_to_stderr_where_no_file_can_be_written(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'absent'))
-    monkeypatch.setattr(Path, 'cwd', lambda: tmp_path / 'absent')
-    status, told = end_of(raising(ValueError('a shape')), capsys)
-    assert status == 1
-    assert 'Traceback' in told and told.splitlines()[-1].startswith('error: unexpected ValueError')
-
-
-def test_a_missing_package_is_named_with_what_installs_it(capsys):
-    def main():
-        import no_such_package  # noqa: F401
-
-    status, told = end_of(main, capsys)
-    assert status == 1
-    assert "'no_such_package' is missing" in told and 'requirements.txt' in told
-
-
 @pytest.mark.parametrize(
-    ('error', 'remedy'),
+    ('error', 'words'),
     [
-        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 'ulimit -n'),
+        (InputError('a.png: empty'), 'error: a.png: empty\n'),
+        (InputError('a\udcff.png: empty'), 'error: a\\udcff.png: empty\n'),
+        (system_error(errno.ENOSPC, 'masks/a.png'), 'error: masks/a.png: No space left'),
+        (system_error(errno.EDQUOT, 'masks/a.png'), 'error: masks/a.png: Disk quota exceeded'),
+        (system_error(errno.EROFS, 'work/a.pth'), 'a.pth: Read-only file system; write elsewhere'),
+        (system_error(errno.EMFILE), 'ulimit -n'),
         (MemoryError(), 'smaller batches'),
         (ImportError('libtorch.so: failed to map segment from shared object'), 'memory ran out'),
         (RuntimeError("can't start new thread"), 'ulimit -u'),
         (FileNotFoundError(errno.ENOENT, 'No usable temporary directory found'), 'TMPDIR'),
         (UnicodeEncodeError('ascii', '\xe4', 0, 1, 'ordinal not in range'), 'PYTHONUTF8=1'),
+        (ModuleNotFoundError('no', name='no_such_package'), "'no_such_package' is missing"),
     ],
 )
-def test_limits_of_the_system_come_with_a_remedy(capsys, error, remedy):
-    status, told = end_of(raising(error), capsys)
+def test_what_users_can_fix_is_one_message(capsys, error, words):
+    status, message = end_of(raising(error), capsys)
     assert status == 1
-    assert remedy in told and told.count('\n') == 1
+    assert message.startswith('error: ')
+    assert words in message and message.count('\n') == 1
+
+
+def test_the_end_on_request_has_a_status_of_its_own(capsys):
+    status, message = end_of(raising(Terminated()), capsys)
+    assert status == 75
+    assert '--resume' in message
+
+
+WORKER = 'Caught KeyError in worker 0.\nOriginal Traceback (most recent call last):\nKeyError: 3'
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (ValueError('a shape\nof two lines'), 'unexpected ValueError: a shape. '),
+        (RuntimeError(WORKER), ' KeyError: 3. '),
+    ],
+)
+def test_an_unexpected_error_is_one_message_with_the_path_of_its_traceback(
+    capsys, tmp_path, monkeypatch, error, words
+):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    status, message = end_of(raising(error), capsys)
+    (path,) = tmp_path.iterdir()
+    assert status == 1
+    assert words in message
+    assert str(path) in message and message.count('\n') == 1
+    assert 'Traceback' in path.read_text() and 'raise error' in path.read_text()
+
+
+def test_a_traceback_goes_to_stderr_if_no_file_can_be_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'absent'))
+    monkeypatch.setattr(Path, 'cwd', lambda: tmp_path / 'absent')
+    status, message = end_of(raising(ValueError('a shape')), capsys)
+    assert status == 1
+    assert 'Traceback' in message
+    assert message.splitlines()[-1].startswith('error: unexpected ValueError')
 
 
 PRINTING = """
-import logging, sys, time
+import logging, sys
 from isic_mmdet import cli
 
 def main():
@@ -154,14 +146,3 @@ def test_closed_standard_streams_are_replaced():
     script = 'from isic_mmdet import cli; cli.run(lambda: print(input.__name__))'
     command = f'exec {shlex.quote(sys.executable)} -c {shlex.quote(script)} <&- >&- 2>&-'
     assert subprocess.run(['sh', '-c', command]).returncode == 0
-
-
-def test_the_end_on_request_can_be_told_from_a_failure(capsys):
-    status, told = end_of(raising(Terminated()), capsys)
-    assert status == 75
-    assert '--resume' in told
-
-
-def test_a_name_that_is_no_text_is_told_nevertheless(capsys):
-    status, told = end_of(raising(InputError('a\udcff.png: empty')), capsys)
-    assert (status, told) == (1, 'error: a\\udcff.png: empty\n')

@@ -24,8 +24,8 @@ from isic_mmdet.engine.checks.loaders import loader_errors, repeated_images
 from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_errors
 from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
 from isic_mmdet.engine.config.parts import argument_errors, built_with
+from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_errors
 from isic_mmdet.engine.train.evaluation import packing_errors
-from isic_mmdet.engine.train.finite import non_finite, wrapper_errors
 from isic_mmdet.errors import InputError
 
 

@@ -1,6 +1,7 @@
 """A training stops before a NaN gets into the weights or into a checkpoint."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,26 +12,33 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from isic_mmdet.engine.distributed import any_process, unwrapped
-from isic_mmdet.engine.train.finite import NonFiniteError, non_finite
 from isic_mmdet.errors import InputError
 
+REMEDY = (
+    'Lower the learning rate (optim_wrapper.optimizer.lr), or look at these images with '
+    'tools/browse_dataset.py'
+)
 # A gradient scaler skips a step whose gradients overflow and halves its scale, which starts at
 # 2 ** 16. After more skipped steps than this in a row, the gradients themselves are the problem.
 _SKIPPED_STEPS = 30
 
 
+class NonFiniteError(InputError):
+    """A loss or a gradient is NaN or infinite. The weights are unchanged."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = f'{reason}; the weights are those from before it'
+        super().__init__(f'{self.reason}. {REMEDY}')
+
+
 class FiniteTrainingHook(Hook):
-    """Stops a training whose losses, gradients or weights are not finite.
+    """Stops a training whose losses, gradients or weights are not finite, with any loop.
 
     - Losses are checked when the model returns them, gradients right before the optimizer's step.
-      This works with any loop, optimizer wrapper, precision and accumulation. The weights stay
-      unchanged, and `ResumableEpochTrainLoop` saves them or skips the batch.
     - A gradient scaler skips steps silently; after too many in a row the training stops.
     - The weights and buffers are checked before each validation, and before a checkpoint is
       written and an older one removed.
     - The score that `save_best` names must be a number.
-
-    `tools/train.py` registers the hook for every config.
     """
 
     priority = 'LOW'  # after EMAHook, before CheckpointHook
@@ -74,15 +82,17 @@ class FiniteTrainingHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check all weights that are written, averaged ones too."""
-        averaged = checkpoint.get('ema_state_dict', {})
-        _raise_for([*non_finite(checkpoint['state_dict']), *non_finite(averaged)])
+        _raise_for(
+            non_finite(checkpoint['state_dict']) + non_finite(checkpoint.get('ema_state_dict', {}))
+        )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Check the score that chooses the best checkpoint."""
         for hook in runner.hooks:
             if isinstance(hook, CheckpointHook) and hook.save_best:
                 for name in hook.key_indicators:
-                    _require_score(name, metrics or {})
+                    if name != 'auto':
+                        _require_score(name, metrics or {})
 
     def _require_finite_gradients(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._iterations_without_step = -1  # increased at the end of this iteration
@@ -92,6 +102,17 @@ class FiniteTrainingHook(Hook):
         norm = torch.nn.utils.get_total_norm(gradients)
         if not torch.isfinite(norm):
             raise NonFiniteError(f'the norm of the gradients is {float(norm)}')
+
+
+def non_finite(state: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tensors of a state dict that contain a NaN or an infinity."""
+    return [
+        name
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+        and value.is_floating_point()
+        and not bool(torch.isfinite(value).all())
+    ]
 
 
 def _require_finite_losses(model: nn.Module, inputs: Any, output: Any) -> None:
@@ -126,17 +147,21 @@ def _raise_for(broken: list[str]) -> None:
 
 
 def _require_score(name: str, metrics: dict[str, float]) -> None:
-    if name == 'auto':
-        return
-    if name not in metrics:
-        raise InputError(
-            f'default_hooks.checkpoint.save_best names {name}, which this validation does not '
-            f'report; choose from {", ".join(metrics)}'
-        )
-    score = metrics[name]
+    score = metrics.get(name)
     if score is None or not math.isfinite(score):
         raise InputError(
             f'default_hooks.checkpoint.save_best names {name}, which is {score} on these images, '
-            'so no checkpoint can be the best; choose another score, or another validation '
-            'split (a score of one class needs images of all classes)'
+            f'so no checkpoint can be the best; choose another score ({", ".join(metrics)}), or '
+            'another validation split (a score of one class needs images of all classes)'
         )
+
+
+def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
+    """Return why this machine cannot train with the `optim_wrapper` of a config, one line each."""
+    kind = str((cfg.get('optim_wrapper') or {}).get('type', '')).rpartition('.')[2]
+    if kind != 'AmpOptimWrapper' or torch.cuda.is_available():
+        return []
+    return [
+        'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
+        "optim_wrapper.type='OptimWrapper' and train with --amp for bfloat16"
+    ]

@@ -1,6 +1,6 @@
 """A training starts only from the weights that its config names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from isic_mmdet.engine.checks.weights import (
     weights_of,
 )
 from isic_mmdet.engine.distributed import unwrapped
+from isic_mmdet.engine.hooks.finite_training_hook import non_finite
 from isic_mmdet.engine.train.checkpoints import TRAINING, TRAINING_IMAGES
-from isic_mmdet.engine.train.finite import non_finite
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 
@@ -33,16 +33,14 @@ class LoadedWeightsHook(Hook):
 
     mmengine only logs a warning if names or shapes do not fit, and trains from random weights.
     `engine.checks.weights` has the rules, and `engine.checks.class_filters` fills class layers
-    from files with other classes. `tools/train.py` registers the hook for every config.
+    from files with other classes.
 
     Args:
         partial: train even if parts are not filled.
 
     Attributes:
-        records: one entry per loaded file, with its name, its SHA-256 (None for an address), the
-            part of the model, the share of the part's parameters that were filled, the layers that
-            were not filled or were made from filters of other classes, whether `partial` was
-            needed, and the number of its training images (None if it does not record them).
+        records: one entry per loaded file, for `TrainingRecord`; `share` is that of the filled
+            parameters.
         images: ids of all images that these files record as training images.
     """
 
@@ -93,7 +91,15 @@ class LoadedWeightsHook(Hook):
         _require_finite(source, {**weights, **checkpoint.get('ema_state_dict', {})})
         if runner._resume:
             _replace_weights(checkpoint, weights)
-            _require_all(source, load_and_cover(model, checkpoint['state_dict']))
+            found = load_and_cover(model, checkpoint['state_dict'])
+            if found.missing:
+                raise InputError(
+                    f'{source} does not contain the weights of this model, so training cannot be '
+                    'resumed; resume with the config of that run, or start a new run with '
+                    'load_from. Not filled:',
+                    found.errors(found.missing),
+                    shown=8,
+                )
             return
         meta = checkpoint.get('meta') or {}
         reason = hint(checkpoint, model)
@@ -116,7 +122,7 @@ class LoadedWeightsHook(Hook):
             module = unwrapped(runner.model).get_submodule(name)
             found = coverage(module, weights_of(checkpoint))
             if runner._load_from:
-                # The checkpoint of the complete model replaced it and was checked already.
+                # The checkpoint of the complete model replaced it, and was checked already.
                 errors: list[str] = []
                 if not found.share:
                     continue
@@ -178,31 +184,19 @@ class LoadedWeightsHook(Hook):
         )
 
 
-def _pretrained_cfgs(module: nn.Module) -> Iterator[Mapping[str, Any]]:
-    found = getattr(module, 'init_cfg', None)
-    for init_cfg in found if isinstance(found, (list, tuple)) else [found]:
-        if isinstance(init_cfg, Mapping) and init_cfg.get('type') in ('Pretrained', PretrainedInit):
-            yield init_cfg
+def _pretrained_cfgs(module: nn.Module) -> list[Mapping[str, Any]]:
+    found = getattr(module, 'init_cfg', None) or {}
+    cfgs = found if isinstance(found, (list, tuple)) else [found]
+    return [cfg for cfg in cfgs if cfg.get('type') in ('Pretrained', PretrainedInit)]
 
 
 def _require_finite(source: str, weights: Mapping[str, Any]) -> None:
-    broken = non_finite(weights)
-    if broken:
+    if broken := non_finite(weights):
         raise InputError(
             f'{source} contains weights that are NaN or infinite: its training diverged; start '
             'from another file:',
             broken,
             shown=4,
-        )
-
-
-def _require_all(source: str, found: Coverage) -> None:
-    if found.missing:
-        raise InputError(
-            f'{source} does not contain the weights of this model, so training cannot be resumed; '
-            'resume with the config of that run, or start a new run with load_from. Not filled:',
-            found.errors(found.missing),
-            shown=8,
         )
 
 

@@ -20,7 +20,12 @@ from isic_mmdet.engine.train.checkpoints import (
     adopt_paths,
     holds,
 )
-from isic_mmdet.engine.train.schedule import EpochLength, ramp_of, rebuild_schedule
+from isic_mmdet.engine.train.schedule import (
+    EpochLength,
+    param_groups,
+    ramp_of,
+    rebuild_schedule,
+)
 
 _SCALARS = 'scalars.json'
 _LENGTH = 'scalars_bytes'  # key of a checkpoint's `meta`
@@ -69,9 +74,8 @@ class ResumeHook(Hook):
     - The paths in the checkpoint become those of this run, see `adopt_paths`.
     - Changed settings act, see `isic_mmdet.engine.train.schedule`, and are logged.
     - Lines of `scalars.json` that are newer than the checkpoint are removed.
-    - A checkpoint is written before the validation of its epoch. If the run was stopped in between,
-      the validation is made first. If a validation followed the last checkpoint of a training, it
-      is written again, to record that nothing is left to do.
+    - A checkpoint is written before the validation of its epoch. If the run stopped in between, the
+      validation is made first. The last checkpoint is written again after its validation.
     """
 
     priority = 'LOWEST'  # after all others are ready for a validation, and after CheckpointHook
@@ -206,8 +210,7 @@ class RateRampHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the rates of the schedule, also after a step that failed."""
         if self._scheduled and 'optimizer' in checkpoint:
-            state = checkpoint['optimizer']
-            groups = [*state['param_groups'], *filter(None, [state.get('base_param_settings')])]
+            groups = param_groups(checkpoint['optimizer'])
             for group, rate in zip(groups, self._scheduled, strict=True):
                 group['lr'] = rate
 

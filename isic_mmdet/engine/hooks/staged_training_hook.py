@@ -1,6 +1,5 @@
 """Training in stages: which parts of the model are trained in which epochs."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,19 +15,13 @@ from isic_mmdet.errors import InputError
 
 
 class Stage(NamedTuple):
-    """A stage of a training.
-
-    Attributes:
-        begin: first epoch of the stage, counted from 0.
-        train: names of the modules or parameters that are trained, such as 'neck' or
-            'backbone.layer2'. All others are frozen.
-    """
+    """A stage of a training, from the epoch `begin` (from 0) on."""
 
     begin: int
     train: tuple[str, ...]
 
     def trains(self, name: str) -> bool:
-        """Return whether the stage trains the parameter of this dotted name."""
+        """Return whether the stage trains the parameter or module of this dotted name."""
         return f'{name}.'.startswith(tuple(f'{part}.' for part in self.train))
 
 
@@ -44,12 +37,13 @@ class StagedTrainingHook(Hook):
     `find_unused_parameters=True`, so that no process waits for gradients of frozen parameters.
 
     Args:
-        stages: dicts with the entries of `Stage`. The first begins with epoch 0, each other later
-            than the previous one.
+        stages: dicts with `begin`, the first epoch of the stage, counted from 0, and `train`, the
+            names of the modules or parameters that are trained. All others are frozen. The first
+            stage begins with epoch 0, each other one later than the previous one.
 
     Raises:
-        InputError: the stages are not in order, or before the first iteration, they do not fit the
-            model.
+        InputError: the stages are not in order, or at the start of the training, they do not fit
+            the model.
 
     Example:
         The heads for five epochs, then everything from ResNet stage 3 on::
@@ -76,8 +70,8 @@ class StagedTrainingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check all stages before the first iteration."""
-        model, wrapper = unwrapped(runner.model), runner.model
-        problems = [*self._unknown_parts(model), *self._always_frozen(model)]
+        wrapper, model = runner.model, unwrapped(runner.model)
+        problems = self._unknown_parts(model) + self._always_frozen(model)
         problems += self._moving_statistics(model)
         if isinstance(wrapper, DistributedDataParallel) and not wrapper.find_unused_parameters:
             problems.append(
@@ -100,7 +94,7 @@ class StagedTrainingHook(Hook):
                 parameter.grad = None
         runner.logger.info(
             f'stage {self.stages.index(stage) + 1} of {len(self.stages)} from epoch '
-            f'{runner.epoch + 1} on: {_overview(model)}'
+            f'{runner.epoch + 1} on ({", ".join(stage.train)}): {_overview(model)}'
         )
 
     def _unknown_parts(self, model: Module) -> list[str]:
@@ -114,16 +108,13 @@ class StagedTrainingHook(Hook):
         ]
 
     def _always_frozen(self, model: Module) -> list[str]:
-        """Return errors for parts that a stage trains and that the model froze itself.
-
-        DistributedDataParallel ignores such parameters, and mmdet's ResNet freezes its
-        `frozen_stages` again at the start of every epoch.
-        """
-        parts = {
-            '.'.join(name.split('.')[:2]): None
+        # DistributedDataParallel ignores such parameters, and mmdet's ResNet freezes its
+        # `frozen_stages` again at the start of every epoch.
+        parts = dict.fromkeys(
+            '.'.join(name.split('.')[:2])
             for name, value in model.named_parameters()
             if not value.requires_grad and any(stage.trains(name) for stage in self.stages)
-        }
+        )
         return [
             f'a stage trains {part}, which the model keeps frozen; lower its frozen_stages, or '
             'remove the part from the stage'
@@ -144,19 +135,7 @@ class StagedTrainingHook(Hook):
 
 
 def _overview(model: Module) -> str:
-    """Describe how many parameters are trained, and in which parts."""
-    trained: Counter[str] = Counter()
-    frozen: Counter[str] = Counter()
-    for name, parameter in model.named_parameters():
-        first, *rest = name.split('.')
-        part = f'{first}.{rest[0]}' if first == 'backbone' and len(rest) > 1 else first
-        (trained if parameter.requires_grad else frozen)[part] += parameter.numel()
-    total = trained.total() + frozen.total()
-    return (
-        f'{trained.total() / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained '
-        f'({_listed(trained)}); frozen: {_listed(frozen)}'
-    )
-
-
-def _listed(parts: Mapping[str, int]) -> str:
-    return ', '.join(f'{part} {count / 1e6:.2f} M' for part, count in parts.items()) or 'nothing'
+    """Describe how many parameters are trained."""
+    sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
+    trained = sum(size for size, is_trained in sizes if is_trained)
+    return f'{trained:,} of {sum(size for size, _ in sizes):,} parameters are trained'

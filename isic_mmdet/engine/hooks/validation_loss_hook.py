@@ -35,17 +35,14 @@ class ValidationLossHook(Hook):
     model as in training, but in evaluation mode and without gradients. Batch-norm statistics, the
     modes of all modules, gradients and the states of all random generators are unchanged after it.
 
-    The mean losses over images are logged as `val/loss`, `val/loss_rpn_cls`, `val/loss_rpn_bbox`,
-    `val/loss_cls`, `val/loss_bbox` and `val/loss_mask` (or `test/...`), with the number of finished
-    iterations as the step. In a distributed run each process computes a share of the images.
+    The mean losses over images are logged as `val/loss`, `val/loss_rpn_cls` and so on (or
+    `test/...`), with the number of finished iterations as the step. In a distributed run each
+    process computes a share of the images.
 
     Args:
         split: 'val' or 'test'.
         by_epoch: True computes the losses of the split after every epoch; False computes those of
             its next batch after every iteration.
-
-    Raises:
-        InputError: the split is another one, or the config has no such dataloader.
     """
 
     def __init__(self, split: str = 'val', by_epoch: bool = True) -> None:

@@ -7,24 +7,16 @@ import torch
 from torch.utils.data import DataLoader
 
 from isic_mmdet.engine.distributed import is_lost_process
-from isic_mmdet.engine.train.finite import REMEDY, NonFiniteError
+from isic_mmdet.engine.hooks.finite_training_hook import REMEDY, NonFiniteError
 from isic_mmdet.utils.loader_errors import known_loader_error, reason, worker_died
 
 
 class BatchError(Exception):
-    """A batch cannot be trained on.
-
-    Args:
-        reason: what is wrong with it.
-        remedy: how to fix it.
-        can_skip: whether training may continue with the next batch.
-    """
+    """A batch cannot be trained on; `can_skip` if training may continue with the next one."""
 
     def __init__(self, reason: str, remedy: str, can_skip: bool = True) -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-        self.can_skip = can_skip
+        self.reason, self.remedy, self.can_skip = reason, remedy, can_skip
 
 
 def loading_error(error: Exception) -> BatchError:

@@ -32,11 +32,7 @@ class AtomicBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file under another name, flush it to the disk and rename it.
-
-        Raises:
-            InputError: the file cannot be written; an earlier file of this name is unchanged.
-        """
+        """Write a file under another name, flush it to the disk and rename it."""
         write_atomically(filepath, obj, durable=True)
 
 
@@ -65,12 +61,7 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
 
 
 def open_checkpoint(path: Path) -> Any:
-    """Return the content of a checkpoint; its weights are read from the file when they are used.
-
-    Raises:
-        InputError: the file cannot be read, or contains other objects than tensors and plain
-            values.
-    """
+    """Return the content of a checkpoint; its weights are read from the file when they are used."""
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except Exception:
@@ -116,7 +107,7 @@ def adopt_paths(info: dict[str, Any], work_dir: str, is_own: bool) -> list[str]:
     Args:
         info: `message_hub.runtime_info` of the checkpoint; changed in place.
         work_dir: of the run.
-        is_own: whether the checkpoint lies in `work_dir`. It may have been copied or moved there.
+        is_own: whether the checkpoint lies in `work_dir`.
 
     Returns:
         Lines for the log.

@@ -13,13 +13,7 @@ from torch import Tensor, nn
 
 from isic_mmdet.datasets.samplers import SeededBatchSampler
 from isic_mmdet.engine.distributed import any_process
-from isic_mmdet.engine.train.batch_errors import (
-    BatchError,
-    ids,
-    ids_at,
-    loading_error,
-    step_error,
-)
+from isic_mmdet.engine.train.batch_errors import BatchError, ids, ids_at, loading_error, step_error
 from isic_mmdet.engine.train.checkpoints import INTERRUPTED
 from isic_mmdet.engine.train.small_data import adapt, warn_of_validation
 from isic_mmdet.engine.train.termination import Termination
@@ -48,10 +42,6 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
         keep_settings: dotted names of settings that are not adapted to a small data set, see
             `isic_mmdet.engine.train.small_data`.
         **kwargs: of `EpochBasedTrainLoop`.
-
-    Raises:
-        InputError: a batch fails; `skip_bad_batches` with several processes; another batch sampler
-            than `SeededBatchSampler`; or an epoch without a batch.
     """
 
     def __init__(
@@ -163,30 +153,19 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
             raise Terminated
 
     def _skip(self, failure: BatchError, position: int, skipped: int) -> None:
-        """Skip a batch, or save the state and raise an `InputError`.
-
-        Args:
-            failure: of the batch.
-            position: of the batch in the epoch, from 0.
-            skipped: how many batches of the epoch have failed, this one included.
-        """
+        """Skip a batch of the epoch, the `skipped`-th, or save the state and raise an error."""
         count = len(self.dataloader)
-        where = (
-            f'epoch {self._epoch + 1}, batch {position + 1} of {count} ({", ".join(self._images)})'
-        )
+        images = ', '.join(self._images)
+        where = f'epoch {self._epoch + 1}, batch {position + 1} of {count} ({images})'
+        message = f'{where}: {failure.reason}. {failure.remedy}.'
         if not (self.skip_bad_batches and failure.can_skip):
-            path = self._save()
-            saved = f' The state before it is in {path}: continue with --resume.' if path else ''
-            can_skip = failure.can_skip and get_world_size() == 1
-            hint = ' Or skip such batches with --skip-bad-batches.' if can_skip else ''
-            raise InputError(
-                f'{where}: {failure.reason}. {failure.remedy}.{saved}{hint}'
-            ) from failure
+            if path := self._save():
+                message += f' The state before it is in {path}: continue with --resume.'
+            if failure.can_skip and get_world_size() == 1:
+                message += ' Or skip such batches with --skip-bad-batches.'
+            raise InputError(message) from failure
         if skipped == count:
-            raise InputError(
-                f'epoch {self._epoch + 1}: all {count} batches were skipped, the last one because '
-                f'{failure.reason}. {failure.remedy}'
-            ) from failure
+            raise InputError(f'all {count} batches were skipped. {message}') from failure
         self.runner.optim_wrapper.zero_grad()
         gc.collect()
         if torch.cuda.is_available():
@@ -232,7 +211,7 @@ def _check_epoch_length(batches: int, sampler: SeededBatchSampler) -> None:
 
 
 def _running_statistics(model: nn.Module) -> list[Tensor]:
-    """Return the batch-norm buffers, to restore them if the loss is not finite."""
+    """Return the batch-norm buffers, which are restored after a failed step."""
     return [
         statistic
         for module in model.modules()

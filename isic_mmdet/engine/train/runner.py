@@ -1,12 +1,9 @@
 """The Runner of a training, and the loop that a config gets before the Runner is built.
 
-`ResumableEpochTrainLoop` replaces the loops of mmengine and uses the same batches:
-
-- `EpochBasedTrainLoop` has the same settings.
-- `IterBasedTrainLoop` repeats the data set without end. The part between two validations becomes
-  an epoch, and a `FixedLengthSampler` keeps repeating the data set across the epochs.
-
-A config that counts iterations must not count anything else in epochs: its meaning would change.
+`ResumableEpochTrainLoop` replaces the loops of mmengine and uses the same batches. An
+`IterBasedTrainLoop` repeats the data set without end: the part between two validations becomes an
+epoch, and a `FixedLengthSampler` keeps repeating the data set across the epochs. Such a config must
+not count anything else in epochs, because its meaning would change.
 """
 
 import logging
@@ -38,12 +35,7 @@ _COUNTS = ('begin', 'end', 'T_max', 'milestones', 'step_size', 'total_steps')
 
 
 def build_runner(cfg: Config, partial_weights: bool = False) -> Runner:
-    """Return a Runner that checks the initial weights, and that all numbers are finite.
-
-    Args:
-        cfg: of the experiment.
-        partial_weights: see `LoadedWeightsHook`.
-    """
+    """Return a Runner that checks the initial weights, and that all numbers are finite."""
     runner = Runner.from_cfg(cfg)
     runner.register_hook(LoadedWeightsHook(partial_weights))
     runner.register_hook(FiniteTrainingHook())
@@ -56,26 +48,32 @@ def use_resumable_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -
     Args:
         cfg: of the experiment, changed in place.
         processes: number of processes of the training.
-        given: dotted names of the settings of the command line. They are not adapted to small
+        given: dotted names of the settings of the command line, which are not adapted to small
             data; see `keep_settings` of `ResumableEpochTrainLoop`.
 
     Raises:
         InputError: a setting of the loop is invalid or not supported by this loop.
     """
     loop = cfg.get('train_cfg')
-    if not isinstance(loop, Mapping):
-        raise InputError(f'{cfg.filename}: train_cfg is {loop!r}; write {_WRITE_EPOCHS}')
-    kind = _kind(loop)
-    if kind not in (_EPOCHS, _ITERATIONS) and not _is_resumable(kind):
+    kind = _kind(loop) if isinstance(loop, Mapping) else ''
+    found = LOOPS.get(kind) if kind else None
+    is_resumable = found is not None and issubclass(found, ResumableEpochTrainLoop)
+    if kind not in (_EPOCHS, _ITERATIONS) and not is_resumable:
         raise InputError(
-            f'train_cfg.type is {kind!r}, which cannot be resumed exactly; write {_WRITE_EPOCHS}'
+            f'{cfg.filename}: train_cfg is {loop!r}, which cannot be resumed exactly; write '
+            f'{_WRITE_EPOCHS}'
         )
     for name in ('max_iters' if kind == _ITERATIONS else 'max_epochs', 'val_interval'):
         value = loop.get(name, 1 if name == 'val_interval' else None)
         if type(value) not in (int, float) or value < 1 or not float(value).is_integer():
             raise InputError(f'train_cfg.{name} is {value!r}; give a whole number from 1')
     _check_rate_scaling(cfg)
-    _check_checkpoint_names(cfg)
+    template = (cfg.get('default_hooks', {}).get('checkpoint') or {}).get('filename_tmpl')
+    if template not in (None, 'epoch_{}.pth', 'iter_{}.pth'):
+        raise InputError(
+            f'default_hooks.checkpoint.filename_tmpl is {template!r}, and --resume would not find '
+            'such a file; remove this setting'
+        )
     loader = cfg.get('train_dataloader')
     if not isinstance(loader, Mapping) or type(loader.get('batch_size')) is not int:
         return  # `preflight` reports this with all other errors
@@ -84,16 +82,16 @@ def use_resumable_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -
         _count_in_epochs(cfg, processes)
     elif kind == _EPOCHS:
         cfg.train_cfg = {**{k: v for k, v in loop.items() if k != 'by_epoch'}, 'type': _LOOP}
-        _log(f'train_cfg: {_LOOP} replaces {_EPOCHS}, for the same epochs')
+        print_log(f'train_cfg: {_LOOP} replaces {_EPOCHS}, for the same epochs', 'current')
     kept = [name for name in given if name.startswith(_ADAPTED)]
     if kept:
         cfg.train_cfg.keep_settings = kept
-    _log_scores_by_unit_of_losses(cfg)
-
-
-def _is_resumable(kind: str) -> bool:
-    found = LOOPS.get(kind) if kind else None
-    return found is not None and issubclass(found, ResumableEpochTrainLoop)
+    # Plots show scores and losses on one axis.
+    by_epoch = bool(cfg.get('log_processor', {}).get('by_epoch', True))
+    logger = cfg.get('default_hooks', {}).get('logger')
+    if isinstance(logger, dict) and logger.get('log_metric_by_epoch', True) != by_epoch:
+        logger['log_metric_by_epoch'] = by_epoch
+        print_log(f'log_metric_by_epoch={by_epoch}, as log_processor.by_epoch', 'current')
 
 
 def _kind(loop: Mapping) -> str:
@@ -102,15 +100,6 @@ def _kind(loop: Mapping) -> str:
     if 'by_epoch' in loop:
         return _EPOCHS if loop['by_epoch'] else _ITERATIONS
     return type_name(loop)
-
-
-def _check_checkpoint_names(cfg: Config) -> None:
-    template = (cfg.get('default_hooks', {}).get('checkpoint') or {}).get('filename_tmpl')
-    if template not in (None, 'epoch_{}.pth', 'iter_{}.pth'):
-        raise InputError(
-            f'default_hooks.checkpoint.filename_tmpl is {template!r}, and --resume would not find '
-            'such a file; remove this setting'
-        )
 
 
 def _check_rate_scaling(cfg: Config) -> None:
@@ -126,10 +115,11 @@ def _check_rate_scaling(cfg: Config) -> None:
         )
     batches = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if batches > 1:
-        _log(
+        print_log(
             f'optim_wrapper.accumulative_counts={batches}: an update uses {batches} batches, but '
             'auto_scale_lr scales the learning rate to one; set the rate for all of them, or '
             'auto_scale_lr.enable=False',
+            'current',
             logging.WARNING,
         )
 
@@ -142,25 +132,12 @@ def _use_seeded_batches(loader: dict[str, Any]) -> None:
     drop_last = bool(loader.pop('drop_last', False) or batches.get('drop_last', False))
     seeded = dict(type='SeededBatchSampler', **(dict(drop_last=True) if drop_last else {}))
     if dict(batches) != seeded:
-        _log(f'train_dataloader.batch_sampler: {seeded} replaces {dict(batches)}')
+        print_log(f'train_dataloader.batch_sampler: {seeded}, not {dict(batches)}', 'current')
         loader['batch_sampler'] = seeded
 
 
-def _log_scores_by_unit_of_losses(cfg: Config) -> None:
-    """Log scores over epochs if losses are, else over iterations: plots show both on one axis."""
-    by_epoch = bool(cfg.get('log_processor', {}).get('by_epoch', True))
-    logger = cfg.get('default_hooks', {}).get('logger')
-    if isinstance(logger, dict) and logger.get('log_metric_by_epoch', True) != by_epoch:
-        logger['log_metric_by_epoch'] = by_epoch
-        _log(f'default_hooks.logger.log_metric_by_epoch={by_epoch}, as log_processor.by_epoch')
-
-
 def _count_in_epochs(cfg: Config, processes: int) -> None:
-    """Turn the iterations between two validations into an epoch.
-
-    Raises:
-        InputError: this is not possible, or another setting already counts epochs.
-    """
+    """Turn the iterations between two validations into an epoch."""
     loop, loader = cfg.train_cfg, cfg.train_dataloader
     iterations = int(loop.max_iters)
     interval = min(int(loop.get('val_interval', _INTERVAL)), iterations)
@@ -180,10 +157,11 @@ def _count_in_epochs(cfg: Config, processes: int) -> None:
     images = interval * loader.batch_size * processes
     loader.sampler = dict(type='FixedLengthSampler', num_samples=images)
     cfg.log_processor = {**cfg.get('log_processor', {}), 'by_epoch': False}
-    _log(
+    print_log(
         f'train_cfg: {iterations} iterations are trained as {iterations // interval} epochs of '
         f'{interval} iterations, each followed by a validation; {_LOOP} and FixedLengthSampler '
-        f'replace {_ITERATIONS} and the sampler'
+        f'replace {_ITERATIONS} and the sampler',
+        'current',
     )
 
 
@@ -214,7 +192,3 @@ def _uncountable(cfg: Config, iterations: int, interval: int) -> Iterator[str]:
         stages = any(stage.get('begin') for stage in hook.get('stages', ()))
         if stages or any('epoch' in k and type(v) is int and v for k, v in hook.items()):
             yield f'{where} ({type_name(hook)}), which counts epochs; train with {_WRITE_EPOCHS}'
-
-
-def _log(message: str, level: int = logging.INFO) -> None:
-    print_log(message, 'current', level)

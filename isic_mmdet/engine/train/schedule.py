@@ -41,12 +41,7 @@ _NEGLIGIBLE = 1e-6  # share of the full rate
 
 @dataclass(frozen=True)
 class EpochLength:
-    """The length of an epoch.
-
-    Attributes:
-        iterations: of one process.
-        batch: images per step of all processes together.
-    """
+    """The iterations of an epoch, and the images per step of all processes together."""
 
     iterations: int
     batch: int
@@ -65,19 +60,6 @@ class EpochLength:
     def note(self, meta: dict[str, Any]) -> None:
         """Record the length in the `meta` of a checkpoint."""
         meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
-
-
-def convert_position(meta: dict[str, Any], now: EpochLength) -> None:
-    """Convert the position of a checkpoint to another length of an epoch.
-
-    Args:
-        meta: of the checkpoint; `iter` is changed in place, the share of the epoch stays.
-        now: the new length.
-    """
-    before = EpochLength.recorded(meta, now)
-    inside = meta['iter'] - meta['epoch'] * before.iterations
-    share = now.iterations / before.iterations
-    meta['iter'] = meta['epoch'] * now.iterations + int(inside * share)
 
 
 @dataclass(frozen=True)
@@ -115,14 +97,11 @@ def rebuild_schedule(
 
     Args:
         runner: with train loop, optimizer and schedulers as at the first iteration.
-        checkpoint: that is being loaded.
+        checkpoint: the checkpoint that is being loaded.
         changed: settings that differ between checkpoint and config.
 
     Returns:
         Lines for the log.
-
-    Raises:
-        InputError: a scheduler would begin after the new end.
     """
     meta, info = checkpoint['meta'], checkpoint['message_hub']['runtime_info']
     length = EpochLength.of(runner)
@@ -130,9 +109,13 @@ def rebuild_schedule(
     relevant = [change for change in changed if change.key.startswith(_SCHEDULE)]
     if before == length and not relevant:
         return []
-    old_groups = _groups(checkpoint['optimizer'])
-    old_rates = _rates(old_groups, ramp_of(info), meta['iter'])
-    convert_position(meta, length)
+    old_groups = param_groups(checkpoint['optimizer'])
+    ramp = ramp_of(info)
+    added = ramp.at(meta['iter']) if ramp else [0.0] * len(old_groups)
+    old_rates = [group['lr'] + offset for group, offset in zip(old_groups, added, strict=True)]
+    inside = meta['iter'] - meta['epoch'] * before.iterations
+    share = length.iterations / before.iterations
+    meta['iter'] = meta['epoch'] * length.iterations + int(inside * share)
     _fit_to_end(runner, info, relevant)
     _advance(runner.param_schedulers or [], meta, length)
     new_groups = runner.optim_wrapper.param_groups
@@ -144,27 +127,19 @@ def rebuild_schedule(
     for old, new in zip(old_groups, new_groups, strict=True):
         old |= {name: value for name, value in new.items() if name != 'params'}
     checkpoint['param_schedulers'] = [each.state_dict() for each in runner.param_schedulers or []]
-    reasons = [str(change) for change in relevant if change.key.startswith('train_cfg.max_')]
+    reasons = [str(change) for change in relevant]
     if before != length:
         reasons.append(f'batch size {before.batch} -> {length.batch}')
         reasons.append(f'iterations per epoch {before.iterations} -> {length.iterations}')
-    why = f' ({", ".join(reasons)})' if reasons else ''
     rate = f'the learning rate goes from {old_rates[-1]:.3g} to {new_groups[-1]["lr"]:.3g}'
     over = f' over {steps} steps' if is_jump else ''
-    return [f'the schedule is rebuilt{why}; {rate}{over}']
+    return [f'the schedule is rebuilt ({", ".join(reasons)}); {rate}{over}']
 
 
-def _groups(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def param_groups(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the groups in the state of an `OptimWrapper`, in the order of its `param_groups`."""
     base = optimizer.get('base_param_settings')
     return [*optimizer['param_groups'], *([base] if base else [])]
-
-
-def _rates(
-    groups: Sequence[Mapping[str, Any]], ramp: RateRamp | None, iteration: int
-) -> list[float]:
-    added = ramp.at(iteration) if ramp else [0.0] * len(groups)
-    return [group['lr'] + offset for group, offset in zip(groups, added, strict=True)]
 
 
 def _offsets(
@@ -181,9 +156,12 @@ def _offsets(
 def _fit_to_end(runner: Runner, info: dict[str, Any], relevant: Sequence[Change]) -> None:
     """Rebuild the schedulers if the numbers of the config are written for another end."""
     now = (runner.max_epochs, runner.max_iters)
-    if any(_is_another_schedule(change.key) for change in relevant):
-        info[WRITTEN_FOR] = now
-        return
+    for change in relevant:
+        name, *rest = change.key.split('.')
+        # `small_data` may change an end too.
+        if name == 'param_scheduler' and (len(rest) < 2 or rest[1] in ('type', 'milestones')):
+            info[WRITTEN_FOR] = now
+            return
     # If the checkpoint does not record it, its run always had the same end.
     old = (info.get('max_epochs', now[0]), info.get('max_iters', now[1]))
     written_for = info.setdefault(WRITTEN_FOR, old)
@@ -196,12 +174,6 @@ def _fit_to_end(runner: Runner, info: dict[str, Any], relevant: Sequence[Change]
         for name in [name for name in group if name.startswith('initial_')]:
             group[name.removeprefix('initial_')] = group[name]
     runner.param_schedulers = runner.build_param_scheduler(fitted)
-
-
-def _is_another_schedule(key: str) -> bool:
-    """Return whether a changed setting is more than an end, which `small_data` may change too."""
-    name, *rest = key.split('.')
-    return name == 'param_scheduler' and (len(rest) < 2 or rest[1] in ('type', 'milestones'))
 
 
 def _fitted(scheduler: Mapping[str, Any], old: Sequence[int], new: Sequence[int]) -> dict[str, Any]:

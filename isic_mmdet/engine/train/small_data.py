@@ -1,9 +1,8 @@
 """Settings that are adapted to a small data set before the first step.
 
-The recipes are written for thousands of images. With a few images, an epoch is shorter than the
-interval of the log, and the warm-up fills the training. The changes depend only on the config and
-on the length of an epoch, so a resumed run has the same settings. They are logged and written to
-`config.py` in the work dir.
+With a few images, an epoch is shorter than the interval of the log, and the warm-up fills the
+training. The changes depend only on the config and on the length of an epoch, so a resumed run has
+the same settings. They are logged and written to `config.py` in the work dir.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -27,10 +26,9 @@ _DEFAULT_FACTOR = 1 / 3  # of both, in mmengine
 def adapt(runner: Runner, epoch: int, total: int, kept: Collection[str] = ()) -> None:
     """Shorten the warm-up and the interval of the log if they are too long for the data set.
 
-    - A warm-up takes at most a tenth of the training; if that is less than two iterations, it is
-      removed. A schedule that begins at the end of the warm-up still does; one that counts epochs
-      begins with the training.
-    - The losses are logged at least once per epoch, as means over at most an epoch.
+    A warm-up takes at most a tenth of the training; if that is less than two iterations, it is
+    removed. A schedule that begins at the end of the warm-up still does; one that counts epochs
+    begins with the training. The losses are logged at least once per epoch.
 
     Args:
         runner: whose schedules are not built yet; changed in place, with its config.
@@ -42,17 +40,24 @@ def adapt(runner: Runner, epoch: int, total: int, kept: Collection[str] = ()) ->
     for key, schedule, settings in _warm_up_changes(runner.param_schedulers, epoch, total, kept):
         schedule.update(settings)
         changes |= {f'{key}.{name}': value for name, value in settings.items()}
-    for hook in runner.hooks:
-        key = 'default_hooks.logger.interval'
-        if isinstance(hook, LoggerHook) and hook.interval > epoch and not _is_kept(key, kept):
-            hook.interval = changes[key] = epoch
-    key = 'log_processor.window_size'
-    if runner.log_processor.window_size > epoch and not _is_kept(key, kept):
-        runner.log_processor.window_size = changes[key] = epoch
+    lengths = [
+        ('default_hooks.logger', hook, 'interval')
+        for hook in runner.hooks
+        if isinstance(hook, LoggerHook)
+    ]
+    for key, owner, name in [*lengths, ('log_processor', runner.log_processor, 'window_size')]:
+        if getattr(owner, name) > epoch and not _is_kept(f'{key}.{name}', kept):
+            setattr(owner, name, epoch)
+            changes[f'{key}.{name}'] = epoch
     if not changes:
         return
     runner.cfg.merge_from_dict(changes)
-    _rewrite_config(runner)
+    # The Runner wrote its config to these places already.
+    runner.dump_config()
+    if is_main_process():
+        for backend in runner.visualizer._vis_backends.values():
+            if isinstance(backend, LocalVisBackend):
+                backend.add_config(runner.cfg)
     text = ', '.join(f'{key}={value}' for key, value in changes.items())
     runner.logger.warning(
         f'adapted to {epoch} iterations per epoch, {total} in all: {text} (a warm-up takes at most '
@@ -64,22 +69,15 @@ def warn_of_validation(runner: Runner) -> None:
     """Log a warning if there is no validation, or one with few images."""
     loop, validation = runner.train_loop, runner.val_loop
     if validation is None or loop.val_begin > loop.max_epochs:
-        reason = (
-            'the config has no val_dataloader'
-            if validation is None
-            else f'train_cfg.val_begin={loop.val_begin} is after the last epoch, {loop.max_epochs}'
-        )
         runner.logger.warning(
-            f'there will be no validation ({reason}): no scores, no best checkpoint and no early '
-            'stopping; the last checkpoint is that of the last epoch'
+            'there will be no validation (no val_dataloader, or train_cfg.val_begin is after the '
+            'last epoch): no scores, no best checkpoint and no early stopping'
         )
-        return
-    images = len(validation.dataloader.dataset)
-    if images < FEW_IMAGES:
+    elif (images := len(validation.dataloader.dataset)) < FEW_IMAGES:
         runner.logger.warning(
             f'the validation set has {images} images, so one image moves lesion/iou by up to '
-            f'{1 / images:.2f}: the score is coarse, and the choice of the best checkpoint and '
-            'early stopping depend on chance'
+            f'{1 / images:.2f}: the choice of the best checkpoint and early stopping depend on '
+            'chance'
         )
 
 
@@ -130,12 +128,3 @@ def _warm_up_changes(
 
 def _is_kept(key: str, kept: Collection[str]) -> bool:
     return any(key == name or key.startswith(f'{name}.') for name in kept)
-
-
-def _rewrite_config(runner: Runner) -> None:
-    """Replace the config files that the Runner wrote before its config was adapted."""
-    runner.dump_config()
-    if is_main_process():
-        for backend in runner.visualizer._vis_backends.values():
-            if isinstance(backend, LocalVisBackend):
-                backend.add_config(runner.cfg)

@@ -54,9 +54,6 @@ def test_a_finished_run_names_the_next_steps(copied, argv):
     assert '--resume' not in new
     assert f'--work-dir {copied.work}_2' in new
     assert new.endswith(f'train_cfg.max_epochs=3 load_from={copied.work}/epoch_3.pth')
-
-
-def test_fewer_epochs_than_are_done_leave_nothing_to_do(copied, argv):
     message = checked(copied, train_cfg__max_epochs=2)
     assert 'epoch 3 is done, and the training is to end with epoch 2' in message
 

@@ -12,7 +12,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import mmengine.runner.checkpoint
 import pytest
 import torch
-from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch import nn
 
@@ -109,15 +108,13 @@ def test_a_local_file_is_loaded(tmp_path, monkeypatch, as_zip):
     assert load('~/weights.pth').keys() == {'weight', 'bias'}
 
 
-def test_a_missing_file_is_named(tmp_path):
-    refused(tmp_path / 'nowhere.pth', 'nowhere.pth does not exist')
-
-
 @pytest.mark.parametrize('as_zip', [True, False])
-def test_code_is_refused_by_name_and_does_not_run(tmp_path, as_zip):
+def test_code_is_refused_by_name_and_does_not_run(server, www, tmp_path, as_zip):
     path, target = tmp_path / 'evil.pth', tmp_path / 'made_by_the_file'
-    torch.save({'state_dict': {}, 'x': Evil(target)}, path, _use_new_zipfile_serialization=as_zip)
-    refused(path, str(path), f'{os.system.__module__}.system', 'save only its weights')
+    content = {'state_dict': {}, 'x': Evil(target)}
+    torch.save(content, path, _use_new_zipfile_serialization=as_zip)
+    for place in (path, f'{server.address}/{publish(www, content)}'):
+        refused(place, f'{os.system.__module__}.system', 'save only its weights')
     assert not target.exists()
 
 
@@ -136,6 +133,7 @@ def test_a_truncated_file_is_called_damaged(tmp_path, share, as_zip):
 def test_another_kind_of_file_is_refused(tmp_path, content):
     (tmp_path / 'page.pth').write_bytes(content)
     refused(tmp_path / 'page.pth', 'page.pth cannot be read', 'not a checkpoint')
+    refused(tmp_path / 'nowhere.pth', 'nowhere.pth does not exist')
 
 
 def test_a_checkpoint_is_downloaded_once(server, www, cache):
@@ -147,15 +145,7 @@ def test_a_checkpoint_is_downloaded_once(server, www, cache):
 
 
 @pytest.mark.parametrize(
-    'name',
-    [
-        'weights.pth',
-        'weights-1234567.pth',
-        'weights-latest.pth',
-        'weights-0123abcd.pth.pth',
-        'weights-0123abcd.pth#sha256=0123abcd',
-        'weights-0123abcd.pth#md5=0123',
-    ],
+    'name', ['weights.pth', 'weights-1234567.pth', 'weights-0123abcd.pth#sha256=0123abcd']
 )
 @pytest.mark.parametrize('is_cached', [False, True])
 def test_nothing_is_loaded_from_an_address_without_a_digest(server, www, cache, name, is_cached):
@@ -176,30 +166,17 @@ def test_the_digest_may_follow_the_address(server, www, cache):
     assert server.paths == ['/weights.pth'] * 2
 
 
-def test_a_file_in_the_cache_with_another_digest_is_refused(server, www, cache):
-    name = publish(www, {'a': 1})
-    load(f'{server.address}/{name}')
-    torch.save({'a': 2}, cache / name)
-    refused(f'{server.address}/{name}', f'{name} is not the checkpoint', 'remove it')
-    (cache / name).unlink()
-    assert load(f'{server.address}/{name}') == {'a': 1}
-
-
-def test_a_download_with_another_digest_is_not_kept(server, www, cache):
+def test_a_file_with_another_digest_is_neither_kept_nor_loaded(server, www, cache):
     name = publish(www, {'a': 1}, 'mAP-0.392')
     content = (www / name).read_bytes()
     (www / name).write_bytes(content[:-100])
     refused(f'{server.address}/{name}', 'invalid hash value')
     assert not list(cache.iterdir())
+    torch.save({'a': 2}, cache / name)
+    refused(f'{server.address}/{name}', f'{name} is not the checkpoint', 'remove it')
+    (cache / name).unlink()
     (www / name).write_bytes(content)
     assert load(f'{server.address}/{name}') == {'a': 1}
-
-
-def test_a_downloaded_checkpoint_runs_no_code(server, www, tmp_path):
-    target = tmp_path / 'made_by_the_file'
-    name = publish(www, {'state_dict': {}, 'x': Evil(target)})
-    refused(f'{server.address}/{name}', 'was refused')
-    assert not target.exists()
 
 
 def remedy(address, cached) -> tuple[str, ...]:
@@ -229,11 +206,7 @@ def test_a_failed_download_names_the_file_and_its_place(nobody, server, cache, i
 def test_names_of_published_weights_get_the_same_message(name, table, nobody, cache, monkeypatch):
     address = f'{nobody}/resnet50-0676ba61.pth'
     monkeypatch.setattr(mmengine.runner.checkpoint, table, lambda: {'resnet50': address})
-    model = BaseModule(init_cfg={'type': 'Pretrained', 'checkpoint': name})
-    with pytest.raises(InputError) as caught:
-        model.init_weights()
-    for words in remedy(address, cache / 'resnet50-0676ba61.pth'):
-        assert words in str(caught.value)
+    refused(name, *remedy(address, cache / 'resnet50-0676ba61.pth'))
 
 
 WORKER = """

@@ -11,7 +11,6 @@ from isic_mmdet.errors import InputError
 
 SCRIPT = """
 import atexit
-import sys
 
 import torch
 import torch.distributed as dist
@@ -32,7 +31,7 @@ atexit.register(print, 'shutdown continued', flush=True)
 
 def train():
     model = DistributedDataParallel(torch.nn.Linear(2, 1))
-    model.owner = model  # a circle, as between a Runner and its loops
+    model.owner = model  # a reference cycle, as between a Runner and its loops
     model(torch.full((1, 2), float(dist.get_rank()))).sum().backward()
     return model.module.weight.grad.tolist()
 
@@ -43,8 +42,6 @@ with launched(cfg, 'pytorch'):
     assert cfg.model_wrapper_cfg.broadcast_buffers is False
     assert train() == [[0.5, 0.5]]
 assert not dist.is_initialized()
-if 'fail' in sys.argv:
-    sys.exit('failed after the group')
 print('ended well')
 exit_after_gloo(cfg)
 """
@@ -55,30 +52,20 @@ def cfg() -> Config:
     return Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
 
 
-def two_processes(tmp_path, *arguments: str) -> subprocess.CompletedProcess:
+def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(tmp_path):
     script = tmp_path / 'two.py'
     script.write_text(SCRIPT)
     torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
-    return subprocess.run(
-        [sys.executable, *torchrun, script, *arguments],
+    done = subprocess.run(
+        [sys.executable, *torchrun, script],
         env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,
         timeout=120,
     )
-
-
-def test_two_cpu_processes_meet_over_gloo_and_skip_the_shutdown_that_may_abort(tmp_path):
-    done = two_processes(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('ended well') == 2
     assert 'shutdown continued' not in done.stdout
-
-
-def test_a_failure_after_the_group_keeps_its_status(tmp_path):
-    done = two_processes(tmp_path, 'fail')
-    assert done.returncode != 0
-    assert 'failed after the group' in done.stderr
 
 
 def test_without_a_launcher_there_is_no_group(cfg):

@@ -106,5 +106,5 @@ def test_files_outside_that_another_test_wrote_are_kept(make, tmp_path, name):
 
 def test_no_input_is_overwritten(make, tiny_data):
     cfg = make(out=tiny_data / 'annotations/test.json')
-    with pytest.raises(InputError, match='is read too'):
+    with pytest.raises(InputError, match='is also an input'):
         check_results_folder(cfg, overwrite=True)

@@ -100,9 +100,3 @@ def test_a_fine_tuning_starts_from_the_average(train, average, tmp_path, with_av
     facts = checkpoint(tmp_path / 'tuned' / 'epoch_2.pth')['meta']['training']
     assert facts['averaged_weights'] is with_average
     assert facts['loaded'][0]['share'] == 1
-
-
-def test_a_plain_training_records_that_nothing_was_averaged(train, tmp_path):
-    train('work', None, epochs=1)
-    facts = checkpoint(tmp_path / 'work' / 'epoch_1.pth')['meta']['training']
-    assert facts['averaged_weights'] is False

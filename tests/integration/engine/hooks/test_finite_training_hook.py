@@ -7,8 +7,11 @@ import torch
 from mmdet.registry import OPTIM_WRAPPERS
 from mmengine.optim import OptimWrapper
 
-from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
-from isic_mmdet.engine.train.finite import NonFiniteError
+from isic_mmdet.engine.hooks.finite_training_hook import (
+    FiniteTrainingHook,
+    NonFiniteError,
+    wrapper_errors,
+)
 from isic_mmdet.errors import InputError
 from tests.support.squares import ShiftedSquares
 
@@ -141,11 +144,15 @@ def test_a_best_score_that_is_not_finite_is_refused(diverge, name):
 
 
 def test_a_finite_training_is_not_changed(make_runner):
-    weights = []
-    for hooks in ([], [FiniteTrainingHook()]):
-        runner = make_runner([REPORT], epochs=2)
-        for hook in hooks:
-            runner.register_hook(hook)
-        runner.train()
-        weights.append(runner.model.weight.detach().clone())
-    assert torch.equal(*weights)
+    plain, checked = (make_runner([REPORT], epochs=2) for _ in range(2))
+    checked.register_hook(FiniteTrainingHook())
+    plain.train()
+    checked.train()
+    assert torch.equal(plain.model.weight, checked.model.weight)
+
+
+@pytest.mark.parametrize(('gpu', 'count'), [(False, 1), (True, 0)])
+def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, count):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
+    assert len(wrapper_errors({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == count
+    assert wrapper_errors({'optim_wrapper': {'type': 'OptimWrapper'}}) == []

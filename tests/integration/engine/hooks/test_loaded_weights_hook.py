@@ -47,31 +47,25 @@ def weights(**changed) -> dict[str, torch.Tensor]:
     return {name: value for name, value in (own | changed).items() if value is not None}
 
 
-def log(tmp_path) -> str:
-    (path,) = (tmp_path / 'work').glob('*/*.log')
-    return path.read_text()
-
-
 def recorded(tmp_path) -> dict:
     return json.loads((tmp_path / 'work' / 'metrics.json').read_text())['training']
 
 
-def test_a_complete_model_is_reported_and_recorded(train, tmp_path):
-    (record,) = train({'state_dict': weights()}).records
-    assert record['share'] == 1
-    assert record['not_filled'] == []
+@pytest.mark.parametrize(
+    ('changed', 'not_filled', 'words'),
+    [
+        ({}, [], 'weights: 100 % of the model filled from given.pth'),
+        ({'fc_cls.weight': torch.zeros(80, 1)}, ['fc_cls'], 'not filled: fc_cls (class layer)'),
+    ],
+)
+def test_what_is_filled_is_reported_and_recorded(train, tmp_path, changed, not_filled, words):
+    (record,) = train({'state_dict': weights(**changed)}).records
+    assert (record['not_filled'], record['partial']) == (not_filled, False)
     facts = recorded(tmp_path)
     assert facts['weights'] == 'given.pth'
     assert facts['loaded'] == [record]
-    assert 'weights: 100 % of the model filled from given.pth' in log(tmp_path)
-
-
-def test_missing_class_layers_are_named_and_trained(train, tmp_path):
-    wide = torch.zeros(80, 1)
-    (record,) = train({'state_dict': weights(**{'fc_cls.weight': wide})}).records
-    assert record['not_filled'] == ['fc_cls']
-    assert record['partial'] is False
-    assert 'not filled: fc_cls (class layer)' in log(tmp_path)
+    (log,) = (tmp_path / 'work').glob('*/*.log')
+    assert words in log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -91,18 +85,18 @@ def test_what_does_not_fit_is_refused_before_the_first_step(train, tmp_path, con
     assert not list((tmp_path / 'work').glob('*.pth'))
 
 
-def test_partial_weights_are_recorded(train, tmp_path):
-    (record,) = train({'state_dict': weights(**{'neck.weight': None})}, partial=True).records
+@pytest.mark.parametrize(
+    ('content', 'not_filled', 'name'),
+    [
+        (weights(**{'neck.weight': None}), ['neck'], 'given.pth'),
+        ({'other': torch.zeros(1)}, ['', 'neck', 'fc_cls'], 'random'),
+    ],
+)
+def test_partial_weights_are_recorded(train, tmp_path, content, not_filled, name):
+    (record,) = train({'state_dict': content}, partial=True).records
     assert record['partial'] is True
-    assert record['not_filled'] == ['neck']
-    assert recorded(tmp_path)['weights'] == 'given.pth'
-
-
-def test_a_file_that_fills_nothing_is_not_named_as_the_weights(train, tmp_path):
-    train({'state_dict': {'other': torch.zeros(1)}}, partial=True)
-    facts = recorded(tmp_path)
-    assert facts['weights'] == 'random'
-    assert facts['loaded'][0]['share'] == 0
+    assert set(record['not_filled']) == set(not_filled)
+    assert recorded(tmp_path)['weights'] == name
 
 
 def test_partial_weights_without_any_file_are_refused(train):
@@ -226,6 +220,6 @@ def test_images_of_all_generations_are_remembered(make_runner, tmp_path):
     assert second['training']['loaded'][0]['training_images'] == 2
     assert second['training']['images'] == 5
     third = generation('third', load_from=str(tmp_path / 'second' / 'epoch_1.pth'))
-    assert set(third['training_images']) == own | {'ISIC_1', 'ISIC_2'}
+    assert third['training_images'] == second['training_images']
     fresh = generation('fresh')
     assert set(fresh['training_images']) == own | {'ISIC_4'}
