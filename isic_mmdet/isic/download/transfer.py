@@ -19,6 +19,8 @@ from typing import cast
 
 from tqdm import tqdm
 
+from isic_mmdet.utils.files import write_json
+
 TIMEOUT_S = 30.0  # for every operation on a socket
 # Waits after the first, second, ... attempt in a row that brought nothing new.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -87,13 +89,27 @@ class Transfer:
             progress: called with the number of bytes held and the size, None if unknown.
 
         Raises:
-            TransferError: the server refuses, contradicts itself about the size, or breaks off too
-                often; or the bytes cannot be written.
+            TransferError: the server refuses, or breaks off too often; or the bytes cannot be
+                written.
         """
-        try:
-            self._retry(lambda: self._fetch_once(progress))
-        except OSError as error:
-            raise TransferError(f'cannot write {self.path}: {error.strerror}') from error
+        most = failures = 0
+        while True:
+            try:
+                return self._fetch_once(progress)
+            except _BrokenOffError as error:
+                # Bytes count once: a server that always starts from nothing makes no progress.
+                failures = 0 if self.on_disk >= most + BLOCK else failures + 1
+                most = max(most, self.on_disk)
+                if failures > len(PAUSES_S):
+                    is_offline = isinstance(error, _NoConnectionError)
+                    kind = OfflineError if is_offline else TransferError
+                    raise kind(f'{error}; gave up after {failures} attempts') from error
+                pause = PAUSES_S[max(failures - 1, 0)]
+                text = f'{self.path.name}: {error}; next attempt in {pause:g} s'
+                tqdm.write(text, sys.stderr)
+                time.sleep(pause)
+            except OSError as error:
+                raise TransferError(f'cannot write {self.path}: {error.strerror}') from error
 
     def start(self, remote: Remote) -> None:
         """Make the file empty, for the bytes of `remote`.
@@ -102,9 +118,7 @@ class Transfer:
         note.
         """
         self.path.write_bytes(b'')
-        fresh = self._note.with_name(f'{self._note.name}.new')
-        fresh.write_text(json.dumps({'url': self.url, **asdict(remote)}), encoding='utf-8')
-        fresh.replace(self._note)
+        write_json(self._note, {'url': self.url, **asdict(remote)})
 
     def finish(self, path: Path) -> None:
         """Give the bytes their name `path`."""
@@ -120,28 +134,6 @@ class Transfer:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
         return origin if same and origin.validator and self.on_disk else None
-
-    def _discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def _retry(self, attempt: Callable[[], None]) -> None:
-        most = failures = 0
-        while True:
-            try:
-                return attempt()
-            except _BrokenOffError as error:
-                # Bytes count once: a server that always starts from nothing makes no progress.
-                failures = 0 if self.on_disk >= most + BLOCK else failures + 1
-                most = max(most, self.on_disk)
-                if failures > len(PAUSES_S):
-                    is_offline = isinstance(error, _NoConnectionError)
-                    kind = OfflineError if is_offline else TransferError
-                    raise kind(f'{error}; gave up after {failures} attempts') from error
-                pause = PAUSES_S[max(failures - 1, 0)]
-                text = f'{self.path.name}: {error}; next attempt in {pause:g} s'
-                tqdm.write(text, sys.stderr)
-                time.sleep(pause)
 
     def _fetch_once(self, progress: Progress) -> None:
         origin = self._origin()
@@ -177,19 +169,20 @@ class Transfer:
         """Check that an answer continues the bytes held, and return the size of the file."""
         content_range = response.headers.get('Content-Range', '')
         match = _CONTENT_RANGE.fullmatch(content_range)
-        total = int(match[2]) if match and match[2] else None
+        size = int(match[2]) if match and match[2] else origin.size
+        is_same = origin.size in {None, size}
         if response.status == 416:
-            is_continued = _agreed(origin.size, total) == held
+            is_same &= held == size
         else:
-            is_continued = match is not None and match[1] == str(held)
-            is_continued &= _remote(response.headers).validator in {'', origin.validator}
-        if not is_continued:
-            self._discard()
+            is_same &= match is not None and match[1] == str(held)
+            is_same &= _remote(response.headers).validator in {'', origin.validator}
+        if not is_same:
+            self.path.unlink(missing_ok=True)
             raise _BrokenOffError(
-                f'the answer to a request for the bytes from {held:,} on does not fit them '
-                f'(Content-Range {content_range!r}); the file starts again'
+                f'of {origin.size} bytes those from {held} on were asked for, the server answered '
+                f'with Content-Range {content_range!r}; the file starts again'
             )
-        return _agreed(origin.size, total)
+        return size
 
     def _receive(
         self, response: http.client.HTTPResponse, held: int, size: int | None, progress: Progress
@@ -243,15 +236,6 @@ def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
 
 def _words(error: object) -> str:
     return str(error) or type(error).__name__
-
-
-def _agreed(promised: int | None, later: int | None) -> int | None:
-    """Return the size of a file from two answers about it, which must not differ."""
-    if promised is not None and later is not None and promised != later:
-        raise TransferError(
-            f'the server promised {promised:,} bytes and later {later:,} for the same file'
-        )
-    return later if promised is None else promised
 
 
 def _remote(headers: http.client.HTTPMessage) -> Remote:
