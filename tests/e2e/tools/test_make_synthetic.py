@@ -13,3 +13,5 @@ def test_writes_then_reuses_and_refuses_other_options(root: Path, tmp_path: Path
     assert 'nothing to draw' in run_tool(root, 'make_synthetic', *options).stdout
     assert_one_message(run_tool(root, 'make_synthetic', *options, '--seed', 8), 1, 'was made with')
     assert run_tool(root, 'make_synthetic', '--out', 'x', '--images', 'many').returncode == 2
+    shown = run_tool(root, 'make_synthetic', '--help').stdout
+    assert shown.splitlines()[-1].strip().startswith('python tools/make_synthetic.py')

@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare import pairs
 from isic_mmdet.isic.prepare.convert import prepare as prepare_sources
 from isic_mmdet.isic.prepare.report import format_report
 from tests.support.official_files import (
@@ -155,16 +153,6 @@ def test_2016_draws_validation_from_its_training_part(
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_a_missing_official_part_is_reported(official: Official, tmp_path: Path) -> None:
-    shutil.rmtree(official.root / FOLDERS[2018, 'test'][0])
-    shutil.rmtree(official.root / FOLDERS[2018, 'test'][1])
-    report = prepare(2018, [official.root], tmp_path / 'out')
-    (note,) = report['notes']
-    assert 'official test part were not found' in note
-    assert '--split ratio' in note
-    assert set(prepared_ids(tmp_path / 'out')) == {'train', 'val'}
-
-
 def test_workers_zips_and_order_do_not_change_a_byte(official: Official, tmp_path: Path) -> None:
     zips = official.zip_up(tmp_path / 'zips')
     sources = sorted(official.root.iterdir())
@@ -250,17 +238,6 @@ def test_id_lists(official: Official, tmp_path: Path) -> None:
     assert sorted(path.stem for path in (out / 'images').iterdir()) == [isic(1), isic(11), isic(21)]
 
 
-def test_ratio_over_all_parts(official: Official, tmp_path: Path) -> None:
-    prepare(2018, [official.root], tmp_path / 'out', split='ratio', seed=1)
-    ids = prepared_ids(tmp_path / 'out')
-    assert {name: len(members) for name, members in ids.items()} == {
-        'train': 8,
-        'val': 2,
-        'test': 3,
-    }
-    assert len({isic_id for members in ids.values() for isic_id in members}) == 13
-
-
 def test_near_duplicates_never_straddle_a_split(official: Official, tmp_path: Path) -> None:
     twin = jpeg(picture(21, 120, 160))  # the test image 21 at another size
     official.add(1, image=twin, mask=png(lesion(120, 160)))
@@ -276,35 +253,16 @@ def test_near_duplicates_never_straddle_a_split(official: Official, tmp_path: Pa
     assert 'near-duplicate, out of train' in format_report(report)
     for seed in range(6):
         prepare(2018, [official.root], out, split='ratio', seed=seed)
-        split_of = {i: name for name, members in prepared_ids(out).items() for i in members}
+        ids = prepared_ids(out)
+        assert {name: len(members) for name, members in ids.items()} == {
+            'train': 8,
+            'val': 2,
+            'test': 3,
+        }
+        split_of = {i: name for name, members in ids.items() for i in members}
         assert len(split_of) == 13
         assert split_of[isic(1)] == split_of[isic(12)] == split_of[isic(21)]
         assert split_of[isic(2)] == split_of[isic(11)]
-
-
-def test_a_finished_image_is_not_decoded_again(official: Official, tmp_path: Path) -> None:
-    out = tmp_path / 'out'
-    prepare(2018, [official.root], out)
-    first = annotations(out)
-
-    def redone(**options: object) -> tuple[list[str], list[str]]:
-        before = {path: path.stat().st_mtime_ns for path in sorted((out / 'images').iterdir())}
-        report = prepare(2018, [official.root], out, **options)
-        changed = [path.stem for path, time in before.items() if path.stat().st_mtime_ns != time]
-        return changed, report['notes']
-
-    assert redone() == ([], ['13 pairs were finished by an earlier run and kept'])
-    assert annotations(out) == first
-
-    (out / f'images/{isic(3)}.jpg').write_bytes(b'cut')
-    official.mask_path(4).write_bytes(png(lesion(hole=True)))
-    os.utime(official.image_path(5), ns=(0, 0))
-    assert redone()[0] == [isic(3), isic(4), isic(5)]
-
-    changed, notes = redone(resize='max-side=40')
-    assert len(changed) == 13
-    assert any('13 pairs of an earlier run had another rule' in note for note in notes)
-    assert {image['width'] for image in images_of(out, 'train')} == {40}
 
 
 def test_another_foreground_redoes_the_pairs(official: Official, tmp_path: Path) -> None:
@@ -344,36 +302,6 @@ def test_a_smaller_selection_leaves_no_stale_annotations(
     assert {path.name for path in (out / 'annotations').iterdir()} == {'train.json', 'mine.txt'}
     assert [image['isic_id'] for image in images_of(out, 'train')] == [isic(1)]
     assert any('12 images of an earlier run' in note for note in report['notes'])
-
-
-def test_an_interrupted_run_leaves_no_annotations(
-    official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / 'out'
-    prepare(2018, [official.root], out)
-    fresh = annotations(out)
-    original, calls = pairs.convert_pair, []
-
-    def interrupted(*args):
-        calls.append(args)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(*args)
-
-    monkeypatch.setattr(pairs, 'convert_pair', interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(2018, [official.root], out, resize='max-side=40')
-    assert not list((out / 'annotations').iterdir())
-    report = prepare(2018, [official.root], out, resize='max-side=40')
-    assert '3 pairs were finished by an earlier run and kept' in report['notes']
-    prepare(2018, [official.root], out)
-    assert annotations(out) == fresh
-
-
-def test_a_folder_that_cannot_be_made(official: Official, tmp_path: Path) -> None:
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='cannot be written'):
-        prepare(2018, [official.root], tmp_path / 'file' / 'out')
 
 
 def test_a_full_disk_is_the_users_problem(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -164,6 +165,7 @@ def test_a_run_stopped_among_the_copies_continues(
 ) -> None:
     out, fresh = tmp_path / 'out', tmp_path / 'fresh'
     prepare(official, fresh, flip_copies=True)
+    prepare(official, out)
     written: list[str] = []
 
     def stopping(path: Path, data: bytes) -> None:
@@ -176,7 +178,7 @@ def test_a_run_stopped_among_the_copies_continues(
         patch.setattr(flips, 'write_atomically', stopping)
         with pytest.raises(KeyboardInterrupt):
             prepare(official, out, flip_copies=True)
-    assert not (out / 'annotations').exists()
+    assert annotations(out) == {}
     assert not (out / 'prepare_report.json').exists()
     times = {path: path.stat().st_mtime_ns for path in (out / 'images').iterdir()}
     assert len(times) == 6 + 4
@@ -203,6 +205,10 @@ def test_a_changed_rule_or_source_or_lost_file_redoes_the_copies_of_that_image(
     assert redone() == {isic(2), f'{isic(2)}_vertical', f'{isic(2)}_horizontal'}
     (out / f'images/{isic(3)}_vertical.jpg').write_bytes(b'cut')
     assert redone() == {f'{isic(3)}_vertical'}
+    (out / f'original_masks/{isic(1)}_segmentation.png').unlink()
+    assert redone() == {isic(1)}
+    os.utime(official.image_path(3), ns=(0, 0))
+    assert redone() == {isic(3), f'{isic(3)}_vertical', f'{isic(3)}_horizontal'}
     assert len(redone(resize='max-side=40')) == 16
     assert len(redone(resize='max-side=40', foreground=255)) == 16
 

@@ -1,4 +1,3 @@
-import dataclasses
 import io
 import re
 from pathlib import Path
@@ -72,19 +71,6 @@ def test_touching_the_border(official: Official, edge: str) -> None:
     mask[place] = 255
     official.add(1, mask=png(mask))
     assert convert(official).touches_border
-
-
-def test_resized_by_rule(official: Official) -> None:
-    official.add(1, image=jpeg(picture(1, 800, 1000)), mask=png(lesion(800, 1000, hole=True)))
-    record = convert(official, 'quarter')
-    assert (record.height, record.width) == (200, 250)
-    assert (record.original_height, record.original_width) == (800, 1000)
-    prepared = Image.open(official.root / 'out/images/ISIC_0000001.jpg')
-    assert prepared.size == (250, 200)
-    assert decoded(record).mean() == pytest.approx((lesion(800, 1000, True) > 0).mean(), rel=0.01)
-    assert not decoded(record)[100, 125]
-    mask = (official.root / 'out/original_masks/ISIC_0000001_segmentation.png').read_bytes()
-    assert mask == official.mask_path(1).read_bytes()
 
 
 def center(weights: np.ndarray) -> np.ndarray:
@@ -239,15 +225,6 @@ def test_the_key_changes_with_rule_and_files(official: Official) -> None:
     official.mask_path(1).write_bytes(png(lesion(hole=True)))
     others = [key(rule) for rule in ('none', 'quarter', 'max-side=5', 'max-side=6')]
     assert len({first, *others, key('none', 255)}) == 6
-
-
-def test_a_cut_or_missing_file_is_noticed(official: Official) -> None:
-    official.add(1)
-    record = convert(official)
-    out = official.root / 'out'
-    assert not dataclasses.replace(record, image_bytes=1).files_are_there(out)
-    (out / 'original_masks/ISIC_0000001_segmentation.png').unlink()
-    assert not record.files_are_there(out)
 
 
 def off_center(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
