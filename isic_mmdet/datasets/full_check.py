@@ -12,7 +12,8 @@ from tqdm import tqdm
 from isic_mmdet.datasets.checks import AnnotationFile, annotation_errors
 from isic_mmdet.datasets.consistency import annotated_mask, official_mask_problem, shared_images
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import UnreadableError, decode_image
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.reading import read_official_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
 from isic_mmdet.isic.prepare.pool import run_calls
@@ -117,7 +118,7 @@ def _check_image(
         file.data_root / image['original_mask'],
     )
     try:
-        decoded = decode_image(_source(path))
+        decoded = read_official_image(_source(path))
     except (OSError, UnreadableError) as error:
         return found((f'the image file {path} cannot be read: {error}',))
     hashed = difference_hash(decoded.pixels)

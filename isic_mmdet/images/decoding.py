@@ -8,22 +8,18 @@ import io
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
-from isic_mmdet.images.orientation import ORIENTATION_TAG, WAYS_BACK, upright
+from isic_mmdet.images.orientation import ORIENTATION_TAG, WAYS_BACK
 from isic_mmdet.images.sources import SourceFile
 
 #: Pixels of the largest image that is decoded: over five times the largest official one
 #: (6748 x 4499), and below the size at which a forged header exhausts the memory.
 MAX_PIXELS = 160_000_000
 
-_IMAGE_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 _HOLE = bytes(4096)
 # TIFF's NewSubfileType; its lowest bit marks a smaller copy of another page.
 _SUBFILE_TAG = 254
@@ -31,66 +27,6 @@ _SUBFILE_TAG = 254
 
 class UnreadableError(Exception):
     """A file that cannot be decoded completely; the message gives the reason."""
-
-
-@dataclass(frozen=True)
-class DecodedImage:
-    """An image of RGB pixels, upright.
-
-    Attributes:
-        pixels: (ceil(H / step), ceil(W / step), 3) uint8.
-        shape: height and width in the file, H and W.
-        step: side in pixels of the squares that became one pixel: 1, 2, 4 or 8. If a side is no
-            multiple of it, the last pixels reach beyond the image.
-        data: the bytes of the file.
-        orientation: EXIF's number, 1 to 8, by which the stored pixels were brought upright.
-        is_plain: whether `data` is an 8-bit RGB JPEG that is stored upright, so that every reader
-            gets the same pixels and the file can be copied.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    shape: tuple[int, int]
-    step: int
-    data: bytes
-    is_plain: bool
-    orientation: int = 1
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """Height and width of the image, in units of its `pixels`."""
-        return self.shape[0] / self.step, self.shape[1] / self.step
-
-
-def decode_image(
-    file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
-) -> DecodedImage:
-    """Decode an 8-bit image and bring it upright.
-
-    Official images carry no EXIF orientation. If a copy does, its upright pixels have to fit the
-    mask.
-
-    Args:
-        file: the image.
-        size_of: returns the final height and width for those of the image. A plain JPEG may then
-            be decoded at a smaller size, but not below that.
-
-    Raises:
-        UnreadableError: truncated, damaged, not an 8-bit image, or larger than `MAX_PIXELS`.
-    """
-
-    def step_of(image: Image.Image) -> int:
-        if size_of is None or not _is_plain(image):
-            return 1
-        return decoding_step((image.height, image.width), size_of(image.height, image.width))
-
-    draft = Draft(step_of)
-    data = read_bytes(file)
-    image = decode_whole(data, _IMAGE_MODES, draft)
-    is_plain, orientation = _is_plain(image), orientation_of(image)
-    stored = np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
-    pixels = np.ascontiguousarray(upright(stored, orientation))
-    shape = (pixels.shape[0], pixels.shape[1]) if draft.step == 1 else draft.shape
-    return DecodedImage(pixels, shape, draft.step, data, is_plain, orientation)
 
 
 def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
@@ -104,32 +40,8 @@ def decoding_step(shape: tuple[int, int], size: tuple[int, int]) -> int:
     return 1
 
 
-class Draft:
-    """Lets Pillow decode a JPEG at a smaller size; `shape` and `step` are then known.
-
-    A JPEG is stored in frequencies of 8 x 8 pixels. A smaller image needs only some of them, and
-    skipping the others saves half of the time. The complete file is read nonetheless.
-
-    Args:
-        most: returns the largest step for an image whose pixels are not yet decoded. The next
-            lower one of 8, 4, 2 and 1 is taken.
-    """
-
-    def __init__(self, most: Callable[[Image.Image], int]) -> None:
-        self._most = most
-        self.shape, self.step = (0, 0), 1
-
-    def __call__(self, image: Image.Image) -> None:
-        """Choose the size of an image before its pixels are decoded."""
-        self.shape = height, width = image.height, image.width
-        most = self._most(image)
-        if most > 1:
-            drafted = image.draft(None, (max(1, width // most), max(1, height // most)))
-            if drafted is not None:
-                self.step = round(width / drafted[1][2])
-
-
-def _is_plain(image: Image.Image) -> bool:
+def is_plain(image: Image.Image) -> bool:
+    """Return whether a file is an RGB JPEG that every reader shows as it is stored."""
     return image.format == 'JPEG' and image.mode == 'RGB' and _is_upright(image)
 
 
@@ -190,7 +102,7 @@ def decode_whole(
     Args:
         data: content of the file.
         modes: Pillow's names of the accepted kinds of pixels.
-        prepare: called with the image before its pixels are decoded, such as `Draft`.
+        prepare: called with the image before its pixels are decoded.
 
     Raises:
         UnreadableError: it is truncated, damaged, of another mode, or larger than `MAX_PIXELS`.

@@ -29,6 +29,11 @@ class Frame:
     left: int = 0
     top: int = 0
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Height and width of the full image in reduced pixels."""
+        return self.shape[0] / self.step, self.shape[1] / self.step
+
     def to_full(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         """Return a box of the reduced image, x1, y1, x2, y2, in pixels of the full image."""
         x1, y1, x2, y2 = (side * self.step for side in box)

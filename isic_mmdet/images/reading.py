@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from isic_mmdet.images.decoding import (
-    Draft,
     UnreadableError,
     decode_whole,
+    decoding_step,
+    is_plain,
     orientation_of,
     read_bytes,
 )
@@ -19,9 +20,10 @@ from isic_mmdet.images.frame import Frame, reduced_frame
 from isic_mmdet.images.orientation import upright
 from isic_mmdet.images.sources import SourceFile
 
+_OFFICIAL_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 # What Pillow decodes 16-bit gray to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
-_MODES = {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'} | _DEEP_MODES
+_MODES = _OFFICIAL_MODES | _DEEP_MODES | {'1', 'LA', 'PA', 'RGBX', 'YCbCr'}
 # Rows of pixels that are converted at a time.
 _STRIP = 64
 
@@ -34,11 +36,16 @@ class UprightImage:
         pixels: (h, w, 3) uint8, RGB without transparency, at full or reduced size.
         frame: where these pixels lie in the image.
         orientation: EXIF's number for how the stored pixels were rotated or mirrored.
+        data: the bytes of the file.
+        is_plain: whether `data` is an 8-bit RGB JPEG that is stored upright, so that every reader
+            gets the same pixels and the file can be copied.
     """
 
     pixels: NDArray[np.uint8]
     frame: Frame
     orientation: int
+    data: bytes
+    is_plain: bool
 
 
 def read_image(
@@ -46,29 +53,72 @@ def read_image(
 ) -> UprightImage:
     """Decode an image completely and bring it upright; of 16 bits the upper 8 are used.
 
+    A JPEG is stored in frequencies of 8 x 8 pixels. A smaller image needs only some of them, and
+    skipping the others saves half of the time. The complete file is read nonetheless.
+
     Args:
         file: the image, or its bytes.
-        reduction: returns the largest step (see `Draft`) for the height and width of the stored
-            image. None decodes all pixels.
+        reduction: returns the largest step of a JPEG for height and width of the stored image. The
+            next lower one of 8, 4, 2 and 1 is taken. None decodes all pixels.
 
     Raises:
         UnreadableError: truncated, damaged, not an image, or larger than `decoding.MAX_PIXELS`.
     """
-    draft = Draft(lambda image: reduction(image.height, image.width) if reduction else 1)
     data = file if isinstance(file, bytes) else read_bytes(file)
-    image = decode_whole(data, _MODES, draft)
+    return _read(data, _MODES, lambda image: reduction(*_shape(image)) if reduction else 1)
+
+
+def read_official_image(
+    file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
+) -> UprightImage:
+    """Decode an 8-bit image and bring it upright; see `read_image`.
+
+    Official images carry no EXIF orientation. If a copy does, its upright pixels have to fit the
+    mask.
+
+    Args:
+        file: the image.
+        size_of: returns the final height and width for those of the image. A plain JPEG may then
+            be decoded at a smaller size, but not below that.
+    """
+
+    def step_of(image: Image.Image) -> int:
+        if size_of is None or not is_plain(image):
+            return 1
+        return decoding_step(_shape(image), size_of(*_shape(image)))
+
+    return _read(read_bytes(file), _OFFICIAL_MODES, step_of)
+
+
+def _read(data: bytes, modes: set[str], largest_step: Callable[[Image.Image], int]) -> UprightImage:
+    stored, step = (0, 0), 1
+
+    def draft(image: Image.Image) -> None:
+        nonlocal stored, step
+        stored = height, width = _shape(image)
+        largest = largest_step(image)
+        if largest > 1:
+            drafted = image.draft(None, (max(1, width // largest), max(1, height // largest)))
+            if drafted is not None:
+                step = round(width / drafted[1][2])
+
+    image = decode_whole(data, modes, draft)
     # Pillow brings TIFF files upright when it decodes them, and then removes the tag.
     is_upright = image.format == 'TIFF'
     orientation = orientation_of(Image.open(io.BytesIO(data)) if is_upright else image)
-    pixels = _rgb(image)
+    plain, pixels = is_plain(image), _rgb(image)
     del image
     if not is_upright:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
-    if draft.step == 1:
+    if step == 1:
         frame = Frame((pixels.shape[0], pixels.shape[1]))
     else:
-        frame = reduced_frame(draft.shape, draft.step, orientation)
-    return UprightImage(pixels, frame, orientation)
+        frame = reduced_frame(stored, step, orientation)
+    return UprightImage(pixels, frame, orientation, data, plain)
+
+
+def _shape(image: Image.Image) -> tuple[int, int]:
+    return image.height, image.width
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.images.decoding import UnreadableError, decode_image
+from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_jpeg, encode_png
+from isic_mmdet.images.reading import read_official_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.isic.prepare.pairs import Job, Record, digest, image_path, mask_path
@@ -41,7 +42,7 @@ def _flip_pair(record: Record, axis: int, out: Path, copy_id: str, key: str) -> 
     image_file = SourceFile(out / image_path(record.isic_id), None, record.image_bytes, 0)
     mask_file = SourceFile(out / mask_path(record.isic_id), None, record.mask_bytes, 0)
     try:
-        image = decode_image(image_file).pixels
+        image = read_official_image(image_file).pixels
         mask = decode_grays(mask_file)
     except UnreadableError as error:
         detail = f'{error}; delete {image_file} and {mask_file} and run again'

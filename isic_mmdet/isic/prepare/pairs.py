@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from isic_mmdet.images.decoding import DecodedImage, UnreadableError, decode_image
+from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_jpeg
+from isic_mmdet.images.reading import UprightImage, read_official_image
 from isic_mmdet.isic.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.isic.layouts import Pair, PairError
 from isic_mmdet.masks.bit_mask import BitMask
@@ -126,7 +127,7 @@ def convert_pair(
     """
     error = partial(PairError, pair.isic_id)
     try:
-        image = decode_image(pair.image, partial(_least_size, rule))
+        image = read_official_image(pair.image, partial(_least_size, rule))
     except UnreadableError as reason:
         return error('unreadable image', f'{pair.image}: {reason}; get it again')
     try:
@@ -143,8 +144,8 @@ def convert_pair(
         return error('unclear orientation', detail)
     mask = oriented
     height, width = mask.lesion.shape
-    if image.shape != mask.lesion.shape:
-        sizes = f'image {image.shape[1]} x {image.shape[0]}, mask {width} x {height}'
+    if image.frame.shape != mask.lesion.shape:
+        sizes = f'image {image.frame.shape[1]} x {image.frame.shape[0]}, mask {width} x {height}'
         detail = f'{sizes} (width x height): {pair.mask}; get both again'
         return error('size mismatch', detail)
     lesion_pixels = mask.lesion.area()
@@ -160,7 +161,7 @@ def convert_pair(
     if image.is_plain and size == (height, width):
         jpeg = image.data
     else:
-        jpeg = encode_jpeg(resize_image(image.pixels, size, image.extent))
+        jpeg = encode_jpeg(resize_image(image.pixels, size, image.frame.extent))
     write_atomically(out / image_path(pair.isic_id), jpeg)
     write_atomically(out / mask_path(pair.isic_id), mask.data)
     return Record(
@@ -190,7 +191,7 @@ def _remedy_of_empty(brightest: int) -> str:
     return f'{found}; save it with 0 and 255, or use --foreground {brightest}'
 
 
-def _oriented(image: DecodedImage, mask: DecodedMask) -> DecodedMask | None:
+def _oriented(image: UprightImage, mask: DecodedMask) -> DecodedMask | None:
     """Return the mask of an upright image upright, too; None where that is unclear.
 
     If the image is stored turned or mirrored and the mask has no EXIF entry, its shape decides.
@@ -200,17 +201,17 @@ def _oriented(image: DecodedImage, mask: DecodedMask) -> DecodedMask | None:
     """
     if image.orientation == 1 or mask.orientation != 1:
         return mask
-    stored_shape = image.shape[::-1] if image.orientation >= 5 else image.shape
+    stored_shape = image.frame.shape[::-1] if image.orientation >= 5 else image.frame.shape
     if mask.lesion.shape != stored_shape:
         return mask
     turned = mask.turned(image.orientation)
-    if stored_shape != image.shape:
+    if stored_shape != image.frame.shape:
         return turned
     by_rule, otherwise = (_contrast(image, each.lesion) for each in (turned, mask))
     return None if otherwise > 1.2 * by_rule + 3 else turned
 
 
-def _contrast(image: DecodedImage, lesion: BitMask) -> float:
+def _contrast(image: UprightImage, lesion: BitMask) -> float:
     """Return the distance between the mean colors of lesion and skin, in gray levels."""
     mask = lesion.unpacked().view(np.uint8)
     inside, outside = (np.array(cv2.mean(image.pixels, each)[:3]) for each in (mask, 1 - mask))

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from isic_mmdet.images import decoding as images
-from isic_mmdet.images.decoding import UnreadableError, decode_image, decoding_step, stored_layout
+from isic_mmdet.images.decoding import UnreadableError, decoding_step, stored_layout
 from isic_mmdet.images.encoding import encode_jpeg
 from isic_mmdet.images.orientation import upright
+from isic_mmdet.images.reading import read_official_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import decode_grays, decode_mask, read_mask
 from tests.support.official_files import jpeg, lesion, picture, png
@@ -32,11 +33,11 @@ def smooth(height: int = 120, width: int = 160) -> np.ndarray:
 
 def test_a_plain_jpeg(source) -> None:
     data = jpeg(smooth())
-    image = decode_image(source(data))
+    image = read_official_image(source(data))
     assert image.is_plain
     assert image.data == data
     assert image.pixels.shape == (120, 160, 3)
-    assert image.shape == image.extent == (120, 160)
+    assert image.frame.shape == image.frame.extent == (120, 160)
     assert np.abs(image.pixels.astype(int) - smooth()).mean() < 2
 
 
@@ -64,10 +65,10 @@ def test_never_decoded_to_less_than_wanted(shape, size, step: int) -> None:
 @pytest.mark.parametrize('sides', [(120, 160), (121, 167), (127, 161)])
 def test_a_reduced_jpeg_is_the_average_of_blocks(source, step: int, sides) -> None:
     height, width = sides
-    image = decode_image(source(jpeg(smooth(*sides))), lambda h, w: (h // step, w // step))
-    assert image.step == step
-    assert image.shape == sides
-    assert image.extent == (height / step, width / step)
+    image = read_official_image(source(jpeg(smooth(*sides))), lambda h, w: (h // step, w // step))
+    assert image.frame.step == step
+    assert image.frame.shape == sides
+    assert image.frame.extent == (height / step, width / step)
     assert image.pixels.shape == (-(-height // step), -(-width // step), 3)
     whole = smooth(*sides)[: height // step * step, : width // step * step].astype(float)
     means = whole.reshape(height // step, step, width // step, step, 3).mean(axis=(1, 3))
@@ -81,7 +82,7 @@ def test_a_truncated_jpeg_never_passes(source, progressive: bool, step: int) -> 
     data = jpeg(picture(0), progressive=progressive)
     for kept in [*range(0, len(data), 97), len(data) - 2, len(data) - 1]:
         with pytest.raises(UnreadableError):
-            decode_image(source(data[:kept]), lambda h, w: (h // step, w // step))
+            read_official_image(source(data[:kept]), lambda h, w: (h // step, w // step))
 
 
 def test_a_hole_of_zeros_in_a_jpeg(source) -> None:
@@ -90,13 +91,13 @@ def test_a_hole_of_zeros_in_a_jpeg(source) -> None:
     data[8000:14000] = bytes(6000)
     Image.open(io.BytesIO(data)).load()  # what makes the check necessary: no decoder objects
     with pytest.raises(UnreadableError, match='zero bytes in a row'):
-        decode_image(source(bytes(data)))
+        read_official_image(source(bytes(data)))
 
 
 def test_zeros_in_front_of_the_picture_data_are_no_hole(source) -> None:
     exif = Image.Exif()
     exif[0x927C] = bytes(8192)
-    assert decode_image(source(jpeg(smooth(), exif=exif))).is_plain
+    assert read_official_image(source(jpeg(smooth(), exif=exif))).is_plain
 
 
 def test_damage_in_a_png_is_noticed_although_it_decodes(source) -> None:
@@ -114,12 +115,12 @@ def test_damage_in_a_png_is_noticed_although_it_decodes(source) -> None:
 @pytest.mark.parametrize('data', [b'', b'not an image', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
 def test_files_that_are_no_images(source, data: bytes) -> None:
     with pytest.raises(UnreadableError):
-        decode_image(source(data))
+        read_official_image(source(data))
 
 
 def test_random_damage_raises_nothing_else(source) -> None:
     rng = np.random.default_rng(0)
-    for data, decode in ((jpeg(smooth()), decode_image), (png(lesion()), decode_mask)):
+    for data, decode in ((jpeg(smooth()), read_official_image), (png(lesion()), decode_mask)):
         for _ in range(150):
             damaged = bytearray(data)
             for position in rng.integers(0, len(data), 5):
@@ -135,34 +136,34 @@ def test_random_damage_raises_nothing_else(source) -> None:
 def test_exif_orientation_is_applied(source, orientation: int, size_of) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = decode_image(source(jpeg(smooth(), exif=exif)), size_of)
-    assert image.step == (8 if size_of and orientation == 1 else 1)
-    if image.step == 8:
+    image = read_official_image(source(jpeg(smooth(), exif=exif)), size_of)
+    assert image.frame.step == (8 if size_of and orientation == 1 else 1)
+    if image.frame.step == 8:
         return
     turned = upright(smooth(), orientation)
     assert image.is_plain == (orientation == 1)
     assert image.pixels.shape == turned.shape
-    assert image.shape == turned.shape[:2]
+    assert image.frame.shape == turned.shape[:2]
     assert np.abs(image.pixels.astype(int) - turned).mean() < 2
 
 
 def test_gray_and_cmyk_images_become_rgb_and_are_not_plain(source) -> None:
     gray = smooth()[..., 2]
-    image = decode_image(source(jpeg(gray)))
+    image = read_official_image(source(jpeg(gray)))
     assert not image.is_plain
     assert image.pixels.shape == (120, 160, 3)
     stream = io.BytesIO()
     Image.fromarray(smooth()).convert('CMYK').save(stream, 'JPEG')
-    assert not decode_image(source(stream.getvalue())).is_plain
-    assert not decode_image(source(png(smooth()), 'a.png')).is_plain
+    assert not read_official_image(source(stream.getvalue())).is_plain
+    assert not read_official_image(source(png(smooth()), 'a.png')).is_plain
     # They are written anew even where they stay as large as they are, so never reduced.
     for data in (jpeg(gray), stream.getvalue(), png(smooth())):
-        assert decode_image(source(data), lambda h, w: (h // 4, w // 4)).step == 1
+        assert read_official_image(source(data), lambda h, w: (h // 4, w // 4)).frame.step == 1
 
 
 def test_sixteen_bits_and_colored_masks_are_refused(source) -> None:
     data = source(png(np.full((10, 10), 40000, np.uint16)), 'a.png')
-    for decode in (decode_mask, decode_image):
+    for decode in (decode_mask, read_official_image):
         with pytest.raises(UnreadableError, match='mode I;16'):
             decode(data)
     with pytest.raises(UnreadableError, match='mode RGB'):
@@ -218,7 +219,10 @@ def test_masks_of_one_bit_and_of_a_palette(source, tmp_path) -> None:
 
 
 def test_the_pixel_limit(source, monkeypatch: pytest.MonkeyPatch) -> None:
-    for data, decode in ((png(lesion(60, 80) // 2), decode_mask), (jpeg(picture(0)), decode_image)):
+    for data, decode in (
+        (png(lesion(60, 80) // 2), decode_mask),
+        (jpeg(picture(0)), read_official_image),
+    ):
         monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80)
         decode(source(data))
         monkeypatch.setattr(images, 'MAX_PIXELS', 60 * 80 - 1)
@@ -250,7 +254,7 @@ def test_an_image_that_only_some_readers_would_turn_is_not_copied(
         warnings.simplefilter('ignore')  # Pillow's, of the damage
         file = SourceFile(path, None, path.stat().st_size, 0)
         assert cv2.imread(str(path)).shape[:2] == (80, 60)
-        image = decode_image(file)
+        image = read_official_image(file)
         assert stored_layout(file) == (80, 60, False)
-    assert image.shape == (60, 80)
+    assert image.frame.shape == (60, 80)
     assert not image.is_plain
