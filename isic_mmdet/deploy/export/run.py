@@ -85,8 +85,9 @@ def _config(path: str, input_size: int | None) -> Config:
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
     steps = tested_dataset(cfg).pipeline[1:-1]
-    plain = {'type': 'Resize', 'scale': None, 'keep_ratio': True}
-    if len(steps) != 1 or {**steps[0], 'scale': None} != plain:
+    keys = {'type', 'scale', 'keep_ratio'}
+    is_plain = [(step.type, set(step)) for step in steps] == [('Resize', keys)]
+    if not is_plain or not steps[0].keep_ratio:
         raise InputError(
             f'{path}: its test pipeline must have only a Resize with scale and keep_ratio=True '
             'between loading and packing, because isic_mmdet.deploy does nothing else'

@@ -37,11 +37,12 @@ def falls_by(monkeypatch):
 
 
 def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
-    model, config, tiny_data, falls_by, tmp_path
+    model, config, tiny_data, falls_by, tmp_path, caplog
 ):
     falls_by(0.0049)
     out = tmp_path / 'int8.onnx'
     message = quantize(model, str(config), str(tiny_data), out)
+    assert caplog.text == ''
     assert 'IoU on 3 validation images 0.8000 before, 0.7951 after' in message
     assert out.stat().st_size < 0.35 * model.stat().st_size
     graph = onnx.load(out)
