@@ -55,23 +55,24 @@ def browse(
     loader = f'{split or "train"}_dataloader'
     used = {loader, 'train_dataloader'} if augmented else {loader}
     if augmented:
-        for dataset in _leaves(cfg, ['train_dataloader']):
-            dataset.pipeline = dataset.pipeline[:-1]
+        for leaf in _leaves(cfg, ['train_dataloader']):
+            leaf.pipeline = leaf.pipeline[:-1]
     preflight(cfg, tuple(sorted(used)), with_workers=False)
 
     sizes = _official_sizes(cfg, [loader] if split else LOADERS)
     # The flipped copy of an image, such as ISIC_0000000_vertical, does not count.
     originals = {isic_id[: len('ISIC_0000000')]: size for isic_id, size in sizes.items()}
-    written = [Path(out, 'resolution.png'), Path(out, 'masks.png')]
-    save_figure(resolution_figure(list(originals.values())), written[0])
+    figure = resolution_figure(list(originals.values()))
+    save_figure(figure, Path(out, 'resolution.png'))
     # The first leaf is the data set without the wrappers that balance or repeat it.
     dataset = _build(next(_leaves(cfg, [loader])))
-    write_atomically(written[1], encode_png(_masks_sheet(dataset, sizes, number, seed)))
+    sheets = {'masks.png': _masks_sheet(dataset, sizes, number, seed)}
     if augmented:
-        written.append(Path(out, 'augmented.png'))
         dataset = _build(cfg.train_dataloader.dataset)
-        write_atomically(written[2], encode_png(_augmented_sheet(dataset, number, seed)))
-    return written
+        sheets['augmented.png'] = _augmented_sheet(dataset, number, seed)
+    for name, sheet in sheets.items():
+        write_atomically(Path(out, name), encode_png(sheet))
+    return [Path(out, name) for name in ('resolution.png', *sheets)]
 
 
 def _official_sizes(cfg: Config, loaders: Iterable[str]) -> dict[str, tuple[int, int]]:

@@ -65,7 +65,7 @@ def drawn(monkeypatch):
 EXPECTED_IOUS = [(20 - shift) / (20 + shift) for shift in (0, 4, 8, 12)] + [0]
 
 
-def test_score_and_iou_shown_are_those_of_the_metric(tested, drawn):
+def test_scores_and_iou_shown_are_those_of_the_metric(tested, drawn):
     tested()
     images = drawn['lesion_panel']
     assert [image.score for image in images] == [0.75, 0.75, 0.75, 0.75, None]
@@ -75,15 +75,14 @@ def test_score_and_iou_shown_are_those_of_the_metric(tested, drawn):
 
 def test_several_classes_are_drawn_with_box_and_class(tested, drawn):
     tested(classes=('benign', 'melanoma'))
-    images = drawn['diagnosis_panel']
-    assert [image.iou for image in images] == pytest.approx(EXPECTED_IOUS)
-    for image in images[:4]:
+    *found, missed = drawn['diagnosis_panel']
+    assert [image.iou for image in (*found, missed)] == pytest.approx(EXPECTED_IOUS)
+    for image in found:
         assert (image.label, image.predicted_label, image.score) == ('melanoma', 'benign', 0.75)
-        assert image.truth.shape == (120, 160)
-        assert image.prediction.shape == (60, 80)
+        assert (image.truth.shape, image.prediction.shape) == ((120, 160), (60, 80))
         assert image.box.shape == (4,)
-    assert images[4].label == 'melanoma'
-    assert images[4].prediction is images[4].box is images[4].predicted_label is None
+    assert missed.label == 'melanoma'
+    assert missed.prediction is missed.box is missed.predicted_label is missed.score is None
 
 
 def test_panels_of_several_classes_are_written(tested):

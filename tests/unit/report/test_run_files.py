@@ -76,20 +76,18 @@ def test_resumption_makes_the_held_out_losses_void_too(held_out_first):
     assert log.records == [*part(1, 20, 1.0), *part(21, 40, 2.0)]
 
 
-def test_repeated_last_iteration_replaces_the_earlier_one():
+def test_a_repeated_iteration_replaces_the_earlier_one_and_what_follows():
     old, new, held_out = training(20), training(20, 2.0), losses('val/', 20)
     for records, kept in (
         ([training(10), old, new], [training(10), new]),
         ([old, held_out], [old, held_out]),  # one iteration, two kinds of losses
         ([old, held_out, new], [new]),
+        (
+            [training(10), {'lesion/iou': 0.5, 'step': 1}, old, training(10, 2.0)],
+            [training(10, 2.0)],
+        ),
     ):
         assert TrainingLog.of(records).records == kept
-
-
-def test_a_run_that_started_over_leaves_nothing_of_the_old_one():
-    old = [training(10), {'lesion/iou': 0.5, 'step': 1}, training(20)]
-    new = [training(10, 2.0), {'lesion/iou': 0.7, 'step': 1}]
-    assert TrainingLog.of(old + new).records == new
 
 
 @pytest.mark.parametrize(

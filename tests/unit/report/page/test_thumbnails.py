@@ -58,31 +58,25 @@ def test_outline_of_a_rectangle_has_its_corners():
     assert set(map(tuple, ring)) == expected
 
 
-def test_outline_of_several_parts_and_holes():
+def test_outlines_have_parts_and_holes_and_few_points():
     mask = np.zeros((200, 200), np.uint8)
     mask[20:90, 20:90] = 1
     mask[40:60, 40:60] = 0
     mask[120:180, 120:180] = 1
     assert len(rings(outline(mask))) == 3
     assert outline(np.zeros((50, 50), np.uint8)) == ''
-
-
-def test_a_ragged_outline_is_simplified():
     noise = np.random.default_rng(0).random((512, 512))
     ragged = cv2.GaussianBlur(noise, (0, 0), 12) > 0.5
     assert 0 < len(outline(ragged.astype(np.uint8))) < 20_000
 
 
-def test_thumbnail_keeps_the_shape_and_is_never_enlarged():
+def test_thumbnail_keeps_its_shape_and_stays_small():
     image = np.full((900, 1200, 3), (80, 120, 200), np.uint8)
     small = cv2.imdecode(np.frombuffer(small_jpeg(image), np.uint8), cv2.IMREAD_COLOR)
     assert small.shape == (384, 512, 3)
     assert np.abs(small.astype(int) - image[0, 0].astype(int)).max() <= 4
     tiny = cv2.imdecode(np.frombuffer(small_jpeg(image[:60, :90]), np.uint8), cv2.IMREAD_COLOR)
     assert tiny.shape == (60, 90, 3)
-
-
-def test_thumbnail_of_noise_stays_small():
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
     assert len(small_jpeg(noise)) <= JPEG_BYTES
 
