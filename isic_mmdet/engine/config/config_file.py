@@ -4,15 +4,15 @@ import ast
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
-from isic_mmdet.engine.config.copied_variables import places_of
 from isic_mmdet.engine.config.parts import root_part
 from isic_mmdet.errors import InputError
 
@@ -183,3 +183,28 @@ def _variables_without_effect(path: Path, cfg: Config) -> Iterator[str]:
                         f'{path}: {name} has no effect, because {found.name} has already used its '
                         f'own {name}; set {", ".join(places[:4])}'
                     )
+
+
+def places_of(cfg: Config, name: str, value: Any) -> list[str]:
+    """Return the dotted keys of the settings that hold a copy of a variable's value.
+
+    Loading a config copies the value of a variable, such as `data_root`, to the settings that use
+    it. Setting the variable later, on the command line or in a config that inherits, changes
+    nothing.
+    """
+    settings = root_part(cfg).parameters
+    return [key for top in cfg if top in settings for key in _places(top, cfg[top], name, value)]
+
+
+def _places(path: str, node: Any, name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        is_copy = isinstance(node, str) and len(value) > 3 and node.startswith(value)
+    elif isinstance(value, (dict, list, tuple)):
+        is_copy = bool(value) and type(node) is type(value) and node == value
+    else:  # numbers may be equal by chance
+        is_copy = type(node) is type(value) and node == value and path.endswith(f'.{name}')
+    if is_copy:
+        yield path
+    elif isinstance(node, (Mapping, list)):
+        for key, each in node.items() if isinstance(node, Mapping) else enumerate(node):
+            yield from _places(f'{path}.{key}', each, name, value)

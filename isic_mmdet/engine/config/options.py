@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from isic_mmdet.engine.config.copied_variables import places_of
+from isic_mmdet.engine.config.config_file import places_of
 from isic_mmdet.engine.config.option_values import ABSENT, described, shape_error, value_error
 from isic_mmdet.engine.config.parts import parts, root_part
 from isic_mmdet.engine.config.refused_options import reason_to_refuse

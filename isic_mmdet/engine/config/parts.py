@@ -1,7 +1,7 @@
-"""The parts of a config: every dict in it, with the classes it is built with and what they take.
+"""The parts of a config: every dict in it, the classes built with it, and the names they take.
 
-Nothing is built. Classes are looked up in the registries, and their signatures say which settings
-a dict can have. So unknown names are reported all at once before a run starts.
+Nothing is built. Classes are looked up in the registries, and their signatures give the settings
+that a dict can have. So all unknown names are reported at once before a run starts.
 """
 
 import ast
@@ -47,7 +47,7 @@ _OF_EVERY_RUN = (
     *('model', 'data_preprocessor', 'default_hooks', 'custom_hooks', 'visualizer'),
     *('log_processor', 'env_cfg', 'randomness', 'model_wrapper_cfg', 'compile'),
 )
-# What builds a dict without `type`, by its path.
+# The classes of dicts without `type`, by path.
 _WITHOUT_TYPE: Mapping[str, tuple[_Target, ...]] = {
     '': (Runner,),
     'train_dataloader': (DataLoader,),
@@ -67,7 +67,7 @@ _WITHOUT_TYPE: Mapping[str, tuple[_Target, ...]] = {
     'randomness': (Runner.set_randomness,),
     'compile': (torch.compile,),
 }
-# What the caller takes out of a dict before it builds the class, by a pattern of the path.
+# The caller removes these items before it builds the class, by a pattern of the path.
 _READ_BY_CALLER = {
     '': (
         *('activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval'),
@@ -101,12 +101,12 @@ _TYPE_NEEDED = re.compile(
 _OF_ALBU = re.compile(r'\.(transforms|bbox_params)\b')
 # Dicts whose items may have any name.
 _ANY_NAME = re.compile(r'default_hooks|.*(kwargs|\.args|\.custom_keys)')
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-# What these classes do with their `**kwargs` later.
+# These classes pass their `**kwargs` on later.
 _HANDED_TO: Mapping[type, tuple[_Target, ...]] = {
     CheckpointHook: (Runner.save_checkpoint,),
     EMAHook: (ExponentialMovingAverage, MomentumAnnealingEMA, StochasticWeightAverage),
 }
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Part:
 
         Args:
             name: of the item.
-            is_new: whether it was added. Old items pass in a dict that no class is built with.
+            is_new: whether it was added. A dict without a class accepts its old items.
         """
         if self.problem or name in ('type', '_scope_', '_delete_') or name in self.parameters:
             return True
@@ -144,23 +144,23 @@ class Part:
             return False
         if _ANY_NAME.fullmatch(self.path) or not (self.owner or is_new):
             return True
-        if any(str(reader.__module__).startswith('torch') for reader in self.readers):
-            return True  # their code is not searched
+        if self.owner and str(self.readers[0].__module__).startswith('torch'):
+            return True  # its code is not searched
         return any(re.search(rf"['\".]{re.escape(name)}\b", text) for text in _texts(self.readers))
 
     def unknown(self, name: str) -> str:
-        """Return a message that names the settings which are most like an unknown one."""
+        """Return a message that names the settings most similar to an unknown one."""
         what = f'{self.owner} has no setting of this name' if self.owner else 'nothing reads it'
-        return f'{_joined(self.path, name)}: {what}; {self.closest(name)}'
+        return f'{self._key(name)}: {what}; {self.closest(name)}'
 
     def closest(self, name: str) -> str:
-        """Return the names that are most like one, for a message, or all if none is."""
+        """Return the names most similar to one, for a message, or all if none is similar."""
         names = {*self.parameters, *(() if self.is_closed else self.node)}
         known = sorted(names - {name, 'type', 'self', '_scope_'})
         near = difflib.get_close_matches(name, known, 3, 0.6)
         near = near or [each for each in known if name in each or each in name.split('_')]
         if near:
-            return f'closest: {", ".join(_joined(self.path, each) for each in near)}'
+            return f'closest: {", ".join(map(self._key, near))}'
         return f'it has: {", ".join(known) or "no settings"}'
 
     def errors(self) -> list[str]:
@@ -168,6 +168,9 @@ class Part:
         if self.problem:
             return [f'{self.path}.type: {self.problem}']
         return [self.unknown(name) for name in self.node if not self.takes(name)]
+
+    def _key(self, name: str) -> str:
+        return f'{self.path}.{name}' if self.path else name
 
 
 def built_with(loaders: Iterable[str]) -> list[str]:
@@ -179,7 +182,7 @@ def built_with(loaders: Iterable[str]) -> list[str]:
 
 
 def parts(cfg: Config, names: Iterable[str]) -> Iterator[Part]:
-    """Yield every dict below some top-level settings; those that are absent are skipped."""
+    """Yield every dict in some top-level settings; absent settings are skipped."""
     registered = _registered()
     for name in names:
         found = list(_walk(name, cfg.get(name), registered))
@@ -188,7 +191,7 @@ def parts(cfg: Config, names: Iterable[str]) -> Iterator[Part]:
 
 
 def root_part(cfg: Config) -> Part:
-    """Return the complete config as a part, with what a Runner takes."""
+    """Return the complete config as a part, with the settings of a Runner."""
     return _part('', cfg, {})
 
 
@@ -199,10 +202,10 @@ def argument_errors(cfg: Config, names: Iterable[str]) -> list[str]:
 
 @contextmanager
 def explained(cfg: Config, *names: str) -> Iterator[None]:
-    """Run a block that builds some top-level settings, and name wrong arguments if it fails.
+    """Run a block that builds some top-level settings; if it fails, report wrong arguments.
 
     Raises:
-        InputError: the block failed, and the config gives classes what they do not take.
+        InputError: the block failed, and the config has arguments that its classes do not take.
     """
     before = copy.deepcopy(cfg)
     try:
@@ -214,10 +217,6 @@ def explained(cfg: Config, *names: str) -> Iterator[None]:
         if not errors:
             raise
         raise InputError(f'{cfg.filename} cannot be built:', errors) from error
-
-
-def _joined(path: str, name: str) -> str:
-    return f'{path}.{name}' if path else name
 
 
 def _registered() -> Mapping[str, tuple[_Target, ...]]:
@@ -232,13 +231,14 @@ def _registered() -> Mapping[str, tuple[_Target, ...]]:
 
 
 def _walk(path: str, node: Any, registered: Mapping[str, tuple[_Target, ...]]) -> Iterator[Part]:
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(node, Mapping):
         yield _part(path, node, registered)
-        for key, value in node.items():
-            yield from _walk(f'{path}.{key}', value, registered)
+        items = node.items()
     elif isinstance(node, (list, tuple)):
-        for index, value in enumerate(node):
-            yield from _walk(f'{path}.{index}', value, registered)
+        items = enumerate(node)
+    for key, value in items:
+        yield from _walk(f'{path}.{key}', value, registered)
 
 
 def _part(
@@ -249,7 +249,7 @@ def _part(
     if isinstance(kind, str):
         scope, _, name = kind.rpartition('.')
         targets = registered.get(name, ()) if scope in ('', 'mmdet', 'mmengine') else ()
-        if not targets and hasattr(ops, name):  # as of a `roi_layer` or an `nms`
+        if not targets and hasattr(ops, name):  # such as a `roi_layer` or an `nms`
             targets = (getattr(ops, name),)
         # A word such as 'constant' is a choice that the class around the dict reads.
         elif not targets and not scope and name[:1].isupper() and not _OF_ALBU.search(path):
@@ -277,10 +277,10 @@ def _part(
 
 @cache
 def _arguments(target: _Target) -> tuple[Mapping[str, inspect.Parameter], bool]:
-    """Return what can be given to a function or a class by name, and whether all names can be.
+    """Return the parameters of a function or a class by name, and whether it takes other names.
 
-    `**kwargs` of a class are followed to its bases. Where a class does anything else with them,
-    other names may be meant.
+    `**kwargs` of a class are followed to its bases. If a class uses them in another way, it takes
+    other names.
     """
     found: dict[str, inspect.Parameter] = {}
     given: set[str] = set()
@@ -308,13 +308,13 @@ def _arguments(target: _Target) -> tuple[Mapping[str, inspect.Parameter], bool]:
 
 
 def _added_for_base(function: _Target, kwargs: str) -> set[str] | None:
-    """Return what a function gives to `super().__init__` next to its `**kwargs`.
+    """Return the names that a function passes to `super().__init__` with its `**kwargs`.
 
-    None if it uses them for anything else.
+    None if it uses them in another way.
     """
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse(textwrap.dedent(_source(inspect.unwrap(function))))
+    except SyntaxError:  # a part of a statement, such as a lambda
         return None
     calls = [
         node
@@ -338,12 +338,13 @@ def _texts(classes: Iterable[_Target]) -> Iterator[str]:
         modules |= {each.__module__ for each in used if inspect.isfunction(each)}
     for name in modules:
         if name.partition('.')[0] not in ('builtins', 'torch'):
-            yield _text(name)
+            yield _source(sys.modules.get(name))
 
 
 @cache
-def _text(module: str) -> str:
+def _source(code: Any) -> str:
+    """Return the source of a module or function; '' if there is none."""
     try:
-        return inspect.getsource(sys.modules[module])
+        return inspect.getsource(code)
     except (OSError, TypeError):
         return ''
