@@ -7,7 +7,6 @@ import torch
 from mmdet.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from isic_mmdet.datasets.collate import shared_memory_collate
@@ -111,10 +110,3 @@ def test_views_of_test_time_augmentation_stay_lists(samples):
     batch = shared_memory_collate(views)
     assert [len(view) for view in batch['inputs']] == [4, 4]
     assert [len(view) for view in batch['data_samples']] == [4, 4]
-
-
-def test_the_runner_finds_it_by_name(cfg):
-    loader = Runner.build_dataloader(
-        {**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False}, seed=0
-    )
-    assert next(iter(loader))['inputs'].ndim == 4

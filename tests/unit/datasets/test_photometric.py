@@ -30,10 +30,6 @@ def test_blur_is_a_gaussian_of_the_sigma():
     reference = gaussian_filter(image.astype(float), (1.3, 1.3, 0), mode='mirror', truncate=6)
     assert blurred.dtype == np.uint8
     assert np.abs(blurred - reference).max() < 3
-
-
-def test_no_blur_at_sigma_zero():
-    image = noise_image()
     unchanged = build(type='GaussianBlur', sigma=(0.0, 0.0))({'img': image.copy()})['img']
     assert np.array_equal(unchanged, image)
 
@@ -47,11 +43,7 @@ def test_brightness_scales_each_channel_by_its_own_factor():
     assert len(factors) == 3
     assert all(0.49 < factor < 1.51 for factor in factors)
     assert all(len(np.unique(brighter[..., channel])) == 1 for channel in range(3))
-
-
-def test_brightness_is_clipped_at_white():
-    image = np.full((4, 4, 3), 200, np.uint8)
-    white = build(type='ChannelBrightness', factor=(2.0, 2.0))({'img': image})['img']
+    white = build(type='ChannelBrightness', factor=(3.0, 3.0))({'img': image})['img']
     assert np.all(white == 255)
 
 
@@ -61,6 +53,8 @@ def test_the_recipe_changes_pixels_and_no_truth(root):
     transform = TRANSFORMS.build(settings)
     assert len(transform.transforms) == 4
     assert changes_pixels_only(transform)
+    flip = dict(type='RandomFlip', prob=1.0)
+    assert not changes_pixels_only(build(type='SomeOf', transforms=[flip]))
     mask = np.zeros((1, 64, 64), np.uint8)
     mask[0, 20:40, 10:30] = 1
     truth = {
@@ -81,12 +75,6 @@ def test_the_recipe_changes_pixels_and_no_truth(root):
     assert 20 <= changed < 40
 
 
-def test_changes_pixels_only():
-    assert changes_pixels_only(build(type='BytePhotoMetricDistortion'))
-    flip = dict(type='RandomFlip', prob=1.0)
-    assert not changes_pixels_only(build(type='SomeOf', transforms=[flip]))
-
-
 NOTHING = dict(
     mode=0,
     brightness=0,
@@ -98,9 +86,9 @@ NOTHING = dict(
 )
 
 
-def distorted(name, image, settings=None, seed=None):
+def distorted(name, image, settings=None, seed=None, **options):
     """Distort an image with these settings, or with random ones."""
-    transform = build(type=name)
+    transform = build(type=name, **options)
     if settings is not None:
         *flags, by = {**NOTHING, **settings}.values()
         transform._random_flags = lambda: (*flags, *by)
@@ -148,6 +136,13 @@ def test_each_step_is_mmdets_within_rounding(settings, tolerance):
     assert off.mean() <= 1
 
 
+def test_channels_stay_if_swapping_is_off():
+    swap = dict(order=1, by=(0, 1, 1, 0, np.array([2, 0, 1])))
+    image = skin(0)
+    kept = distorted('BytePhotoMetricDistortion', image, swap, swap_channels=False)
+    assert np.array_equal(kept, image)
+
+
 def test_it_draws_what_mmdet_draws():
     off = []
     for seed in range(60):
@@ -159,14 +154,6 @@ def test_it_draws_what_mmdet_draws():
         off.append(np.abs(np.clip(expected, 0, 255) - got).mean())
     assert np.mean(off) < 0.8
     assert np.median(off) < 0.5
-
-
-def test_channels_stay_where_swapping_is_off():
-    image = skin(0)
-    transform = build(type='BytePhotoMetricDistortion', swap_channels=False)
-    *flags, by = {**NOTHING, 'order': 1, 'by': (0, 1, 1, 0, np.array([2, 0, 1]))}.values()
-    transform._random_flags = lambda: (*flags, *by)
-    assert np.array_equal(transform({'img': image.copy()})['img'], image)
 
 
 def test_the_input_is_not_changed():
