@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
 RESULTS = ROOT / 'benchmarks' / 'results'
 OFFICIAL_SCORER = 'isic-challenge-scoring 5.6.0'
+BASELINES = 'stock mmdet', 'torchvision'
 
 
 class WorkerError(Exception):
@@ -223,6 +224,35 @@ def row(
         content['goal'] = f'at most {at_most:g} x its time'
         content['met'] = ratio is not None and ratio <= at_most
     return content
+
+
+def network_rows(
+    what: str,
+    seconds: Mapping[str, float],
+    goals: Mapping[str, float],
+    at_most: float,
+    with_bfloat16: bool,
+) -> list[dict[str, Any]]:
+    """Return the comparisons of our network with the baselines and with its lower bounds.
+
+    Args:
+        what: is measured.
+        seconds: of `ours, float32`, the baselines, and with bfloat16 of `ours, bfloat16` and the
+            ways whose names start with `lower bound: `.
+        goals: `at_least` of the baselines in bfloat16.
+        at_most: see `row`; of the lower bounds.
+        with_bfloat16: False compares in float32, without goals.
+    """
+    float32 = seconds['ours, float32']
+    if not with_bfloat16:
+        return [row(what, float32, name, seconds[name]) for name in BASELINES]
+    best = seconds['ours, bfloat16']
+    bounds = [name for name in seconds if name.startswith('lower bound: ')]
+    return [
+        *(row(what, best, name, seconds[name], at_least=goals.get(name)) for name in BASELINES),
+        *(row(what, best, name, seconds[name], at_most=at_most) for name in bounds),
+        *(row(f'{what}, without --amp', float32, name, seconds[name]) for name in BASELINES),
+    ]
 
 
 def goal(text: str, met: bool) -> dict[str, Any]:

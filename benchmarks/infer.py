@@ -14,7 +14,14 @@ import torch
 from torch import nn
 
 from benchmarks import networks
-from benchmarks.harness import interleaved, medians, row, without_bfloat16
+from benchmarks.harness import (
+    BASELINES,
+    interleaved,
+    medians,
+    network_rows,
+    row,
+    without_bfloat16,
+)
 from benchmarks.images import write_pictures
 from benchmarks.predictors import FilePredictor, mmdet_files, torchvision_files
 from isic_mmdet.deploy.predict.folder import in_groups, predict_groups
@@ -22,7 +29,6 @@ from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.images.sources import SourceFile
 
-_BASELINES = ('stock mmdet', 'torchvision')
 # With random weights a baseline finds as many as it may keep; a trained one finds few.
 _DETECTIONS = (1, 10, 100)
 
@@ -46,23 +52,10 @@ def run(quick: bool) -> dict[str, Any]:
     what = f'inference, JPEG to mask file, R50-FPN, {size} px, batch {batch}'
     best = 'ours, float32' if skipped else 'ours, bfloat16'
     goals = {'stock mmdet': 10.0} if on_gpu else {'stock mmdet': 8.0, 'torchvision': 6.0}
-    goals = {} if skipped else goals  # they are about bfloat16
-    rows = [
-        row(what, middle[best], name, middle[name], at_least=goals.get(name)) for name in _BASELINES
-    ]
-    rows += [
-        row(what, middle[best], name, middle[name], at_most=1.6)
-        for name in middle
-        if name.startswith('lower bound: ')
-    ]
-    if not skipped:
-        rows += [
-            row(f'{what}, without --amp', middle['ours, float32'], name, middle[name])
-            for name in _BASELINES
-        ]
+    rows = network_rows(what, middle, goals, 1.6, with_bfloat16=not skipped)
     rows += [
         row(f'{what}, baselines keep {count}', middle[best], name, middle[f'{name}, {count} kept'])
-        for name in _BASELINES
+        for name in BASELINES
         for count in _DETECTIONS[:-1]
     ]
     return {

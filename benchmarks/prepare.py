@@ -16,18 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from PIL import Image
 
 from benchmarks.harness import ROOT, interleaved, medians, row, run_python
-from benchmarks.images import Pairs, full_size_pairs, lay_out
-from isic_mmdet.errors import InputError
-from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.isic.layouts import Pair, PairError
-from isic_mmdet.isic.prepare.pairs import convert_pair
-from isic_mmdet.masks.mask_files import FOREGROUND
-from isic_mmdet.masks.resize import ResizeRule, parse_rule
+from benchmarks.images import full_size_pairs, lay_out
+from isic_mmdet.masks.resize import parse_rule
 
-#: Images of a data set. The smallest challenge, ISIC 2016, has 900 for training, and larger ones.
+#: Images of the data set. The smallest challenge, ISIC 2016, has 900 larger ones for training.
 IMAGES = 460
 RULES = ('quarter', 'max-side=1024')
 PROCESSES = (1, 2, 4)
@@ -59,7 +53,6 @@ def run(quick: bool) -> dict[str, Any]:
             str(count): partial(_prepare, source, rules[0], count, folder) for count in PROCESSES
         }
         by_processes = interleaved(ways, repeats, 0, 'processes')
-        by_size = _over_sizes(pairs, rules[-1], folder, repeats)
     rates = {name: number / middle for name, middle in medians(by_processes).items()}
     rows = [
         entry
@@ -85,8 +78,6 @@ def run(quick: bool) -> dict[str, Any]:
             'seconds': seconds,
             'seconds_of_few': seconds_of_few,
             'images_per_s_over_processes': rates,
-            'size_rule': rules[-1],
-            'seconds_over_size': by_size,
         },
     }
 
@@ -120,65 +111,27 @@ def _loop(source: Path, rule: str, folder: Path, *masks_as: str) -> None:
     run_python('-m', 'benchmarks.prepare', source, tempfile.mkdtemp(dir=folder), rule, *masks_as)
 
 
-def _over_sizes(pairs: Pairs, rule: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
-    """Return the seconds for one image of each size, on one core within this process."""
-    by_pixels = {_pixels(image): (image, mask) for image, mask in pairs}
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    out = folder / 'sizes'
-    out.mkdir()
-    found = []
-    for pixels, pair in sorted(by_pixels.items()):
-        ways: Ways = {
-            'ours': partial(_convert, *pair, parse_rule(rule), out),
-            _GRAY_BASELINE: partial(shrink, *pair, parse_rule(rule), out, gray=True),
-        }
-        middle = medians(interleaved(ways, repeats, title=f'{pixels / 1e6:.1f} megapixels'))
-        found.append({'megapixels': pixels / 1e6, **middle})
-    cv2.setNumThreads(threads)
-    return found
-
-
-def _pixels(path: Path) -> int:
-    with Image.open(path) as image:
-        return image.width * image.height
-
-
-def _convert(image: Path, mask: Path, rule: ResizeRule, out: Path) -> None:
-    image_file, mask_file = (
-        SourceFile(path, None, path.stat().st_size, 0) for path in (image, mask)
-    )
-    pair = Pair('ISIC_0000000', 'train', image_file, mask_file)
-    result = convert_pair(pair, rule, FOREGROUND, out)
-    if isinstance(result, PairError):
-        raise InputError(f'{image}: {result}')
-
-
-def shrink(image_path: Path, mask_path: Path, rule: ResizeRule, out: Path, gray: bool) -> None:
-    """Write one pair as a plain loop does, averaged over areas, with OpenCV's own threads.
+def plain_loop(source: str, out: str, rule: str, masks_as: str = '') -> None:
+    """Write all pairs of the official folders in `source`, averaged over areas.
 
     Args:
-        image_path: file to read.
-        mask_path: file to read.
-        rule: gives the size.
+        source: folder of a data set in the layout of ISIC 2017.
         out: existing folder; the names stay.
-        gray: read the mask with one channel, and not with three as `cv2.imread` does by default.
+        rule: gives the sizes, see `tools/prepare_isic.py --resize`.
+        masks_as: `gray` to read masks with one channel, and not with three as `cv2.imread` does by
+            default.
     """
-    image = cv2.imread(str(image_path))
-    mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
-    assert image is not None and mask is not None  # the benchmark wrote them
-    height, width = rule.size(*image.shape[:2])
-    for path, pixels in ((image_path, image), (mask_path, mask)):
-        small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        cv2.imwrite(str(out / path.name), small)
-
-
-def plain_loop(source: str, out: str, rule: str, masks_as: str = '') -> None:
-    """Write all pairs of the official folders in `source` into an existing folder."""
+    size_of = parse_rule(rule).size
+    of_mask = cv2.IMREAD_GRAYSCALE if masks_as == 'gray' else cv2.IMREAD_COLOR
     for image_path in sorted(Path(source).glob('*_Data/*.jpg')):
         masks = image_path.parent.name.replace('_Data', '_Part1_GroundTruth')
         mask_path = Path(source, masks, f'{image_path.stem}_segmentation.png')
-        shrink(image_path, mask_path, parse_rule(rule), Path(out), masks_as == 'gray')
+        image, mask = cv2.imread(str(image_path)), cv2.imread(str(mask_path), of_mask)
+        assert image is not None and mask is not None  # the benchmark wrote them
+        height, width = size_of(*image.shape[:2])
+        for path, pixels in ((image_path, image), (mask_path, mask)):
+            small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(Path(out, path.name)), small)
 
 
 if __name__ == '__main__':

@@ -113,15 +113,11 @@ def _load(port: int, pid: int, files: Sequence[bytes], requests: int) -> dict[st
     """Send each file alone, and then all of them again and again from all users at once.
 
     Returns:
-        `seconds` of all requests; `alone_s`, the median of files alone; `waits`, the seconds of
-        right answers; `memory_mb` of the server after so many requests; `errors`, one line each;
-        and `last_place`, the last position in the queue that a user was given.
+        `seconds` of all requests; `waits`, the seconds of right answers; `memory_mb` of the server
+        and the number of requests before; `errors`, one line each; and `last_place`, the highest
+        position in the queue.
     """
-    expected, alone = [], []
-    for file in files:
-        start = time.perf_counter()
-        expected.append(_ask(port, file)[0])
-        alone.append(time.perf_counter() - start)
+    expected = [_ask(port, file)[0] for file in files]
     end = time.monotonic() + _LIMIT
 
     def answer(number: int) -> tuple[float, int, str]:
@@ -152,7 +148,6 @@ def _load(port: int, pid: int, files: Sequence[bytes], requests: int) -> dict[st
                 memory.append((done, resident_mb(pid)))
     return {
         'seconds': time.perf_counter() - start,
-        'alone_s': float(np.median(alone)),
         'waits': waits,
         'last_place': max(positions),
         'memory_mb': memory,

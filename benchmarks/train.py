@@ -19,7 +19,15 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import networks
-from benchmarks.harness import goal, interleaved, medians, row, without_bfloat16
+from benchmarks.harness import (
+    BASELINES,
+    goal,
+    interleaved,
+    medians,
+    network_rows,
+    row,
+    without_bfloat16,
+)
 from benchmarks.images import Picture, pictures
 from isic_mmdet.masks.run_lengths import bounding_box
 
@@ -46,20 +54,9 @@ def run(quick: bool) -> dict[str, Any]:
     seconds = interleaved(steps, 1 if quick else 7, 1 if quick else 2, 'training steps')
     middle = medians(seconds)
     what = f'training step, R50-FPN, batch {batch}, {size} px'
-    baselines = 'stock mmdet', 'torchvision'
-    # The goals are about bfloat16.
-    wanted = None if skipped else 3.0 if on_gpu else 4.0
-    rows = [row(what, middle[best], name, middle[name], at_least=wanted) for name in baselines]
-    rows += [
-        row(what, middle[best], name, middle[name], at_most=2.0 if on_gpu else 1.5)
-        for name in middle
-        if name.startswith('lower bound: ')
-    ]
-    if not skipped:
-        rows += [
-            row(f'{what}, without --amp', middle['ours, float32'], name, middle[name])
-            for name in baselines
-        ]
+    goals = dict.fromkeys(BASELINES, 3.0 if on_gpu else 4.0)
+    at_most = 2.0 if on_gpu else 1.5
+    rows = network_rows(what, middle, goals, at_most, with_bfloat16=not skipped)
     if on_gpu:
         rows.append(_memory_at_1024(device, 'float32' if skipped else 'bfloat16'))
     details = {
