@@ -78,7 +78,7 @@ PARTS = ('training', 'validation', 'test')
 def find_problem(path: Path, archive: Archive) -> str | None:
     """Return what is wrong with a downloaded file, in words that follow its name, or None.
 
-    In a zip, the header of every member has to stand where the directory says. The members are not
+    The header of every member of a zip has to be where the directory says. The members are not
     decompressed, which takes minutes for 10 GiB: `tools/prepare_isic.py` decodes each of them.
 
     Args:

@@ -37,20 +37,20 @@ def _cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDA
     """
     height, width = gray.shape
     top = np.arange(rows + 1) * height / rows
-    whole = top.astype(np.intp)
+    full = top.astype(np.intp)
     # Complete rows of pixels first, then the parts of rows that a border cuts.
     bands = np.zeros((rows, width))
-    for band, (first, last) in enumerate(itertools.pairwise(whole.tolist())):
+    for band, (first, last) in enumerate(itertools.pairwise(full.tolist())):
         if last > first:
             bands[band] = cv2.reduce(gray[first:last], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-    cut = (top - whole)[:, None] * gray[np.minimum(whole, height - 1)]
+    cut = (top - full)[:, None] * gray[np.minimum(full, height - 1)]
     bands += cut[1:] - cut[:-1]
     # Then the same from left to right, with sums over all columns up to each.
     summed = np.zeros((rows, width + 1))
     np.cumsum(bands, axis=1, out=summed[:, 1:])
     left = np.arange(columns + 1) * width / columns
-    whole = left.astype(np.intp)
-    sums = summed[:, whole] + (left - whole) * bands[:, np.minimum(whole, width - 1)]
+    full = left.astype(np.intp)
+    sums = summed[:, full] + (left - full) * bands[:, np.minimum(full, width - 1)]
     return (sums[:, 1:] - sums[:, :-1]) * (rows * columns / (height * width))
 
 

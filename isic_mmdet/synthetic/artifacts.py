@@ -1,4 +1,4 @@
-"""What lies between the skin and the file: hairs, bubbles, a ruler, the lens and the sensor."""
+"""Draws what lies between skin and file: hairs, bubbles, a ruler, the lens and the sensor."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def add_hairs(rng: np.random.Generator, color: Field, skin_type: int) -> None:
     tint = np.array([0.80, 0.72, 0.58] if light else [0.16, 0.11, 0.09], np.float32)
     tint *= np.float32(rng.uniform(0.8, 1.2))
     opacity = np.float32(rng.uniform(0.45, 0.75) if light else rng.uniform(0.7, 0.95))
-    # Hairs throw a soft shadow to one side.
+    # Hairs cast a soft shadow to one side.
     shift = np.array([[1, 0, 1.5 * unit], [0, 1, 1.5 * unit]], np.float32)
     shadow = cv2.warpAffine(cv2.GaussianBlur(cover, (0, 0), 1.5 * unit), shift, (width, height))
     color *= 1 - 0.22 * shadow[..., None]

@@ -43,8 +43,8 @@ def make_outline(
 
     y, x = np.mgrid[:height, :width].astype(np.float32)
     stretch = rng.uniform(0.58, 0.9) if melanoma else rng.uniform(0.76, 1.0)
-    turn = rng.uniform(0, np.pi)
-    field = _ellipse(x, y, center, radius, stretch, turn)
+    rotation = rng.uniform(0, np.pi)
+    field = _ellipse(x, y, center, radius, stretch, rotation)
     if melanoma:
         for _ in range(rng.integers(1, 4)):
             angle = rng.uniform(0, 2 * np.pi)
@@ -166,11 +166,11 @@ def _globules(
 
 
 def _ellipse(
-    x: Field, y: Field, center: NDArray[np.float64], radius: float, stretch: float, turn: float
+    x: Field, y: Field, center: NDArray[np.float64], radius: float, stretch: float, rotation: float
 ) -> Field:
     """Return the distance from `center` in units of an ellipse of the area of a disc."""
     dx, dy = x - np.float32(center[0]), y - np.float32(center[1])
-    cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    cosine, sine = np.float32(np.cos(rotation)), np.float32(np.sin(rotation))
     along = (cosine * dx + sine * dy) * np.float32(np.sqrt(stretch) / radius)
     across = (cosine * dy - sine * dx) * np.float32(1 / np.sqrt(stretch) / radius)
     return np.sqrt(along * along + across * across)

@@ -9,7 +9,7 @@ from isic_mmdet.synthetic.noise import Field, fractal, honeycomb, smoothstep, so
 
 # Melanin of the Fitzpatrick types I to VI, in the unit in which a mid-brown naevus adds 0.6.
 TONES = (0.03, 0.09, 0.19, 0.38, 0.68, 1.05)
-# How common each type is: every type is there often enough to learn from.
+# How common each type is: a model has to see each of them often enough.
 TONE_WEIGHTS = (0.18, 0.24, 0.22, 0.14, 0.12, 0.10)
 
 # Relative absorption in red, green and blue. Melanin absorbs the shorter wavelengths more, so
@@ -20,7 +20,7 @@ BARE_RGB = np.array([0.96, 0.93, 0.91], np.float32)
 # Melanin that lies deep looks blue-gray because the tissue above scatters blue light back.
 VEIL_RGB = np.array([0.42, 0.46, 0.55], np.float32)
 SCAR_RGB = np.array([0.90, 0.82, 0.79], np.float32)
-SURFACE = 0.05  # light that the surface throws back before it meets any pigment
+SURFACE = 0.05  # light that the surface reflects before it meets any pigment
 
 
 @dataclass

@@ -50,7 +50,7 @@ class Served:
     busy: int = 0  # answer this many GETs with 503
     drops: list[int] = field(default_factory=list)  # bytes per GET before the connection ends
     hold: threading.Event | None = None  # to wait for before the connection ends
-    get_size: int | None = None  # told instead of the size
+    get_size: int | None = None  # stated instead of the size
     get_untold: bool = False  # no size, the end of the connection ends the file
     told_total: int | None = None  # in Content-Range
     told_start: int | None = None

@@ -112,7 +112,7 @@ class Transfer:
                 raise TransferError(f'cannot write {self.path}: {error.strerror}') from error
 
     def start(self, remote: Remote) -> None:
-        """Make the file empty, for the bytes of `remote`.
+        """Empty the file before the bytes of `remote` are written.
 
         A process killed between the two steps leaves an empty file, never old bytes under a new
         note.

@@ -41,9 +41,9 @@ def test_only_lesions_at_the_rim_are_cut() -> None:
     def is_cut(mask: np.ndarray) -> bool:
         return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
-    whole = [is_cut(outline(seed, 0.1).mask) for seed in range(20)]
+    complete = [is_cut(outline(seed, 0.1).mask) for seed in range(20)]
     cut = [is_cut(outline(seed, 0.1, at_rim=True).mask) for seed in range(20)]
-    assert sum(whole) == 0
+    assert sum(complete) == 0
     assert sum(cut) > 16
 
 

@@ -131,7 +131,7 @@ def shift(moved: np.ndarray, still: np.ndarray) -> float:
 @pytest.mark.shared_data
 @pytest.mark.parametrize('rule', ['quarter', 'max-side=512', 'max-side=1024'])
 def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: str) -> None:
-    # Against the area average of the whole image: all of it, and the lower right quarter alone,
+    # Against the area average of the image: all of it, and the lower right quarter alone,
     # where the prepared image would be off most. Scanned slides have lines along their borders of
     # a pixel or two, which are skipped.
     pairs, _ = find_pairs(scan(2017, [shared / 'isic2017_fullsize']))
@@ -161,9 +161,9 @@ def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: st
 
 def test_a_small_image_is_hashed_at_a_larger_size(official: Official) -> None:
     official.add(1, image=jpeg(picture(1, 480, 640)), mask=png(lesion(480, 640)))
-    whole, small = convert(official), convert(official, 'max-side=16')
+    full, small = convert(official), convert(official, 'max-side=16')
     assert (small.height, small.width) == (12, 16)
-    assert (int(whole.hash, 16) ^ int(small.hash, 16)).bit_count() <= 3
+    assert (int(full.hash, 16) ^ int(small.hash, 16)).bit_count() <= 3
 
 
 @pytest.mark.parametrize(
