@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from mmdet.registry import METRICS
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
-from pycocotools import mask as coco_mask
 
+from isic_mmdet.masks.run_lengths import encode_run_lengths
 from isic_mmdet.utils.files import write_json
 
 
@@ -33,8 +32,7 @@ class CocoResultDump(BaseMetric):
             boxes = found['bboxes'].cpu().numpy()
             entries = []
             for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
-                mask = np.asfortranarray(found['masks'][index].cpu().numpy(), dtype=np.uint8)
-                code = coco_mask.encode(mask)
+                mask = found['masks'][index].cpu().numpy().astype(bool, copy=False)
                 label = int(found['labels'][index])
                 entries.append(
                     {
@@ -44,8 +42,8 @@ class CocoResultDump(BaseMetric):
                         'bbox': [x1, y1, x2 - x1, y2 - y1],
                         'score': float(found['scores'][index]),
                         'segmentation': {
-                            'size': code['size'],
-                            'counts': code['counts'].decode('ascii'),
+                            'size': list(mask.shape),
+                            'counts': encode_run_lengths(mask),
                         },
                     }
                 )

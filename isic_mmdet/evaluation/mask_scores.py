@@ -12,9 +12,10 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
 from isic_mmdet.evaluation.scores import confusion, mask_scores
+from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, UnreadableMaskError, read_gray_mask
+from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, read_gray_mask
 from isic_mmdet.utils.prefetch import prefetch
 from isic_mmdet.utils.system import available_cores
 
@@ -101,7 +102,7 @@ def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
     for file in (pair.truth, pair.prediction):
         try:
             mask, brightest = read_gray_mask(file)
-        except UnreadableMaskError as error:
+        except UnreadableError as error:
             errors.append(f'{file}: {error}')
         else:
             masks.append(mask)

@@ -13,6 +13,8 @@ from isic_mmdet.masks.bit_mask import BitMask, count_bits
 
 #: The agreement of human experts (Codella et al. 2019, arXiv 1902.03368).
 JACCARD_THRESHOLD = 0.65
+#: Quantiles between which a central interval of 95 % lies.
+INTERVAL_ENDS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 
 # The bootstrap draws its indices in blocks of about this many numbers (1.6 MB), so that the drawn
 # values are averaged while they are in the cache.
@@ -66,21 +68,10 @@ def mask_scores(c: Confusion) -> dict[str, float]:
     }
 
 
-def bootstrap_interval(
-    values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean (Efron 1979) of (N,) values.
-
-    `level` is the coverage in (0, 1); see `bootstrap_means`.
-    """
-    means = bootstrap_means(values, resamples, seed)
-    low, high = np.quantile(means, interval_ends(level))
+def bootstrap_interval(values: ArrayLike) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of the mean (Efron 1979) of (N,) values."""
+    low, high = np.quantile(bootstrap_means(values), INTERVAL_ENDS)
     return float(low), float(high)
-
-
-def interval_ends(level: float = 0.95) -> tuple[float, float]:
-    """Return the quantiles between which a central interval of this coverage lies."""
-    return (1 - level) / 2, (1 + level) / 2
 
 
 def bootstrap_means(

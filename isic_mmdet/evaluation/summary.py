@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, Row
-from isic_mmdet.evaluation.scores import bootstrap_means, interval_ends, threshold_jaccard
+from isic_mmdet.evaluation.scores import INTERVAL_ENDS, bootstrap_means, threshold_jaccard
 
 #: Means over images, in the order of the tables. Of mask files, one per image, `iou_max` is `iou`.
 SCORES = ('iou', 'iou_max', 'iou_thr65', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
@@ -75,7 +75,7 @@ def _means(
     low, high = np.full((2, len(names)), math.nan)
     if bounded and len(values) > 1:
         low[bounded], high[bounded] = np.quantile(
-            bootstrap_means(values[:, bounded]), interval_ends(), axis=0
+            bootstrap_means(values[:, bounded]), INTERVAL_ENDS, axis=0
         )
     for index in bounded:
         key = full_name(names[index])

@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ MAX_BYTES = 512 * 2**20
 #: text shrinks to a tenth or twentieth.
 MAX_EXPANSION = 100
 
+_ZIP_LOCK = threading.Lock()
 # What `zipfile` raises on the directory of a damaged or forged zip.
 _ZIP_ERRORS = (
     OSError,
@@ -68,7 +70,8 @@ class SourceFile:
             if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
                 raise OSError('not a file, but a pipe, socket or device')
             return self.path.read_bytes()
-        with _open_zip(self.path).open(self.member) as file:
+        # Threads share the handle of a zip, whose position moves.
+        with _ZIP_LOCK, _open_zip(self.path).open(self.member) as file:
             # No more than the zip states: a forged member may unpack to any number of bytes.
             data = file.read(self.size)
             if file.read(1):

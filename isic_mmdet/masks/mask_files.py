@@ -5,7 +5,6 @@ Preparation decodes strictly (`decode_mask`). Scoring accepts what the official 
 """
 
 import io
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.decoding import decode_whole, orientation_of, read_bytes
+from isic_mmdet.images.decoding import UnreadableError, decode_whole, orientation_of, read_bytes
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
 from isic_mmdet.images.orientation import upright
@@ -28,11 +27,6 @@ GRAY_THRESHOLD = 128
 FOREGROUND = GRAY_THRESHOLD + 1
 
 _MODES = {'L', '1', 'P'}
-_ZIP_LOCK = threading.Lock()
-
-
-class UnreadableMaskError(Exception):
-    """A file that is not a mask; the message gives the reason."""
 
 
 def binarize(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -101,20 +95,20 @@ def read_gray_mask(file: SourceFile) -> tuple[BitMask, int]:
     both accept the same files. Formats such as GIF are refused, as everywhere in the project.
 
     Raises:
-        UnreadableMaskError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
+        UnreadableError: missing, damaged, no image, or not one channel of 8 bits (or 1 bit).
     """
+    data = read_bytes(file)
+    if (binary := decode_binary_png(data)) is not None:
+        return binary, 255 * int(binary.bits.any())
     try:
-        data = _read(file)
-        if (binary := decode_binary_png(data)) is not None:
-            return binary, 255 * int(binary.bits.any())
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
     except UnidentifiedImageError:
-        raise UnreadableMaskError(unread_format(data) or 'not an image') from None
+        raise UnreadableError(unread_format(data) or 'not an image') from None
     except DECODE_ERRORS as error:
-        raise UnreadableMaskError(f'unreadable ({error or type(error).__name__})') from error
+        raise UnreadableError(f'damaged ({error or type(error).__name__})') from error
     if image.mode not in {'L', '1'}:
-        raise UnreadableMaskError(
+        raise UnreadableError(
             f'not gray with 8 bits, but of mode {image.mode}; save it with one channel of 8 bits'
         )
     grays = np.asarray(image if image.mode == 'L' else image.convert('L'))
@@ -130,16 +124,9 @@ def read_bit_mask(path: str | Path) -> BitMask:
     """Return a mask file of a prepared data set; raises `InputError` if it cannot be read."""
     try:
         return read_gray_mask(SourceFile(Path(path), None, 0, 0))[0]
-    except UnreadableMaskError as error:
+    except UnreadableError as error:
         hint = 'use the official mask or prepare the data again'
         raise InputError(f'{path}: the mask cannot be read: {error}; {hint}') from error
-
-
-def _read(file: SourceFile) -> bytes:
-    if file.member is None:
-        return file.read()
-    with _ZIP_LOCK:  # threads share the handle of a zip, whose position moves
-        return file.read()
 
 
 def _as_png(lesion: npt.NDArray[np.bool_]) -> bytes:

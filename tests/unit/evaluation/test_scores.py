@@ -107,14 +107,12 @@ def test_bootstrap_interval_equals_scipys():
     expected = scipy.stats.bootstrap(
         (values,),
         np.mean,
-        n_resamples=4000,
+        n_resamples=10_000,
         batch=500,
-        confidence_level=0.9,
         method='percentile',
-        rng=np.random.default_rng(7),
+        rng=np.random.default_rng(0),
     ).confidence_interval
-    found = bootstrap_interval(values, level=0.9, resamples=4000, seed=7)
-    assert found == pytest.approx(tuple(expected), abs=1e-12)
+    assert bootstrap_interval(values) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_columns_of_values_use_the_same_draws():
@@ -123,9 +121,6 @@ def test_columns_of_values_use_the_same_draws():
     assert means.shape == (999, 3)
     for column, expected in zip(values.T, means.T, strict=True):
         assert np.array_equal(bootstrap_means(column, resamples=999), expected)
-    assert bootstrap_interval(values[:, 1], resamples=999) == tuple(
-        np.quantile(means[:, 1], [(1 - 0.95) / 2, (1 + 0.95) / 2])
-    )
 
 
 @pytest.mark.parametrize('number', [50, 3000, 250_000])
