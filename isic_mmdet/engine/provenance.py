@@ -40,6 +40,7 @@ class TrainingRecord:
     ('..., then ...'). `seconds` includes validations and the parts before a resumption.
 
     Attributes:
+        is_training: whether this process trains.
         loaded_epoch: finished epochs of the loaded checkpoint, if it records them.
         images: ids of all images that the model is or was trained on, in this training, in that of
             the checkpoint it started from, and so on; None if the checkpoint does not record them.
@@ -48,14 +49,10 @@ class TrainingRecord:
     def __init__(self) -> None:
         self.loaded_epoch: int | None = None
         self.images: frozenset[str] | None = frozenset()
+        self.is_training = False
         self._loaded: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
-        self._started: float | None = None
-
-    @property
-    def is_training(self) -> bool:
-        """Whether this process trains."""
-        return self._started is not None
+        self._started = 0.0
 
     def load(self, checkpoint: Mapping[str, Any]) -> None:
         """Read the facts of a checkpoint."""
@@ -97,7 +94,7 @@ class TrainingRecord:
                 before = self._loaded.get(name) or now[name]
                 is_known = before == now[name] or before.endswith(f', then {now[name]}')
                 self._facts[name] = before if is_known else f'{before}, then {now[name]}'
-        self._started = time.monotonic()
+        self.is_training, self._started = True, time.monotonic()
 
     def seen(self, dataset: Any) -> int | None:
         """Return how many images of a data set the model was trained on; None if unknown."""
@@ -110,7 +107,7 @@ class TrainingRecord:
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the current training, else those of the loaded checkpoint."""
-        if self._started is None:
+        if not self.is_training:
             return dict(self._loaded)
         seconds = self._facts['seconds'] + time.monotonic() - self._started
         return {**self._facts, 'seconds': round(seconds, 3)}
@@ -178,24 +175,21 @@ def commit_of(package_file: Path) -> str | None:
     the repository must begin at the project's root and track the package's `__init__.py`.
     """
     folder = package_file.resolve().parent
+    # In a git hook, GIT_DIR and similar variables name another repository.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
 
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ['git', '-C', str(folder), *arguments],
-                capture_output=True,
-                text=True,
-                # In a git hook, GIT_DIR and similar variables name another repository.
-                env={k: v for k, v in os.environ.items() if not k.startswith('GIT_')},
-            )
-        except OSError:  # no git
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
+    def git(*arguments: str) -> str:
+        command = ['git', '-C', str(folder), *arguments]
+        return subprocess.check_output(
+            command, stderr=subprocess.DEVNULL, text=True, env=environment
+        ).strip()
 
-    tracked = git('ls-files', '--full-name', '--error-unmatch', package_file.name)
-    if tracked != f'{folder.name}/{package_file.name}':
+    try:
+        tracked = git('ls-files', '--full-name', '--error-unmatch', package_file.name)
+        is_own = tracked == f'{folder.name}/{package_file.name}'
+        return git('describe', '--always', '--dirty') if is_own else None
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository of this user
         return None
-    return git('describe', '--always', '--dirty')
 
 
 def config_name(cfg: Config) -> str | None:

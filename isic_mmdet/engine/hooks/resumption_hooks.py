@@ -16,14 +16,16 @@ from isic_mmdet.engine.config.recorded_config import recorded_changes
 from isic_mmdet.engine.train.checkpoints import (
     ENDED_EARLY,
     INTERRUPTED,
+    ITERATIONS,
     VALIDATED,
     adopt_paths,
     holds,
 )
 from isic_mmdet.engine.train.schedule import (
+    BATCH,
     EpochLength,
     param_groups,
-    ramp_of,
+    ramp_at,
     rebuild_schedule,
 )
 
@@ -62,9 +64,12 @@ class RunStateHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note the lengths."""
-        EpochLength.of(runner).note(checkpoint['meta'])
-        scalars = Path(runner.work_dir, _SCALARS)
-        checkpoint['meta'][_LENGTH] = scalars.stat().st_size if scalars.is_file() else 0
+        length, scalars = EpochLength.of(runner), Path(runner.work_dir, _SCALARS)
+        checkpoint['meta'] |= {
+            ITERATIONS: length.iterations,
+            BATCH: length.batch,
+            _LENGTH: scalars.stat().st_size if scalars.is_file() else 0,
+        }
 
 
 @HOOKS.register_module()
@@ -181,7 +186,7 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
 
 @HOOKS.register_module()
 class RateRampHook(Hook):
-    """Adds the offsets of `isic_mmdet.engine.train.schedule.RateRamp` to the learning rates.
+    """Adds the offsets of `isic_mmdet.engine.train.schedule.ramp_at` to the learning rates.
 
     The schedulers compute each rate from the previous one. Therefore the rates of the schedule are
     restored after each step, before the schedulers and a checkpoint read them.
@@ -195,13 +200,11 @@ class RateRampHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the rates of this step."""
         self._restore(runner)  # after a batch that failed
-        ramp = ramp_of(runner.message_hub.runtime_info)
-        if ramp is None or runner.iter >= ramp.start + ramp.steps:
-            return
-        groups = runner.optim_wrapper.param_groups
-        self._scheduled = [group['lr'] for group in groups]
-        for group, offset in zip(groups, ramp.at(runner.iter), strict=True):
-            group['lr'] += offset
+        if offsets := ramp_at(runner.message_hub.runtime_info, runner.iter):
+            groups = runner.optim_wrapper.param_groups
+            self._scheduled = [group['lr'] for group in groups]
+            for group, offset in zip(groups, offsets, strict=True):
+                group['lr'] += offset
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Restore the rates of the schedule."""

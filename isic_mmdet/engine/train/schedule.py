@@ -16,9 +16,8 @@ mmengine 0.10.7 restores the old schedule and optimizer settings, whatever the c
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mmengine.dist import get_world_size
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
@@ -28,19 +27,18 @@ from isic_mmdet.engine.config.recorded_config import Change
 from isic_mmdet.engine.train.checkpoints import ITERATIONS
 from isic_mmdet.errors import InputError
 
-# Keys of the messages that the runner keeps with its checkpoints: a `RateRamp` as a dict, and the
-# end, in epochs and in iterations, that the numbers in `param_scheduler` are written for.
+# Keys of the messages that the runner keeps with its checkpoints: see `ramp_at`, and the end, in
+# epochs and in iterations, that the numbers in `param_scheduler` are written for.
 RAMP = 'rate_ramp'
 WRITTEN_FOR = 'schedule_written_for'
 
 _SCHEDULE = ('optim_wrapper.optimizer', 'param_scheduler', 'auto_scale_lr', 'train_cfg.max_')
-_BATCH = 'global_batch_size'  # key of a checkpoint's `meta`
+BATCH = 'global_batch_size'  # key of a checkpoint's `meta`
 _ENDLESS = int(1e9)  # of mmengine's schedulers
 _NEGLIGIBLE = 1e-6  # share of the full rate
 
 
-@dataclass(frozen=True)
-class EpochLength:
+class EpochLength(NamedTuple):
     """The iterations of an epoch, and the images per step of all processes together."""
 
     iterations: int
@@ -52,40 +50,20 @@ class EpochLength:
         loader = runner.train_dataloader
         return cls(len(loader), loader.batch_sampler.batch_size * get_world_size())
 
-    @classmethod
-    def recorded(cls, meta: Mapping[str, Any], default: 'EpochLength') -> 'EpochLength':
-        """Return the length in the run of a checkpoint; `default` if it is not recorded."""
-        return cls(meta.get(ITERATIONS, default.iterations), meta.get(_BATCH, default.batch))
 
-    def note(self, meta: dict[str, Any]) -> None:
-        """Record the length in the `meta` of a checkpoint."""
-        meta |= {ITERATIONS: self.iterations, _BATCH: self.batch}
+def ramp_at(runtime_info: Mapping[str, Any], iteration: int) -> list[float]:
+    """Return what the next step adds to the learning rate of each group; [] for nothing.
 
-
-@dataclass(frozen=True)
-class RateRamp:
-    """Offsets that fade out after a resumption, added to the learning rates of the schedule.
-
-    Attributes:
-        start: iteration of the resumption.
-        steps: number of steps until the offsets are 0.
-        offsets: old rate minus new rate at `start`, one per parameter group.
+    Args:
+        runtime_info: messages of a run or a checkpoint. After a resumption at the iteration
+            `start`, the `offsets` (old rate minus new rate) fade out within `steps`.
+        iteration: number of finished steps.
     """
-
-    start: int
-    steps: int
-    offsets: list[float]
-
-    def at(self, iteration: int) -> list[float]:
-        """Return the offsets of the step that begins after `iteration` steps."""
-        share = 1 - (iteration - self.start + 1) / self.steps
-        return [offset * max(0.0, share) for offset in self.offsets]
-
-
-def ramp_of(runtime_info: Mapping[str, Any]) -> RateRamp | None:
-    """Return the ramp in the messages of a run or a checkpoint."""
-    state = runtime_info.get(RAMP)
-    return None if state is None else RateRamp(**state)
+    ramp = runtime_info.get(RAMP)
+    if ramp is None or iteration >= ramp['start'] + ramp['steps']:
+        return []
+    share = 1 - (iteration - ramp['start'] + 1) / ramp['steps']
+    return [offset * share for offset in ramp['offsets']]
 
 
 def rebuild_schedule(
@@ -105,13 +83,12 @@ def rebuild_schedule(
     """
     meta, info = checkpoint['meta'], checkpoint['message_hub']['runtime_info']
     length = EpochLength.of(runner)
-    before = EpochLength.recorded(meta, length)
+    before = EpochLength(meta.get(ITERATIONS, length.iterations), meta.get(BATCH, length.batch))
     relevant = [change for change in changed if change.key.startswith(_SCHEDULE)]
     if before == length and not relevant:
         return []
     old_groups = param_groups(checkpoint['optimizer'])
-    ramp = ramp_of(info)
-    added = ramp.at(meta['iter']) if ramp else [0.0] * len(old_groups)
+    added = ramp_at(info, meta['iter']) or [0.0] * len(old_groups)
     old_rates = [group['lr'] + offset for group, offset in zip(old_groups, added, strict=True)]
     inside = meta['iter'] - meta['epoch'] * before.iterations
     share = length.iterations / before.iterations
@@ -119,10 +96,15 @@ def rebuild_schedule(
     _fit_to_end(runner, info, relevant)
     _advance(runner.param_schedulers or [], meta, length)
     new_groups = runner.optim_wrapper.param_groups
-    offsets = list(_offsets(old_groups, old_rates, new_groups))
+    offsets = []
+    for old, rate, new in zip(old_groups, old_rates, new_groups, strict=True):
+        old_full, new_full = (group.get('initial_lr', group['lr']) for group in (old, new))
+        offset = rate / old_full * new_full - new['lr'] if old_full else 0.0
+        offsets.append(offset if abs(offset) > _NEGLIGIBLE * new_full else 0.0)
     steps = min(length.iterations, runner.max_iters - meta['iter'])
     is_jump = steps > 0 and any(offsets)
-    info[RAMP] = asdict(RateRamp(meta['iter'], steps, offsets)) if is_jump else None
+    ramp = {'start': meta['iter'], 'steps': steps, 'offsets': offsets}
+    info[RAMP] = ramp if is_jump else None
     checkpoint['message_hub']['resumed_keys'] |= {RAMP: True, WRITTEN_FOR: True}
     for old, new in zip(old_groups, new_groups, strict=True):
         old |= {name: value for name, value in new.items() if name != 'params'}
@@ -140,17 +122,6 @@ def param_groups(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the groups in the state of an `OptimWrapper`, in the order of its `param_groups`."""
     base = optimizer.get('base_param_settings')
     return [*optimizer['param_groups'], *([base] if base else [])]
-
-
-def _offsets(
-    old_groups: Sequence[Mapping[str, Any]],
-    old_rates: Sequence[float],
-    new_groups: Sequence[Mapping[str, Any]],
-) -> Iterator[float]:
-    for old, rate, new in zip(old_groups, old_rates, new_groups, strict=True):
-        old_full, new_full = (group.get('initial_lr', group['lr']) for group in (old, new))
-        offset = rate / old_full * new_full - new['lr'] if old_full else 0.0
-        yield offset if abs(offset) > _NEGLIGIBLE * new_full else 0.0
 
 
 def _fit_to_end(runner: Runner, info: dict[str, Any], relevant: Sequence[Change]) -> None:

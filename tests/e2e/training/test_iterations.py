@@ -39,25 +39,25 @@ class CountedRun(Run):
 
 
 @pytest.fixture(scope='module')
-def whole(root: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CountedRun:
+def complete(root: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CountedRun:
     """A run that was never stopped."""
-    run = CountedRun(root, tiny_data, tmp_path_factory.mktemp('whole') / 'work')
+    run = CountedRun(root, tiny_data, tmp_path_factory.mktemp('complete') / 'work')
     run.complete(resume=None)
     return run
 
 
-def test_steps_validations_and_checkpoints_are_where_the_config_puts_them(whole):
-    records = whole.log()
+def test_steps_validations_and_checkpoints_are_where_the_config_puts_them(complete):
+    records = complete.log()
     assert [record['step'] for record in records if 'loss_mask' in record] == list(range(1, 7))
     assert [record['step'] for record in records if 'lesion/iou' in record] == [3, 6]
     assert [record['step'] for record in records if 'val/loss_mask' in record] == [3, 6]
-    names = {path.name for path in whole.work.glob('*.pth')}
+    names = {path.name for path in complete.work.glob('*.pth')}
     assert {'iter_4.pth', 'iter_6.pth'} <= names
     assert any(name.startswith('best_test_lesion_iou_iter_') for name in names)
 
 
-def test_each_validation_set_has_scores_of_its_own(whole):
-    report = json.loads((whole.work / 'metrics.json').read_text())
+def test_each_validation_set_has_scores_of_its_own(complete):
+    report = json.loads((complete.work / 'metrics.json').read_text())
     assert report['split'] == 'val + test'
     parts = report['data_sets']
     assert [part['images'] for part in parts.values()] == [3, 3]
@@ -68,7 +68,7 @@ def test_each_validation_set_has_scores_of_its_own(whole):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('step', [3, 5])
-def test_a_kill_inside_an_epoch_changes_nothing(whole, root, tiny_data, tmp_path, step):
+def test_a_kill_inside_an_epoch_changes_nothing(complete, root, tiny_data, tmp_path, step):
     run = CountedRun(root, tiny_data, tmp_path / 'work')
 
     def kill(runner) -> None:
@@ -78,4 +78,4 @@ def test_a_kill_inside_an_epoch_changes_nothing(whole, root, tiny_data, tmp_path
     prepare = calling('before_train_iter', kill)
     assert run.finish(prepare=prepare, resume=None)[0] == -signal.SIGKILL
     run.complete()
-    assert_same(run, whole, 'iter_6.pth')
+    assert_same(run, complete, 'iter_6.pth')

@@ -139,21 +139,21 @@ def test_a_run_from_another_one_has_a_best_of_its_own(reference, new_run):
 def test_a_longer_run_that_is_interrupted_on_the_way_to_its_schedule_ends_the_same(
     reference, tmp_path, root, tiny_data
 ):
-    runs = [Run(root, tiny_data, tmp_path / name / 'work') for name in ('whole', 'parts')]
+    runs = [Run(root, tiny_data, tmp_path / name / 'work') for name in ('unbroken', 'parts')]
     for run in runs:
         shutil.copytree(reference.work, run.work)
         run.options['train_cfg.max_epochs'] = 5
         run.options['train_dataloader.batch_size'] = 2  # six steps an epoch
 
-    whole, parts = runs
-    whole.complete()
+    unbroken, parts = runs
+    unbroken.complete()
     process = parts.start()
     parts.wait_for_steps(process, parts.steps() + 3)
     process.terminate()
     process.join(200)
     assert process.exitcode == 75, parts.errors
     parts.complete()
-    assert whole.log() == parts.log()
+    assert unbroken.log() == parts.log()
 
 
 @pytest.mark.slow

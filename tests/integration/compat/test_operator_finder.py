@@ -86,15 +86,6 @@ print(nms(boxes, torch.tensor([.9, .8]), .5)[1].tolist())
     assert run(code) == '[0]'
 
 
-def test_bases_named_by_their_package_are_found(run):
-    code = """
-import isic_mmdet
-from mmengine.config import Config
-print(Config.fromfile('configs/quickstart.py').model.type)
-"""
-    assert run(code) == 'LesionMaskRCNN'
-
-
 def test_a_data_set_can_be_unpickled_in_a_new_process(run, tiny_data, tmp_path):
     prefix, path = dict(img='images/'), tmp_path / 'dataset.pkl'
     dataset = LesionDataset(

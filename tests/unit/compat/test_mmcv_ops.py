@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from mmcv.ops import RoIAlign, batched_nms, nms, roi_align
+from mmcv.ops import RoIAlign, nms, roi_align
 
 from isic_mmdet.compat import install, mmcv_ops
 from isic_mmdet.errors import InputError
@@ -146,23 +146,6 @@ def test_nms_takes_every_floating_point_type(dtype):
     dets, kept = nms(boxes, scores, 0.5)
     assert kept.tolist() == reference_nms(boxes.float().numpy(), scores.float().numpy(), 0.5)
     assert dets.dtype == dtype
-
-
-@pytest.mark.parametrize('split', [10_000, 10])
-def test_batched_nms_keeps_classes_apart(split):
-    boxes, scores = random_boxes(5, 60)
-    classes = np.random.default_rng(5).integers(0, 3, 60)
-    _, kept = batched_nms(
-        torch.tensor(boxes),
-        torch.tensor(scores),
-        torch.tensor(classes),
-        {'type': 'nms', 'iou_threshold': 0.4, 'split_thr': split},
-    )
-    expected = []
-    for label in range(3):
-        members = np.flatnonzero(classes == label)
-        expected += members[reference_nms(boxes[members], scores[members], 0.4)].tolist()
-    assert kept.tolist() == sorted(expected, key=lambda index: -scores[index])
 
 
 def features_and_rois(dtype=torch.float32, device='cpu'):

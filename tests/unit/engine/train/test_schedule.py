@@ -11,7 +11,8 @@ from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from isic_mmdet.engine.config.recorded_config import changes, settings_of
-from isic_mmdet.engine.train.schedule import EpochLength, ramp_of, rebuild_schedule
+from isic_mmdet.engine.train.checkpoints import ITERATIONS
+from isic_mmdet.engine.train.schedule import BATCH, EpochLength, ramp_at, rebuild_schedule
 from isic_mmdet.errors import InputError
 
 LENGTH = 10
@@ -48,12 +49,12 @@ class Training:
             built.append(PARAM_SCHEDULERS.build({'end': end, **scheduler}, default_args=defaults))
         return built
 
-    def run(self, start: int, stop: int, ramp=None) -> list[float]:
+    def run(self, start: int, stop: int, info=None) -> list[float]:
         """Return the rate of every step."""
         rates = []
         for step in range(start, stop):
-            added = ramp.at(step)[-1] if ramp else 0.0
-            rates.append(self.optim_wrapper.param_groups[-1]['lr'] + added)
+            added = ramp_at(info or {}, step) or [0.0]
+            rates.append(self.optim_wrapper.param_groups[-1]['lr'] + added[-1])
             self.optim_wrapper.step()
             for scheduler in self.param_schedulers:
                 if not scheduler.by_epoch or (step + 1) % len(self.train_dataloader) == 0:
@@ -61,8 +62,8 @@ class Training:
         return rates
 
     def checkpoint(self, iteration: int, info=None) -> dict:
-        meta = {'epoch': iteration // len(self.train_dataloader), 'iter': iteration}
-        EpochLength.of(self).note(meta)
+        length, batch = EpochLength.of(self)
+        meta = {'epoch': iteration // length, 'iter': iteration, ITERATIONS: length, BATCH: batch}
         info = {**(info or {}), 'max_epochs': self.max_epochs, 'max_iters': self.max_iters}
         return copy.deepcopy(
             {
@@ -75,7 +76,7 @@ class Training:
         )
 
     def resume(self, checkpoint: dict):
-        """Load a checkpoint as the runner does; return the ramp and the lines for the log."""
+        """Load a checkpoint as the runner does; return its messages and the lines for the log."""
         changed = list(changes(checkpoint['settings'], settings_of(self.cfg)))
         notes = rebuild_schedule(self, checkpoint, changed)
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
@@ -83,16 +84,16 @@ class Training:
             self.param_schedulers, checkpoint['param_schedulers'], strict=True
         ):
             scheduler.load_state_dict(state)
-        return ramp_of(checkpoint['message_hub']['runtime_info']), notes
+        return checkpoint['message_hub']['runtime_info'], notes
 
 
 def resumed(before: Training, at: int, now: Training, stop: int | None = None):
     """Return the last rate before a resumption, those after it, and the lines for the log."""
     rates = before.run(0, at)
     checkpoint = before.checkpoint(at)
-    ramp, notes = now.resume(checkpoint)
+    info, notes = now.resume(checkpoint)
     start = checkpoint['meta']['iter']
-    return rates[-1], now.run(start, stop or now.max_iters, ramp), notes
+    return rates[-1], now.run(start, stop or now.max_iters, info), notes
 
 
 def assert_close(found, expected) -> None:
@@ -117,11 +118,11 @@ def test_another_end_joins_the_schedule_of_a_run_with_that_end(schedulers, epoch
     if 'milestones' in schedulers[0]:
         scaled = [round(milestone * now / epochs) for milestone in schedulers[0]['milestones']]
         expected = [{**schedulers[0], 'milestones': scaled}]
-    whole = Training(expected, now).run(0, now * LENGTH)
-    assert_close(rates[LENGTH:], whole[at + LENGTH :])
+    unbroken = Training(expected, now).run(0, now * LENGTH)
+    assert_close(rates[LENGTH:], unbroken[at + LENGTH :])
     # Each step of one epoch covers a tenth of the difference to the new schedule.
-    offset = before.optim_wrapper.param_groups[-1]['lr'] - whole[at]
-    fading = [whole[at + k] + offset * (1 - (k + 1) / LENGTH) for k in range(LENGTH)]
+    offset = before.optim_wrapper.param_groups[-1]['lr'] - unbroken[at]
+    fading = [unbroken[at + k] + offset * (1 - (k + 1) / LENGTH) for k in range(LENGTH)]
     assert rates[:LENGTH] == pytest.approx(fading, abs=1e-5)
     assert 'max_epochs' in notes[0]
 
@@ -170,9 +171,9 @@ def test_another_batch_size_and_another_end_together(at):
     before = Training([WARM_UP, COSINE], 4, length=10, lr=1.0, batch=8)
     now = Training([WARM_UP, COSINE], 8, length=20, lr=0.5, batch=4)
     _, rates, notes = resumed(before, at, now)
-    whole = Training([WARM_UP, COSINE], 8, length=20, lr=0.5, batch=4).run(0, 160)
+    unbroken = Training([WARM_UP, COSINE], 8, length=20, lr=0.5, batch=4).run(0, 160)
     assert len(rates) == 160 - 2 * at  # the share of the epoch stays
-    assert_close(rates[20:], whole[2 * at + 20 :])
+    assert_close(rates[20:], unbroken[2 * at + 20 :])
     assert 'batch size 8 -> 4' in notes[0]
 
 
@@ -192,12 +193,11 @@ def test_a_resumption_during_a_ramp_starts_from_the_used_rate():
     before, second = Training([COSINE]), Training([COSINE], 8)
     before.run(0, 40)
     checkpoint = before.checkpoint(40)
-    ramp, _ = second.resume(checkpoint)
-    used = second.run(40, 45, ramp)
+    info, _ = second.resume(checkpoint)
+    used = second.run(40, 45, info)
     third = Training([COSINE], 12)
-    inside = second.checkpoint(45, checkpoint['message_hub']['runtime_info'])
-    ramp, _ = third.resume(inside)
-    assert third.run(45, 46, ramp)[0] == pytest.approx(used[-1], abs=0.1)
+    info, _ = third.resume(second.checkpoint(45, info))
+    assert third.run(45, 46, info)[0] == pytest.approx(used[-1], abs=0.1)
 
 
 def test_a_schedule_that_would_begin_after_the_end_is_refused():
