@@ -1,10 +1,11 @@
-"""Runs tools as users do, on the CPU."""
+"""Runs tools as users do."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 # What requirements.txt names and requirements-runtime.txt does not; torch brings some of the rest.
 TORCH = ('torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'pycocotools', 'scipy', 'matplotlib')
 # Runs the script of its first argument. Importing a module that is None in sys.modules raises.
@@ -17,27 +18,55 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 def run_tool(
-    root: Path, name: str, *arguments: object, processes: int = 0, torch: bool = True
+    name: str,
+    *arguments: object,
+    processes: int = 0,
+    cwd: Path = ROOT,
+    gpu: bool = False,
+    torch: bool = True,
 ) -> subprocess.CompletedProcess:
-    """Run tools/`name`.py, with `processes` started by torchrun if it is not 0."""
-    start = [sys.executable] if torch else [sys.executable, '-c', WITHOUT_TORCH]
+    """Run a tool on the CPU and return how it ended.
+
+    Args:
+        name: of a Python file in tools/ without its suffix, or of a shell script.
+        arguments: of the command line.
+        processes: number of processes that torchrun starts; 0 starts one without torchrun.
+        cwd: the folder to run in.
+        gpu: leave the GPU visible.
+        torch: False hides the packages of `TORCH`.
+    """
+    start = ['bash'] if name.endswith('.sh') else [sys.executable]
+    if not torch:
+        start += ['-c', WITHOUT_TORCH]
+    path = ROOT / 'tools' / (name if name.endswith('.sh') else f'{name}.py')
     if processes:
         start += ['-m', 'torch.distributed.run', '--standalone']
         start += ['--nproc-per-node', str(processes)]
         arguments = (*arguments, '--launcher', 'pytorch')
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+    if not gpu:
+        environment['CUDA_VISIBLE_DEVICES'] = ''
     return subprocess.run(
-        [*start, f'tools/{name}.py', *map(str, arguments)],
-        cwd=root,
-        env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+        list(map(str, [*start, path, *arguments])),
+        cwd=cwd,
+        env=environment,
         capture_output=True,
         text=True,
-        timeout=550,
+        timeout=280,
     )
 
 
-def assert_one_message(done: subprocess.CompletedProcess, status: int, message: str) -> None:
-    """Check that a tool ended with one error message and no traceback."""
-    assert done.returncode == status
-    assert message in done.stderr
+def succeed(*arguments: object, **settings: object) -> str:
+    """Run a tool that must end with status 0, and return its stdout."""
+    done = run_tool(*arguments, **settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def fail(*arguments: object, **settings: object) -> str:
+    """Run a tool that must end with status 1 and one message, and return the message."""
+    done = run_tool(*arguments, **settings)
+    assert done.returncode == 1, done.stderr[-3000:]
     assert done.stderr.count('error: ') == 1
     assert 'Traceback' not in done.stderr
+    return done.stderr

@@ -1,20 +1,11 @@
 """The check that CI ends with finds each of the errors that it is there for."""
 
-import importlib.util
 import json
-from pathlib import Path
+import runpy
 
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
-
-
-@pytest.fixture
-def check(root):
-    spec = importlib.util.spec_from_file_location('check_run', root / '.ci' / 'check_run.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.check
 
 
 def detection(pixels: int) -> dict:
@@ -24,44 +15,32 @@ def detection(pixels: int) -> dict:
     return {'segmentation': {'size': code['size'], 'counts': code['counts'].decode()}}
 
 
-@pytest.fixture
-def work(tmp_path) -> Path:
-    """What a sound short run leaves."""
-    for folder in ('run', 'test', 'data/annotations'):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / 'run/scalars.json').write_text('{"loss": 1.5}\n{"lesion/iou": 0.5}\n')
-    (tmp_path / 'test/detections.json').write_text(json.dumps([detection(0), detection(9)]))
-    (tmp_path / 'data/annotations/test.json').write_text('{"images": [{}, {}]}')
-    report = {'images': 2, 'metrics': {'lesion/iou': 0.5}}
-    (tmp_path / 'test/metrics.json').write_text(json.dumps(report))
-    return tmp_path
-
-
-def test_a_sound_run_passes(check, work):
-    assert check(work) == []
-
-
-def test_a_loss_that_is_not_finite_fails(check, work):
-    (work / 'run/scalars.json').write_text('{"loss": 1.5}\n{"loss": NaN}\n')
-    assert 'not all finite' in check(work)[0]
-
-
-def test_no_loss_at_all_fails(check, work):
-    (work / 'run/scalars.json').write_text('{"lesion/iou": 0.5}\n')
-    assert 'not all finite' in check(work)[0]
-
-
-def test_empty_masks_fail(check, work):
-    (work / 'test/detections.json').write_text(json.dumps([detection(0)]))
-    assert 'empty' in check(work)[0]
-
-
-def test_a_missing_metrics_file_fails(check, work):
-    (work / 'test/metrics.json').unlink()
-    assert 'no metrics.json' in check(work)[0]
-
-
-def test_images_that_were_not_scored_fail(check, work):
-    report = {'images': 1, 'metrics': {'lesion/iou': 0.0}}
-    (work / 'test/metrics.json').write_text(json.dumps(report))
-    assert len(check(work)) == 2
+@pytest.mark.parametrize(
+    ('file', 'content', 'errors'),
+    [
+        ('data/annotations/test.json', '{"images": [{}, {}]}', []),
+        ('run/scalars.json', '{"loss": 1.5}\n{"loss": NaN}\n', ['not all finite']),
+        ('run/scalars.json', '{"lesion/iou": 0.5}\n', ['not all finite']),
+        ('test/detections.json', json.dumps([detection(0)]), ['empty']),
+        ('test/metrics.json', None, ['no metrics.json']),
+        (
+            'test/metrics.json',
+            '{"images": 1, "metrics": {"lesion/iou": 0.0}}',
+            ['1 images scored, not 2', 'lesion/iou is 0.0'],
+        ),
+    ],
+)
+def test_each_error_of_a_short_run_is_found(root, tmp_path, file, content, errors):
+    files = {
+        'run/scalars.json': '{"loss": 1.5}\n{"lesion/iou": 0.5}\n',
+        'test/detections.json': json.dumps([detection(0), detection(9)]),
+        'test/metrics.json': '{"images": 2, "metrics": {"lesion/iou": 0.5}}',
+        'data/annotations/test.json': '{"images": [{}, {}]}',
+    }
+    for name, text in (files | {file: content}).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    found = runpy.run_path(str(root / '.ci/check_run.py'))['check'](tmp_path)
+    assert len(found) == len(errors)
+    assert all(error in line for error, line in zip(errors, found, strict=True))

@@ -8,33 +8,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk_faults import Tool
-from tests.support.random_model import save_random_model
 
 IMAGES = 7  # in batches of two, so that the last one is uneven for each number of processes
-OPTIONS = [
-    'test_dataloader.batch_size=2',
-    'test_dataloader.num_workers=0',
-    'test_dataloader.persistent_workers=False',
-]
+OPTIONS = ['batch_size=2', 'num_workers=0', 'persistent_workers=False']
+OPTIONS = [f'test_dataloader.{option}' for option in OPTIONS]
 
 
 @pytest.fixture(scope='module')
-def data(tiny_data, tmp_path_factory) -> Path:
-    """The tiny data with seven images in the test split."""
-    root = Path(shutil.copytree(tiny_data, tmp_path_factory.mktemp('data') / 'tiny'))
-    content = json.loads((root / 'annotations/train.json').read_text())
+def arguments(root, checkpoint, tiny_data, tmp_path_factory) -> list:
+    """Arguments of tools/test.py for the tiny data with seven images in the test split."""
+    data = Path(shutil.copytree(tiny_data, tmp_path_factory.mktemp('data') / 'tiny'))
+    content = json.loads((data / 'annotations/train.json').read_text())
     content['images'] = content['images'][:IMAGES]
     ids = {image['id'] for image in content['images']}
     content['annotations'] = [a for a in content['annotations'] if a['image_id'] in ids]
-    (root / 'annotations/test.json').write_text(json.dumps(content))
-    return root
-
-
-@pytest.fixture(scope='module')
-def arguments(root, data, tmp_path_factory) -> list:
-    config = root / 'configs/quickstart.py'
-    checkpoint = save_random_model(config, tmp_path_factory.mktemp('model') / 'random.pth')
-    return [config, checkpoint, '--data-root', data]
+    (data / 'annotations/test.json').write_text(json.dumps(content))
+    return [root / 'configs/quickstart.py', checkpoint, '--data-root', data]
 
 
 def results(work: Path) -> tuple[dict[str, float], list[dict[str, str]]]:
@@ -63,9 +52,7 @@ def test_every_image_counts_once_however_many_processes_there_are(
     assert [process.status for process in ended] == [0] * processes, ended[0].printed[-3000:]
     (metrics, rows), (expected, expected_rows) = results(tmp_path), results(alone)
     assert len({row['image_id'] for row in rows}) == len(rows) == IMAGES
-    assert metrics.keys() == expected.keys()
-    for name, value in expected.items():
-        assert metrics[name] == pytest.approx(value, abs=1e-6), name
+    assert metrics == pytest.approx(expected, abs=1e-6)
     for row, expected_row in zip(rows, expected_rows, strict=True):
         assert row['image_id'] == expected_row['image_id']
         assert float(row['iou']) == pytest.approx(float(expected_row['iou']), abs=1e-6)

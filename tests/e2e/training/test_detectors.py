@@ -21,7 +21,7 @@ from tests.support.mmdet_models import (
     tiny_model,
     write_tiny_config,
 )
-from tests.support.tool_runs import assert_one_message, run_tool
+from tests.support.tool_runs import fail, run_tool
 
 ONE_BY_ONE = ('--cfg-options', 'test_dataloader.batch_size=1')
 
@@ -32,7 +32,7 @@ def train(root, tiny_data, tmp_path):
 
     def train(model):
         config = write_tiny_config(root, tiny_data, model, tmp_path / 'tiny.py')
-        ended = run_tool(root, 'train', config, '--work-dir', tmp_path / 'run')
+        ended = run_tool('train', config, '--work-dir', tmp_path / 'run')
         assert ended.returncode == 0, ended.stderr
         return config, tmp_path / 'run/epoch_1.pth'
 
@@ -45,7 +45,7 @@ def scores(root, tmp_path):
 
     def scores(name, config, checkpoint, *arguments) -> dict[str, float]:
         out = tmp_path / name
-        ended = run_tool(root, 'test', config, checkpoint, '--work-dir', out, *arguments)
+        ended = run_tool('test', config, checkpoint, '--work-dir', out, *arguments)
         assert ended.returncode == 0, ended.stderr
         return json.loads((out / 'metrics.json').read_text())['metrics']
 
@@ -106,4 +106,4 @@ def test_other_detectors_are_trained_and_scored_only(
         ('predict', images, '--config', config, '--checkpoint', checkpoint, '--out', tmp_path),
         ('export_onnx', config, checkpoint, '--out', tmp_path / 'model.onnx'),
     ):
-        assert_one_message(run_tool(root, *command), 1, 'error: ')
+        fail(*command)

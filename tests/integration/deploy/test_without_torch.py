@@ -28,9 +28,9 @@ def assert_predicted(done: subprocess.CompletedProcess, out: Path, net, images) 
     assert len((out / 'predictions.csv').read_text().splitlines()) == 1 + len(images)
 
 
-def test_it_predicts_without_torch_and_mmdet(root, net, exported, images, folder, tmp_path):
+def test_it_predicts_without_torch_and_mmdet(net, exported, images, folder, tmp_path):
     arguments = (folder, '--model', exported, '--out', tmp_path / 'out', '--overlay')
-    done = run_tool(root, 'predict', *arguments, torch=False)
+    done = run_tool('predict', *arguments, torch=False)
     assert_predicted(done, tmp_path / 'out', net, images)
 
 
