@@ -28,17 +28,12 @@ _DRAWS = 10_000
 
 @dataclass(frozen=True)
 class Confusion:
-    """The confusion matrix of K classes in `metrics.json`.
-
-    Attributes:
-        counts: (K, K) images, rows are the true and columns the predicted classes.
-        undetected: (K,) images of each true class without a detection.
-    """
+    """The confusion matrix of K classes in `metrics.json`."""
 
     classes: tuple[str, ...]
-    counts: NDArray[np.int64]
-    undetected: NDArray[np.int64]
-    positive: str | None
+    counts: NDArray[np.int64]  # (K, K) images, rows are the true and columns the predicted classes
+    undetected: NDArray[np.int64]  # (K,) images of each true class without a detection
+    positive: str | None  # the positive class
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> 'Confusion | None':

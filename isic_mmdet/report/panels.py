@@ -35,37 +35,21 @@ _FLAGS = {
 
 
 class ScoredImage(NamedTuple):
-    """An image with its masks and scores; without a detection, the last four are None.
-
-    Attributes:
-        image: (H, W, 3) uint8.
-        truth: (h, w), non-zero is lesion; stretched to the image.
-        iou: Jaccard index of the two masks in [0, 1].
-        name: title, such as the ISIC id.
-        label: true class, None if unknown.
-        prediction: as `truth`.
-        score: confidence of the detection in [0, 1].
-        box: (4,) float, x1, y1, x2, y2 in pixels of the image.
-        predicted_label: predicted class.
-    """
+    """An image with its masks and scores; without a detection, the last four are None."""
 
     image: np.ndarray
-    truth: np.ndarray
-    iou: float
-    name: str = ''
-    label: str | None = None
-    prediction: np.ndarray | None = None
-    score: float | None = None
-    box: np.ndarray | None = None
+    truth: np.ndarray  # (h, w), non-zero is lesion; stretched to the image
+    iou: float  # Jaccard index of the two masks
+    name: str = ''  # title, such as the ISIC id
+    label: str | None = None  # true class
+    prediction: np.ndarray | None = None  # mask, as `truth`
+    score: float | None = None  # confidence of the detection in [0, 1]
+    box: np.ndarray | None = None  # x1, y1, x2, y2 in pixels of the image
     predicted_label: str | None = None
 
 
 def read_image(path: str | Path, step: int = 1) -> np.ndarray:
-    """Return a prepared image as (H, W, 3) uint8; a step of 2, 4 or 8 divides its size.
-
-    Raises:
-        InputError: the file is missing or not an image.
-    """
+    """Return a prepared image; a step of 2, 4 or 8 divides its size."""
     try:
         image = cv2.imread(str(path), _FLAGS[step]) if Path(path).is_file() else None
     except cv2.error:
@@ -81,7 +65,7 @@ def lesion_panel(scored: ScoredImage, height: int = 512) -> np.ndarray:
     The right image repeats the truth as a thin line.
 
     Args:
-        scored: its classes and its box are not drawn.
+        scored: classes and box are not drawn.
         height: of the shown image in pixels, without header and legend.
     """
     left = resize_to_height(scored.image, height)
@@ -152,7 +136,7 @@ def card(image: np.ndarray, mask: np.ndarray, title: str, note: str, height: int
     """Draw one image with the contour of its lesion, under two lines of text.
 
     Args:
-        image: (H, W, 3), values from 0 to 255; values outside this range are clipped.
+        image: values from 0 to 255, also floats; values outside this range are clipped.
         mask: (h, w), non-zero is lesion; stretched to the image.
         title: first line.
         note: second line, fainter.

@@ -51,7 +51,7 @@ def results_table(reports: Sequence[Report]) -> str:
     standard deviation over the seeds (that of n - 1).
 
     Args:
-        reports: contents of `metrics.json` files. An unknown value becomes an em dash. Some
+        reports: one or more contents of `metrics.json`. An unknown value becomes an em dash. Some
             columns are shown only if a report has a value: the scores of several classes and of
             the positive class, its name unless it is melanoma, test-time augmentation and the
             training data.
@@ -59,7 +59,7 @@ def results_table(reports: Sequence[Report]) -> str:
     rows = [_values(report) for report in reports]
     columns = [
         name
-        for name in (rows or [{}])[0]
+        for name in rows[0]
         if name not in _OPTIONAL or any(row[name] not in _OPTIONAL[name] for row in rows)
     ]
     cells = [['#', *columns], ['---'] * (len(columns) + 1)]
@@ -67,8 +67,10 @@ def results_table(reports: Sequence[Report]) -> str:
         cells.append([str(number), *(_text(row[name]) for name in columns)])
     for numbers in _same_recipe(reports, rows):
         group = [rows[number - 1] for number in numbers]
-        name = f'mean of {", ".join(map(str, numbers))}'
-        cells.append([name, *(_over_seeds(name, [row[name] for row in group]) for name in columns)])
+        title = f'mean of {", ".join(map(str, numbers))}'
+        cells.append(
+            [title, *(_over_seeds(name, [row[name] for row in group]) for name in columns)]
+        )
     lines = ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in cells]
     lines += ['', 'Commands:', '']
     for number, report in enumerate(reports, 1):
