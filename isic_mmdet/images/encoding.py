@@ -24,3 +24,8 @@ def encode_png(values: npt.NDArray[np.uint8]) -> bytes:
     import cv2
 
     return cv2.imencode('.png', values)[1].tobytes()
+
+
+def encode_mask(mask: npt.NDArray[np.bool_]) -> bytes:
+    """Encode an (H, W) mask as PNG with 255 in the lesion and 0 elsewhere."""
+    return encode_png(np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255))

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, stored_layout
-from isic_mmdet.images.encoding import encode_png
+from isic_mmdet.images.encoding import encode_mask
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.masks.mask_files import decode_mask
@@ -95,7 +95,7 @@ def write_submission(path: str | Path, masks: Path, images: Mapping[str, SourceF
             # The entry has no date, so equal masks give equal zips.
             member = zipfile.ZipInfo(mask_name(_id(name)))
             member.external_attr = 0o644 << 16  # otherwise the unpacked file is not readable
-            archive.writestr(member, encode_png(region.astype(np.uint8) * 255))
+            archive.writestr(member, encode_mask(region))
     if errors:
         raise InputError(
             f'{path} was not written, because the challenge would refuse it:', errors, len(errors)

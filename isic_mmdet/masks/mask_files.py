@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError, decode_whole, orientation_of, read_bytes
-from isic_mmdet.images.encoding import encode_png
+from isic_mmdet.images.encoding import encode_mask, encode_png
 from isic_mmdet.images.formats import DECODE_ERRORS, FORMATS, unread_format
 from isic_mmdet.images.orientation import upright
 from isic_mmdet.images.sources import SourceFile
@@ -56,7 +56,7 @@ class DecodedMask:
     def turned(self, orientation: int) -> 'DecodedMask':
         """Return the mask rotated or mirrored as EXIF's number says; of grays only the lesion."""
         lesion = np.ascontiguousarray(upright(self.lesion.unpacked(), orientation))
-        return replace(self, lesion=BitMask.of(lesion), data=_as_png(lesion))
+        return replace(self, lesion=BitMask.of(lesion), data=encode_mask(lesion))
 
 
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
@@ -76,7 +76,7 @@ def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:
     lesion = values >= foreground
     if foreground != FOREGROUND:
         # Scoring reads this copy with the challenge's threshold and has to find the same lesion.
-        data = _as_png(lesion)
+        data = encode_mask(lesion)
     elif image.mode == 'P' or orientation != 1:
         # OpenCV, which reads the copy to score against, finds three channels in a palette.
         data = encode_png(values)
@@ -127,7 +127,3 @@ def read_bit_mask(path: str | Path) -> BitMask:
     except UnreadableError as error:
         hint = 'use the official mask or prepare the data again'
         raise InputError(f'{path}: the mask cannot be read: {error}; {hint}') from error
-
-
-def _as_png(lesion: npt.NDArray[np.bool_]) -> bytes:
-    return encode_png(np.where(lesion, 255, 0).astype(np.uint8))

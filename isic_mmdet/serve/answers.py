@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.images.decoding import UnreadableError
-from isic_mmdet.images.encoding import encode_jpeg, encode_png
-from isic_mmdet.images.orientation import stored_box, stored_mask
+from isic_mmdet.images.encoding import encode_jpeg, encode_mask
+from isic_mmdet.images.orientation import stored_box, stored_mask, upright
 from isic_mmdet.masks.paste import count_above, paste_mask
 from isic_mmdet.serve.lesion import Lesion
 from isic_mmdet.serve.uploads import decode_truth, decode_upload
@@ -25,8 +25,6 @@ MAP_SIDE = 1024
 PREVIEW_SIDE = 2048
 
 _PERCENT = 100
-# EXIF orientations that undo each other; each of the others undoes itself.
-_INVERSE = {6: 8, 8: 6}
 
 
 def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any]:
@@ -62,7 +60,7 @@ def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any
 def mask_file(lesion: Lesion, threshold: int) -> bytes:
     """Return the mask file of `tools/predict.py`: a PNG in the orientation of the stored image."""
     mask = paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
-    return encode_png(_gray(stored_mask(mask, lesion.orientation)))
+    return encode_mask(stored_mask(mask, lesion.orientation))
 
 
 def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
@@ -75,17 +73,16 @@ def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
     Raises:
         UnreadableError: see `decode_truth`, or truth and image differ in size.
     """
-    inverse = _INVERSE.get(lesion.orientation, lesion.orientation)
-    upright = stored_mask(decode_truth(truth, max_pixels), inverse)
-    if upright.shape != lesion.shape:
-        (rows, columns), (height, width) = upright.shape, lesion.shape
+    mask = np.ascontiguousarray(upright(decode_truth(truth, max_pixels), lesion.orientation))
+    if mask.shape != lesion.shape:
+        (rows, columns), (height, width) = mask.shape, lesion.shape
         raise UnreadableError(
             f'the mask has {columns} x {rows} pixels, the image {width} x {height}; '
             'choose the mask of this image at full size'
         )
-    common = count_above(lesion.views, lesion.number, lesion.shape, _PERCENT, upright)
-    area = int(np.count_nonzero(upright))
-    return {'area': area, 'common': common.tolist(), 'map': _packed(_gray(upright))}
+    common = count_above(lesion.views, lesion.number, lesion.shape, _PERCENT, mask).tolist()
+    gray = mask.view(np.uint8) * np.uint8(255)
+    return {'area': int(np.count_nonzero(mask)), 'common': common, 'map': _packed(gray)}
 
 
 def preview(data: bytes, max_pixels: int) -> bytes:
@@ -95,10 +92,6 @@ def preview(data: bytes, max_pixels: int) -> bytes:
         return max(1, max(height, width) // PREVIEW_SIDE)
 
     return encode_jpeg(_shrunk(decode_upload(data, max_pixels, reduction).pixels, PREVIEW_SIDE))
-
-
-def _gray(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
 
 
 def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.deploy.predict.table import BOX_COLUMNS
 from isic_mmdet.deploy.segmentation import PreparedImage, Segmentation
-from isic_mmdet.images.encoding import encode_jpeg, encode_png
+from isic_mmdet.images.encoding import encode_jpeg, encode_mask
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.isic.submission import mask_name
 from isic_mmdet.masks.drawing import PREDICTION, caption, draw_contours, resize_to_height
@@ -76,8 +76,8 @@ def write_outputs(
     if image.shown is not None:
         drawn = cv2.cvtColor(overlay(image.shown, lesion, image.name), cv2.COLOR_BGR2RGB)
         write_atomically(overlay_paths[0], encode_jpeg(np.asarray(drawn, np.uint8)))
-    mask = np.ascontiguousarray(stored_mask(lesion.mask, image.orientation)).view(np.uint8)
-    write_atomically(mask_path, encode_png(mask * np.uint8(255)))
+    mask = stored_mask(lesion.mask, image.orientation)
+    write_atomically(mask_path, encode_mask(mask))
     area = int(np.count_nonzero(mask))
     row: dict[str, Any] = {
         'image': image.name,
