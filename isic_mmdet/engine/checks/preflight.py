@@ -1,6 +1,5 @@
 """Checks before a run: data, heads and weights have to fit together."""
 
-import copy
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import EMAHook
@@ -22,7 +20,7 @@ from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.checks.detectors import detector_errors
 from isic_mmdet.engine.checks.loaders import loader_errors, repeated_images
 from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_errors
-from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
+from isic_mmdet.engine.config.load import configured_hooks, lazy_datasets, leaf_datasets
 from isic_mmdet.engine.config.parts import argument_errors, built_with
 from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_errors
 from isic_mmdet.engine.train.evaluation import packing_errors
@@ -45,7 +43,8 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         InputError: with one line per error.
     """
     init_default_scope(cfg.default_scope)
-    leaves = {name: list(leaf_datasets(Config({name: cfg.get(name)}))) for name in loaders}
+    for name in loaders:
+        list(leaf_datasets(Config({name: cfg.get(name)})))  # raises for a wrong shape
     errors = argument_errors(cfg, built_with(loaders)) + loader_errors(cfg, loaders)
     errors += detector_errors(cfg, loaders)
     if 'train_dataloader' in loaders:
@@ -55,10 +54,9 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     image_bytes = dict.fromkeys(loaders, 0)
     splits: dict[str, dict[str, Path]] = {}
     notes: list[str] = []
-    for name, configs in leaves.items():
+    for name in loaders:
         ids: list[str] = []
-        for dataset_cfg in configs:
-            dataset = DATASETS.build({**copy.deepcopy(dataset_cfg), 'lazy_init': True})
+        for dataset in lazy_datasets(cfg, name):
             found = _dataset_errors(dataset, cfg.model)
             errors += found
             if found:

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdet.registry import DATASETS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from isic_mmdet.engine.config.load import configured_hooks, leaf_datasets
+from isic_mmdet.engine.config.load import configured_hooks, lazy_datasets
 from isic_mmdet.engine.config.recorded_config import Change, recorded_changes
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, ITERATIONS, VALIDATED, open_checkpoint
 from isic_mmdet.errors import InputError
@@ -84,12 +82,8 @@ def _require_training_state(checkpoint: Any, path: str, new_run: str) -> None:
 
 
 def _data_differences(cfg: Config, meta: Mapping[str, Any]) -> Iterator[str]:
-    init_default_scope(cfg.default_scope)
     recorded = meta.get('training', {}).get('data_digest')
-    datasets = [
-        DATASETS.build({**dataset.to_dict(), 'lazy_init': True, 'pipeline': []})
-        for dataset in leaf_datasets(Config({'train_dataloader': cfg.train_dataloader}))
-    ]
+    datasets = lazy_datasets(cfg, 'train_dataloader', pipeline=[])
     classes = list(datasets[0].metainfo.get('classes', ()))
     trained = list((meta.get('dataset_meta') or {}).get('classes', classes))
     if trained != classes:

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from mmengine.config import Config
@@ -130,29 +129,20 @@ def _message(path: Path, error: BaseException) -> str:
     cause = error
     while isinstance(cause, ImportError) and (cause.__cause__ or cause.__context__):
         cause = cause.__cause__ or cause.__context__ or cause
-    place = _place(error.__traceback__)
-    inner = _place(cause.__traceback__)
-    if isinstance(error, ImportError) and place is None:
-        at = f'{inner}: ' if inner else ''
-        return (
-            f'{path}: a module of its custom_imports cannot be imported ({at}{_words(cause)}); '
-            'correct its name, or add its folder to the environment variable PYTHONPATH'
-        )
-    return f'{inner or place or path}: {_words(cause)}'
-
-
-def _place(trace: TracebackType | None) -> str | None:
-    """Return file and line of the innermost frame in the user's code, if there is one.
-
-    Frames of Python, of installed packages and of this module do not count.
-    """
     libraries = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve()))
+    traces = [each for e in (error, cause) for each in traceback.extract_tb(e.__traceback__)]
     frames = [
         frame
-        for frame in traceback.extract_tb(trace)
+        for frame in traces
         if Path(frame.filename).is_file() and not frame.filename.startswith(libraries)
     ]
-    return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else None
+    place = f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else path
+    hint = ''
+    if isinstance(error, ImportError):
+        hint = (
+            '; correct the import or custom_imports, or add the folder of the module to PYTHONPATH'
+        )
+    return f'{place}: {_words(cause)}{hint}'
 
 
 def _words(error: BaseException) -> str:

@@ -1,13 +1,17 @@
 """From a config file and command-line arguments to the config that is run."""
 
+import copy
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdet.registry import DATASETS
 from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
 
 from isic_mmdet.engine.checks.detectors import check_precisions, mask_threshold
 from isic_mmdet.engine.config.config_file import read_config
@@ -124,6 +128,21 @@ def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
             f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; add '
             'one of them'
         )
+
+
+def lazy_datasets(cfg: Config, loader: str, **settings: Any) -> list[BaseDataset]:
+    """Return the data sets of a loader; their annotation files are not read yet.
+
+    Args:
+        cfg: a complete config.
+        loader: such as 'train_dataloader'.
+        settings: replace those of every data set.
+    """
+    init_default_scope(cfg.default_scope)
+    return [
+        DATASETS.build({**copy.deepcopy(dataset), **settings, 'lazy_init': True})
+        for dataset in leaf_datasets(Config({loader: cfg.get(loader)}))
+    ]
 
 
 def tested_dataset(cfg: Config) -> ConfigDict:

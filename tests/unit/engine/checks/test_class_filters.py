@@ -2,43 +2,31 @@
 
 import pytest
 import torch
-from mmdet.registry import MODELS
+from torch import nn
 
 from isic_mmdet.engine.checks.class_filters import adapt_classes
-from isic_mmdet.engine.config.load import load_config
 
 FC_CLS, FC_REG = 'roi_head.bbox_head.fc_cls', 'roi_head.bbox_head.fc_reg'
 LOGITS = 'roi_head.mask_head.conv_logits'
+OTHERS = ['person', 'car', 'dog', 'cat', 'cup']
 
 
-@pytest.fixture(scope='module')
-def make_model(root):
-    def make(classes: int):
-        cfg = load_config(root / 'configs/quickstart.py')
-        cfg.model.roi_head.bbox_head.num_classes = classes
-        cfg.model.roi_head.mask_head.num_classes = classes
-        torch.manual_seed(classes)
-        model = MODELS.build(cfg.model)
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter)
-        return model
-
-    return make
+def make_model(classes: int) -> nn.Module:
+    """Return the class layers of Mask R-CNN."""
+    torch.manual_seed(classes)
+    boxes = {'fc_cls': nn.Linear(4, classes + 1), 'fc_reg': nn.Linear(4, 4 * classes)}
+    masks = {'conv_logits': nn.Conv2d(4, classes, 1)}
+    heads = {'bbox_head': nn.ModuleDict(boxes), 'mask_head': nn.ModuleDict(masks)}
+    return nn.ModuleDict({'roi_head': nn.ModuleDict(heads)})
 
 
-@pytest.fixture(scope='module')
-def adapt(make_model):
-    """Return a function that returns the old weights, the new model and the adapted weights."""
-
-    def adapt(known, wanted, lesions=True, old=None):
-        weights = make_model(old or len(known)).state_dict()
-        model = make_model(len(wanted))
-        return weights, model, adapt_classes(weights, model, known, wanted, lesions)
-
-    return adapt
+def adapt(known, wanted, lesions=True, old=None):
+    """Return the old weights, the new model and the adapted weights."""
+    weights, model = make_model(old or len(known)).state_dict(), make_model(len(wanted))
+    return weights, model, adapt_classes(weights, model, known, wanted, lesions)
 
 
-def test_one_class_initializes_each_of_several(adapt):
+def test_one_class_initializes_each_of_several():
     old, model, made = adapt(['lesion'], ['a', 'b', 'c'])
     assert {name.rpartition('.')[0] for name in made} == {FC_CLS, FC_REG, LOGITS}
     for name, value in made.items():
@@ -56,7 +44,7 @@ def test_one_class_initializes_each_of_several(adapt):
     torch.testing.assert_close(background(made), background(old))
 
 
-def test_classes_of_the_same_name_keep_their_filters(adapt):
+def test_classes_of_the_same_name_keep_their_filters():
     old, _, made = adapt(['benign', 'melanoma'], ['melanoma', 'nevus', 'benign'])
     weight = made[f'{LOGITS}.weight']
     assert torch.equal(weight[0], old[f'{LOGITS}.weight'][1])
@@ -66,12 +54,9 @@ def test_classes_of_the_same_name_keep_their_filters(adapt):
     assert torch.equal(made[f'{FC_REG}.weight'][:4], old[f'{FC_REG}.weight'][4:])
 
 
-def test_classes_in_another_order_are_put_in_order(adapt):
+def test_classes_in_another_order_are_put_in_order():
     old, _, made = adapt(['melanoma', 'benign'], ['benign', 'melanoma'])
     assert torch.equal(made[f'{FC_CLS}.weight'], old[f'{FC_CLS}.weight'][[1, 0, 2]])
-
-
-OTHERS = ['person', 'car', 'dog', 'cat', 'cup']
 
 
 @pytest.mark.parametrize(
@@ -86,15 +71,15 @@ OTHERS = ['person', 'car', 'dog', 'cat', 'cup']
         (['x'], ['a', 'b'], True, 2),
     ],
 )
-def test_classes_without_a_rule_are_not_adapted(adapt, known, wanted, lesions, old):
+def test_classes_without_a_rule_are_not_adapted(known, wanted, lesions, old):
     assert adapt(known, wanted, lesions, old)[2] == {}
 
 
-def test_the_mean_of_many_lesion_classes_initializes_one(adapt):
+def test_the_mean_of_many_lesion_classes_initializes_one():
     assert adapt(OTHERS, ['lesion'])[2]
 
 
-def test_other_widths_and_other_detectors_are_not_adapted(make_model):
+def test_other_widths_and_other_detectors_are_not_adapted():
     new = make_model(2)
     narrow = {f'{LOGITS}.weight': torch.zeros(1, 3, 1, 1)}
     assert adapt_classes(narrow, new, None, ['a', 'b'], True) == {}

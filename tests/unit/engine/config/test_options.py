@@ -38,20 +38,12 @@ def problem(cfg, *words: str, refused: dict[str, str] | None = None) -> str:
 @pytest.mark.parametrize(
     ('word', 'hint'),
     [
-        ('optim_wrapper.optimizer.learning_rate=1', 'lr'),
         ('train_dataloader.batchsize=4', 'closest: train_dataloader.batch_size'),
-        ('train_cfg.max_epoch=2', 'closest: train_cfg.max_epochs'),
         ('model.test_cfg.rcnn.max_per_image=1', 'closest: model.test_cfg.rcnn.max_per_img'),
         ('model.test_cfg.rcnn.nms.iou_thresh=0.6', 'model.test_cfg.rcnn.nms.iou_threshold'),
-        ('default_hooks.checkpoint.max_keep_ckpt=1', 'default_hooks.checkpoint.max_keep_ckpts'),
         ('default_hooks.chekpoint.interval=1', 'closest: default_hooks.checkpoint'),
-        ('randomness.sed=1', 'closest: randomness.seed'),
-        ('env_cfg.mp_cfg.start_method=fork', 'env_cfg.mp_cfg.mp_start_method'),
-        ('auto_scale_lr.enabled=True', 'closest: auto_scale_lr.enable'),
         ('model.nekc.type=FPN', 'closest: model.neck'),
         ('model.type=MaskRCN', 'closest: MaskRCNN'),
-        ('train_dataloader.sampler.type=InfinitSampler', 'closest: InfiniteSampler'),
-        ('train_dataloader.dataset.pipeline.3.probs=1', 'pipeline.3.prob'),
         ('model.rpn_head.anchor_generator.scalse=[4]', 'anchor_generator.scales'),
         ('modle.neck=1', 'closest: model'),
         ("default_hooks.ema={'type':'EMAHook','momentm':0.1}", 'momentum'),
@@ -78,7 +70,6 @@ def test_a_variable_that_was_copied_is_refused_with_its_places(root, config, wor
     ('word', 'hint'),
     [
         ('param_scheduler.9.end=3', '2 elements, from 0'),
-        ('param_scheduler.x.end=3', 'is a list'),
         ('model.backbone.depth.x=5', 'no settings'),
         ('train_dataloader.dataset.pipeline.2.scale.0=96', 'set it as a unit'),
         ('model.backbone.init_cfg.checkpoint=x.pth', 'set it as a unit'),
@@ -108,11 +99,9 @@ def test_a_value_that_cannot_be_meant_is_refused(quickstart, word, hint):
     'words',
     [
         ('train_cfg.max_epochs=2', 'param_scheduler.0.end=7', 'param_scheduler.1.eta_min=1e-6'),
-        ('optim_wrapper.optimizer.lr=1', 'optim_wrapper.optimizer.betas=(0.9,0.99)'),
         ('optim_wrapper.clip_grad=None', 'model.backbone.init_cfg=None', 'load_from=None'),
         ('optim_wrapper.clip_grad.max_norm=0.5', 'model.test_cfg.rcnn.mask_thr_binary=0.4'),
         ('randomness.seed=None', 'randomness.deterministic=True', 'log_level=DEBUG'),
-        ('env_cfg.mp_cfg.mp_start_method=spawn', 'train_dataloader.num_workers=0'),
         ('train_dataloader.dataset.indices=8', 'val_dataloader.dataset.subset=None'),
         ('train_dataloader.dataset.pipeline.2.scale=(96,96)', 'auto_scale_lr.enable=False'),
         ('train_dataloader.dataset.pipeline.3.direction=horizontal',),
@@ -129,10 +118,10 @@ def test_a_value_that_can_be_meant_is_accepted(quickstart, words):
 
 
 def test_options_set_values_in_dicts_and_lists(root):
+    path = root / 'configs/student_projects/student2017_r18_256px.py'
     cfg = load_config(
-        root / 'configs/student_projects/student2017_r18_256px.py',
+        path,
         options(
-            'param_scheduler=[]',
             'train_dataloader.dataset.data_root=my data/2017',
             'train_dataloader.sampler.type=ClassAwareSampler',
             'train_dataloader.sampler._delete_=True',
