@@ -88,6 +88,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
+    from isic_mmdet.isic.prepare.pool import start_server
+
+    if args.workers != 1:
+        start_server('isic_mmdet.isic.prepare.pairs')  # imports while this process plans
+
     from isic_mmdet.isic.prepare.convert import prepare
     from isic_mmdet.isic.prepare.report import format_report
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import cv2
@@ -18,6 +20,20 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.utils.system import keep_freed_memory
 
 _Result = TypeVar('_Result')
+
+
+def start_server(module: str) -> BaseContext:
+    """Start the process that all workers are forked from, and let it import a module meanwhile.
+
+    Workers do not come from this process, because it may hold locks in other threads. On other
+    systems than Linux each worker is a new process.
+    """
+    if sys.platform != 'linux':
+        return multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['__main__', module])
+    multiprocessing.forkserver.ensure_running()
+    return context
 
 
 def run_calls(calls: Sequence[partial[_Result]], workers: int) -> Generator[_Result, None, None]:
@@ -33,10 +49,7 @@ def run_calls(calls: Sequence[partial[_Result]], workers: int) -> Generator[_Res
     if workers == 1 or len(calls) < 2:
         yield from (call() for call in calls)
         return
-    # Workers come from a fresh process, because this one may hold locks in other threads. On Linux
-    # that process serves them all, and imports once.
-    context = multiprocessing.get_context('forkserver' if sys.platform == 'linux' else 'spawn')
-    context.set_forkserver_preload(['__main__', calls[0].func.__module__])
+    context = start_server(calls[0].func.__module__)
     executor = ProcessPoolExecutor(min(workers, len(calls)), context, _start_worker)
     try:
         for future in as_completed([executor.submit(call) for call in calls]):
