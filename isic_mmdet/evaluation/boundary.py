@@ -23,12 +23,13 @@ Mask = NDArray[np.bool_]
 class BoundaryDistances(NamedTuple):
     """Distances between two mask borders in pixels, NaN if one of the masks is empty.
 
+    They are the distances from each pixel of A to its nearest of B, and from B to A.
+
     Attributes:
-        hausdorff95: the larger of the two directed 95th percentiles: of the distances from each
-            pixel of A to its nearest of B, and from B to A (Maier-Hein et al. 2024,
-            doi 10.1038/s41592-023-02151-z). Percentiles are interpolated linearly.
-        mean: the mean of all these distances, from both sides (average symmetric surface
-            distance; Heimann et al. 2009, doi 10.1109/TMI.2009.2013851).
+        hausdorff95: the larger of their two 95th percentiles, interpolated linearly (Maier-Hein
+            et al. 2024, doi 10.1038/s41592-023-02151-z).
+        mean: of all distances (average symmetric surface distance; Heimann et al. 2009,
+            doi 10.1109/TMI.2009.2013851).
     """
 
     hausdorff95: float

@@ -31,12 +31,7 @@ _SCORES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specifici
 
 
 class DataSet(NamedTuple):
-    """One of several data sets that are evaluated together.
-
-    Attributes:
-        images: ids of its images.
-        facts: entries for `metrics.json`, JSON types only.
-    """
+    """Image ids and facts for `metrics.json` of a data set that is evaluated with others."""
 
     images: frozenset[str]
     facts: Mapping[str, Any]

@@ -33,7 +33,6 @@ from isic_mmdet.evaluation.per_image import (
     write_per_image,
 )
 from isic_mmdet.evaluation.summary import summarize
-from isic_mmdet.utils.csv_file import parse_header
 from isic_mmdet.utils.files import require_not_read
 
 
@@ -133,11 +132,9 @@ def _table_next_to(out: Path) -> Path:
     """Return the path of the table, which may replace only an earlier one of this tool."""
     table = out.with_name('per_image.csv')
     if table.is_file():
-        try:
-            columns = set(parse_header(str(table), table.read_bytes(), TRUTH_COLUMNS).columns)
-        except (OSError, InputError):
-            columns = set()
-        if not set(TRUTH_COLUMNS) <= columns:
+        with table.open('rb') as file:
+            header = file.readline()
+        if not all(name.encode() in header for name in TRUTH_COLUMNS):
             raise InputError(
                 f'{table}: was written by another tool and would be replaced; choose another'
                 ' folder for --out'

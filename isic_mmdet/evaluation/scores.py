@@ -80,12 +80,10 @@ def bootstrap_means(
     """Return the means of values drawn with replacement.
 
     Args:
-        values: (N,) float, one value per image, or (N, M), whose columns use the same draws.
+        values: (N,) float, one value per image, or (N, M), whose columns use the same draws; gives
+            (resamples,) or (resamples, M).
         resamples: number of draws of N images.
         seed: of the random generator; the draws depend only on it and on N.
-
-    Returns:
-        (resamples,) or (resamples, M) float.
     """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:

@@ -65,10 +65,7 @@ def _orientation_tag(image: Image.Image) -> Any:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation of an image, 1 to 8; 1 if the tag is missing or invalid.
-
-    Raises `UnreadableError` if the EXIF data are damaged.
-    """
+    """Return the EXIF orientation of an image, 1 to 8; 1 if the tag is missing or invalid."""
     tag = _orientation_tag(image)
     return tag if tag in WAYS_BACK else 1
 

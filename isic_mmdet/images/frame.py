@@ -63,11 +63,8 @@ def reduction(shrunk: float) -> int:
 def reduced_frame(stored: tuple[int, int], step: int, orientation: int) -> Frame:
     """Return the frame of a reduced image after both images were brought upright.
 
-    Args:
-        stored: height and width of the full image as it is stored. The reduced image extends
-            beyond its right and lower border.
-        step: see `Frame`.
-        orientation: EXIF's number.
+    `stored` is height and width of the full image as it is stored. There the reduced image extends
+    beyond its right and lower border.
     """
     way = WAYS_BACK[orientation]
     height, width = stored

@@ -54,12 +54,9 @@ def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
 
 
 def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:
-    """Return a box of the upright image as a box of the stored pixels.
+    """Return a box, x, y, width, height, of the upright image as a box of the stored pixels.
 
-    Args:
-        upright: x, y, width, height in pixels.
-        shape: height and width of the upright image.
-        orientation: EXIF's number.
+    `shape` is height and width of the upright image.
     """
     way = WAYS_BACK[orientation]
     x, y, width, height = upright

@@ -29,12 +29,11 @@ BAND = 2**19
 
 
 def decode_binary_png(data: bytes) -> BitMask | None:
-    """Decode a flawless PNG file that holds one 8-bit channel of nothing but 0 and 255.
+    """Return the pixels of 255 of a flawless PNG file of one 8-bit channel of only 0 and 255.
 
-    Returns:
-        The pixels of 255. None for any other file, which a general decoder has to judge: one with
-        other grays or kinds of chunks, a wrong checksum, too little or too much data, the average
-        filter (which no encoder chooses for such images), or more than `MAX_PIXELS`.
+    None for any other file, which a general decoder has to judge: one with other grays or chunks,
+    a wrong checksum, too little or too much data, the average filter (which no encoder chooses for
+    such images), or more than `MAX_PIXELS`.
     """
     found = _read_chunks(data)
     lines = found and _read_lines(*found)
@@ -83,11 +82,9 @@ def _read_chunks(data: bytes) -> tuple[bytes, int, int] | None:
 def _read_lines(
     stream: bytes, height: int, width: int
 ) -> tuple[NDArray[np.uint8], Bits, Bits, int] | None:
-    """Inflate the lines; None unless they are complete, nothing follows, and they differ by 0 or 1.
+    """Return the filters, (H,), the bits of the pixels that differ, of those brighter, and W.
 
-    Returns:
-        The filters, (H,), the bits of the pixels that differ from their prediction, the bits of
-        those that are brighter, and W.
+    None unless the lines are complete, nothing follows, and all differences are 0 or 1.
     """
     filters = np.empty(height, np.uint8)
     differs, brighter = (np.empty((height, -(-width // 8)), np.uint8) for _ in range(2))
@@ -156,10 +153,7 @@ def _undo_paeth(differs: Bits, above: Bits) -> Bits:
     neighbor, and else the pixel to the left. So `differs` alone shows whether a pixel is unlike the
     one above where the row above changes. Elsewhere the pixel to the left counts, too:
     unlike[i] = differs[i] ^ (alike[i] & unlike[i - 1]), here over twice as many in each step.
-
-    Args:
-        differs: (ceil(W / 64),) bits of the row.
-        above: the finished row above it; zeros above the first.
+    `above` is the finished row above, zeros above the first.
     """
     unlike, over = (int.from_bytes(row.astype('>u8').tobytes(), 'big') for row in (differs, above))
     alike = ~(over ^ (over >> 1))

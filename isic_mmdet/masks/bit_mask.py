@@ -26,11 +26,7 @@ class BitMask:
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> 'BitMask':
-        """Pack an (H, W) bool mask.
-
-        Raises:
-            ValueError: the mask is of another type, such as grays, or has no pixel.
-        """
+        """Pack an (H, W) bool mask; grays and masks without a pixel are a `ValueError`."""
         if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
             raise ValueError(f'expected a (H, W) bool mask, got {mask.dtype} of shape {mask.shape}')
         return cls(to_words(np.packbits(mask, axis=1)), mask.shape[1])
@@ -64,11 +60,11 @@ class BitMask:
         return bool((self._column(0) & self._column(self.width - 1))[[0, -1]].all())
 
     def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Find where lesion begins and ends in the rows.
+        """Find where lesion begins and ends in the rows, N edges.
 
         Returns:
-            Of N edges the rows, the columns of the pixels right of them (0 to W), and 1 where
-            lesion begins, -1 where it ends; each (N,).
+            Their rows, the columns of the pixels right of them (0 to W), and 1 where lesion
+            begins, -1 where it ends; each (N,).
         """
         changes = self.bits >> _ONE
         changes[:, 1:] |= self.bits[:, :-1] << np.uint64(_WORD - 1)

@@ -32,10 +32,8 @@ _TIE = 1e-9
 class BoxCells:
     """What a mask head predicts inside of a box.
 
-    Attributes:
-        cells: (h, w) float, probability of each cell to be lesion, in [0, 1].
-        box: x1, y1, x2, y2 in pixels of the image; may extend beyond it. A box without area is
-            ignored.
+    `cells` is (h, w) float, the probability of lesion. `box` is x1, y1, x2, y2 in pixels of the
+    image and may extend beyond it. A box without area is ignored.
     """
 
     cells: NDArray[np.floating]

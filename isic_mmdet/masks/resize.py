@@ -40,11 +40,7 @@ class ResizeRule:
 
 
 def parse_rule(text: str) -> ResizeRule:
-    """Read `none`, `quarter`, `max-side=N` or `max-side N`.
-
-    Raises:
-        InputError: anything else.
-    """
+    """Read `none`, `quarter`, `max-side=N` or `max-side N`; raises `InputError` otherwise."""
     if text in {'none', 'quarter'}:
         return ResizeRule(text)
     match = re.fullmatch(r'max-side[= ]([1-9]\d*)', text)

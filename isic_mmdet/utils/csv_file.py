@@ -26,12 +26,9 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class CsvHeader:
-    """How a CSV file is laid out.
+    """Separator of the cells and names of the columns, '' for an empty one, in their order.
 
-    Attributes:
-        separator: the character between two cells.
-        columns: names in the order of the file, '' for an empty one; known names are spelled as
-            the caller spells them.
+    Known names are spelled as the caller spells them.
     """
 
     separator: str
@@ -44,12 +41,9 @@ class CsvHeader:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """The content of a CSV file.
+    """Header and rows of a CSV file: line number (from 1) and stripped cells by column.
 
-    Attributes:
-        header: separator and columns.
-        rows: line number (from 1) and stripped cells by column, '' if the row has no such cell.
-            Empty rows are skipped.
+    A cell that a row lacks is ''. Empty rows are skipped.
     """
 
     header: CsvHeader
@@ -125,10 +119,8 @@ def _layout(name: str, data: bytes, known: Collection[str]) -> tuple[CsvHeader, 
 def decode_text(name: str, data: bytes) -> str:
     """Decode UTF-8 or UTF-16, with or without a byte order mark.
 
-    Bytes that are not UTF-8 become surrogate escapes, which the caller may refuse.
-
-    Raises:
-        InputError: the file is truncated or holds bytes of value 0, as no text does.
+    Bytes that are not UTF-8 become surrogate escapes, which the caller may refuse. A truncated
+    file, or one with bytes of value 0, is an `InputError`.
     """
     encoding = 'utf-8'
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

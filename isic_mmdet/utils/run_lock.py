@@ -49,10 +49,7 @@ def run_lock(
         folder: of the results.
         remedy: how to use another folder, for the message, such as 'name another --work-dir'.
         needed: False takes no lock; for the other processes of a distributed run.
-        patience: seconds to wait for the other process to end.
-
-    Raises:
-        InputError: another process holds the lock, or the folder cannot be written.
+        patience: seconds to wait before an `InputError` reports the process that holds the lock.
     """
     if not needed:
         yield
