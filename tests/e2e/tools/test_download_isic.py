@@ -56,7 +56,7 @@ def test_a_killed_run_is_continued(server, arguments, tmp_path):
     assert not (tmp_path / 'out' / IMAGES).exists()
     served = server.serve(IMAGES)
     assert '3 KiB of it already here' in succeed(*arguments)
-    assert ('GET', f'bytes={size}-') in served.asked
+    assert f'bytes={size}-' in served.asked
     assert (tmp_path / 'out' / IMAGES).read_bytes() == whole
     names = sorted(path.name for path in (tmp_path / 'out').iterdir())
     assert names == [IMAGES, MASKS, 'SHA256SUMS']
