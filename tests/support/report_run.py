@@ -44,15 +44,9 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
             masks, scores = [np.roll(truth, 30, axis=1), truth], [0.5, 0.4]
         for mask, score in zip(masks, scores, strict=True):
             found = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+            segmentation = {**found, 'counts': found['counts'].decode()}
             detections.append(
-                {
-                    'image_id': image['id'],
-                    'isic_id': image['isic_id'],
-                    'category': 'lesion',
-                    'bbox': [0.0, 0.0, 1.0, 1.0],
-                    'score': score,
-                    'segmentation': {**found, 'counts': found['counts'].decode()},
-                }
+                {'isic_id': image['isic_id'], 'score': score, 'segmentation': segmentation}
             )
         against = BitMask.of(truth)
         counts = [confusion(against, BitMask.of(mask)) for mask in masks or [np.zeros_like(truth)]]

@@ -36,12 +36,9 @@ def _is_mask(value: Any) -> bool:
 
 
 _MASK = Kind('mask as compressed run lengths', _is_mask)
-_IMAGE: Shape = {
-    **{'id': COUNT, 'isic_id': NAME, 'file_name': FILE_NAME},
-    **{'diagnosis?': TEXT, 'age?': AGE, 'sex?': TEXT},
-}
+_LABELS: dict[str, Shape] = {'diagnosis?': TEXT, 'age?': AGE, 'sex?': TEXT}
 _ANNOTATIONS: Shape = {
-    'images': [_IMAGE],
+    'images': [{'id': COUNT, 'isic_id': NAME, 'file_name': FILE_NAME, **_LABELS}],
     'annotations': [{'image_id': COUNT, 'segmentation': _MASK}],
 }
 # Only the masks of the highest scores are checked, because there may be a hundred per image.

@@ -230,14 +230,13 @@ def cells(figure):
     return {text.get_position()[::-1]: text.get_text() for text in figure.axes[0].texts}
 
 
+def ticks(labels):
+    return [label.get_text() for label in labels]
+
+
 def test_counts_and_shares_are_in_their_rows():
-    metrics = {
-        'melanoma/precision': 0.43396,
-        'melanoma/recall': 0.76667,
-        'melanoma/f1': 0.5542,
-        'melanoma/average_precision': None,
-        'melanoma/auc': 0.81,
-    }
+    scores = {'precision': 0.43396, 'recall': 0.76667, 'f1': 0.5542, 'auc': 0.81}
+    metrics = {f'melanoma/{name}': value for name, value in scores.items()}
     counts, names = np.array([[90, 30], [7, 23]]), ('not melanoma', 'melanoma')
     figure = confusion_figure(Confusion(names, counts, np.zeros(2, int), 'melanoma'), metrics)
     assert cells(figure) == {
@@ -247,11 +246,9 @@ def test_counts_and_shares_are_in_their_rows():
         (1, 1): '23\n76.7% of row',
     }
     axes = figure.axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ['not melanoma', 'melanoma']
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ['not melanoma\n(120)', 'melanoma\n(30)']
-    assert axes.get_xlabel().startswith('predicted')
-    assert axes.get_ylabel().startswith('true')
+    assert ticks(axes.get_xticklabels()) == ['not melanoma', 'melanoma']
+    assert ticks(axes.get_yticklabels()) == ['not melanoma\n(120)', 'melanoma\n(30)']
+    assert axes.get_xlabel().startswith('predicted') and axes.get_ylabel().startswith('true')
     assert figure.get_suptitle() == (
         'melanoma: precision 0.434, recall 0.767, F1 0.554\n'
         'average precision –, AUC 0.810, precision at a recall of 0.76: –'
@@ -268,22 +265,19 @@ def test_counts_and_shares_are_in_their_rows():
 )
 @pytest.mark.filterwarnings('error')
 def test_many_classes_are_in_their_rows(tmp_path, classes, positive):
-    counts = np.random.default_rng(0).integers(0, 30, (len(classes), len(classes)))
+    number = len(classes)
+    counts = np.random.default_rng(0).integers(0, 30, (number, number))
     counts[2] = 0  # a class without images
-    undetected = np.array([3, *[0] * (len(classes) - 1)])
+    undetected = np.array([3, *[0] * (number - 1)])
     metrics = {'classes/balanced_accuracy': 0.5, 'classes/macro_auc': None, 'mel/auc': 0.75}
     figure = confusion_figure(Confusion(tuple(classes), counts, undetected, positive), metrics)
-    axes = figure.axes[0]
-    columns = [label.get_text() for label in axes.get_xticklabels()]
-    assert columns == [*classes, 'no detection']
-    found = cells(figure)
-    assert len(found) == len(classes) * (len(classes) + 1)
-    total = counts[0].sum() + 3
-    assert axes.get_yticklabels()[0].get_text() == f'{classes[0]}\n({total})'
-    assert found[0, len(classes)] == f'3\n{3 / total:.0%}'
-    assert found[2, 0] == '0\n0%'
+    assert ticks(figure.axes[0].get_xticklabels()) == [*classes, 'no detection']
+    found, total = cells(figure), counts[0].sum() + 3
+    assert len(found) == number * (number + 1)
+    assert ticks(figure.axes[0].get_yticklabels())[0] == f'{classes[0]}\n({total})'
+    assert (found[0, number], found[2, 0]) == (f'3\n{3 / total:.0%}', '0\n0%')
     title = figure.get_suptitle()
-    assert f'{len(classes)} classes: accuracy –, balanced accuracy 0.500, macro AUC –' in title
+    assert f'{number} classes: accuracy –, balanced accuracy 0.500, macro AUC –' in title
     assert ('mel: ' in title) == (positive is not None)
     save_figure(figure, tmp_path / 'matrix.png')
     assert np.ptp(cv2.imread(str(tmp_path / 'matrix.png'))) > 200

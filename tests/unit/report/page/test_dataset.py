@@ -50,16 +50,15 @@ def test_data_of_another_evaluation_are_refused(rows, tiny_data):
         None,  # no JSON
     ],
 )
-def test_damaged_annotations_are_refused(tiny_data, tmp_path, rows, change):
-    text = (tiny_data / 'annotations' / 'train.json').read_text()
+def test_damaged_annotations_are_refused(tiny_data, tmp_path, change):
+    content = json.loads((tiny_data / 'annotations' / 'train.json').read_text())
     if change:
-        content = json.loads(text)
         change(content['images'][0], content['annotations'][0])
-        text = json.dumps(content)
     (tmp_path / 'annotations').mkdir()
+    text = json.dumps(content)
     (tmp_path / 'annotations' / 'train.json').write_text(text if change else text[:-9])
     with pytest.raises(InputError, match=r'train\.json: '):
-        read_records(tmp_path, 'train', rows)
+        read_records(tmp_path, 'train', [])
 
 
 def test_the_detection_with_the_highest_score_is_used_in_any_order(rows, detections):
@@ -89,7 +88,7 @@ def test_detections_of_another_evaluation_are_refused(rows, detections):
         '[{"isic_id": "a", "score": 1, "segmentation": {"size": [1], "counts": ""}}]',
     ],
 )
-def test_damaged_detections_are_refused(detections, text):
-    detections.write_text(text)
+def test_damaged_detections_are_refused(tmp_path, text):
+    (tmp_path / 'detections.json').write_text(text)
     with pytest.raises(InputError, match='--out'):
-        read_predictions(detections, [])
+        read_predictions(tmp_path / 'detections.json', [])
