@@ -1,3 +1,5 @@
+"""Errors of a config, its data and its weights before a run."""
+
 from functools import partial
 
 import pytest
@@ -61,14 +63,14 @@ def test_data_sets_of_other_classes_or_without_official_masks_are_refused(cfg):
     assert 'use LesionDataset' in error.value.errors[0]
 
 
-def test_a_list_of_loaders_is_told_how_to_become_one(cfg):
+def test_a_list_of_loaders_is_refused(cfg):
     cfg.val_dataloader = [cfg.val_dataloader, cfg.test_dataloader]
     with pytest.raises(InputError, match=r"val_dataloader is a list.*type='ConcatDataset'"):
         preflight(cfg, ('val_dataloader',))
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
-def test_weights_that_are_no_numbers_are_not_tested(tmp_path, value):
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     model, path = torch.nn.BatchNorm1d(2), tmp_path / 'broken.pth'
     model.running_var[1] = value
     torch.save({'state_dict': model.state_dict()}, path)

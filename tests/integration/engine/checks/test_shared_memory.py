@@ -1,9 +1,10 @@
-"""The room in /dev/shm against what the loaders put there, before they start."""
+"""The room in /dev/shm is compared with the need of the loaders before they start."""
 
 import os
 from types import SimpleNamespace
 
 import pytest
+import torch
 from torch.utils.data import DataLoader
 
 import isic_mmdet.register  # noqa: F401
@@ -22,32 +23,26 @@ BYTES = dict.fromkeys(LOADERS, 1000)  # so 20 kB and 40 kB
 
 @pytest.fixture
 def free(monkeypatch):
-    """Let /dev/shm have as many free bytes as the returned function is told."""
+    """Return a function that sets the number of free bytes of /dev/shm."""
 
-    def tell(free_bytes: int) -> None:
+    def free(free_bytes: int) -> None:
         stats = SimpleNamespace(f_bavail=free_bytes, f_frsize=1)
         monkeypatch.setattr(os, 'statvfs', lambda path: stats)
 
-    return tell
+    return free
 
 
-def test_loaders_that_follow_each_other_need_as_much_as_the_largest(free):
-    free(40_000)
-    assert shared_memory_errors(LOADERS, BYTES, together=False) == []
-    (problem,) = shared_memory_errors(LOADERS, BYTES, together=True)
-    assert '0.1 MB' in problem  # 60 kB
-    free(39_999)
-    (problem,) = shared_memory_errors(LOADERS, BYTES, together=False)
+@pytest.mark.parametrize(
+    ('need', 'processes', 'together'), [(40_000, 1, False), (60_000, 1, True), (80_000, 2, False)]
+)
+def test_loaders_need_the_largest_or_the_sum(free, monkeypatch, need, processes, together):
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', str(processes))
+    free(need)
+    assert shared_memory_errors(LOADERS, BYTES, together) == []
+    free(need - 1)
+    (problem,) = shared_memory_errors(LOADERS, BYTES, together)
     for word in ('--shm-size', 'val_dataloader.num_workers', 'val_dataloader.batch_size'):
         assert word in problem
-
-
-def test_processes_of_a_machine_share_the_room(free, monkeypatch):
-    free(79_999)
-    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
-    assert len(shared_memory_errors(LOADERS, BYTES, together=False)) == 1
-    free(80_000)
-    assert shared_memory_errors(LOADERS, BYTES, together=False) == []
 
 
 def test_without_workers_nothing_is_needed(free):
@@ -56,7 +51,7 @@ def test_without_workers_nothing_is_needed(free):
     assert shared_memory_errors(loaders, BYTES, together=False) == []
 
 
-def test_no_shared_memory_at_all_has_no_room(monkeypatch, tmp_path):
+def test_absent_shared_memory_has_no_room(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_memory, 'FOLDER', tmp_path / 'absent')
     assert len(shared_memory_errors(LOADERS, BYTES, together=False)) == 1
 
@@ -75,8 +70,6 @@ def test_preflight_refuses_before_a_worker_starts(root, tiny_data, free, monkeyp
 
 
 def test_all_views_of_an_image_count_and_one_that_cannot_be_loaded_does_not():
-    import torch
-
     class Data(list):
         def get_data_info(self, index: int) -> dict:
             return {}

@@ -75,24 +75,18 @@ def test_coco_weights_of_mmdet_fill_all_but_the_class_layers(root):
         assert 'backbone 100 % (265 of 265 tensors)' in found.by_part()
 
 
-@pytest.mark.parametrize(
-    ('layer', 'of_classes'),
-    [
-        ('roi_head.bbox_head.fc_cls', True),
-        ('roi_head.bbox_head.0.fc_reg', True),
-        ('roi_head.mask_head.conv_logits', True),
-        ('roi_head.diagnosis_head.norms.0', True),
-        ('bbox_head.rtm_cls.0', True),
-        ('bbox_head.cls_branches.5', True),
-        ('panoptic_head.cls_embed', True),
-        ('rpn_head.rpn_cls', False),
-        ('rpn_head.rpn_reg', False),
-        ('roi_head.bbox_head.shared_fcs.0', False),
-        ('roi_head.mask_head.convs.0.conv', False),
-    ],
-)
-def test_class_layers(layer, of_classes):
-    assert is_class_layer(layer) == of_classes
+def test_class_layers():
+    of_classes = (
+        *('roi_head.bbox_head.fc_cls', 'roi_head.bbox_head.0.fc_reg', 'bbox_head.rtm_cls.0'),
+        *('roi_head.mask_head.conv_logits', 'roi_head.diagnosis_head.norms.0'),
+        *('bbox_head.cls_branches.5', 'panoptic_head.cls_embed'),
+    )
+    others = (
+        *('rpn_head.rpn_cls', 'rpn_head.rpn_reg', 'roi_head.bbox_head.shared_fcs.0'),
+        'roi_head.mask_head.convs.0.conv',
+    )
+    assert all(map(is_class_layer, of_classes))
+    assert not any(map(is_class_layer, others))
 
 
 @pytest.mark.parametrize('part', ['neck', 'rpn_head', 'roi_head.mask_head.convs.1', 'backbone'])
@@ -159,29 +153,22 @@ def test_the_ones_and_zeros_of_new_norms_do_not_count_as_loaded(resnet):
 
 
 @pytest.mark.parametrize(
-    ('wrap', 'key'),
+    ('file', 'key'),
     [
-        (lambda state: {'state_dict': {}}, 'no weights'),
-        (lambda state: {'model': state}, "under 'model'"),
-        (
-            lambda state: {'state_dict': {f'teacher.{n}': v for n, v in state.items()}},
-            "begin with 'teacher.'",
-        ),
-        (
-            lambda state: {'backbone.body.conv1.weight': torch.zeros(1)},
-            'convert_torchvision_weights',
-        ),
-        (
-            lambda state: {
-                n.removeprefix('backbone.'): v for n, v in state.items() if n.startswith('backbone')
-            },
-            'init_cfg.checkpoint',
-        ),
-        (lambda state: {'net.0.weight': torch.zeros(1)}, 'another model'),
+        ({'state_dict': {}}, 'no weights'),
+        ({'model': 'backbone.'}, "under 'model'"),
+        ({'state_dict': 'teacher.backbone.'}, "begin with 'teacher.'"),
+        ({'state_dict': ''}, 'init_cfg.checkpoint'),
+        ({'state_dict': {'backbone.body.conv1.weight': torch.zeros(1)}}, 'torchvision_weights'),
+        ({'net.0.weight': torch.zeros(1)}, 'another model'),
     ],
 )
-def test_hints(lesion_model, wrap, key):
-    assert key in hint(wrap(lesion_model.state_dict()), lesion_model)
+def test_hints(lesion_model, file, key):
+    backbone = tensors_of(lesion_model.backbone)
+    for name, prefix in file.items():
+        if isinstance(prefix, str):
+            file = {name: {f'{prefix}{n}': value for n, value in backbone.items()}}
+    assert key in hint(file, lesion_model)
 
 
 def test_percentages_do_not_round_to_all_or_nothing():
