@@ -50,8 +50,8 @@ class OnnxSegmenter(Segmenter):
         """See `Segmenter.reduction`."""
         return reduction(shrunk_into(height, width, self.metadata.scale))
 
-    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> NetworkImage:
-        """See `Segmenter.prepare`."""
+    def resized(self, image: NDArray[np.uint8], frame: Frame) -> NetworkImage:
+        """See `Segmenter.resized`."""
         return network_image(image, self.metadata.scale, self.metadata.divisor, frame)
 
     def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
-from isic_mmdet.deploy.segmentation import check_rgb
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 
@@ -47,22 +46,19 @@ class NetworkImage:
 
 
 def network_image(
-    image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, frame: Frame | None
+    image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, frame: Frame
 ) -> NetworkImage:
-    """Resize an image to network size and pad it; see `Segmenter.prepare`.
+    """Resize an image to network size and pad it; see `Segmenter.resized`.
 
     Args:
         image: (H, W, 3) uint8, RGB.
         scale: the image becomes as large as it can within this longer and shorter side, in pixels.
         divisor: the sides are padded to multiples of it.
-        frame: position of the pixels in the full image; None if they are the full image.
+        frame: position of the pixels in the full image.
     """
-    check_rgb(image)
     height, width = image.shape[:2]
     zoom = min(max(scale) / max(height, width), min(scale) / min(height, width))
     rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
-    if not rows or not columns:
-        raise ValueError(f'{width} x {height} pixels cannot be resized for the model')
     padded = np.zeros((*padded_shape((rows, columns), divisor), 3), np.uint8)
     padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return NetworkImage(padded, (rows, columns), (height, width), frame or Frame((height, width)))
+    return NetworkImage(padded, (rows, columns), (height, width), frame)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,8 +107,7 @@ class Segmenter(ABC):
         Height and width may be exchanged, because an image may be stored rotated.
         """
 
-    @abstractmethod
-    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> PreparedImage:
+    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> Any:
         """Return an image at the size of the network. Several threads may call it.
 
         Args:
@@ -118,15 +118,22 @@ class Segmenter(ABC):
             ValueError: the array has another type or shape, or a side so short that it has no
                 pixels at the size of the network.
         """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(
+                f'expected an (H, W, 3) uint8 image, RGB, got {image.dtype} of {image.shape}'
+            )
+        height, width = image.shape[:2]
+        try:
+            return self.resized(image, frame or Frame((height, width)))
+        except cv2.error as error:
+            raise ValueError(
+                f'{width} x {height} pixels cannot be resized for the model'
+            ) from error
+
+    @abstractmethod
+    def resized(self, image: NDArray[np.uint8], frame: Frame) -> PreparedImage:
+        """Return an image for `predict_batch`; raises a `cv2.error` if nothing is left of it."""
 
     @abstractmethod
     def predict_batch(self, prepared: Sequence[Any]) -> list[Segmentation]:
         """Return the lesions of at most `batch_size` images of one padded size."""
-
-
-def check_rgb(image: NDArray[np.uint8]) -> None:
-    """Raise a ValueError unless an array is an (H, W, 3) uint8 image with pixels."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(
-            f'expected an (H, W, 3) uint8 image, RGB, got {image.dtype} of {image.shape}'
-        )

@@ -18,7 +18,7 @@ from mmengine.runner import load_checkpoint
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
-from isic_mmdet.deploy.segmentation import Segmentation, Segmenter, check_rgb
+from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.engine.checks.detectors import mask_threshold
 from isic_mmdet.engine.checks.preflight import load_strictly
 from isic_mmdet.engine.config.load import (
@@ -112,21 +112,14 @@ class LesionSegmenter(Segmenter):
         """See `Segmenter.reduction`."""
         return reduction(min((_shrunk(step, height, width) for step in self._sizes), default=1))
 
-    def prepare(self, image: NDArray[np.uint8], frame: Frame | None = None) -> Prepared:
-        """See `Segmenter.prepare`."""
-        check_rgb(image)
-        height, width = image.shape[:2]
+    def resized(self, image: NDArray[np.uint8], frame: Frame) -> Prepared:
+        """See `Segmenter.resized`."""
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        try:
-            # The scale factor is that of a pipeline without Resize.
-            inputs = self._pipeline({'img': bgr, 'img_id': 0, 'scale_factor': (1.0, 1.0)})
-        except cv2.error as error:
-            raise ValueError(
-                f'{width} x {height} pixels cannot be resized for the model'
-            ) from error
+        # The scale factor is that of a pipeline without Resize.
+        inputs = self._pipeline({'img': bgr, 'img_id': 0, 'scale_factor': (1.0, 1.0)})
         views = _views(inputs)
         shape = tuple(padded_shape(view['inputs'].shape[-2:], self._divisor) for view in views)
-        return Prepared(views, shape, frame or Frame((height, width)))
+        return Prepared(views, shape, frame)
 
     def predict_batch(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
         """See `Segmenter.predict_batch`."""

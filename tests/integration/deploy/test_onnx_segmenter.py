@@ -64,6 +64,22 @@ def test_a_large_image_may_be_reduced_first(net, segmenter, images):
     assert found.shape == (340, 622)
 
 
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        (np.zeros((8, 8), np.uint8), 'expected an'),
+        (np.zeros((8, 8, 4), np.uint8), 'expected an'),
+        (np.zeros((8, 8, 3), np.float32), 'expected an'),
+        (np.zeros((0, 8, 3), np.uint8), 'expected an'),
+        (np.zeros((1, 9000, 3), np.uint8), '9000 x 1 pixels cannot be resized'),
+    ],
+)
+def test_unusable_arrays_are_refused(net, segmenter, image, message):
+    for either in (net, segmenter):
+        with pytest.raises(ValueError, match=message):
+            either(image)
+
+
 def test_a_score_up_to_the_threshold_is_no_detection(net, images, exported, tmp_path):
     score = net(images[0]).score
     metadata = dataclasses.replace(net.metadata, score_threshold=score)

@@ -121,11 +121,6 @@ def test_a_reduced_image_keeps_four_times_the_size_of_the_model(config, checkpoi
     assert segmenter.reduction(4499, 6748) == 8
 
 
-def test_an_image_too_narrow_for_the_model_is_refused(segmenter):
-    with pytest.raises(ValueError, match='9000 x 1 pixels'):
-        segmenter(np.zeros((1, 9000, 3), np.uint8))
-
-
 def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
     with pytest.raises(InputError, match='does not hold the weights of'):
         LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_256px.py', checkpoint, 'cpu')
