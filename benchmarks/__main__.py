@@ -37,20 +37,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         type=Path,
-        help='folder for one JSON file each; on a GPU, for its folder gpu '
+        help='write one JSON file per benchmark into this folder; on a GPU into its folder gpu '
         '(default: benchmarks/results; with --quick nothing is written)',
     )
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='small and once, to see that it runs; the numbers mean nothing, are compared with no '
+        help='one small round, to see that it runs; the numbers mean nothing, are compared with no '
         'goal, and are written only to a given --out',
     )
-    files = parser.add_argument_group('own model', 'for onnx or serve alone; else random weights')
+    files = parser.add_argument_group('own model', 'for onnx or serve; default: random weights')
     files.add_argument('--model', type=Path, help='file of tools/export_onnx.py')
-    files.add_argument('--config', type=Path, help='that the model was exported from (onnx)')
-    files.add_argument('--checkpoint', type=Path, help='the same (onnx)')
-    files.add_argument('--images', type=Path, metavar='DIR', help='JPEGs that are sent (serve)')
+    files.add_argument('--config', type=Path, help='the model was exported from it (onnx)')
+    files.add_argument('--checkpoint', type=Path, help='the model was exported from it (onnx)')
+    files.add_argument('--images', type=Path, metavar='DIR', help='JPEGs that users send (serve)')
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in BENCHMARKS]
     if unknown:

@@ -37,8 +37,8 @@ def return_box_masks(model: nn.Module) -> None:
     heads = [module for module in model.modules() if isinstance(module, FCNMaskHead)]
     if not heads:
         raise InputError(
-            f'{type(model).__name__} has no mask head like that of Mask R-CNN (FCNMaskHead), and '
-            'only such are predicted with; choose a config whose roi_head has one'
+            f'{type(model).__name__} has no mask head like that of Mask R-CNN (FCNMaskHead), which '
+            'predictions need; choose a config whose roi_head has one'
         )
     for head in heads:
         head.predict_by_feat = partial(predict_box_masks, head)

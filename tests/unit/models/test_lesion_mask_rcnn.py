@@ -90,7 +90,7 @@ def test_its_detections_and_masks_are_those_of_mmdet(plain, cfg, images):
         assert (got.masks == expected.masks).float().mean() > 0.99
 
 
-def test_bfloat16_is_near_and_hands_out_float32(plain, cfg, batch, images):
+def test_bfloat16_is_near_and_returns_float32(plain, cfg, batch, images):
     half = like(plain, cfg, **{'model.precision': 'bfloat16'})
     expected, got = losses_of(plain, batch), losses_of(half, batch)
     for name in ('loss_rpn_cls', 'loss_cls', 'loss_mask'):
