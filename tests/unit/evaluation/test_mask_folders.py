@@ -22,6 +22,7 @@ from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.mask_files import read_gray_mask
 from tests.support.official_scores import assert_equal_official
+from tests.support.png_files import chunk, put_together
 
 # A pandas deprecation inside the official scorer, which is pinned.
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
@@ -91,22 +92,15 @@ def black_and_white(shape=(24, 32)):
     return np.where(gray(6, shape) > 128, 255, 0).astype(np.uint8)
 
 
-def chunk(kind, content=b''):
-    checksum = struct.pack('>I', zlib.crc32(kind + content))
-    return struct.pack('>I', len(content)) + kind + content + checksum
-
-
 def plain(pixels):
     """Return the stream of unfiltered lines."""
     return zlib.compress(b''.join(b'\0' + row.tobytes() for row in pixels))
 
 
-def png(stream=None, *, interlaced=0, before=b'', has_end=True):
+def png(stream=None, *, interlaced=0, before=b''):
     """Put a black-and-white file together, by default a right one."""
     stream = plain(black_and_white()) if stream is None else stream
-    header = struct.pack('>II5B', 32, 24, 8, 0, 0, 0, interlaced)
-    start = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + before + chunk(b'IDAT', stream)
-    return start + chunk(b'IEND') if has_end else start
+    return put_together((24, 32), form=(8, 0, 0, 0, interlaced), before=before, stream=stream)
 
 
 def interlaced():
@@ -167,7 +161,7 @@ CONTENTS = {
     'unknown chunk': (png(before=chunk(b'abCd', b'?')), True),
     'unknown critical chunk': (png(before=chunk(b'ABCD', b'?')), True),
     'trailing garbage': (png() + b'garbage', True),
-    'no end': (png(has_end=False), True),
+    'no end': (png()[:-12], True),
     'wrong checksum of the header': (with_byte_changed(png(), 29), False),
     'wrong checksum of the data': (with_byte_changed(png(), -13), True),
     'changed data': (with_byte_changed(png(), 60), False),

@@ -11,6 +11,8 @@ from PIL import Image
 
 from isic_mmdet.masks import binary_png
 from isic_mmdet.masks.binary_png import decode_binary_png
+from tests.support.png_files import chunk
+from tests.support.png_files import put_together as png
 
 SIZES = [(1, 1), (1, 65), (70, 1), (5, 63), (7, 64), (9, 129), (40, 50), (130, 200)]
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
@@ -41,21 +43,6 @@ def filtered(gray, filters):
         lines.append(bytes(line))
         above = row
     return b''.join(lines)
-
-
-def chunk(kind, content=b'', checksum=None):
-    checksum = zlib.crc32(kind + content) if checksum is None else checksum
-    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', checksum)
-
-
-def png(shape, lines, *, form=(8, 0, 0, 0, 0), before=b'', stream=None, after=b'', pieces=1):
-    """Put a file together, by default a right one of 8-bit grays."""
-    stream = zlib.compress(lines) if stream is None else stream
-    step = max(1, -(-len(stream) // pieces))
-    parts = [stream[i : i + step] for i in range(0, len(stream), step)]
-    header = struct.pack('>II5B', shape[1], shape[0], *form)
-    data = b''.join(chunk(b'IDAT', part) for part in parts)
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + before + data + chunk(b'IEND') + after
 
 
 def decode(data):

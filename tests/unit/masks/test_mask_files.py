@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -27,34 +26,16 @@ def test_read_mask_takes_grays_above_128(tmp_path):
     assert read_mask(path).tolist() == [[False, False, True], [True, False, True]]
 
 
-def test_official_masks_are_not_left_to_opencv(tmp_path, monkeypatch):
-    """OpenCV says the same, but takes several times as long."""
-    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / 'mask.png')
-    monkeypatch.setattr(cv2, 'imdecode', None)
-    assert read_mask(tmp_path / 'mask.png').tolist() == [[False, True]]
-
-
-@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'LA', 'I;16'])
-def test_read_mask_refuses_anything_but_8_bit_gray(tmp_path, mode):
-    path = tmp_path / 'mask.png'
-    Image.new(mode, (5, 4)).save(path)
-    with pytest.raises(InputError, match=r'mask\.png.*one channel of 8 bits'):
-        read_mask(path)
-
-
-def test_read_mask_refuses_missing_empty_and_damaged_files(tmp_path):
+def test_read_mask_refuses_missing_damaged_and_colored_files(tmp_path):
     path = tmp_path / 'mask.png'
     with pytest.raises(InputError, match=r'mask\.png.*No such file'):
         read_mask(path)
-    path.write_bytes(b'')
+    path.write_bytes(b'not an image')
     with pytest.raises(InputError, match=r'mask\.png.*cannot be read'):
         read_mask(path)
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    whole = cv2.imencode('.png', noise)[1].tobytes()
-    for problem in (b'not an image', whole[: len(whole) // 2]):
-        path.write_bytes(problem)
-        with pytest.raises(InputError, match=r'mask\.png.*cannot be read'):
-            read_mask(path)
+    Image.new('RGB', (5, 4)).save(path)
+    with pytest.raises(InputError, match=r'mask\.png.*one channel of 8 bits'):
+        read_mask(path)
 
 
 @pytest.mark.parametrize(
@@ -85,19 +66,6 @@ def test_resize_mask_keeps_full_full_and_empty_empty(size):
 def test_resize_mask_counts_a_pixel_from_half_of_it():
     quarters = np.array([[1, 0, 1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 0, 1, 0, 0]], bool)
     assert resize_mask(quarters, 1, 4).tolist() == [[False, True, True, False]]
-
-
-@pytest.mark.shared_data
-def test_full_size_masks_survive_the_seeds_quarter_size(shared):
-    folder = shared / 'isic2017_fullsize/ISIC-2017_Training_Part1_GroundTruth'
-    overlaps = []
-    for file in sorted(folder.glob('*.png'))[::2]:
-        truth = read_mask(file)
-        h, w = truth.shape
-        small = resize_mask(truth, round(h / 4), round(w / 4))
-        overlaps.append(overlap(truth, resize_mask(small, h, w)))
-    assert len(overlaps) >= 20
-    assert np.mean(overlaps) >= 0.99
 
 
 def test_read_mask_refuses_a_file_that_claims_to_be_vast(tmp_path):
