@@ -19,7 +19,7 @@ Report = Mapping[str, Any]
 Record = dict[str, Any]
 Values = NDArray[np.float64]
 
-# The prefix of `loss`, `loss_mask` and so on in the log, and the images that it stands for.
+# The prefix of `loss`, `loss_mask` and so on in the log, and the images of these losses.
 LOSS_PREFIXES = {'': 'training', 'val/': 'validation', 'test/': 'test'}
 RULES = {'iou': 'highest-scoring detection', 'iou_max': 'best detection (oracle)'}
 _RECORD: Shape = {'step': COUNT, 'epoch?': COUNT, '*': NUMBER}
@@ -113,11 +113,11 @@ def training_data(report: Report) -> str | None:
 
 
 def _continued(records: Iterable[Record]) -> list[Record]:
-    """Return the records without those that a resumption has made void.
+    """Return the records without those that a resumed training has repeated.
 
-    When the iteration number falls, the training was resumed from there. Everything logged from
-    that iteration on is void, also the validations in between. Losses carry the iteration, also
-    those of held-out images. The scores of a validation do not, so their place in the log decides.
+    When the iteration number falls, the training was resumed there. All earlier records from that
+    iteration on are dropped, also the validations in between. All losses have the iteration. The
+    scores of a validation do not have it, so their place in the log decides.
     """
     kept: list[Record] = []
     for record in records:

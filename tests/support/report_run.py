@@ -97,7 +97,7 @@ def make_run(folder: Path, data_root: Path) -> list[dict[str, Any]]:
 
 
 def losses(prefix: str, step: int, scale: float = 1.0) -> dict[str, Any]:
-    """Return a record whose losses tell prefix, kind and step apart."""
+    """Return a record with different losses for each prefix, kind and step."""
     values = {f'{prefix}{key}': scale * (n + 1 / step) for n, key in enumerate(LOSSES, 1)}
     return {**values, 'step': step}
 

@@ -1,4 +1,4 @@
-"""What is hostile on its way into a report."""
+"""Hostile files on their way into a report."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def _report(folder: Path, data: Path | None, *names: str) -> str:
         watched(write_report, folder, out, data, None, False)
     except InputError as error:
         check_message(str(error), *names)
-        check(not out.exists(), 'a report is written of what was refused')
+        check(not out.exists(), 'a refused file has a report')
         return 'refused'
     page = out.read_text(encoding='utf-8')
     check(page.rstrip().endswith('</html>'), 'half of a page')

@@ -1,4 +1,4 @@
-"""The files of a run: reading, void parts of a log, the unit of time, damaged files."""
+"""The files of a run: reading, repeated parts of a log, the unit of time, damaged files."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def test_summary_is_numpys():
 
 
 @pytest.mark.parametrize('held_out_first', [False, True])
-def test_resumption_makes_the_held_out_losses_void_too(held_out_first):
+def test_a_resumed_training_replaces_the_held_out_losses_too(held_out_first):
     """Held-out losses come with every iteration, those of the training with every fifth."""
 
     def part(first, last, scale):

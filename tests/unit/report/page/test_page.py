@@ -1,4 +1,4 @@
-"""The report as a file: its numbers are those of the run, it stands alone, and it stays small."""
+"""The report as a file: its numbers are those of the run, and a browser needs nothing else."""
 
 import json
 import re
