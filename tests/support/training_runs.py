@@ -77,14 +77,7 @@ def calling(point: str, function: Callable[[object], None]) -> Callable[[object]
 
 
 class Run:
-    """A training run in a work dir, by one or several processes.
-
-    Args:
-        root: of the project.
-        data: prepared data set.
-        work: the work dir.
-        options: settings in addition to `OPTIONS`, with '__' for '.'.
-    """
+    """A training run in a work dir; `options` are settings, with '__' instead of '.'."""
 
     def __init__(self, root: Path, data: Path, work: Path, **options: object) -> None:
         self.config = root / 'configs' / 'quickstart.py'
@@ -98,12 +91,7 @@ class Run:
     def start(
         self, prepare: Callable[[object], None] = lambda runner: None, resume: str | None = 'auto'
     ) -> multiprocessing.Process:
-        """Start a process that trains or resumes.
-
-        Args:
-            prepare: called with the Runner before it trains.
-            resume: argument of `set_resume`.
-        """
+        """Start a process that trains or resumes; it calls `prepare` with its Runner first."""
         return forked(lambda: self.train(self.config_of(resume), prepare), self.work)
 
     def finish(self, **arguments: object) -> tuple[int | None, str]:

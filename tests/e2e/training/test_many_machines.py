@@ -32,35 +32,15 @@ SOON = 60  # seconds until a process reports that it lost another one
 
 
 class Machine:
-    """An agent of torchrun with one process that trains.
+    """An agent of torchrun with one process that trains, and the file with all that they print."""
 
-    Args:
-        root: of the project.
-        data: prepared data set.
-        work: work dir of the run.
-        log: file for all that is printed.
-        port: of the rendezvous.
-        environment: of tools/dist_train.sh.
-    """
-
-    def __init__(
-        self, root: Path, data: Path, work: Path, log: Path, port: int, **environment: str
-    ) -> None:
+    def __init__(self, log: Path, command: list[str], **environment: str) -> None:
         self._log = log
-        command = ['bash', 'tools/dist_train.sh', 'configs/quickstart.py', '1', '--resume']
-        command += ['--data-root', str(data), '--work-dir', str(work), '--cfg-options', *OPTIONS]
+        environment |= {'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
         with log.open('w') as file:
             self.process = subprocess.Popen(
                 command,
-                cwd=root,
-                env={
-                    **os.environ,
-                    'PYTHON': sys.executable,
-                    'OMP_NUM_THREADS': '1',
-                    'CUDA_VISIBLE_DEVICES': '',
-                    'RDZV_ENDPOINT': f'127.0.0.1:{port}',
-                    **environment,
-                },
+                env=os.environ | environment | {'CUDA_VISIBLE_DEVICES': ''},
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
@@ -92,14 +72,17 @@ def listens(port: int) -> bool:
 def machines(root, tiny_data, tmp_path):
     """Return a function that starts two machines; the first has the rendezvous."""
     started: list[Machine] = []
+    command = ['bash', root / 'tools/dist_train.sh', root / 'configs/quickstart.py', '1']
+    command += ['--resume', '--data-root', tiny_data, '--work-dir', tmp_path / 'work']
+    command = [*map(str, command), '--cfg-options', *OPTIONS]
 
     def start(**environment: str) -> list[Machine]:
         with socket.socket() as server:
             server.bind(('127.0.0.1', 0))
             port = server.getsockname()[1]
+        environment['RDZV_ENDPOINT'] = f'127.0.0.1:{port}'
         for name in ('first', 'second'):
-            log = tmp_path / f'{name}.log'
-            started.append(Machine(root, tiny_data, tmp_path / 'work', log, port, **environment))
+            started.append(Machine(tmp_path / f'{name}.log', command, **environment))
             if name == 'first':  # the second one connects to it
                 wait_until(lambda: listens(port), SOON)
         return started
