@@ -93,29 +93,19 @@ def configured_hooks(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def leaf_datasets(cfg: Config) -> Iterator[ConfigDict]:
-    """Yield every data set that reads an annotation file, inside wrappers too.
+    """Yield every data set that reads an annotation file, also those inside wrappers.
 
     Raises:
-        InputError: a loader or a data set is of a shape that nothing can be built from.
+        InputError: a loader or a data set has a shape from which nothing can be built.
     """
     for name in LOADERS:
-        loader = cfg.get(name)
-        if not loader:
-            continue
-        if not isinstance(loader, Mapping):
-            raise InputError(
-                f'{name} is a list; the Runner takes one loader. Put the data sets into '
-                "dataset=dict(type='ConcatDataset', datasets=[...]): each gets its own scores"
-            )
-        yield from _leaves(loader.get('dataset'), f'{name}.dataset')
+        if cfg.get(name):
+            loader = _require_dict(cfg[name], name)
+            yield from _leaves(loader.get('dataset'), f'{name}.dataset')
 
 
 def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
-    if isinstance(dataset, (list, tuple)):
-        raise InputError(f"{where} is a list; write dict(type='ConcatDataset', datasets=[...])")
-    if not isinstance(dataset, Mapping):
-        raise InputError(f'{where} is not a data set: {dataset!r}; write dict(type=...)')
-    inner = dataset.get('datasets')
+    inner = _require_dict(dataset, where).get('datasets')
     if 'ann_file' in dataset:
         yield dataset
     elif isinstance(inner, (list, tuple)) and inner:
@@ -128,6 +118,15 @@ def _leaves(dataset: Any, where: str) -> Iterator[ConfigDict]:
             f'{where} ({dataset.get("type")}) has neither an ann_file nor a data set inside; add '
             'one of them'
         )
+
+
+def _require_dict(node: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(node, Mapping):
+        raise InputError(
+            f'{where} is a {type(node).__name__}, not a dict; write dict(...). Several data sets '
+            "of a loader are dataset=dict(type='ConcatDataset', datasets=[...])"
+        )
+    return node
 
 
 def lazy_datasets(cfg: Config, loader: str, **settings: Any) -> list[BaseDataset]:

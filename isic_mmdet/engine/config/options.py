@@ -32,7 +32,7 @@ def apply_options(
         InputError: with one line for each key that would change nothing, or not what was meant.
     """
     flat = [pair for key, value in options.items() for pair in _flat(cfg, key, value)]
-    errors = list(_contradictions([key for key, _ in flat]))
+    errors: list[str] = []
     old: dict[str, Any] = {}
     for key, value in sorted(flat, key=lambda pair: not pair[0].endswith('._delete_')):
         try:
@@ -78,15 +78,6 @@ def _item(node: Any, path: str, name: str) -> Any:
     if not (name.isdigit() and int(name) < len(node)):
         raise ValueError(f'{path} is a list; name one of its {len(node)} elements, from 0')
     return node[int(name)]
-
-
-def _contradictions(keys: list[str]) -> Iterator[str]:
-    for place, key in enumerate(keys):
-        for earlier in keys[:place]:
-            if earlier == key:
-                yield f'{key}: given twice'
-            elif earlier.startswith(f'{key}.') and not earlier.endswith('._delete_'):
-                yield f'{key}: replaces {earlier}, which is given before it; remove one of them'
 
 
 def _set(cfg: Config, key: str, value: Any) -> Any:

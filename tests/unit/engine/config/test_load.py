@@ -87,10 +87,10 @@ def test_configured_hooks(cfg):
     ('dataset', 'words'),
     [
         ([{'ann_file': 'a.json'}], 'is a list'),
-        (None, 'is not a data set'),
+        (None, 'not a dict'),
         ({'type': 'RepeatDataset', 'times': 2}, 'neither an ann_file nor a data set'),
         (concatenated(), 'neither an ann_file nor a data set'),
-        (concatenated('a'), 'dataset.datasets.0 is not a data set'),
+        (concatenated('a'), 'dataset.datasets.0 is a str, not a dict'),
     ],
 )
 def test_a_data_set_that_cannot_be_built_is_named(cfg, dataset, words):

@@ -140,16 +140,9 @@ def test_all_errors_are_reported_at_once(quickstart):
     assert len(error.value.errors) == 3
 
 
-@pytest.mark.parametrize(
-    ('hint', 'words'),
-    [
-        ('num_workers=0', 'train_dataloader.num_workers=0 train_dataloader.prefetch_factor=4'),
-        ('twice', "train_cfg.max_epochs=3 train_cfg={'max_epochs':4}"),
-        ('replaces', 'model.neck.out_channels=3 model.neck=None'),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(quickstart, hint, words):
-    assert hint in problem(quickstart, *words.split())
+def test_a_setting_of_workers_needs_workers(quickstart):
+    words = ('train_dataloader.num_workers=0', 'train_dataloader.prefetch_factor=4')
+    assert 'num_workers=0' in problem(quickstart, *words)
 
 
 @pytest.mark.parametrize(
