@@ -80,11 +80,9 @@ def official_counts(year: int) -> dict[str, int]:
 
 
 def scan(year: int, sources: Sequence[Path]) -> Scan:
-    """Find the images, masks and tables of one year in folders and zips.
+    """Find the images, masks and tables of one year.
 
-    Args:
-        year: 2016, 2017 or 2018.
-        sources: official folders or zips, folders that hold several of them, or CSV files.
+    The sources are official folders or zips, folders that hold several of them, or CSV files.
 
     Raises:
         InputError: a source is missing or damaged, or nothing of this year is in them.

@@ -65,14 +65,9 @@ def read_id_lists(folder: Path) -> dict[str, str]:
 
 
 def split_by_ratio(groups: Iterable[Sequence[str]], seed: int) -> dict[str, str]:
-    """Draw 25 % for testing and 25 % of the rest for validation; see `_draw`.
+    """Draw 25 % for testing and 25 % of the rest for validation; return ISIC id to split.
 
-    Args:
-        groups: ids that have to stay together, most often one.
-        seed: any integer; another one draws another split.
-
-    Returns:
-        ISIC id to split.
+    The ids of a group stay together.
     """
     groups = list(groups)
     total = sum(map(len, groups))
@@ -84,17 +79,10 @@ def split_by_ratio(groups: Iterable[Sequence[str]], seed: int) -> dict[str, str]
 def draw_validation(
     split_of: Mapping[str, str], pairs: Iterable[Twins], seed: int
 ) -> dict[str, str]:
-    """Move 15 % of the training images to validation; see `_draw`.
+    """Move 15 % of the training images to validation; return ISIC id to split.
 
-    At least one image is moved where two or more are not near-duplicates of each other.
-
-    Args:
-        split_of: ISIC id to split, none of them `val`.
-        pairs: near-duplicates, which stay together.
-        seed: any integer; another one draws another split.
-
-    Returns:
-        ISIC id to split.
+    Near-duplicates stay together. At least one image is moved where two or more are not
+    near-duplicates of each other.
     """
     train = [isic_id for isic_id, split in split_of.items() if split == 'train']
     inside = [pair for pair in pairs if split_of.get(pair[0]) == split_of.get(pair[1]) == 'train']

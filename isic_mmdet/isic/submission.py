@@ -48,9 +48,7 @@ def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 def check_submission(path: str | Path, images: Mapping[str, SourceFile]) -> None:
     """Raise an `InputError` if `path` is no zip, or two images have the same id.
 
-    Args:
-        path: of the zip.
-        images: all of the set, by the names of their masks, with folders.
+    The images are those of `write_submission`.
     """
     if Path(path).suffix != '.zip':
         raise InputError(f'--submission {path}: the challenge takes a zip; end the name in .zip')

@@ -11,14 +11,7 @@ from isic_mmdet.isic.prepare.pairs import Record, image_path, mask_path
 def coco_split(
     info: dict[str, Any], records: Sequence[Record], labels: dict[str, Label], classes: str
 ) -> dict[str, Any]:
-    """Build one annotation file; the same input gives the same bytes.
-
-    Args:
-        info: written to the file as it is.
-        records: the samples of the split, in any order.
-        labels: ISIC id to diagnosis, age and sex as far as known.
-        classes: `lesion` or `diagnosis`.
-    """
+    """Build one annotation file; the same records in any order give the same bytes."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, record in enumerate(sorted(records, key=lambda record: record.isic_id), 1):

@@ -121,9 +121,6 @@ def convert_pair(
 
     Returns:
         The record of the two files written, or the first error found, with nothing written.
-
-    Raises:
-        OSError: `out` cannot be written to.
     """
     error = partial(PairError, pair.isic_id)
     try:

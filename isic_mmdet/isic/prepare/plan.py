@@ -26,11 +26,7 @@ class Plan:
 def make_plan(year: int, sources: Sequence[Path], split: str, classes: str) -> Plan:
     """Find the pairs and decide, where the split is given, where each belongs.
 
-    Args:
-        year: 2016, 2017 or 2018.
-        sources: official folders or zips, or folders that hold them.
-        split: `official`, `ratio`, or a folder of id lists.
-        classes: with `diagnosis`, pairs without one are skipped as errors.
+    With the classes `diagnosis`, pairs without one are skipped as errors. See `prepare`.
 
     Raises:
         InputError: the sources or id lists are unusable, an id is in two splits, or there is

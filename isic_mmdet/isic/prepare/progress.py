@@ -54,16 +54,10 @@ class Progress:
                 self.records[record.isic_id] = record
 
     def finish(self, jobs: Sequence[Job], noun: str, plan: Plan, workers: int) -> dict[str, Record]:
-        """Do the jobs that no earlier run has done.
+        """Do the jobs that no earlier run has done, and add errors and notes to the plan.
 
-        Args:
-            jobs: all samples that are needed.
-            noun: name of these samples, in the plural.
-            plan: gets the errors, and notes on what was kept or redone.
-            workers: number of processes.
-
-        Returns:
-            The records of all samples without an error, in the order of their jobs.
+        `noun` names the samples in the plural. Returns the records of all samples without an error,
+        in the order of their jobs.
         """
         todo = [job for job in jobs if not self._is_done(job)]
         done = len(jobs) - len(todo)

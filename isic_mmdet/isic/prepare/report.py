@@ -15,16 +15,10 @@ _SHOWN_ERRORS = 20
 def split_summary(
     records: Sequence[Record], labels: dict[str, Label], classes: str
 ) -> dict[str, Any]:
-    """Return counts, sizes and lesion shares of one split.
+    """Return counts, sizes and lesion shares of one split that has samples.
 
-    Args:
-        records: the samples of the split, at least one.
-        labels: ISIC id to diagnosis, age and sex as far as known.
-        classes: `lesion` or `diagnosis`.
-
-    Returns:
-        Sizes are `[width, height]` of the smallest, median and largest image by area; the share
-        of the lesion is that of the official area.
+    Sizes are `[width, height]` of the smallest, median and largest image by area. The share of the
+    lesion is that of the official area.
     """
     names = CATEGORIES[classes]
     known = [labels.get(record.official_id, {}) for record in records]
