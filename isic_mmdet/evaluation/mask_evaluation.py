@@ -2,9 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +92,8 @@ def evaluate(
         known[scores] = {name: {'score': score} for name, score in read_scores(scores).items()}
     if annotations:
         known[annotations] = read_labels(annotations)
-    score = partial(_score, truth, boundary, workers, show_progress)
-    scored, *baselines = _score_all(score, [predictions, *filter(None, [baseline])])
+    sources = filter(None, (predictions, baseline))
+    scored, *baselines = _score_all(sources, truth, boundary, workers, show_progress)
     rows = scored.rows
     for source, values in known.items():
         _add(rows, values, source)
@@ -142,27 +141,24 @@ def _table_next_to(out: Path) -> Path:
     return table
 
 
-def _score_all(score: Callable[[Path], ScoredMasks], sources: Sequence[Path]) -> list[ScoredMasks]:
+def _score_all(
+    sources: Iterable[Path], truth: Path | None, boundary: bool, workers: int | None, progress: bool
+) -> list[ScoredMasks]:
     """Score the predictions, and the baseline if there is one; lists the errors of both."""
     scored, errors = [], []
     for source in sources:
         try:
-            scored.append(score(source))
+            if is_table(source):
+                scored.append(ScoredMasks(read_per_image(source), 0, []))
+            elif truth is None:
+                raise ValueError(f'{source}: masks need a truth')
+            else:
+                scored.append(score_masks(source, truth, boundary, workers, progress))
         except InputError as error:
-            errors.append(error)
+            errors.append(str(error))
     if errors:
-        raise InputError('\n'.join(map(str, errors)))
+        raise InputError('\n'.join(errors))
     return scored
-
-
-def _score(
-    truth: Path | None, boundary: bool, workers: int | None, show_progress: bool, source: Path
-) -> ScoredMasks:
-    if is_table(source):
-        return ScoredMasks(read_per_image(source), 0, [])
-    if truth is None:
-        raise ValueError(f'{source}: masks need a truth')
-    return score_masks(source, truth, boundary, workers, show_progress)
 
 
 def _add(rows: list[dict[str, Any]], known: Mapping[str, Row], source: Path) -> None:
