@@ -11,8 +11,8 @@ def main() -> None:
     from isic_mmdet.isic.download.download import download
 
     parser = make_parser(
-        'Get the official images, masks and (2017) diagnoses of an ISIC segmentation challenge.\n'
-        'Says how much it fetches before it starts; continues where an earlier run was stopped.',
+        'Download the official images, masks and (2017) diagnoses of an ISIC challenge.\n'
+        'Prints about how much it fetches before it starts. A stopped download continues.',
         'python tools/download_isic.py 2018 --out data/official/isic2018',
     )
     parser.add_argument('year', type=int, choices=YEARS, help='the challenge')
