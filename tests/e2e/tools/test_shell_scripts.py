@@ -31,140 +31,64 @@ def stub(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh'])
-def test_too_few_arguments_are_answered_with_the_usage(root, script):
+def test_usage(root, script):
     done = bash(root, f'tools/{script}', 'only-one')
     assert done.returncode == 2
     assert done.stderr.startswith(f'bash tools/{script} ')
-
-
-@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh'])
-def test_help_shows_an_example(root, script):
     done = bash(root, f'tools/{script}', '--help')
     assert done.returncode == 0
     assert 'example:\n' in done.stdout
     assert 'set -e' not in done.stdout
 
 
-def test_one_machine_meets_on_a_free_port(root, stub):
-    done = bash(root, 'tools/dist_train.sh', 'a.py', '3', '--amp', PYTHON=str(stub))
-    assert done.stdout.split() == [
-        '-m',
-        'torch.distributed.run',
-        '--standalone',
-        '--max-restarts',
-        '0',
-        '--nproc-per-node',
-        '3',
-        'tools/train.py',
-        'a.py',
-        '--launcher',
-        'pytorch',
-        '--amp',
-    ]
+@pytest.mark.parametrize(
+    ('command', 'environment', 'started'),
+    [
+        pytest.param(
+            'dist_train.sh a.py 3 --amp',
+            {},
+            '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 3 '
+            'tools/train.py a.py --launcher pytorch --amp',
+            id='one machine meets on a free port',
+        ),
+        pytest.param(
+            'dist_test.sh a.py b.pth 8',
+            {'NNODES': '2', 'NODE_RANK': '1', 'MASTER_ADDR': '10.0.0.1'},
+            '-m torch.distributed.run --nnodes 2 --node-rank 1 --master-addr 10.0.0.1 '
+            '--master-port 29500 --nproc-per-node 8 '
+            'tools/test.py a.py b.pth --launcher pytorch',
+            id='several machines meet at the first',
+        ),
+        pytest.param(
+            'dist_train.sh a.py 8 --resume',
+            {'NNODES': '1:4', 'MAX_RESTARTS': '3', 'RDZV_ENDPOINT': 'node1:29400'},
+            '-m torch.distributed.run --nnodes 1:4 --rdzv-backend c10d --rdzv-endpoint node1:29400 '
+            '--rdzv-id lesions --max-restarts 3 --nproc-per-node 8 '
+            'tools/train.py a.py --launcher pytorch --resume',
+            id='machines that come and go meet at one that stays',
+        ),
+        pytest.param(
+            'slurm_train.sh gpu lesions a.py --resume',
+            {'PYTHON': 'python', 'GPUS': '16', 'SRUN_ARGS': '--time 60'},
+            '--partition gpu --job-name lesions --gres gpu:8 --ntasks 16 --ntasks-per-node 8 '
+            '--cpus-per-task 4 --kill-on-bad-exit=1 --signal TERM@60 --time 60 '
+            'python -u tools/train.py a.py --launcher slurm --resume',
+            id='Slurm gets one task per GPU',
+        ),
+    ],
+)
+def test_what_is_started(root, stub, command, environment, started):
+    script, *arguments = command.split()
+    programs = {'PYTHON': str(stub), 'PATH': f'{stub.parent}:{os.environ["PATH"]}'}
+    done = bash(root, f'tools/{script}', *arguments, **(programs | environment))
+    assert done.stdout.split() == started.split()
 
 
-def test_several_machines_meet_where_they_are_told(root, stub):
-    done = bash(
-        root,
-        'tools/dist_test.sh',
-        'a.py',
-        'b.pth',
-        '8',
-        PYTHON=str(stub),
-        NNODES='2',
-        NODE_RANK='1',
-        MASTER_ADDR='10.0.0.1',
-    )
-    assert done.stdout.split() == [
-        '-m',
-        'torch.distributed.run',
-        '--nnodes',
-        '2',
-        '--node-rank',
-        '1',
-        '--master-addr',
-        '10.0.0.1',
-        '--master-port',
-        '29500',
-        '--nproc-per-node',
-        '8',
-        'tools/test.py',
-        'a.py',
-        'b.pth',
-        '--launcher',
-        'pytorch',
-    ]
-
-
-def test_machines_that_come_and_go_meet_at_one_that_stays(root, stub):
+def test_machines_that_come_and_go_need_a_meeting_point(root, stub):
     elastic = dict(NNODES='1:4', MAX_RESTARTS='3', PYTHON=str(stub))
-    arguments = ('tools/dist_train.sh', 'a.py', '8', '--resume')
-    done = bash(root, *arguments, RDZV_ENDPOINT='node1:29400', **elastic)
-    assert done.stdout.split() == [
-        '-m',
-        'torch.distributed.run',
-        '--nnodes',
-        '1:4',
-        '--rdzv-backend',
-        'c10d',
-        '--rdzv-endpoint',
-        'node1:29400',
-        '--rdzv-id',
-        'lesions',
-        '--max-restarts',
-        '3',
-        '--nproc-per-node',
-        '8',
-        'tools/train.py',
-        'a.py',
-        '--launcher',
-        'pytorch',
-        '--resume',
-    ]
-    homeless = bash(root, *arguments, **elastic)
-    assert homeless.returncode == 2
-    assert 'needs RDZV_ENDPOINT' in homeless.stderr
-
-
-def test_slurm_gets_one_task_per_gpu(root, stub):
-    done = bash(
-        root,
-        'tools/slurm_train.sh',
-        'gpu',
-        'lesions',
-        'a.py',
-        '--resume',
-        PATH=f'{stub.parent}:{os.environ["PATH"]}',
-        PYTHON='python',
-        GPUS='16',
-        SRUN_ARGS='--time 60',
-    )
-    assert done.stdout.split() == [
-        '--partition',
-        'gpu',
-        '--job-name',
-        'lesions',
-        '--gres',
-        'gpu:8',
-        '--ntasks',
-        '16',
-        '--ntasks-per-node',
-        '8',
-        '--cpus-per-task',
-        '4',
-        '--kill-on-bad-exit=1',
-        '--signal',
-        'TERM@60',
-        '--time',
-        '60',
-        'python',
-        '-u',
-        'tools/train.py',
-        'a.py',
-        '--launcher',
-        'slurm',
-        '--resume',
-    ]
+    done = bash(root, 'tools/dist_train.sh', 'a.py', '8', **elastic)
+    assert done.returncode == 2
+    assert 'needs RDZV_ENDPOINT' in done.stderr
 
 
 @pytest.fixture
