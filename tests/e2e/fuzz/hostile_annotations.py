@@ -5,32 +5,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import (
+    Random,
+    pick,
+    truncated,
+    with_flipped_bits,
+    with_other_bytes,
+)
 
 Make = Callable[[Random, dict[str, Any]], bytes]
 JUNK: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    1,
-    0.5,
-    2**40,
-    10**400,
-    1e308,
-    float('nan'),
-    float('inf'),
-    '',
-    '1',
-    'ISIC_9999999',
-    '../../../../etc/passwd',
-    '/etc/passwd',
-    'ä\x00b',
-    [],
-    [1],
-    [[]],
-    {},
-    {'a': 1},
+    *(None, True, -1, 0, 1, 0.5, 2**40, 10**400, 1e308, float('nan'), float('inf')),
+    *('', '1', 'ISIC_9999999', '../../../../etc/passwd', '/etc/passwd', 'ä\x00b'),
+    *([], [1], [[]], {}, {'a': 1}),
 ]
 
 
@@ -53,13 +40,13 @@ def nodes(value: Any, path: tuple = ()) -> list[tuple]:
 def other_value(rng: Random, coco: dict[str, Any]) -> bytes:
     """Replace, remove or double one value anywhere, most often outside of `info`."""
     paths = [path for path in nodes(coco) if path[0] != 'info']
-    *above, key = paths[int(rng.integers(len(paths)))]
+    *above, key = pick(rng, paths)
     place: Any = coco
     for step in above:
         place = place[step]
     kind = rng.random()
     if kind < 0.75:
-        place[key] = copy.deepcopy(JUNK[int(rng.integers(len(JUNK)))])
+        place[key] = copy.deepcopy(pick(rng, JUNK))
     elif kind < 0.9:
         del place[key]
     elif isinstance(place, list):
@@ -68,23 +55,18 @@ def other_value(rng: Random, coco: dict[str, Any]) -> bytes:
 
 
 def categories(rng: Random, coco: dict[str, Any]) -> bytes:
-    kind = int(rng.integers(7))
-    first = coco['categories'][0]
-    if kind == 0:
-        coco['categories'].append({'id': 2, 'name': 'naevus'})
-    if kind == 1:
-        coco['categories'].append(dict(first))
-    if kind == 2:
-        coco['categories'].append({'id': first['id'], 'name': 'other'})
-    if kind == 3:
-        coco['categories'] = []
-    if kind == 4:
-        first['name'] = 'Lesion'
-    if kind == 5:
-        first['id'] = 7
-    if kind == 6:
-        coco['categories'].append({'id': 2, 'name': first['name']})
-    return dumped(coco)
+    first, *others = coco['categories']
+    name = {'name': first['name']}
+    choices = [
+        [first, *others, {'id': 2, 'name': 'naevus'}],
+        [first, *others, first],
+        [first, *others, {'id': first['id'], 'name': 'other'}],
+        [],
+        [first | {'name': 'Lesion'}, *others],
+        [first | {'id': 7}, *others],
+        [first, *others, {'id': 2} | name],
+    ]
+    return dumped(coco | {'categories': pick(rng, choices)})
 
 
 def run_lengths(rng: Random, coco: dict[str, Any]) -> bytes:
@@ -92,44 +74,32 @@ def run_lengths(rng: Random, coco: dict[str, Any]) -> bytes:
     code = entry['segmentation']
     height, width = code['size']
     counts = code['counts']
-    kind = int(rng.integers(14))
-    if kind == 0:
-        code['size'] = [width + 1, height]
-    if kind == 1:
-        code['size'] = [60_000, 60_000]
-    if kind == 2:
-        code['size'] = [height]
-    if kind == 3:
-        code['counts'] = ''
-    if kind == 4:
-        code['counts'] = counts[: int(rng.integers(len(counts)))]
-    if kind == 5:
-        code['counts'] = counts + counts
-    if kind == 6:
+
+    def other_letter() -> str:
         place = int(rng.integers(len(counts)))
-        code['counts'] = counts[:place] + chr(int(rng.integers(32, 127))) + counts[place + 1 :]
-    if kind == 7:
-        code['counts'] = 'o' * int(rng.integers(1, 100_000))
-    if kind == 8:
-        code['counts'] = [0, height * width]
-    if kind == 9:
-        code['counts'] = [height * width + 5, -5]
-    if kind == 10:
-        code['counts'] = [1, 2, 3]
-    if kind == 11:
-        code['counts'] = 'ä' + counts
-    if kind == 12:
-        entry['segmentation'] = [
-            [[1, 1, 9, 1, 9, 9]],
-            [[1, 1]],
-            [[]],
-            [['a'] * 6],
-            [[1, 1, 9, 1, float('nan'), 9]],
-            [[0, 0, 1e12, 0, 1e12, 1e12]],
-            'polygon',
-        ][int(rng.integers(7))]
-    if kind == 13:
-        code['counts'] = [0, 0, 0, height * width]
+        return counts[:place] + chr(int(rng.integers(32, 127))) + counts[place + 1 :]
+
+    polygons = [
+        *([[1, 1, 9, 1, 9, 9]], [[1, 1]], [[]], [['a'] * 6], [[1, 1, 9, 1, float('nan'), 9]]),
+        *([[0, 0, 1e12, 0, 1e12, 1e12]], 'polygon'),
+    ]
+    choices: list[Callable[[], Any]] = [
+        lambda: code | {'size': [width + 1, height]},
+        lambda: code | {'size': [60_000, 60_000]},
+        lambda: code | {'size': [height]},
+        lambda: code | {'counts': ''},
+        lambda: code | {'counts': counts[: int(rng.integers(len(counts)))]},
+        lambda: code | {'counts': counts + counts},
+        lambda: code | {'counts': other_letter()},
+        lambda: code | {'counts': 'o' * int(rng.integers(1, 100_000))},
+        lambda: code | {'counts': [0, height * width]},
+        lambda: code | {'counts': [height * width + 5, -5]},
+        lambda: code | {'counts': [1, 2, 3]},
+        lambda: code | {'counts': 'ä' + counts},
+        lambda: pick(rng, polygons),
+        lambda: code | {'counts': [0, 0, 0, height * width]},
+    ]
+    entry['segmentation'] = pick(rng, choices)()
     return dumped(coco)
 
 
@@ -150,7 +120,7 @@ def boxes(rng: Random, coco: dict[str, Any]) -> bytes:
         [1e300, 1e300, 1, 1],
         [x, y, 0.4, height],
     ]
-    entry['bbox'] = choices[int(rng.integers(len(choices)))]
+    entry['bbox'] = pick(rng, choices)
     return dumped(coco)
 
 
@@ -184,7 +154,7 @@ def records(rng: Random, coco: dict[str, Any]) -> bytes:
         lambda: coco.update(images=None),
         lambda: coco.pop('categories'),
     ]
-    changes[int(rng.integers(len(changes)))]()
+    pick(rng, changes)()
     return dumped(coco)
 
 
@@ -208,7 +178,7 @@ def no_annotations(rng: Random, coco: dict[str, Any]) -> bytes:
         text.replace(b'"id": 1', b'"id": 1, "id": 2'),
         b'\x80\x04\x95cposix\nsystem\n.',
     ]
-    return contents[int(rng.integers(len(contents)))]
+    return pick(rng, contents)
 
 
 #: Name of the kind, how many of a hundred variants, how to make one.

@@ -3,9 +3,10 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,6 +41,11 @@ def encode(pixels: np.ndarray | Image.Image, kind: str, **options: object) -> by
     return stream.getvalue()
 
 
+def pick(rng: Random, options: Sequence[Any]) -> Any:
+    """Return one of the options."""
+    return options[int(rng.integers(len(options)))]
+
+
 def truncated(data: bytes, rng: Random) -> bytes:
     return data[: int(rng.integers(1, len(data)))]
 
@@ -58,7 +64,7 @@ def with_other_bytes(data: bytes, rng: Random) -> bytes:
     start = int(rng.integers(0, len(data) - length + 1))
     other = int(rng.integers(0, len(data) - length + 1))
     fill = [bytes(length), b'\xff' * length, rng.bytes(length), data[other : other + length]]
-    changed[start : start + length] = fill[int(rng.integers(4))]
+    changed[start : start + length] = pick(rng, fill)
     return bytes(changed)
 
 
@@ -79,7 +85,7 @@ def png_of(width: int, height: int, depth: int, color: int, stream: bytes) -> by
 
 def claiming(width: int, height: int, rng: Random) -> bytes:
     """Return a small PNG that claims to be large, its data cut off or a stream of zeros."""
-    depth, color = [(8, 0), (8, 2), (8, 6), (16, 6), (1, 0)][int(rng.integers(5))]
+    depth, color = pick(rng, [(8, 0), (8, 2), (8, 6), (16, 6), (1, 0)])
     stream = zlib.compress(bytes(int(rng.integers(1, 1 << 22))), 9)
     return png_of(width, height, depth, color, stream)
 
@@ -118,7 +124,7 @@ def gif_claiming(side: int) -> bytes:
 def bomb(rng: Random, pair: Pair) -> bytes:
     sides = [(60_000, 60_000), (65_535, 65_535), (2**31 - 1, 2**31 - 1), (2**31 - 1, 1), (1, 10**8)]
     choices: list[Callable[[], bytes]] = [
-        lambda: claiming(*sides[int(rng.integers(len(sides)))], rng),
+        lambda: claiming(*pick(rng, sides), rng),
         lambda: claiming(60_000, 60_000, rng),
         lambda: jpeg_claiming(pair.jpeg, 65_500, 65_500),
         lambda: tiff_claiming(60_000),
@@ -128,7 +134,7 @@ def bomb(rng: Random, pair: Pair) -> bytes:
         lambda: text_bomb(pair.mask, b'iCCP'),
         lambda: text_bomb(pair.mask, b'iTXt'),
     ]
-    return choices[int(rng.integers(len(choices)))]()
+    return pick(rng, choices)()
 
 
 def text_bomb(pixels: np.ndarray, kind: bytes) -> bytes:
@@ -145,37 +151,29 @@ def _packed() -> bytes:
 
 def large(rng: Random, pair: Pair) -> bytes:
     """Return a real image of 144 megapixels, below the limit, in a file of under a megabyte."""
-    mode = ['L', 'RGB', 'RGBA', 'P', 'CMYK'][int(rng.integers(5))]
+    mode = pick(rng, ['L', 'RGB', 'RGBA', 'P', 'CMYK'])
     image = Image.new(mode, (12_000, 12_000))
     if mode == 'CMYK':
         return encode(image, 'JPEG')
     return encode(image, 'PNG', compress_level=1)
 
 
+THIN = [(1, 1), (1, 20_000), (20_000, 1), (2, 2), (1, 2), (3, 20_000)]
+
+
 def thin(rng: Random, pair: Pair) -> bytes:
-    shapes = [
-        (1, 1),
-        (1, 20_000),
-        (20_000, 1),
-        (2, 2),
-        (1, 2),
-        (3, 20_000),
-        (1, 65_500),
-        (2, 30_000),
-    ]
-    height, width = shapes[int(rng.integers(len(shapes)))]
+    height, width = pick(rng, [*THIN, (1, 65_500), (2, 30_000)])
     pixels = cv2.resize(pair.image, (width, height))
     return encode(pixels, 'JPEG' if max(height, width) < 65_000 and rng.random() < 0.6 else 'PNG')
 
 
 def thin_mask(rng: Random, pair: Pair) -> bytes:
-    shapes = [(1, 1), (1, 20_000), (20_000, 1), (2, 2), (1, 2), (3, 20_000)]
-    return encode(np.full(shapes[int(rng.integers(len(shapes)))], 255, np.uint8), 'PNG')
+    return encode(np.full(pick(rng, THIN), 255, np.uint8), 'PNG')
 
 
 def cmyk(rng: Random, pair: Pair) -> bytes:
     image = Image.fromarray(pair.image).convert('CMYK')
-    return encode(image, ['JPEG', 'TIFF'][int(rng.integers(2))])
+    return encode(image, pick(rng, ['JPEG', 'TIFF']))
 
 
 def deep(rng: Random, pair: Pair) -> bytes:
@@ -189,16 +187,16 @@ def deep(rng: Random, pair: Pair) -> bytes:
         lambda: encode(gray.astype(np.int32) * 1000, 'TIFF'),
         lambda: encode(gray.astype(np.float32), 'TIFF'),
     ]
-    return choices[int(rng.integers(len(choices)))]()
+    return pick(rng, choices)()
 
 
 def alpha(rng: Random, pair: Pair) -> bytes:
     image = Image.fromarray(pair.image)
-    kind = ['RGBA', 'LA', 'RGB', 'L'][int(rng.integers(4))]
+    kind = pick(rng, ['RGBA', 'LA', 'RGB', 'L'])
     if kind in ('RGBA', 'LA'):
         image = image.convert(kind)
         image.putalpha(Image.fromarray(rng.integers(0, 256, pair.mask.shape, np.uint8)))
-        return encode(image, ['PNG', 'WEBP'][int(rng.integers(2))] if kind == 'RGBA' else 'PNG')
+        return encode(image, pick(rng, ['PNG', 'WEBP']) if kind == 'RGBA' else 'PNG')
     transparent = 0 if kind == 'L' else (0, 0, 0)
     return encode(image.convert(kind), 'PNG', transparency=transparent)
 
@@ -206,18 +204,18 @@ def alpha(rng: Random, pair: Pair) -> bytes:
 def palette(rng: Random, pair: Pair) -> bytes:
     image = Image.fromarray(pair.image).quantize(int(rng.integers(2, 257)))
     options = [{}, {'transparency': 0}, {'transparency': bytes(rng.integers(0, 256, 8, np.uint8))}]
-    return encode(image, 'PNG', **options[int(rng.integers(3))])
+    return encode(image, 'PNG', **pick(rng, options))
 
 
 def animated(rng: Random, pair: Pair) -> bytes:
     frames = [Image.fromarray(pair.image[:, :: 1 if n % 2 == 0 else -1]) for n in range(3)]
-    kind = ['GIF', 'PNG', 'WEBP', 'TIFF'][int(rng.integers(4))]
+    kind = pick(rng, ['GIF', 'PNG', 'WEBP', 'TIFF'])
     return encode(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
 def animated_mask(rng: Random, pair: Pair) -> bytes:
     frames = [Image.fromarray(pair.mask), Image.fromarray(255 - pair.mask)]
-    kind = ['GIF', 'PNG', 'TIFF'][int(rng.integers(3))]
+    kind = pick(rng, ['GIF', 'PNG', 'TIFF'])
     return encode(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
@@ -250,7 +248,7 @@ def gray_jpeg(rng: Random, pair: Pair) -> bytes:
 
 def another_format(rng: Random, pair: Pair) -> bytes:
     kinds = ['PNG', 'GIF', 'TIFF', 'BMP', 'WEBP', 'PPM', 'ICO', 'TGA', 'JPEG2000', 'PDF']
-    return encode(pair.image, kinds[int(rng.integers(len(kinds)))])
+    return encode(pair.image, pick(rng, kinds))
 
 
 def no_picture(rng: Random, pair: Pair) -> bytes:
@@ -268,12 +266,12 @@ def no_picture(rng: Random, pair: Pair) -> bytes:
         rng.bytes(3000),
         'Läsion'.encode('utf-16'),
     ]
-    return contents[int(rng.integers(len(contents)))]
+    return pick(rng, contents)
 
 
 def with_tail(data: bytes, rng: Random) -> bytes:
     tails = [rng.bytes(500), bytes(8192), b'<?php evil(); ?>', data]
-    return data + tails[int(rng.integers(len(tails)))]
+    return data + pick(rng, tails)
 
 
 def components(rng: Random, pair: Pair) -> bytes:
@@ -295,21 +293,15 @@ def gray_mask(rng: Random, pair: Pair) -> bytes:
         lambda: cv2.GaussianBlur(pair.mask, (0, 0), 3),
         lambda: np.where(pair.mask > 0, 254, 1),
     ]
-    return encode(choices[int(rng.integers(len(choices)))]().astype(np.uint8), 'PNG')
+    return encode(pick(rng, choices)().astype(np.uint8), 'PNG')
 
 
 def colored_mask(rng: Random, pair: Pair) -> bytes:
     color = np.zeros((*pair.mask.shape, 3), np.uint8)
     color[pair.mask > 0] = rng.integers(0, 256, 3)
     image = Image.fromarray(color)
-    kind = int(rng.integers(4))
-    if kind == 0:
-        return encode(image, 'PNG')
-    if kind == 1:
-        return encode(image.convert('RGBA'), 'PNG')
-    if kind == 2:
-        return encode(image.quantize(4), 'PNG')
-    return encode(np.repeat(pair.mask[..., None], 3, axis=2), 'PNG')
+    gray = Image.fromarray(np.repeat(pair.mask[..., None], 3, axis=2))
+    return encode(pick(rng, [image, image.convert('RGBA'), image.quantize(4), gray]), 'PNG')
 
 
 def deep_mask(rng: Random, pair: Pair) -> bytes:
@@ -324,7 +316,7 @@ def deep_mask(rng: Random, pair: Pair) -> bytes:
         lambda: encode(pair.mask, 'PNG', transparency=255),
         lambda: encode(pair.mask, 'PNG', pnginfo=_note()),
     ]
-    return choices[int(rng.integers(len(choices)))]()
+    return pick(rng, choices)()
 
 
 def _note() -> PngImagePlugin.PngInfo:
@@ -335,19 +327,14 @@ def _note() -> PngImagePlugin.PngInfo:
 
 def resized_mask(rng: Random, pair: Pair) -> bytes:
     height, width = pair.mask.shape
-    sizes = [
-        (width + 1, height),
-        (width, height - 1),
-        (width // 2, height // 2),
-        (height + 7, width),
-    ]
-    sizes += [(2 * width, 2 * height), (width, 1)]
-    size = sizes[int(rng.integers(len(sizes)))]
+    sizes = [(width + 1, height), (width, height - 1), (width // 2, height // 2)]
+    sizes += [(height + 7, width), (2 * width, 2 * height), (width, 1)]
+    size = pick(rng, sizes)
     return encode(cv2.resize(pair.mask, size, interpolation=cv2.INTER_NEAREST), 'PNG')
 
 
 def lossy_mask(rng: Random, pair: Pair) -> bytes:
-    kind = ['JPEG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'PPM'][int(rng.integers(6))]
+    kind = pick(rng, ['JPEG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'PPM'])
     return encode(pair.mask, kind)
 
 

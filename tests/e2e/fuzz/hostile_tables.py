@@ -2,32 +2,18 @@
 
 from collections.abc import Callable
 
-from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import (
+    Random,
+    pick,
+    truncated,
+    with_flipped_bits,
+    with_other_bytes,
+)
 
 Make = Callable[[Random, str], bytes]
 CELLS = [
-    '',
-    'nan',
-    'NaN',
-    'inf',
-    '-inf',
-    '-1',
-    '2',
-    '1e400',
-    '0x1',
-    '1,0',
-    '½',
-    '١',
-    'melanoma',
-    '"',
-    "'; DROP TABLE",
-    '=1+1',
-    '\x00',
-    '1_0',
-    ' 1.0 ',
-    'None',
-    'true',
-    '9' * 400,
+    *('', 'nan', 'NaN', 'inf', '-inf', '-1', '2', '1e400', '0x1', '1,0', '½', '١', 'melanoma'),
+    *('"', "'; DROP TABLE", '=1+1', '\x00', '1_0', ' 1.0 ', 'None', 'true', '9' * 400),
 ]
 
 
@@ -42,7 +28,7 @@ def joined(rows: list[list[str]], comma: str = ',', end: str = '\n') -> bytes:
 def other_cell(rng: Random, text: str) -> bytes:
     rows = rows_of(text)
     row = rows[int(rng.integers(1, len(rows)))]
-    row[int(rng.integers(len(row)))] = CELLS[int(rng.integers(len(CELLS)))]
+    row[int(rng.integers(len(row)))] = pick(rng, CELLS)
     return joined(rows)
 
 
@@ -55,9 +41,8 @@ def missing_column(rng: Random, text: str) -> bytes:
 def other_header(rng: Random, text: str) -> bytes:
     rows = rows_of(text)
     column = int(rng.integers(len(rows[0])))
-    rows[0][column] = [rows[0][0], 'x', '', rows[0][column].upper(), ' ' + rows[0][column]][
-        int(rng.integers(5))
-    ]
+    name = rows[0][column]
+    rows[0][column] = pick(rng, [rows[0][0], 'x', '', name.upper(), f' {name}'])
     return joined(rows)
 
 
@@ -72,28 +57,22 @@ def row_twice(rng: Random, text: str) -> bytes:
 def other_shape(rng: Random, text: str) -> bytes:
     rows = rows_of(text)
     place = int(rng.integers(len(rows)))
-    kind = int(rng.integers(6))
-    if kind == 0:
-        rows[place] = rows[place][:-1]
-    if kind == 1:
-        rows[place] = [*rows[place], 'more', '']
-    if kind == 2:
-        rows.insert(place, [])
-    if kind == 3:
-        return joined(rows, ';')
-    if kind == 4:
-        return joined(rows, end='\r')
-    if kind == 5:
-        rows = rows[:1]
-    return joined(rows)
+    before, row, after = rows[:place], rows[place], rows[place + 1 :]
+    choices: list[Callable[[], bytes]] = [
+        lambda: joined([*before, row[:-1], *after]),
+        lambda: joined([*before, [*row, 'more', ''], *after]),
+        lambda: joined([*before, [], row, *after]),
+        lambda: joined(rows, ';'),
+        lambda: joined(rows, end='\r'),
+        lambda: joined(rows[:1]),
+    ]
+    return pick(rng, choices)()
 
 
 def encoded(rng: Random, text: str) -> bytes:
     names = ['utf-16', 'utf-16-be', 'utf-32', 'utf-8-sig', 'cp037', 'utf-16-le']
-    kind = int(rng.integers(len(names) + 1))
-    if kind == len(names):
-        return text.replace('\n', ',Läsion\n').encode('latin-1')
-    return text.encode(names[kind])
+    name = pick(rng, [*names, None])
+    return text.encode(name) if name else text.replace('\n', ',Läsion\n').encode('latin-1')
 
 
 def no_table(rng: Random, text: str) -> bytes:
@@ -110,7 +89,7 @@ def no_table(rng: Random, text: str) -> bytes:
         text.encode() * 3,
         b'\xef\xbb\xbf\xef\xbb\xbf' + text.encode(),
     ]
-    return contents[int(rng.integers(len(contents)))]
+    return pick(rng, contents)
 
 
 #: Name of the kind, how many of a hundred variants, how to make one.

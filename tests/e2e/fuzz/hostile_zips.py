@@ -2,10 +2,17 @@
 
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 
-from tests.e2e.fuzz.hostile_images import Random, truncated, with_flipped_bits, with_other_bytes
+from tests.e2e.fuzz.hostile_images import (
+    Random,
+    pick,
+    truncated,
+    with_flipped_bits,
+    with_other_bytes,
+)
 
 Members = dict[str, bytes]
 Make = Callable[[Random, Members], bytes]
@@ -24,7 +31,7 @@ def named(*names: str) -> Make:
 
     def make(rng: Random, members: Members) -> bytes:
         *sound, last = members
-        name = names[int(rng.integers(len(names)))].replace('NAME', last)
+        name = pick(rng, names).replace('NAME', last)
         return zipped({**{key: members[key] for key in sound}, name: members[last]})
 
     return make
@@ -39,7 +46,7 @@ def with_link(rng: Random, members: Members) -> bytes:
         link = zipfile.ZipInfo(last)
         link.create_system = 3
         link.external_attr = 0o120777 << 16
-        archive.writestr(link, ['/etc/passwd', '../../secret', sound[0]][int(rng.integers(3))])
+        archive.writestr(link, pick(rng, ['/etc/passwd', '../../secret', sound[0]]))
     return stream.getvalue()
 
 
@@ -47,7 +54,7 @@ def expanding(rng: Random, members: Members) -> bytes:
     """Members that unpack to over a hundred times their size, from 1 to 64 megabytes."""
     size = int(rng.choice([2**20, 2**24, 2**26]))
     *sound, last = members
-    method = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA][int(rng.integers(3))]
+    method = pick(rng, [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     if size > 2**24:
         method = zipfile.ZIP_DEFLATED
     stream = io.BytesIO()
@@ -82,22 +89,19 @@ def patched(rng: Random, members: Members) -> bytes:
     data = bytearray(zipped(members))
     directory = data.rfind(b'PK\x01\x02')
     (local,) = struct.unpack_from('<I', data, directory + 42)
-    kind = int(rng.integers(6))
-    if kind == 0:
-        struct.pack_into('<H', data, directory + 10, 99)
-        struct.pack_into('<H', data, local + 8, 99)
-    if kind == 1:
-        struct.pack_into('<H', data, directory + 8, 1)
-        struct.pack_into('<H', data, local + 6, 1)
-    if kind == 2:
-        struct.pack_into('<H', data, directory + 6, 6000)
-    if kind == 3:
-        struct.pack_into('<H', data, directory + 8, 0x0800)
-        data[directory + 46] = 0xFF
-    if kind == 4:
-        struct.pack_into('<I', data, directory + 42, int(rng.integers(2**31)))
-    if kind == 5:
-        struct.pack_into('<HHH', data, len(data) - 14, 0xFFFF, 0xFFFF, 0xFFFF)
+    fields: list[tuple] = pick(
+        rng,
+        [
+            [('<H', directory + 10, 99), ('<H', local + 8, 99)],
+            [('<H', directory + 8, 1), ('<H', local + 6, 1)],
+            [('<H', directory + 6, 6000)],
+            [('<H', directory + 8, 0x0800), ('<B', directory + 46, 0xFF)],
+            None,
+            [('<HHH', len(data) - 14, 0xFFFF, 0xFFFF, 0xFFFF)],
+        ],
+    )
+    for form, place, *values in fields or [('<I', directory + 42, int(rng.integers(2**31)))]:
+        struct.pack_into(form, data, place, *values)
     return bytes(data)
 
 
@@ -107,8 +111,6 @@ def doubled(rng: Random, members: Members) -> bytes:
     with zipfile.ZipFile(stream, 'w') as archive:
         for key, data in members.items():
             archive.writestr(key, data)
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             archive.writestr(last, b'another content')
@@ -129,7 +131,7 @@ def no_zip(rng: Random, members: Members) -> bytes:
         zipped({'inner.zip': zipped(members)}),
         zipped({f'{name}/': b'' for name in members}),
     ]
-    return contents[int(rng.integers(len(contents)))]
+    return pick(rng, contents)
 
 
 #: Name of the kind, how many of a hundred variants, how to make one.
