@@ -95,8 +95,8 @@ def forget_peak() -> int:
     return memory('VmRSS')
 
 
-def check(told: bool, what: str) -> None:
-    if not told:
+def check(correct: bool, what: str) -> None:
+    if not correct:
         raise Wrong(what)
 
 
@@ -111,8 +111,8 @@ def check_message(text: str, *names: str, remedy: bool = True) -> None:
         check(bool(_REMEDY.search(text)), f'no remedy: {text[:500]}')
 
 
-def check_whole(folder: Path) -> None:
-    """Check that every file below a folder is whole, and none a temporary one."""
+def check_complete(folder: Path) -> None:
+    """Check that every file below a folder is complete and none is temporary."""
     for path in sorted(folder.rglob('*')):
         if not path.is_file():
             continue

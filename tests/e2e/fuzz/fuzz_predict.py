@@ -24,8 +24,8 @@ from tests.e2e.fuzz.fuzz_judge import (
     Scene,
     Wrong,
     check,
+    check_complete,
     check_message,
-    check_whole,
     watched,
 )
 
@@ -82,18 +82,18 @@ def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path]) -> str:
         check_message(refused)
         if not out.exists():
             return 'refused'  # before any work
-    check_whole(out)
+    check_complete(out)
     with (out / 'predictions.csv').open(newline='', encoding='utf-8') as file:
         rows = {row['image']: row for row in csv.DictReader(file)}
     check(SOUND in rows, 'the sound image is lost')
-    told = [line for line in refused.splitlines() if line.startswith('  - ')]
+    listed = [line for line in refused.splitlines() if line.startswith('  - ')]
     for name, path in hostile.items():
         if name in rows:
             _check_predicted(out, name, path, finder)
         else:
-            lines = [line for line in told if path.name in line or repr(path.name)[1:-1] in line]
+            lines = [line for line in listed if path.name in line or repr(path.name)[1:-1] in line]
             check(len(lines) == 1, f'{len(lines)} errors of {path.name!r}: {refused[:300]}')
-    check(len(told) == len(hostile.keys() - rows.keys()), f'too many errors: {told}')
+    check(len(listed) == len(hostile.keys() - rows.keys()), f'too many errors: {listed}')
     check(bool(refused) == bool(hostile.keys() - rows.keys()), 'refused, and nothing is missing')
     return 'refused' if refused else 'right'
 
@@ -156,9 +156,9 @@ def predict_list(scene: Scene, make: Callable[[str], bytes]) -> str:
         watched(predict, finder, [str(path)], settings)
     except InputError as error:
         check_message(str(error))
-        check_whole(out)
+        check_complete(out)
         return 'refused'
-    check_whole(out)
+    check_complete(out)
     return 'right'
 
 
@@ -175,7 +175,7 @@ def predict_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     except InputError as error:
         check_message(str(error), path.name)
         refused = True
-    check_whole(out)
+    check_complete(out)
     for pixels, _ in finder.shown:
         offs = [reading.far(pixels, reading.pictures(pair.jpeg)[0]) for pair in scene.pairs]
         check(min(offs) < 3, f'another image: {offs}')

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,32 +19,43 @@ from tests.e2e.fuzz.fuzz_judge import (
     Scene,
     Wrong,
     check,
+    check_complete,
     check_message,
-    check_whole,
     watched,
 )
 from tests.e2e.fuzz.fuzz_prepared import annotations
+
+SILENT = 'skipped without a message'
 
 
 def prepare_image(scene: Scene, put: Put) -> str:
     image, mask = scene.official()
     image.unlink()
     put(image)
-    return _prepare(scene, image, mask)
+    return _prepare_pair(scene, image, mask)
 
 
 def prepare_mask(scene: Scene, put: Put) -> str:
     image, mask = scene.official()
     mask.unlink()
     put(mask)
-    return _prepare(scene, image, mask)
+    return _prepare_pair(scene, image, mask)
 
 
-def _prepare(scene: Scene, image: Path, mask: Path) -> str:
+def _prepare(scene: Scene, year: int = 2018, **settings: Any) -> dict[str, Any]:
+    """Prepare into `out`, check the messages, and return the report."""
+    out = scene.folder / 'out'
+    report = watched(prepare, year, [scene.folder / 'source'], out, workers=1, **settings)
+    check_complete(out)
+    for problem in report['errors']['list']:
+        check_message(problem['detail'], remedy=problem['left_out'])
+    return report
+
+
+def _prepare_pair(scene: Scene, image: Path, mask: Path) -> str:
     out = scene.folder / 'out'
     rule = ('none', 'max-side=48')[scene.odd % 2]
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1, resize=rule)
-    check_whole(out)
+    report = _prepare(scene, resize=rule)
     names = [entry['isic_id'] for entry in annotations(out)['images']]
     check(SOUND in names, 'the sound pair is lost')
     errors = [f for f in report['errors']['list'] if f['isic_id'] == HOSTILE and f['left_out']]
@@ -52,11 +64,11 @@ def _prepare(scene: Scene, image: Path, mask: Path) -> str:
         check_message(errors[0]['detail'], image.name, mask.name)
         return 'refused'
     check(not errors, f'in the annotations, and an error: {errors}')
-    _check_prepared(out, image, mask, whole=rule == 'none')
+    _check_prepared(out, image, mask, full_size=rule == 'none')
     return 'right'
 
 
-def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
+def _check_prepared(out: Path, image: Path, mask: Path, full_size: bool) -> None:
     coco = annotations(out)
     (number,) = [e['id'] for e in coco['images'] if e['isic_id'] == HOSTILE]
     (record,) = [e for e in coco['images'] if e['id'] == number]
@@ -79,21 +91,21 @@ def _check_prepared(out: Path, image: Path, mask: Path, whole: bool) -> None:
     check(prepared.shape[:2] == (record['height'], record['width']), 'image and record differ')
     check(all(reading.far(prepared, o) < 3 for o in others), 'readers differ in what was prepared')
     # Not where a side is so short that averaging leaves hardly anything of the image.
-    if whole or min(prepared.shape[:2]) > 8:
+    if full_size or min(prepared.shape[:2]) > 8:
         size = prepared.shape[1::-1]
         offs = [
             reading.far(prepared, cv2.resize(s, size, interpolation=cv2.INTER_AREA))
             for s in seen
             if s.shape[:2] == (height, width)
         ]
-        check(bool(offs) and min(offs) < (8 if whole else 16), f'another image: {offs}')
+        check(bool(offs) and min(offs) < (8 if full_size else 16), f'another image: {offs}')
     check(kept is not None and np.array_equal(kept, truth), 'the stored mask is another one')
     lesion = reading.unfold(entry['segmentation'])
     rows, columns = np.nonzero(lesion)
     box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
     check(entry['bbox'] == box, f'box {entry["bbox"]} of a lesion in {box}')
     check(entry['area'] == len(rows), 'another area')
-    if whole:
+    if full_size:
         check(np.array_equal(lesion, truth), 'the annotated mask is another one')
 
 
@@ -103,20 +115,17 @@ def prepare_names(scene: Scene, put: tuple[str, str]) -> str:
     for path, name in zip((image, mask), put, strict=True):
         path.rename(path.with_name(name))
     out = scene.folder / 'out'
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1)
-    check_whole(out)
+    report = _prepare(scene)
     images = {e['isic_id']: e for e in annotations(out)['images']} if report['splits'] else {}
     errors = report['errors']['list']
-    for problem in errors:
-        check_message(problem['detail'])
-    told = json.dumps(report, ensure_ascii=False)
+    text = json.dumps(report, ensure_ascii=False)
     check(SOUND in images or any(f['isic_id'] == SOUND for f in errors), 'a sound pair is lost')
     check(set(images) <= {SOUND, HOSTILE}, f'strange ids: {set(images)}')
     if HOSTILE in images:
-        _check_prepared(out, image.with_name(put[0]), mask.with_name(put[1]), whole=True)
+        _check_prepared(out, image.with_name(put[0]), mask.with_name(put[1]), full_size=True)
         return 'right'
     hidden = put[0].startswith('.')
-    check(bool(errors) or 'unknown names' in told or hidden, 'passed over without a word')
+    check(bool(errors) or 'unknown names' in text or hidden, SILENT)
     return 'refused'
 
 
@@ -128,15 +137,12 @@ def prepare_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     path = folder.parent / f'{folder.name}.zip'
     path.write_bytes(make(dict(sorted(members.items()))))
     out = scene.folder / 'out'
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, workers=1)
-    check_whole(out)
+    report = _prepare(scene)
     errors = report['errors']['list']
-    for problem in errors:
-        check_message(problem['detail'])
     coco = annotations(out)
-    told = {f['isic_id'] for f in errors} | {e['isic_id'] for e in coco['images']}
+    known = {f['isic_id'] for f in errors} | {e['isic_id'] for e in coco['images']}
     notes = json.dumps(report['notes'])
-    check(told == {SOUND, HOSTILE} or 'unknown names' in notes, 'passed over without a word')
+    check(known == {SOUND, HOSTILE} or 'unknown names' in notes, SILENT)
     for entry in coco['annotations']:
         record = coco['images'][entry['image_id'] - 1]
         pair = scene.pairs[record['isic_id'] == HOSTILE]
@@ -162,34 +168,26 @@ def prepare_labels(scene: Scene, make: Callable[[str], bytes]) -> str:
     table = source / 'ISIC-2017_Training_Part3_GroundTruth.csv'
     table.write_bytes(make(LABELS))
     out = scene.folder / 'out'
-    report = watched(prepare, 2017, [source], out, workers=1)
-    check_whole(out)
-    for problem in report['errors']['list']:
-        check_message(problem['detail'])
+    report = _prepare(scene, 2017)
     coco = annotations(out)
-    text = reading.text(table.read_bytes())
     for entry in coco['annotations']:
         name = coco['images'][entry['image_id'] - 1]['isic_id']
-        values = _melanoma(text, name)
+        values = _melanoma(table.read_bytes(), name)
         check(values != set(), f'{name} has a class and no row')
         check(values == {entry['category_id'] == 2}, f'{name}: {values}')
-    told = {f['isic_id'] for f in report['errors']['list']}
-    told |= {e['isic_id'] for e in coco['images']}
-    check(told >= {SOUND, HOSTILE}, 'passed over without a word')
-    return 'refused' if report['errors']['list'] else 'right'
+    errors = report['errors']['list']
+    known = {f['isic_id'] for f in errors} | {e['isic_id'] for e in coco['images']}
+    check(known >= {SOUND, HOSTILE}, SILENT)
+    return 'refused' if errors else 'right'
 
 
-def _melanoma(text: str, name: str) -> set[bool]:
+def _melanoma(data: bytes, name: str) -> set[bool]:
     """Return what the rows of an image say, read by the names of the columns."""
-    lines = [line for line in text.replace('"', '').splitlines() if line.strip(' ,;\t|')]
-    comma = max(',;\t|', key=lines[0].count)
-    header, *rows = [line.split(comma) for line in lines]
-    columns = [column.strip().lower() for column in header]
+    columns, rows = reading.table(data)
     place = {column: index for index, column in reversed(list(enumerate(columns)))}
     named = next(place[c] for c in ('image_id', 'image', 'isic_id', 'image_name') if c in place)
     found = set()
     for cells in rows:
-        cells = [*cells, *[''] * len(header)]
         if cells[named].strip().upper() == name:
             value = cells[place['melanoma']].strip().lower().replace(',', '.')
             words = {'true': True, 'yes': True, 'false': False, 'no': False}
@@ -210,12 +208,11 @@ def prepare_lists(scene: Scene, make: Callable[[str], bytes]) -> str:
     if scene.odd % 2:
         (lists / 'train.txt').write_text(f'{SOUND}\n')
     out = scene.folder / 'out'
-    report = watched(prepare, 2018, [scene.folder / 'source'], out, split=lists, workers=1)
-    check_whole(out)
-    for problem in report['errors']['list']:
-        check_message(problem['detail'])
+    report = _prepare(scene, split=lists)
     for split in report['splits']:
         listed = reading.text((lists / f'{split}.txt').read_bytes()).upper()
         for entry in annotations(out, split)['images']:
-            check(entry['isic_id'] in listed, f'{entry["isic_id"]} is in {split} unasked')
+            check(
+                entry['isic_id'] in listed, f'{entry["isic_id"]} is in {split} but not in its list'
+            )
     return 'refused' if report['errors']['list'] else 'right'

@@ -100,6 +100,14 @@ def text(data: bytes) -> str:
     return data.decode('utf-8', 'surrogateescape').lstrip('\ufeff')
 
 
+def table(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns and the rows of a table; cut rows are filled up with ''."""
+    lines = [line for line in text(data).replace('"', '').splitlines() if line.strip(' ,;\t|')]
+    comma = max(',;\t|', key=lines[0].count)
+    header, *rows = [line.split(comma) for line in lines]
+    return [name.strip().lower() for name in header], [[*row, *[''] * len(header)] for row in rows]
+
+
 def upright(mask: np.ndarray, data: bytes | None) -> np.ndarray:
     """Return an (H, W) bool mask as the EXIF data of a file turn it, by Pillow."""
     try:

@@ -1,7 +1,7 @@
 """All variants, and the process that tries them.
 
 Every variant is tried in a forked process, under a limit of time and with its memory watched, so
-that one which hangs, crashes or eats the memory is told and the others are tried all the same.
+that one which hangs, crashes or uses too much memory is reported and the others are still tried.
 """
 
 import gc
@@ -181,7 +181,7 @@ def sound_pairs(shared: Path) -> list[tuple[Pair, Pair]]:
 
 
 def _small(pair: Pair) -> Pair:
-    """Return a pair of a fifth of the width: the whole ones take most of the time."""
+    """Return a pair of a fifth of the width: full-size pairs take most of the time."""
     size = pair.image.shape[1] // 5, pair.image.shape[0] // 5
     image = cv2.resize(pair.image, size, interpolation=cv2.INTER_AREA)
     return _pair(image, cv2.resize(pair.mask, size, interpolation=cv2.INTER_NEAREST))
@@ -264,7 +264,7 @@ def _try(variant: Variant, stage: Stage, scratch: Path, pairs: list) -> Result:
         outcome = 'refused'
         try:
             fuzz_judge.check_message(str(error))
-            fuzz_judge.check_whole(folder / 'out')
+            fuzz_judge.check_complete(folder / 'out')
         except fuzz_judge.Wrong as wrong:
             outcome = f'wrong: {wrong}'
     except fuzz_judge.Wrong as wrong:
@@ -321,7 +321,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
         kind['seconds'] = round(kind['seconds'] + result.seconds, 3)
     for kind in kinds.values():
         kind['variants'] = len(kind['variants'])
-    whole = {
+    total = {
         'variants': sum(kind['variants'] for kind in kinds.values()),
         'calls': len(results),
         **{word: sum(k[word] for k in kinds.values()) for word in ('right', 'refused', 'wrong')},
@@ -335,4 +335,4 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     for result in results:
         stage = stages_tried.setdefault(result.stage, {'right': 0, 'refused': 0, 'wrong': 0})
         stage[result.outcome if result.outcome in ('right', 'refused') else 'wrong'] += 1
-    return {'all': whole, 'stages': stages_tried, 'kinds': kinds}
+    return {'all': total, 'stages': stages_tried, 'kinds': kinds}

@@ -21,8 +21,8 @@ from tests.e2e.fuzz.fuzz_judge import (
     Scene,
     Wrong,
     check,
+    check_complete,
     check_message,
-    check_whole,
     watched,
 )
 from tests.e2e.fuzz.fuzz_prepared import annotations, prepared_copy
@@ -61,14 +61,14 @@ def _score(predictions: Path, truth: Path, out: Path, *names: str, **more: Any) 
 
 
 def _check_rows(out: Path, wanted: dict[str, float]) -> None:
-    check_whole(out.parent)
+    check_complete(out.parent)
     with out.with_name('per_image.csv').open(newline='', encoding='utf-8') as file:
         rows = {row['image_id']: float(row['iou']) for row in csv.DictReader(file)}
     check(rows.keys() == wanted.keys(), f'{rows.keys()} scored, not {wanted.keys()}')
     for name, iou in rows.items():
         check(math.isclose(iou, wanted[name], abs_tol=1e-9), f'{name}: {iou}, not {wanted[name]}')
-    told = json.loads(out.read_text())['metrics']['lesion/iou']
-    check(math.isclose(told, np.mean(list(rows.values())), abs_tol=1e-9), 'another mean')
+    mean = json.loads(out.read_text())['metrics']['lesion/iou']
+    check(math.isclose(mean, np.mean(list(rows.values())), abs_tol=1e-9), 'another mean')
 
 
 def score_names(scene: Scene, put: tuple[str, str]) -> str:
@@ -86,7 +86,9 @@ def score_names(scene: Scene, put: tuple[str, str]) -> str:
     if digits and digits[0] != SOUND and (both or scene.odd % 2):
         names.add(digits[0])
     _check_rows(out, dict.fromkeys(names, 1.0))
-    check(content['extra_predictions'] == (len(names) == 1), 'a file is passed over uncounted')
+    check(
+        content['extra_predictions'] == (len(names) == 1), 'a file is skipped without being counted'
+    )
     return 'right'
 
 
@@ -107,7 +109,7 @@ def score_zip(scene: Scene, make: Callable[[dict[str, bytes]], bytes]) -> str:
     names = {row for row in (SOUND, HOSTILE) if content['images'] == 2 or row == SOUND}
     if content['images'] == 1:
         names = {row['image_id'] for row in csv.DictReader(out.with_name('per_image.csv').open())}
-    check(content['images'] == 2 or not scene.odd % 2, 'a truth is passed over')
+    check(content['images'] == 2 or not scene.odd % 2, 'a truth is skipped')
     _check_rows(out, dict.fromkeys(names, 1.0))
     return 'right'
 
@@ -130,11 +132,7 @@ def score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     except InputError as error:
         check_message(str(error), path.name)
         return 'refused'
-    lines = reading.text(path.read_bytes()).replace('"', '').splitlines()
-    lines = [line for line in lines if line.strip(' ,;\t|')]
-    comma = max(',;\t|', key=lines[0].count)
-    header, *rows = [line.split(comma) for line in lines]
-    header = [column.strip().lower() for column in header]
+    header, rows = reading.table(path.read_bytes())
     values = [float(row[header.index('iou')]) for row in rows]
     mean = content['metrics']['lesion/iou']
     check(content['images'] == len(values), f'{content["images"]} of {len(values)} rows')
@@ -155,12 +153,7 @@ def score_score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     calibration = content.get('calibration')
     if calibration is None:
         return 'right'
-    lines = reading.text(path.read_bytes()).replace('"', '').splitlines()
-    lines = [line for line in lines if line.strip(' ,;\t|')]
-    comma = max(',;\t|', key=lines[0].count)
-    header, *rows = [line.split(comma) for line in lines]
-    header = [column.strip().lower() for column in header]
-    rows = [[*row, *[''] * len(header)] for row in rows]  # of a row that was cut off
+    header, rows = reading.table(path.read_bytes())
     known = {row[header.index('image')]: row[header.index('score')] for row in rows}
     wanted = [float(known[name]) for name in known if known[name]]
     lowest = min(bin_['score_low'] for bin_ in calibration['bins'])
@@ -179,7 +172,7 @@ def score_annotations(scene: Scene, make: Callable[[dict[str, Any]], bytes]) -> 
     path.write_bytes(make(coco))
     out = scene.folder / 'out' / 'scores.json'
     content = _score(folder, folder, out, path.name, annotations=path, groups=())
-    check_whole(out.parent)
+    check_complete(out.parent)
     for groups in content['groups'].values():
         check(sum(group['images'] for group in groups) == 2, 'an image in no group, or two')
     return 'right'
