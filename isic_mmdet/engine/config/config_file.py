@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,14 @@ def _base_path(base: str, path: Path) -> Path:
 
 @cache
 def _package_base(base: str) -> Path:
-    """Return the path of a config of a package; mmengine reads all model indices to find it."""
+    """Return the path of a config of a package."""
+    package, _, name = base.partition('::')
+    spec = find_spec(package)
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / '.mim' / 'configs' / name
+        if path.is_file():
+            return path
+    # mmengine reads all model indices of the package to find it.
     return Path(Config._get_cfg_path(base, '')[0])
 
 
