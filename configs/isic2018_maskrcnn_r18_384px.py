@@ -1,6 +1,6 @@
 """ISIC 2018 Task 1 on one GPU from part of the ImageNet weights: ResNet-18, 384 px.
 
-Command:   bash tools/reproduce.sh --shared
+Command:   bash tools/reproduce.sh IMAGES WEIGHTS
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    lesion/iou 0.847 on the validation split, 0.828 on the test split (mean of seeds 0 to 2),
            see docs/gpu.md

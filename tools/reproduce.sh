@@ -2,24 +2,27 @@
 # Reproduce the score of the recommended recipe: prepare the data, train, score the test split once,
 # and print the row of the results table. A second call resumes the first.
 #
-#   bash tools/reproduce.sh [--shared]
+#   bash tools/reproduce.sh [IMAGES WEIGHTS]
 #
 # example:
 #   bash tools/reproduce.sh
 #
-# Without --shared it uses the official files of ISIC 2018 in data/official/isic2018 (see
-# data/README.md), the recipe for a GPU, and COCO weights. With --shared it repeats the run of the
-# README: the images and partial ImageNet weights in ../shared, and the recipe for one GPU or, without
-# a GPU, for two CPU cores with one process each. It uses bfloat16 if the processor supports it.
-# WORK_DIR names the folder of the run.
+# Without arguments it uses the official files of ISIC 2018 in data/official/isic2018 (see
+# data/README.md), the recipe for a GPU, and COCO weights. With arguments it repeats the run of the
+# README: IMAGES is a folder with images, masks and lists of the splits in splits/, WEIGHTS a file with
+# partial ImageNet weights of ResNet-18. The recipe is that for one GPU or, without a GPU, for two CPU
+# cores with one process each. It uses bfloat16 if the processor supports it. WORK_DIR names the folder
+# of the run.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
-if [ $# -gt 1 ] || { [ $# = 1 ] && [ "$1" != --shared ]; }; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
+if [ $# != 0 ] && [ $# != 2 ]; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
+images=${1:+$(realpath -- "$1")}
+weights=${2:+$(realpath -- "$2")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -d .venv ] && export PATH="$PWD/.venv/bin:$PATH"
 
 settings=()
-if [ "${1:-}" = --shared ]; then
+if [ -n "$images" ]; then
     if python -c 'import torch; raise SystemExit(not torch.cuda.is_available())'; then
         config=configs/isic2018_maskrcnn_r18_384px.py
         train=(python tools/train.py "$config")
@@ -28,9 +31,8 @@ if [ "${1:-}" = --shared ]; then
         train=(bash tools/dist_train.sh "$config" 2)
     fi
     data=data/isic2018
-    source=(--src ../shared/isic2018 --split ../shared/isic2018/splits)
-    settings=(--cfg-options
-        model.backbone.init_cfg.checkpoint=../shared/weights/resnet18_imagenet_stem_to_layer3_foldedbn.pth)
+    source=(--src "$images" --split "$images/splits")
+    settings=(--cfg-options "model.backbone.init_cfg.checkpoint=$weights")
 else
     config=configs/isic2018_maskrcnn.py
     train=(python tools/train.py "$config")

@@ -1,5 +1,6 @@
 """The results table of a README, made from `metrics.json` files and nothing else."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -77,7 +78,7 @@ def results_table(reports: Sequence[Report]) -> str:
         # The command of a validation is that of its training.
         training = report.get('training') or {}
         commands = dict.fromkeys([training.get('command'), report.get('command')])
-        text = ', then '.join(f'`{command}`' for command in commands if command is not None)
+        text = ', then '.join(f'`{_portable(each)}`' for each in commands if each is not None)
         lines.append(f'{number}. {text or UNKNOWN}')
     return '\n'.join(lines)
 
@@ -134,6 +135,11 @@ def _over_seeds(column: str, values: Sequence[Any]) -> str:
         return f'{mean(scores):.3f} ± {stdev(scores):.3f}'
     texts = [_text(value) for value in values]
     return texts[0] if len(set(texts)) == 1 else ', '.join(texts)
+
+
+def _portable(command: str) -> str:
+    """Return a command without the folders of files outside the checkout."""
+    return re.sub(r'(?<=[ =])(/|\.\./)\S*/', '', command)
 
 
 def _text(value: Any) -> str:

@@ -203,9 +203,14 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
     ('arguments', 'has_gpu', 'config', 'script'),
     [
         ([], True, 'configs/isic2018_maskrcnn.py', 'tools/train.py'),
-        (['--shared'], True, 'configs/isic2018_maskrcnn_r18_384px.py', 'tools/train.py'),
         (
-            ['--shared'],
+            ['images', 'weights.pth'],
+            True,
+            'configs/isic2018_maskrcnn_r18_384px.py',
+            'tools/train.py',
+        ),
+        (
+            ['images', 'weights.pth'],
             False,
             'configs/isic2018_maskrcnn_r18_256px.py',
             '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 2 '
@@ -246,7 +251,7 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, has_gpu, 
     if '-m ' in script:
         start += ' --launcher pytorch'
     assert train.startswith(f'{start} --data-root data/isic2018 --work-dir {work} --resume --amp')
-    assert ('../shared/weights' in train) == bool(arguments)
+    assert train.endswith('weights.pth') == bool(arguments)
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
         f'--work-dir {work}/test --overwrite'

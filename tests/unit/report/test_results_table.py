@@ -37,6 +37,12 @@ def cells(table: str, row: int = 0) -> dict[str, str]:
     return dict(zip(lines[0], lines[2 + row], strict=True))
 
 
+def test_a_command_names_no_folder_outside_the_checkout():
+    command = 'python tools/test.py configs/a.py /home/me/best.pth --cfg-options w=../../x/w.pth'
+    (line,) = results_table([{**REPORT, 'training': {}, 'command': command}]).splitlines()[-1:]
+    assert line == '1. `python tools/test.py configs/a.py best.pth --cfg-options w=w.pth`'
+
+
 def test_row_holds_the_numbers_of_the_file():
     table = results_table([REPORT])
     assert cells(table) == {
