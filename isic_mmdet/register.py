@@ -29,7 +29,9 @@ from isic_mmdet.models import (  # noqa: E402, F401
     lesion_diagnosis,
     lesion_mask_rcnn,
     p3_fpn,
+    timm_backbone,
     tta,
+    weight_sources,
 )
 from isic_mmdet.models.batched import roi_head, rpn_head  # noqa: E402, F401
 from isic_mmdet.models.torchvision import anchors  # noqa: E402, F401

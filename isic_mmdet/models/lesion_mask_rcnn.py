@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
-from mmcv.cnn import fuse_conv_bn
 from mmdet.models.detectors import MaskRCNN
 from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from isic_mmdet.models.batch_norm_fusion import fused
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -60,7 +61,7 @@ def prepare_for_prediction(model: nn.Module) -> None:
     Args:
         model: a detector of mmdet with its final weights; changed in place.
     """
-    fuse_conv_bn(model.backbone)
+    model.backbone = fused(model.backbone)
     if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
         for module in model.modules():
             if isinstance(module, nn.Conv2d):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 
-from mmcv.cnn import fuse_conv_bn
 from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import MaskRCNN
 from mmdet.models.necks import FPN
@@ -20,6 +19,7 @@ from isic_mmdet.engine.checks.preflight import load_strictly
 from isic_mmdet.engine.config.load import set_checkpoint
 from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.errors import InputError
+from isic_mmdet.models.batch_norm_fusion import fuse_batch_norms, fused
 
 #: Stride of the coarsest level that the top-down path of the FPN starts from.
 DIVISOR = 32
@@ -50,7 +50,10 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
         raise InputError(f'{config}: its model cannot be exported:', errors)
     load = partial(load_checkpoint, model, checkpoint, map_location='cpu')
     load_strictly(load, checkpoint, config, classes)
-    model = fuse_conv_bn(model.eval())
+    model.eval()
+    model.backbone = fused(model.backbone)
+    for part in (model.neck, model.rpn_head, model.roi_head):
+        fuse_batch_norms(part)
     # Sides are multiples of 32, so each level is exactly twice as large as the next. ONNX Runtime
     # is faster with a constant factor than with computed sizes.
     model.neck.upsample_cfg = dict(scale_factor=2, mode='nearest')
