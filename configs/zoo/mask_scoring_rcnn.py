@@ -1,17 +1,7 @@
 # Mask Scoring R-CNN: a further head predicts the IoU of each mask, which multiplies its score.
-_base_ = '../isic2018_maskrcnn_lite.py'
-
-model = dict(
-    type='MaskScoringRCNN',
-    roi_head=dict(
-        type='MaskScoringRoIHead',
-        mask_iou_head=dict(
-            type='MaskIoUHead',
-            in_channels=128,
-            conv_out_channels=128,
-            fc_out_channels=512,
-            num_classes=1,
-        ),
-    ),
-    train_cfg=dict(rcnn=dict(mask_thr_binary=0.5)),
-)
+_base_ = [
+    '../_base_/models/mask-scoring-rcnn_lite0.py',
+    '../_base_/datasets/lesion_256px.py',
+    '../_base_/schedules/adamw_cosine.py',
+    '../_base_/default_runtime.py',
+]
