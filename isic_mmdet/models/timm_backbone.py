@@ -1,6 +1,6 @@
 """Backbones of timm in a detector of mmdet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import timm
@@ -26,8 +26,8 @@ class TimmBackbone(BaseModule):
         frozen_stages: the layers of feature maps 0 to this one are not trained, and their batch
             norms keep their statistics; -1 trains everything.
         norm_eval: all batch norms keep their statistics.
+        model_kwargs: further arguments of `timm.create_model`.
         init_cfg: initial weights.
-        **kwargs: of `timm.create_model`.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class TimmBackbone(BaseModule):
         out_indices: Sequence[int] = (1, 2, 3, 4),
         frozen_stages: int = -1,
         norm_eval: bool = False,
+        model_kwargs: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
-        **kwargs: Any,
     ) -> None:
         super().__init__(init_cfg)
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.body = timm.create_model(
-            name, features_only=True, out_indices=self.out_indices, **kwargs
+            name, features_only=True, out_indices=self.out_indices, **(model_kwargs or {})
         )
         #: Number of channels of each returned feature map.
         self.channels = tuple(self.body.feature_info.channels())

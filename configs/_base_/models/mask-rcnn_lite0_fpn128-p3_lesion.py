@@ -17,7 +17,8 @@ model = dict(
         _delete_=True,
         type='TimmBackbone',
         name='efficientnet_lite0',
-        bn_eps=1e-3,
+        model_kwargs=dict(bn_eps=1e-3),
+        norm_eval=True,
         init_cfg=dict(type='Pretrained', checkpoint=weights),
     ),
     neck=dict(

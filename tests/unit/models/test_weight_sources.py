@@ -21,7 +21,7 @@ def load(source: str) -> dict[str, torch.Tensor]:
 
 def test_lite_weights_give_the_features_of_tensorflow_for_a_rotated_image():
     backbone = MODELS.build(
-        {'type': 'TimmBackbone', 'name': 'efficientnet_lite0', 'bn_eps': 1e-3}
+        {'type': 'TimmBackbone', 'name': 'efficientnet_lite0', 'model_kwargs': {'bn_eps': 1e-3}}
     ).eval()
     missing, _ = backbone.load_state_dict(load(LITE0), strict=False)
     assert not missing
