@@ -1,4 +1,12 @@
-"""ISIC 2018 Task 1 from full ImageNet weights: EfficientNet-Lite 0, 128-channel FPN, 256 px."""
+"""ISIC 2018 Task 1 from full ImageNet weights: EfficientNet-Lite 0, 128-channel FPN, 256 px.
+
+Command:   python tools/train.py configs/isic2018_maskrcnn_lite.py --amp
+Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
+Number:    not measured yet
+Hardware:  two CPU cores, no GPU
+Time:      not measured yet
+Date:      2026-11-28
+"""
 
 _base_ = [
     './_base_/models/mask-rcnn_lite0_fpn128-p3_lesion.py',

@@ -118,8 +118,7 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
     total, parts = model.parse_losses(model(**batch, mode='loss'))
     total.backward()
     assert torch.isfinite(total)
-    assert {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'loss_mask'} <= set(parts)
-    assert parts['loss_mask'] > 0
+    assert any('loss_mask' in name and value > 0 for name, value in parts.items())
 
     model.eval()
     test = DATASETS.build(cfg.test_dataloader.dataset)
@@ -128,8 +127,11 @@ def test_one_training_batch_and_one_prediction(path, data_by_classes):
     height, width = found.ori_shape
     count = len(found.pred_instances)
     # With a head for the diagnosis a box is a detection of every class.
-    diagnoses = len(classes) if 'diagnosis_head' in cfg.model.roi_head else 1
-    assert 1 <= count <= cfg.model.test_cfg.rcnn.max_per_img * diagnoses
+    diagnoses = len(classes) if 'diagnosis_head' in cfg.model.get('roi_head', {}) else 1
+    settings = cfg.model.test_cfg.get('rcnn', cfg.model.test_cfg)
+    largest = settings.get('max_per_img') or settings.max_per_image
+    assert 1 <= count <= largest * diagnoses
     assert found.pred_instances.masks.shape == (count, height, width)
     assert found.isic_id.startswith('ISIC_')
-    assert cfg.model.type == 'LesionMaskRCNN'  # --amp sets its precision
+    if path.parent.name != 'zoo':
+        assert cfg.model.type == 'LesionMaskRCNN'  # --amp sets its precision

@@ -21,7 +21,7 @@ def build(name='efficientnet_lite0', **kwargs):
         ('convnext_atto', {'out_indices': (0, 1, 2, 3)}, (4, 8, 16, 32)),
         (
             'swin_tiny_patch4_window7_224',
-            {'out_indices': (0, 1, 2, 3), 'strict_img_size': False},
+            {'out_indices': (0, 1, 2, 3), 'model_kwargs': {'strict_img_size': False}},
             (4, 8, 16, 32),
         ),
         ('mobilenetv3_small_100', {'out_indices': (2, 4)}, (8, 32)),
