@@ -1,6 +1,6 @@
 """Mask R-CNN with a choice of precision, and its preparation for prediction."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmdet.models.detectors import MaskRCNN
@@ -61,7 +61,7 @@ def prepare_for_prediction(model: nn.Module) -> None:
     Args:
         model: a detector of mmdet with its final weights; changed in place.
     """
-    model.backbone = fused(model.backbone)
+    model.backbone = fused(cast(nn.Module, model.backbone))
     if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
         for module in model.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,11 +1,12 @@
 """Backbones of timm in a detector of mmdet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import timm
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -46,8 +47,10 @@ class TimmBackbone(BaseModule):
         self.body = timm.create_model(
             name, features_only=True, out_indices=self.out_indices, **(model_kwargs or {})
         )
+        feature_info = cast(FeatureInfo, self.body.feature_info)
         #: Number of channels of each returned feature map.
-        self.channels = tuple(self.body.feature_info.channels())
+        self.channels = tuple(feature_info.channels())
+        self._frozen_end = feature_info.info[max(frozen_stages, 0)]['module'].replace('.', '_')
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -77,10 +80,11 @@ class TimmBackbone(BaseModule):
         """Return all modules that are defined before the end of the last frozen feature map."""
         if self.frozen_stages < 0:
             return []
-        end = self.body.feature_info.info[self.frozen_stages]['module'].replace('.', '_')
         modules = list(self.body.named_modules())
         # timm replaces the dots of some nested names.
-        inside = [f'{name}_'.replace('.', '_').startswith(f'{end}_') for name, _ in modules]
+        inside = [
+            f'{name}_'.replace('.', '_').startswith(f'{self._frozen_end}_') for name, _ in modules
+        ]
         last = len(inside) - 1 - inside[::-1].index(True)
         return [module for _, module in modules[: last + 1]]
 
