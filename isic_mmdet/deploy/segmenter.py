@@ -104,9 +104,9 @@ class LesionSegmenter(Segmenter):
         return_box_masks(model)
         load = partial(load_checkpoint, model, str(checkpoint), map_location='cpu')
         load_strictly(load, str(checkpoint), str(config), self.classes)
-        prepare_for_prediction(model)
+        prepare_for_prediction(model.eval())
         self._divisor: int = model.data_preprocessor.pad_size_divisor
-        self._model = model.to(self.device).eval()
+        self._model = model.to(self.device)
 
     def reduction(self, height: int, width: int) -> int:
         """See `Segmenter.reduction`."""

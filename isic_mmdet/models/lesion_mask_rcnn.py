@@ -59,7 +59,7 @@ def prepare_for_prediction(model: nn.Module) -> None:
     rounding. The model cannot be trained afterwards.
 
     Args:
-        model: a detector of mmdet with its final weights; changed in place.
+        model: a detector of mmdet in evaluation mode with its final weights; changed in place.
     """
     model.backbone = fused(cast(nn.Module, model.backbone))
     if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
