@@ -53,7 +53,7 @@ class LesionMaskRCNN(MaskRCNN):
 
 
 def prepare_for_prediction(model: nn.Module) -> None:
-    """Fold batch norms into convolutions, and cast the weights of convolutions once.
+    """Switch to evaluation, fold batch norms into convolutions, and cast their weights once.
 
     In bfloat16 `torch.autocast` would cast them in every call. The predictions are the same up to
     rounding. The model cannot be trained afterwards.
@@ -61,6 +61,7 @@ def prepare_for_prediction(model: nn.Module) -> None:
     Args:
         model: a detector of mmdet in evaluation mode with its final weights; changed in place.
     """
+    model.eval()
     model.backbone = fused(cast(nn.Module, model.backbone))
     if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
         for module in model.modules():
