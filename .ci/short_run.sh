@@ -5,11 +5,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-config=configs/isic2018_maskrcnn_r18_256px.py
+config=configs/isic2018_maskrcnn_lite.py
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 real=../shared/isic2018
-weights=../shared/weights/resnet18_imagenet_stem_to_layer3_foldedbn.pth
 
 if [ -d "$real" ]; then
     mkdir "$work/lists"
@@ -22,14 +21,9 @@ else
     python tools/prepare_isic.py 2017 --src "$work/official" --out "$work/data" --split official \
         --classes lesion
 fi
-if [ -e "$weights" ]; then
-    backbone=model.backbone.init_cfg.checkpoint=$weights
-else
-    backbone=model.backbone.init_cfg=None
-fi
 
 python tools/train.py "$config" --data-root "$work/data" --work-dir "$work/run" --cfg-options \
-    "$backbone" train_cfg.max_epochs=3 param_scheduler.0.end=10
+    train_cfg.max_epochs=3 param_scheduler.0.end=10
 python tools/test.py "$config" "$work"/run/best_lesion_iou_epoch_*.pth --data-root "$work/data" \
     --work-dir "$work/test" --out "$work/test/detections.json" --show-dir "$work/test/pictures"
 python .ci/check_run.py "$work"

@@ -23,7 +23,7 @@ from isic_mmdet.engine.config.load import load_config
 
 CONFIGS = ROOT / 'configs'
 OURS = CONFIGS / 'isic2018_maskrcnn.py'
-CPU_RECIPE = CONFIGS / 'isic2018_maskrcnn_r18_256px.py'
+CPU_RECIPE = CONFIGS / 'isic2018_maskrcnn_lite.py'
 SMALL = CONFIGS / 'quickstart.py'
 
 

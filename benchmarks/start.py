@@ -49,7 +49,7 @@ def run(quick: bool) -> dict[str, Any]:
         }
         seconds = interleaved(ways, 1 if quick else 7, 0 if quick else 1, 'starts')
     middle = medians(seconds)
-    what = 'from the start of tools/predict.py to its end, one mask, CPU recipe'
+    what = f'from the start of tools/predict.py to its end, one mask, {config.stem}'
     same = "mmdet's inferencer, the same model"
     seconds_exported = middle['exported']
     rows = [

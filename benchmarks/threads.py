@@ -27,7 +27,7 @@ SETTINGS = {
 # Config, precision, image size in pixels, images of a step.
 RECIPES = {
     'quickstart, 192 px, batch 8': ('quickstart.py', 'float32', 192, 8),
-    'R18, 256 px, batch 4': ('isic2018_maskrcnn_r18_256px.py', 'float32', 256, 4),
+    'Lite 0, 256 px, batch 4': ('isic2018_maskrcnn_lite.py', 'float32', 256, 4),
     'R50, 512 px, batch 2': ('isic2018_maskrcnn.py', 'float32', 512, 2),
 }
 LOADS = (0, 1, 4)

@@ -2,8 +2,7 @@
 
 Command:   python tools/train.py configs/isic2018_maskrcnn.py
 Data:      tools/prepare_isic.py 2018 --resize max-side 1024, data/isic2018, one class: lesion
-Number:    not measured with COCO weights (they were not available);
-           the CPU recipe isic2018_maskrcnn_r18_256px.py is measured, see the README
+Number:    not measured with COCO weights (they were not available)
 Hardware:  one GPU, batch 2; the learning rate follows the batch size
 Time:      not measured
 Date:      2026-11-22

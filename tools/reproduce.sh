@@ -2,42 +2,33 @@
 # Reproduce the score of the recommended recipe: prepare the data, train, score the test split once,
 # and print the row of the results table. A second call resumes the first.
 #
-#   bash tools/reproduce.sh [IMAGES WEIGHTS]
+#   bash tools/reproduce.sh [IMAGES]
 #
 # example:
 #   bash tools/reproduce.sh
 #
-# Without arguments it uses the official files of ISIC 2018 in data/official/isic2018 (see
-# data/README.md), the recipe for a GPU, and COCO weights. With arguments it repeats the run of the
-# README: IMAGES is a folder with images, masks and lists of the splits in splits/, WEIGHTS a file with
-# partial ImageNet weights of ResNet-18. The recipe is that for one GPU or, without a GPU, for two CPU
-# cores with one process each. It uses bfloat16 if the processor supports it. WORK_DIR names the folder
-# of the run.
+# Without an argument it uses the official files of ISIC 2018 in data/official/isic2018 (see
+# data/README.md). IMAGES is a folder with other images, their masks, and lists of the splits in splits/.
+# The training uses one GPU or, without a GPU, two CPU cores with one process each, and bfloat16 if the
+# processor supports it. WORK_DIR names the folder of the run.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
-if [ $# != 0 ] && [ $# != 2 ]; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
+if [ $# -gt 1 ]; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
 images=${1:+$(realpath -- "$1")}
-weights=${2:+$(realpath -- "$2")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -d .venv ] && export PATH="$PWD/.venv/bin:$PATH"
 
-settings=()
+config=configs/isic2018_maskrcnn_lite.py
+data=data/isic2018
 if [ -n "$images" ]; then
-    if python -c 'import torch; raise SystemExit(not torch.cuda.is_available())'; then
-        config=configs/isic2018_maskrcnn_r18_384px.py
-        train=(python tools/train.py "$config")
-    else
-        config=configs/isic2018_maskrcnn_r18_256px.py
-        train=(bash tools/dist_train.sh "$config" 2)
-    fi
-    data=data/isic2018
     source=(--src "$images" --split "$images/splits")
-    settings=(--cfg-options "model.backbone.init_cfg.checkpoint=$weights")
 else
-    config=configs/isic2018_maskrcnn.py
-    train=(python tools/train.py "$config")
-    data=data/isic2018
     source=(--src data/official/isic2018 --resize max-side 1024)
+fi
+if python -c 'import torch; raise SystemExit(not torch.cuda.is_available())'; then
+    train=(python tools/train.py "$config")
+else
+    train=(bash tools/dist_train.sh "$config" 2)
 fi
 if python -c 'from isic_mmdet.utils.system import check_bfloat16; check_bfloat16()' 2>/dev/null; then
     amp=(--amp)
@@ -47,8 +38,7 @@ fi
 work=${WORK_DIR:-work_dirs/$(basename "$config" .py)}
 
 python tools/prepare_isic.py 2018 "${source[@]}" --out "$data"
-"${train[@]}" --data-root "$data" --work-dir "$work" --resume \
-    ${amp[@]+"${amp[@]}"} ${settings[@]+"${settings[@]}"}
+"${train[@]}" --data-root "$data" --work-dir "$work" --resume ${amp[@]+"${amp[@]}"}
 # There are two only if a run was killed while it replaced the best checkpoint.
 best=$(ls -t -- "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py "$config" "$best" --data-root "$data" --work-dir "$work/test" --overwrite

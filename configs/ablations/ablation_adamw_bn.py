@@ -5,14 +5,14 @@ Masks are pooled by box size, their loss is cross-entropy, and images are only f
 Command:   python tools/train.py configs/ablations/ablation_adamw_bn.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
            model.backbone.init_cfg.checkpoint=WEIGHTS
-Data:      as isic2018_maskrcnn_r18_256px.py
+Data:      as isic2018_r18_256px.py
 Number:    see docs/ablations.md
 Hardware:  CPU
 Time:      see there
 Date:      2026-11-25
 """
 
-_base_ = '../isic2018_maskrcnn_r18_256px.py'
+_base_ = './isic2018_r18_256px.py'
 
 cross_entropy = dict(_delete_=True, type='CrossEntropyLoss', use_mask=True)
 model = dict(

@@ -3,7 +3,7 @@
 Command:   python tools/train.py configs/ablations/ablation_mask_p3.py --amp --cfg-options
            train_cfg.max_epochs=2 train_cfg.val_interval=2
            model.backbone.init_cfg.checkpoint=WEIGHTS
-Data:      as isic2018_maskrcnn_r18_256px.py
+Data:      as isic2018_r18_256px.py
 Number:    see docs/ablations.md
 Hardware:  CPU
 Time:      see there

@@ -52,7 +52,7 @@ val_dataloader = dict(
 test_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(val_interval=5)
-# A fifteenth of the steps: the rate of isic2018_maskrcnn_r18_256px.py for this batch size.
+# A fifteenth of the steps: the rate of isic2018_r18_256px.py for this batch size.
 optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=35))
 auto_scale_lr = dict(base_batch_size=4)
 

@@ -7,7 +7,7 @@ from tests.support.tool_runs import run_tool
 
 
 def test_sound_and_damaged_data(tiny_data, tmp_path):
-    config = 'configs/isic2018_maskrcnn_r18_256px.py'
+    config = 'configs/isic2018_maskrcnn_lite.py'
     done = run_tool('check_dataset', config, '--data-root', tiny_data, '--workers', 1)
     assert done.returncode == 0, done.stderr
     lines = ['images: 12 train, 3 val, 3 test', 'errors: none', 'notes: none']

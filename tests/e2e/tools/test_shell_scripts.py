@@ -200,25 +200,19 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'has_gpu', 'config', 'script'),
+    ('arguments', 'source', 'has_gpu', 'start'),
     [
-        ([], True, 'configs/isic2018_maskrcnn.py', 'tools/train.py'),
+        ([], 'data/official/isic2018 --resize max-side 1024', True, 'tools/train.py {config}'),
         (
-            ['images', 'weights.pth'],
-            True,
-            'configs/isic2018_maskrcnn_r18_384px.py',
-            'tools/train.py',
-        ),
-        (
-            ['images', 'weights.pth'],
+            ['images'],
+            '{images} --split {images}/splits',
             False,
-            'configs/isic2018_maskrcnn_r18_256px.py',
             '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 2 '
-            'tools/train.py',
+            'tools/train.py {config} --launcher pytorch',
         ),
     ],
 )
-def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, has_gpu, config, script):
+def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source, has_gpu, start):
     """Every command is seen, and the run's folder is handed from one to the next."""
     programs = tmp_path / 'bin'
     programs.mkdir()
@@ -246,12 +240,11 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, has_gpu, 
     )
     assert done.returncode == 0, done.stderr
     _, prepare, train, test, table = seen.read_text().splitlines()
-    assert prepare.startswith('tools/prepare_isic.py 2018 --src ')
-    start = f'{script} {config}'
-    if '-m ' in script:
-        start += ' --launcher pytorch'
-    assert train.startswith(f'{start} --data-root data/isic2018 --work-dir {work} --resume --amp')
-    assert train.endswith('weights.pth') == bool(arguments)
+    config = 'configs/isic2018_maskrcnn_lite.py'
+    source = source.format(images=project / 'images')
+    assert prepare == f'tools/prepare_isic.py 2018 --src {source} --out data/isic2018'
+    start = start.format(config=config)
+    assert train == f'{start} --data-root data/isic2018 --work-dir {work} --resume --amp'
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
         f'--work-dir {work}/test --overwrite'

@@ -202,7 +202,7 @@ def test_a_gpu_trains_in_mixed_precision_and_resumes(call, tmp_path):
 
 
 def test_weights_that_do_not_fit_are_refused(call, checkpoint, tmp_path):
-    config = 'configs/isic2018_maskrcnn_r18_256px.py'
+    config = 'configs/isic2018_maskrcnn_lite.py'
     done = call('test.py', config, checkpoint, work=tmp_path, status=1)
     assert 'does not hold the weights of' in done.stderr
     assert 'size mismatch' in done.stderr

@@ -15,7 +15,7 @@ from isic_mmdet.engine.config.load import load_config
 
 @pytest.fixture(scope='module')
 def cfg(root, tiny_data):
-    cfg = load_config(root / 'configs/isic2018_maskrcnn_r18_256px.py', data_root=tiny_data)
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_lite.py', data_root=tiny_data)
     init_default_scope(cfg.default_scope)
     return cfg
 

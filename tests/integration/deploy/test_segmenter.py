@@ -123,7 +123,7 @@ def test_a_reduced_image_keeps_four_times_the_size_of_the_model(config, checkpoi
 
 def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
     with pytest.raises(InputError, match='does not hold the weights of'):
-        LesionSegmenter(root / 'configs/isic2018_maskrcnn_r18_256px.py', checkpoint, 'cpu')
+        LesionSegmenter(root / 'configs/isic2018_maskrcnn_lite.py', checkpoint, 'cpu')
     saved = torch.load(checkpoint, weights_only=True)
     saved['meta'] = {'dataset_meta': {'classes': ('naevus',)}}
     torch.save(saved, tmp_path / 'other.pth')

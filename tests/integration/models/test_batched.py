@@ -191,7 +191,7 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
 
 
 def test_the_diagnosis_head_works_with_them(root):
-    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
+    cfg = load_config(root / 'configs/ablations/isic2017_r18_256px.py')
     cfg.model.backbone.init_cfg = None
     data = batch(*BATCHES['several'])
     found = []

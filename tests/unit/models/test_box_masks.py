@@ -17,7 +17,7 @@ SHAPE = (150, 210)
 
 
 @pytest.fixture(
-    scope='module', params=['isic2018_maskrcnn_r18_256px', 'student_projects/student2017_r18_256px']
+    scope='module', params=['isic2018_maskrcnn_lite', 'student_projects/student2017_r18_256px']
 )
 def model(root, request):
     cfg = load_config(root / f'configs/{request.param}.py')
@@ -28,6 +28,7 @@ def model(root, request):
     cfg.model.test_cfg.rcnn.update(mask_thr_binary=-1, score_thr=0.0, max_per_img=3)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
+    model.init_weights()  # the boxes are then near the anchors
     model.roi_head.mask_head.conv_logits.weight.data *= 30
     return model
 

@@ -35,7 +35,7 @@ def maps():
 
 @pytest.fixture(scope='module')
 def cfg(root):
-    cfg = load_config(root / 'configs/isic2017_maskrcnn_r18_256px.py')
+    cfg = load_config(root / 'configs/ablations/isic2017_r18_256px.py')
     cfg.model.backbone.init_cfg = None
     cfg.model.roi_head.diagnosis_head.loss.update(class_weight=WEIGHTS, loss_weight=0.1)
     return cfg

@@ -16,7 +16,7 @@ REPORT = {
         'lesion/iou_ci_high': 0.8366,
     },
     'images': 325,
-    'config': 'isic2018_maskrcnn_r18_256px',
+    'config': 'isic2018_maskrcnn_lite',
     'data': 'isic2018',
     'split': 'test',
     'seed': 0,
@@ -47,7 +47,7 @@ def test_row_holds_the_numbers_of_the_file():
     table = results_table([REPORT])
     assert cells(table) == {
         '#': '1',
-        'config': 'isic2018_maskrcnn_r18_256px',
+        'config': 'isic2018_maskrcnn_lite',
         'weights': 'resnet18.pth',
         'split': 'isic2018 test',
         'images': '325',
@@ -110,7 +110,7 @@ def test_seeds_of_one_run_have_their_mean_and_spread():
     assert row['`missed`'] == row['95 % interval'] == '—'
     assert row['#'] == 'mean of 1, 3'
     assert row['seed'] == '0, 1'
-    assert row['config'] == 'isic2018_maskrcnn_r18_256px'
+    assert row['config'] == 'isic2018_maskrcnn_lite'
     assert row['`--tta`'] == 'no'
 
 

@@ -16,7 +16,8 @@ from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.models.box_masks import return_box_masks
 from tests.support.random_model import save_random_model
 
-CONFIGS = sorted((Path(__file__).resolve().parents[4] / 'configs').glob('*.py'))
+FOLDER = Path(__file__).resolve().parents[4] / 'configs'
+CONFIGS = [*sorted(FOLDER.glob('*.py')), *sorted(FOLDER.glob('ablations/isic*.py'))]
 
 
 def mmdets_own(model: torch.nn.Module, images: np.ndarray, sizes: np.ndarray) -> list:
@@ -89,7 +90,7 @@ def test_an_image_without_proposals_has_the_score_0(config, checkpoint):
 
 
 def test_a_diagnosis_does_not_change_what_counts_as_a_detection(root, tmp_path):
-    path = root / 'configs/isic2017_maskrcnn_r18_256px.py'
+    path = root / 'configs/ablations/isic2017_r18_256px.py'
     checkpoint = save_random_model(path, tmp_path / 'random.pth')
     image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
     inputs = torch.from_numpy(image), torch.tensor([[96, 96]])

@@ -37,6 +37,6 @@ def test_a_model_that_the_graph_does_not_support_is_refused(config, checkpoint, 
 
 
 def test_weights_of_another_model_are_refused(root, checkpoint):
-    path = root / 'configs/isic2018_maskrcnn_r18_256px.py'
+    path = root / 'configs/isic2018_maskrcnn_lite.py'
     with pytest.raises(InputError, match='does not hold the weights of'):
         load_model(load_config(path), str(checkpoint), str(path), ('lesion',))

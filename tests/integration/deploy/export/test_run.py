@@ -110,7 +110,7 @@ def test_wrong_arguments_are_reported_before_any_work(config, checkpoint, settin
 
 
 def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path):
-    config = root / 'configs/isic2017_maskrcnn_r18_256px.py'
+    config = root / 'configs/ablations/isic2017_r18_256px.py'
     weights = tmp_path / 'any.pth'
     weights.write_bytes(b'')
     cfg = load_config(config)

@@ -59,7 +59,7 @@ def test_the_closest_name_is_given(quickstart, word, hint):
         ('quickstart', 'data_root=/elsewhere', '--data-root DIR, or set train_dataloader.dataset.'),
         ('quickstart', 'train_pipeline.2.scale=(96,96)', 'dataset.pipeline.2.scale'),
         ('quickstart', 'test_pipeline=[]', 'val_dataloader.dataset.pipeline'),
-        ('isic2018_maskrcnn_r18_256px', 'norm.type=GN', 'model.neck.norm_cfg.type'),
+        ('isic2018_maskrcnn_lite', 'norm.type=GN', 'model.neck.norm_cfg.type'),
     ],
 )
 def test_a_variable_that_was_copied_is_refused_with_its_places(root, config, word, place):

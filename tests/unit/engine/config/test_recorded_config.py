@@ -9,7 +9,7 @@ from isic_mmdet.engine.config.recorded_config import (
 
 
 def test_a_recorded_config_is_read_without_running_it(root):
-    cfg = Config.fromfile(root / 'configs/isic2018_maskrcnn_r18_384px.py')
+    cfg = Config.fromfile(root / 'configs/isic2018_maskrcnn_lite.py')
     cfg.merge_from_dict({'model.odd': {'3d': [(1, -2.5), {}, None], 'far': float('inf')}})
     recorded = parse_config(cfg.pretty_text)
     assert recorded == settings_of(cfg)

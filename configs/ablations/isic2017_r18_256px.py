@@ -1,6 +1,6 @@
 """ISIC 2017 on two CPU cores: outline the lesion and predict melanoma or benign.
 
-Command:   bash tools/dist_train.sh configs/isic2017_maskrcnn_r18_256px.py 2 --amp
+Command:   bash tools/dist_train.sh configs/ablations/isic2017_r18_256px.py 2 --amp
 Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma; measured on
            1,577 / 109 / 455 images of 512 px, from ImageNet weights for stem to layer3 only
 Number:    lesion/iou 0.789, melanoma AUC 0.798 on the validation split, 0.786 and 0.757 on the
@@ -10,7 +10,7 @@ Time:      67 minutes
 Date:      2026-11-26
 """
 
-_base_ = './isic2018_maskrcnn_r18_256px.py'
+_base_ = './isic2018_r18_256px.py'
 
 # Box and mask heads know one class, lesion. A separate head reads the stages of the backbone that
 # have weights, and predicts the diagnosis. docs/isic2017.md says what that brings.
@@ -37,7 +37,7 @@ model = dict(
 )
 
 dataset_type = 'LesionDiagnosisDataset'
-data_root = '{{ fileDirname }}/../data/isic2017/'
+data_root = '{{ fileDirname }}/../../data/isic2017/'
 train_pipeline = [
     {{_base_.load_image}},
     {{_base_.load_truth}},

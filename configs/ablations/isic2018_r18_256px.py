@@ -1,6 +1,6 @@
 """ISIC 2018 Task 1 on two CPU cores: ResNet-18, 128-channel FPN and heads, 256 px.
 
-Command:   bash tools/dist_train.sh configs/isic2018_maskrcnn_r18_256px.py 2 --amp
+Command:   bash tools/dist_train.sh configs/ablations/isic2018_r18_256px.py 2 --amp
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion; measured on 1,457 / 487 /
            325 images of 512 px, from ImageNet weights for stem to layer3 only (see the README)
 Number:    lesion/iou 0.846 on the validation split, 0.831 on the test split (seed 0)
@@ -10,10 +10,10 @@ Date:      2026-11-26
 """
 
 _base_ = [
-    './_base_/models/mask-rcnn_r18_fpn128-p3_lesion.py',
-    './_base_/datasets/lesion.py',
-    './_base_/schedules/adamw_cosine.py',
-    './_base_/default_runtime.py',
+    '../_base_/models/mask-rcnn_r18_fpn128-p3_lesion.py',
+    '../_base_/datasets/lesion.py',
+    '../_base_/schedules/adamw_cosine.py',
+    '../_base_/default_runtime.py',
 ]
 
 # Only a part of the small backbone has weights: with batch norm, pyramid and mask head learn from
@@ -29,7 +29,7 @@ model = dict(
     ),
 )
 
-data_root = '{{ fileDirname }}/../data/isic2018/'
+data_root = '{{ fileDirname }}/../../data/isic2018/'
 stretch = dict(type='Resize', scale=(256, 256), keep_ratio=False)
 resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
 train_pipeline = [
