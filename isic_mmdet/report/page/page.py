@@ -17,6 +17,7 @@ from isic_mmdet.report.page.gallery import gallery, image_facts
 from isic_mmdet.report.page.plots import iou_plots, training_plots
 from isic_mmdet.report.page.scores import groups, results
 from isic_mmdet.report.page.thumbnails import make_thumbnails
+from isic_mmdet.report.published_results import comparable_protocol
 from isic_mmdet.report.run_files import (
     Report,
     TrainingLog,
@@ -78,6 +79,7 @@ def write_report(
     thumbnails = make_thumbnails(records, predictions, show_progress)
     facts = image_facts(rows, records, thumbnails)
     confusion = Confusion.of(report)
+    protocol = comparable_protocol(report.get('data'), report.get('split'), len(rows))
     training, loss_parts = training_plots(log)
     page = _render(
         report=report,
@@ -86,7 +88,8 @@ def write_report(
         images=len(rows),
         missed=sum(row['detections'] == 0 for row in rows),
         notes=notes,
-        results=results(rows, confusion, report['metrics']),
+        protocol=protocol,
+        results=results(rows, confusion, report['metrics'], protocol),
         confusion=confusion,
         iou_plots=iou_plots(rows),
         groups=groups(facts),

@@ -10,7 +10,12 @@ from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.evaluation.scores import bootstrap_interval
 from isic_mmdet.evaluation.summary import values_of
 from isic_mmdet.report.confusion import CLASS_SCORES, POSITIVE_SCORES, Confusion, Interval
-from isic_mmdet.report.published_results import PUBLISHED_RESULTS, PublishedResult
+from isic_mmdet.report.published_results import (
+    PROTOCOLS,
+    Comparison,
+    Protocol,
+    comparisons,
+)
 
 _MEANINGS = {
     'iou': 'IoU (Jaccard index) of the highest-scoring detection',
@@ -30,19 +35,28 @@ class Result(NamedTuple):
     meaning: str
     mean: float | None
     ends: Interval | None
-    published: Sequence[PublishedResult]
+    comparable: Sequence[Comparison]  # published, on the same kind of images
+    others: Sequence[Comparison]  # published, on other images
+
+    @property
+    def published(self) -> Sequence[Comparison]:
+        """All published values of this score, the comparable ones first."""
+        return [*self.comparable, *self.others]
 
     @property
     def low(self) -> float:
         """Start of a scale that shows this score and the published ones."""
-        numbers = [*(self.ends or ()), *(other.value for other in self.published)]
+        numbers = [*(self.ends or ()), *(float(each.value) for each in self.published)]
         return _scale_start(numbers if self.mean is None else [*numbers, self.mean])
 
 
 def results(
-    rows: Sequence[Row], confusion: Confusion | None, metrics: Mapping[str, Any]
+    rows: Sequence[Row],
+    confusion: Confusion | None,
+    metrics: Mapping[str, Any],
+    protocol: Protocol | None,
 ) -> dict[str, Result]:
-    """Return all scores of an evaluation by their key in `metrics.json`."""
+    """Return all scores by their key in `metrics.json`; published ones of `protocol` compare."""
     found: dict[str, tuple[str, float | None, Interval | None]] = {}
     for name, meaning in _MEANINGS.items():
         missed = np.array([float(row['detections'] == 0) for row in rows])
@@ -62,7 +76,13 @@ def results(
         for key, meaning in names.items():
             if key in metrics:
                 found[key] = meaning, metrics[key], intervals.get(key)
-    return {key: Result(*values, PUBLISHED_RESULTS.get(key, ())) for key, values in found.items()}
+    others = [each for each in PROTOCOLS if each is not protocol]
+    return {
+        key: Result(
+            *values, comparisons(key, [protocol] if protocol else []), comparisons(key, others)
+        )
+        for key, values in found.items()
+    }
 
 
 def groups(rows: Sequence[Row]) -> dict[str, Any] | None:

@@ -163,18 +163,28 @@ def test_labels_are_shown_in_words(run, tiny_data):
     assert {record['predicted_label'] for record in records} == {None}, 'there is only one class'
 
 
-def test_published_numbers_are_next_to_those_of_the_model(run):
-    page, _ = report(run[0])
-    metrics = json.loads((run[0] / 'metrics.json').read_text())['metrics']
-    for key, value, source in (
-        ('lesion/iou_thr65', '0.802', 'arXiv 1809.03917'),
-        ('lesion/iou', '0.765', 'ISIC 2017 challenge'),
-        ('lesion/iou_max', '0.85', 'random quarter of the 2,594'),
-    ):
-        table = page.table_with(source)
-        assert table.index(f'{metrics[key]:.3f}') < table.index(value), 'the model is first'
+def test_comparable_numbers_come_first_and_others_are_apart(run):
+    folder, _ = run
+    edit(folder / 'metrics.json', lambda report: report.update(data='isic2018', split='test'))
+    page, _ = report(folder)
+    metrics = json.loads((folder / 'metrics.json').read_text())['metrics']
+    iou = page.table_with('IoU (Jaccard index) of the highest-scoring detection</caption>')
+    apart = iou.index('Other test set, not comparable')
+    assert iou.index(f'{metrics["lesion/iou"]:.3f}') < iou.index('0.8345') < apart
+    assert apart < iou.index('arXiv 1902.00809')
+    thresholded = page.table_with('arXiv 1809.03917')
+    assert thresholded.index('Other test set') < thresholded.index('0.802')
     tiles = re.findall(r'<li><strong>.*?</li>', page.source)
-    assert '95 % interval' in tiles[1] and '0.802' in tiles[1]
+    assert 'Ms RED: 0.8345, comparable images' in tiles[0]
+    assert '95 % interval' in tiles[1] and '0.802, other test set' in tiles[1]
+    assert 'checkpoint chosen on the 260' in page.source
+
+
+def test_other_images_compare_with_nothing(run):
+    page, _ = report(run[0])
+    iou = page.table_with('IoU (Jaccard index) of the highest-scoring detection</caption>')
+    assert iou.index('Other test set, not comparable') < iou.index('0.8345')
+    assert 'comparable images' not in page.source
 
 
 def test_the_log_of_the_training_may_be_next_to_the_test_or_missing(run, tiny_data):
