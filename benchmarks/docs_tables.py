@@ -1,83 +1,152 @@
 """The generated blocks of the documentation, rendered from committed result files alone."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.table import performance_table, profile_table
 from isic_mmdet.evaluation.metrics_file import read_reports
-from isic_mmdet.report.results_table import results_table, with_block
+from isic_mmdet.report.markdown import UNKNOWN, markdown_table, with_block
+from isic_mmdet.report.published_results import PROTOCOLS, RANDOM_2018, Protocol
+from isic_mmdet.report.results_table import recipe_rows, recipe_table, results_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
 
-_ABLATIONS = (
-    *('sgd', 'sgd_bn', 'adamw', 'adamw_bn', 'adamw_bn_lr4', 'mask_p3', 'mask_and_box_p3'),
-    *('mask_p3_56', 'crops', 'jaccard', 'gn', 'mask_iou', 'ema', 'no_layer4', 'unfrozen'),
-    *('rois', 'box_weight', 'copy_paste', 'multi_scale', 'warmup'),
-)
-_SPLITS = ('test', 'test_tta', 'val', 'val_tta')
-_BENCHMARKS = (
-    *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads'),
-    *('gpu/train', 'gpu/infer'),
+# A new file that one of these patterns matches is a new row.
+_ISIC_2018 = ('isic2018/*test*', 'r18_cpu/test*', 'r18_gpu/*test*')
+_ISIC_2017 = ('isic2017/*test*', 'r18_cpu_2017/test*')
+_SUMMARY = (
+    *('config', 'split', 'images', '`iou`', '`iou_thr65`', '`dice`', '`iou`, `--tta`'),
+    *('training, minutes', 'training hardware'),
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a page between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+    """A part of a page between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+
+    Attributes:
+        render: returns the Markdown of these files.
+        patterns: of files below `benchmarks/results/`, without `.json`. As long as there is no such
+            file, there is no block.
+    """
 
     page: str
     name: str
-    render: Callable[[], str]
+    render: Callable[[Sequence[Path]], str]
+    patterns: Sequence[str] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of all patterns, in the order of the patterns, then by name."""
+        return [path for each in self.patterns for path in sorted(RESULTS.glob(f'{each}.json'))]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to render."""
+        return bool(self.files or not self.patterns)
 
 
-def _results(*names: str) -> Callable[[], str]:
-    files = [RESULTS / f'{name}.json' for name in names]
-    return lambda: results_table(read_reports(files))
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding='utf-8'))
 
 
-def _benchmarks(*names: str) -> Callable[[], str]:
-    return lambda: performance_table([_read(name) for name in names])
+def _recipes(files: Sequence[Path]) -> str:
+    return recipe_table(read_reports(files))
 
 
-def _read(name: str) -> Any:
-    return json.loads((RESULTS / f'{name}.json').read_text(encoding='utf-8'))
+def _results(files: Sequence[Path]) -> str:
+    return results_table(read_reports(files))
 
 
-def _figures() -> str:
-    known: Mapping[str, Mapping[str, str]] = _read('reliability')
+def _summary(files: Sequence[Path]) -> str:
+    """Return a few columns of the recipes, and the best published result that compares."""
+    best, scores = RANDOM_2018.results[0], RANDOM_2018.results[0].scores
+    published = {
+        'config': f'{best.method}, published',
+        'split': 'five random folds of isic2018',
+        **{f'`{key.partition("/")[2]}`': value for key, value in scores.items()},
+    }
+    rows = [*recipe_rows(read_reports(files)), published]
+    return markdown_table(_SUMMARY, [[row.get(name, UNKNOWN) for name in _SUMMARY] for row in rows])
+
+
+def _ablations(files: Sequence[Path]) -> str:
+    reports = zip(files, read_reports(files), strict=True)
+    return ablation_table(ABLATIONS, {path.stem: report for path, report in reports})
+
+
+def _published(_: Sequence[Path]) -> str:
+    return '\n\n'.join(map(_protocol, PROTOCOLS))
+
+
+def _protocol(protocol: Protocol) -> str:
+    keys = list(dict.fromkeys(key for each in protocol.results for key in each.scores))
+    table = markdown_table(
+        ['method', *(f'`{key.partition("/")[2]}`' for key in keys), 'source'],
+        [
+            [each.method, *(each.scores.get(key, UNKNOWN) for key in keys), each.source]
+            for each in protocol.results
+        ],
+    )
+    return f'### {protocol.images}\n\n{textwrap.fill(protocol.about, 120)}\n\n{table}'
+
+
+def _benchmarks(files: Sequence[Path]) -> str:
+    return performance_table([_read(path) for path in files])
+
+
+def _profile(files: Sequence[Path]) -> str:
+    (content,) = map(_read, files)
+    return profile_table(content)
+
+
+def _reliability(files: Sequence[Path]) -> str:
+    (known,) = map(_read, files)
     rows = [
-        f'| {each["what"]} | {each["result"]} | `{each["test"].removeprefix("tests/")}` |'
+        (each['what'], each['result'], f'`{each["test"].removeprefix("tests/")}`')
         for _, each in sorted(known.items())
     ]
-    return '\n'.join(['| what | result | test |', '| --- | --- | --- |', *rows])
+    return markdown_table(('what', 'result', 'test'), rows)
 
 
 BLOCKS = (
-    Block('README.md', 'results', _results(*(f'r18_cpu/{s}' for s in _SPLITS), 'quickstart')),
-    Block('docs/ablations.md', 'results', _results(*(f'ablations/{name}' for name in _ABLATIONS))),
+    Block('README.md', 'results', _summary, (*_ISIC_2018, 'quickstart')),
+    Block('docs/results.md', 'isic2018', _results, _ISIC_2018),
+    Block('docs/results.md', 'isic2017', _results, _ISIC_2017),
+    Block('docs/results.md', 'published', _published),
+    Block('docs/results.md', 'external', _results, ('external/*',)),
+    Block('docs/results.md', 'zoo', _results, ('zoo/*',)),
+    Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
+    Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
+    Block('docs/gpu.md', 'results', _recipes, ('r18_gpu/*',)),
+    Block('docs/isic2017.md', 'results', _recipes, ('r18_cpu_2017/*',)),
     Block(
-        'docs/gpu.md',
-        'results',
-        _results(*(f'r18_gpu/s{seed}_{split}' for seed in range(3) for split in _SPLITS)),
+        'docs/performance.md',
+        'performance',
+        _benchmarks,
+        (
+            *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads'),
+            *('gpu/train', 'gpu/infer'),
+        ),
     ),
-    Block('docs/isic2017.md', 'results', _results(*(f'r18_cpu_2017/{s}' for s in _SPLITS))),
-    Block('docs/performance.md', 'performance', _benchmarks(*_BENCHMARKS)),
-    Block('docs/performance.md', 'profile', lambda: profile_table(_read('train'))),
-    Block('docs/deploy.md', 'onnx', _benchmarks('onnx')),
-    Block('docs/deploy.md', 'serve', _benchmarks('serve')),
-    Block('docs/reliability.md', 'figures', _figures),
+    Block('docs/performance.md', 'profile', _profile, ('train',)),
+    Block('docs/deploy.md', 'onnx', _benchmarks, ('onnx',)),
+    Block('docs/deploy.md', 'serve', _benchmarks, ('serve',)),
+    Block('docs/reliability.md', 'figures', _reliability, ('reliability',)),
 )
 
 
 def stale_blocks() -> Iterator[tuple[Block, str]]:
     """Yield every block that differs from its source, and the text of the page with it renewed."""
-    for block in BLOCKS:
+    for block in filter(lambda each: each.exists, BLOCKS):
         page = ROOT / block.page
         begin, end = (f'<!-- {block.name}:{side} -->' for side in ('begin', 'end'))
-        text = with_block(page, begin, end, block.render())
+        text = with_block(page, begin, end, block.render(block.files))
         if text != page.read_text(encoding='utf-8'):
             yield block, text

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isic_mmdet.report.markdown import markdown_table
+
 _COLUMNS = ('what', 'ours', 'baseline', 'baseline value', 'ratio', 'goal', 'met')
 
 
@@ -19,17 +21,17 @@ def profile_table(content: Mapping[str, Any]) -> str:
     """
     details = content['details']
     sides = list(details['profile'].items())
-    lines = [
-        '| ' + ' | '.join(f'{name}: operator | share' for name, _ in sides) + ' |',
-        '| ' + ' | '.join(['---'] * 2 * len(sides)) + ' |',
+    columns = [cell for name, _ in sides for cell in (f'{name}: operator', 'share')]
+    rows = [
+        [cell for name, share in entries for cell in (f'`{name}`', f'{share:.1%}')]
+        for entries in zip(*(shares.items() for _, shares in sides), strict=True)
     ]
-    for entries in zip(*(shares.items() for _, shares in sides), strict=True):
-        cells = [cell for name, share in entries for cell in (f'`{name}`', f'{share:.1%}')]
-        lines.append('| ' + ' | '.join(cells) + ' |')
+    table = markdown_table(columns, rows)
     used = details.get('arithmetic')
     if used is None:  # a machine without bfloat16
-        return '\n'.join(lines)
-    lines += [
+        return table
+    lines = [
+        table,
         '',
         f'One step is {used["operations"] / 1e9:.0f} GFLOP at '
         f'{used["operations_per_s"] / 1e9:.0f} GFLOP/s: {used["share"]:.0%} of the '
@@ -40,24 +42,23 @@ def profile_table(content: Mapping[str, Any]) -> str:
 
 
 def _one_table(content: Mapping[str, Any]) -> str:
-    lines = [
-        f'`{content["command"]}`, {content["hardware"]}, {content["date"][:10]}',
-        '',
-        '| ' + ' | '.join(_COLUMNS) + ' |',
-        '| ' + ' | '.join(['---'] * len(_COLUMNS)) + ' |',
-    ]
-    for entry in content['rows']:
-        met = {True: 'yes', False: '**no**', None: ''}[entry.get('met')]
-        cells = (
+    rows = [
+        (
             entry['what'],
             _quantity(entry, 'ours'),
             entry.get('baseline', ''),
             _quantity(entry, 'baseline'),
             f'{entry["ratio"]:.2f}' if entry.get('ratio') is not None else '',
             entry.get('goal', ''),
-            met,
+            {True: 'yes', False: '**no**', None: ''}[entry.get('met')],
         )
-        lines.append('| ' + ' | '.join(cells) + ' |')
+        for entry in content['rows']
+    ]
+    lines = [
+        f'`{content["command"]}`, {content["hardware"]}, {content["date"][:10]}',
+        '',
+        markdown_table(_COLUMNS, rows),
+    ]
     for reason in content.get('skipped', ()):
         lines += ['', f'Not measured: {reason}.']
     return '\n'.join(lines)

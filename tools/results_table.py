@@ -10,10 +10,12 @@ def parse_args() -> argparse.Namespace:
     from isic_mmdet.report.results_table import BEGIN, END
 
     parser = make_parser(
-        'Make a Markdown table from metrics.json files, one row each, with the commands below.',
+        'Make a Markdown table from metrics.json files: one row per recipe, and the commands.',
         'python tools/results_table.py work_dirs/*/test/metrics.json --readme README.md',
     )
-    parser.add_argument('metrics', nargs='+', help='metrics.json files, in the order of the rows')
+    parser.add_argument(
+        'metrics', nargs='+', help='metrics.json files; seeds and --tta of a recipe share a row'
+    )
     parser.add_argument(
         '--readme', help=f'put the table there between {BEGIN} and {END}; default: print it'
     )
@@ -24,7 +26,8 @@ def main() -> None:
     args = parse_args()
 
     from isic_mmdet.evaluation.metrics_file import read_reports
-    from isic_mmdet.report.results_table import BEGIN, END, results_table, with_block
+    from isic_mmdet.report.markdown import with_block
+    from isic_mmdet.report.results_table import BEGIN, END, results_table
     from isic_mmdet.utils.files import write_atomically
 
     table = results_table(read_reports(args.metrics))

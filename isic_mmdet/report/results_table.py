@@ -1,148 +1,159 @@
-"""The results table of a README, made from `metrics.json` files and nothing else."""
+"""The results table: one row per recipe, made from `metrics.json` files and nothing else."""
 
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import DEFAULT_POSITIVE
+from isic_mmdet.report.command_templates import command_templates
+from isic_mmdet.report.markdown import UNKNOWN, markdown_table
 from isic_mmdet.report.run_files import Report, data_and_split, training_data
 
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'
-UNKNOWN = '—'
-_POSITIVE, _TTA, _INTERVAL = 'positive class', '`--tta`', '95 % interval'
-# Columns that are shown only if a report has another value than these.
+_COMMANDS = (
+    'Commands, with config, weights and seed of the row; `tools/test.py` with its `--split`, '
+    'without and with `--tta`:'
+)
+_CLASS_SCORES = ('balanced_accuracy', 'macro_auc')
+_POSITIVE_SCORES = ('auc', 'precision_at_recall76')
+_TTA_SCORES = ('iou', 'iou_thr65', *_POSITIVE_SCORES)
+_POSITIVE = 'positive class'
+# Columns that are shown only if a row has another value than this.
 _OPTIONAL = {
-    **dict.fromkeys(('training data', '`balanced_accuracy`', '`macro_auc`'), (None,)),
-    **dict.fromkeys(('`auc`', '`precision_at_recall76`'), (None,)),
-    _TTA: (None, 'no'),
-    _POSITIVE: (DEFAULT_POSITIVE,),
+    **dict.fromkeys((f'`{name}`' for name in (*_CLASS_SCORES, *_POSITIVE_SCORES)), UNKNOWN),
+    **dict.fromkeys((f'`{name}`, `--tta`' for name in _TTA_SCORES), UNKNOWN),
+    'training data': UNKNOWN,
+    _POSITIVE: DEFAULT_POSITIVE,
 }
-# Columns that runs of one recipe share, besides data and settings.
-_SHARED = ('config', 'weights', 'split', 'images', _POSITIVE, _TTA, 'training hardware')
 
-
-def with_block(path: str | Path, begin: str, end: str, content: str) -> str:
-    """Return the text of a Markdown file with other content between two marker lines.
-
-    Raises:
-        InputError: the file cannot be read, or does not have each marker once, in order.
-    """
-    try:
-        text = Path(path).read_text(encoding='utf-8')
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise InputError(
-            f'{path}: needs one line {begin} and below it one line {end}; '
-            'the table goes between them'
-        )
-    head, _, rest = text.partition(begin)
-    _, _, tail = rest.partition(end)
-    return f'{head}{begin}\n\n{content}\n\n{end}{tail}'
+#: The evaluations of one trained model on one split: with test-time augmentation, and without.
+Run = Mapping[bool, Report]
 
 
 def results_table(reports: Sequence[Report]) -> str:
-    """Return a Markdown table with one row per report, and the commands below it.
+    """Return the table of recipes, and below it the templates of their commands.
 
-    Reports that differ only in the seed share one more row: the mean of each score and its
-    standard deviation over the seeds (that of n - 1).
+    Args:
+        reports: one or more contents of `metrics.json`, see `recipe_rows`.
+    """
+    evaluations = [
+        [report for run in runs for report in run.values()] for runs in _recipes(reports)
+    ]
+    return '\n'.join([recipe_table(reports), '', _COMMANDS, '', *command_templates(evaluations)])
+
+
+def recipe_table(reports: Sequence[Report]) -> str:
+    """Return a Markdown table with one numbered row per recipe, see `recipe_rows`."""
+    rows = recipe_rows(reports)
+    cells = [[str(number), *row.values()] for number, row in enumerate(rows, 1)]
+    return markdown_table(['#', *rows[0]], cells)
+
+
+def recipe_rows(reports: Sequence[Report]) -> list[dict[str, str]]:
+    """Return one row per recipe and split: its cells by column, the same columns in every row.
+
+    Reports that differ only in seed and test-time augmentation share a row. Scores of several seeds
+    become their mean and their standard deviation (that of n - 1).
 
     Args:
         reports: one or more contents of `metrics.json`. An unknown value becomes an em dash. Some
             columns are shown only if a report has a value: the scores of several classes and of
-            the positive class, its name unless it is melanoma, test-time augmentation and the
-            training data.
+            the positive class, its name unless it is melanoma, the scores with test-time
+            augmentation, and the training data.
     """
-    rows = [_values(report) for report in reports]
-    columns = [
+    rows = [dict(_cells(runs)) for runs in _recipes(reports)]
+    shown = [
         name
         for name in rows[0]
-        if name not in _OPTIONAL or any(row[name] not in _OPTIONAL[name] for row in rows)
+        if name not in _OPTIONAL or any(row[name] != _OPTIONAL[name] for row in rows)
     ]
-    cells = [['#', *columns], ['---'] * (len(columns) + 1)]
-    for number, row in enumerate(rows, 1):
-        cells.append([str(number), *(_text(row[name]) for name in columns)])
-    for numbers in _same_recipe(reports, rows):
-        group = [rows[number - 1] for number in numbers]
-        title = f'mean of {", ".join(map(str, numbers))}'
-        cells.append(
-            [title, *(_over_seeds(name, [row[name] for row in group]) for name in columns)]
-        )
-    lines = ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in cells]
-    lines += ['', 'Commands:', '']
-    for number, report in enumerate(reports, 1):
-        # The command of a validation is that of its training.
-        training = report.get('training') or {}
-        commands = dict.fromkeys([training.get('command'), report.get('command')])
-        text = ', then '.join(f'`{_portable(each)}`' for each in commands if each is not None)
-        lines.append(f'{number}. {text or UNKNOWN}')
-    return '\n'.join(lines)
+    return [{name: row[name] for name in shown} for row in rows]
 
 
-def _values(report: Report) -> dict[str, Any]:
-    """Return the values of a report by column; scores are floats, None is unknown."""
+def _recipes(reports: Sequence[Report]) -> list[list[Run]]:
+    """Return the runs of each recipe, one per seed, in the order of the reports."""
+    runs: dict[tuple, dict[bool, Report]] = {}
+    for number, report in enumerate(reports):
+        is_tta = report.get('tta') is True
+        key = (_recipe(report), report.get('seed'), report.get('checkpoint_sha256', number))
+        if is_tta in runs.get(key, ()):
+            key = (*key[:2], number)  # evaluated again, with other settings
+        runs.setdefault(key, {})[is_tta] = report
+    recipes: dict[tuple, dict[Any, Run]] = {}
+    for key, run in runs.items():
+        recipe, seed, _ = key
+        # Without seed or settings nobody knows which other run is of this recipe.
+        is_new = seed is None or recipe[-1] is None or seed in recipes.get(recipe, ())
+        recipes.setdefault(key if is_new else recipe, {})[seed] = run
+    return [list(seeds.values()) for seeds in recipes.values()]
+
+
+def _recipe(report: Report) -> tuple:
+    """Return what the seeds of one recipe on one split have in common."""
     training = report.get('training') or {}
-    seconds = training.get('seconds')
-    positive = (report.get('confusion_matrix') or {}).get('positive') or DEFAULT_POSITIVE
-
-    def scores(prefix: str, *names: str) -> dict[str, float | None]:
-        found = {name: report['metrics'].get(f'{prefix}/{name}') for name in names}
-        return {f'`{name}`': None if v is None else float(v) for name, v in found.items()}
-
-    low, high = scores('lesion', 'iou_ci_low', 'iou_ci_high').values()
-    return {
-        'config': report.get('config'),
-        'weights': training.get('weights'),
-        'training data': training_data(report),
-        'split': data_and_split(report),
-        'images': report.get('images'),
-        _TTA: {None: None, False: 'no', True: 'yes'}[report.get('tta')],
-        **scores('lesion', 'iou'),
-        _INTERVAL: None if low is None or high is None else f'{low:.3f} to {high:.3f}',
-        **scores('lesion', 'iou_max', 'iou_thr65', 'dice', 'missed'),
-        **scores('classes', 'balanced_accuracy', 'macro_auc'),
-        _POSITIVE: positive,
-        **scores(positive, 'auc', 'precision_at_recall76'),
-        'training, minutes': None if seconds is None else f'{seconds / 60:.1f}',
-        'training hardware': training.get('hardware'),
-        'seed': report.get('seed'),
-    }
+    return (
+        *(report.get('config'), data_and_split(report), report.get('images'), _positive(report)),
+        *(training.get('weights'), training.get('hardware')),
+        *(report.get('data_digest'), training.get('data_digest')),
+        training.get('settings_digest'),
+    )
 
 
-def _same_recipe(reports: Sequence[Report], rows: Sequence[dict[str, Any]]) -> list[list[int]]:
-    """Return the numbers, from 1, of reports that differ only in their seed."""
-    groups: dict[tuple, dict[str, int]] = {}
-    for number, (report, row) in enumerate(zip(reports, rows, strict=True), 1):
-        training = report.get('training') or {}
-        recipe = training.get('settings_digest')
-        if row['seed'] is not None and recipe is not None:
-            data = report.get('data_digest'), training.get('data_digest')
-            key = (*(str(row[name]) for name in _SHARED), *data, recipe)
-            groups.setdefault(key, {}).setdefault(str(row['seed']), number)
-    return [list(numbers.values()) for numbers in groups.values() if len(numbers) > 1]
+def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield the cells of a row by column."""
+    reports = [next(iter(run.values())) for run in runs]
+    trainings = [report.get('training') or {} for report in reports]
+    report, training, positive = reports[0], trainings[0], _positive(reports[0])
+    yield 'config', _text(report.get('config'))
+    yield 'weights', _text(training.get('weights'))
+    yield 'training data', _text(training_data(report))
+    yield 'split', _text(data_and_split(report))
+    yield 'images', _text(report.get('images'))
+    yield '`iou`', _score(runs, 'lesion/iou')
+    yield '95 % interval', _interval(runs)
+    for name in ('iou_max', 'iou_thr65', 'dice', 'missed'):
+        yield f'`{name}`', _score(runs, f'lesion/{name}')
+    for name in _CLASS_SCORES:
+        yield f'`{name}`', _score(runs, f'classes/{name}')
+    yield _POSITIVE, positive
+    for name in _POSITIVE_SCORES:
+        yield f'`{name}`', _score(runs, f'{positive}/{name}')
+    for name in _TTA_SCORES:
+        prefix = positive if name in _POSITIVE_SCORES else 'lesion'
+        yield f'`{name}`, `--tta`', _score(runs, f'{prefix}/{name}', tta=True)
+    seconds = [each.get('seconds') for each in trainings]
+    yield 'training, minutes', _each(None if s is None else f'{s / 60:.1f}' for s in seconds)
+    yield 'training hardware', _text(training.get('hardware'))
+    yield 'seed', _each(each.get('seed') for each in reports)
 
 
-def _over_seeds(column: str, values: Sequence[Any]) -> str:
-    scores = [value for value in values if isinstance(value, float)]
-    # The interval is over images, not over seeds, and a mean needs all scores.
-    if column == _INTERVAL or 0 < len(scores) < len(values):
+def _positive(report: Report) -> str:
+    return (report.get('confusion_matrix') or {}).get('positive') or DEFAULT_POSITIVE
+
+
+def _score(runs: Sequence[Run], name: str, tta: bool = False) -> str:
+    """Return a score of all seeds; a dash if one of them lacks it."""
+    values = [run[tta]['metrics'].get(name) if tta in run else None for run in runs]
+    known = [float(value) for value in values if value is not None]
+    if not known or len(known) < len(values):
         return UNKNOWN
-    if scores:
-        return f'{mean(scores):.3f} ± {stdev(scores):.3f}'
+    spread = f' ± {stdev(known):.3f}' if len(known) > 1 else ''
+    return f'{mean(known):.3f}{spread}'
+
+
+def _interval(runs: Sequence[Run]) -> str:
+    """Return the interval of the IoU over the images; several seeds have none in common."""
+    metrics = runs[0][False]['metrics'] if len(runs) == 1 and False in runs[0] else {}
+    low, high = (metrics.get(f'lesion/iou_ci_{end}') for end in ('low', 'high'))
+    return UNKNOWN if low is None or high is None else f'{low:.3f} to {high:.3f}'
+
+
+def _each(values: Iterable[Any]) -> str:
+    """Return the values of all seeds, or the one that they share."""
     texts = [_text(value) for value in values]
     return texts[0] if len(set(texts)) == 1 else ', '.join(texts)
 
 
-def _portable(command: str) -> str:
-    """Return a command without the folders of files outside the checkout."""
-    return re.sub(r'(?<=[ =])(/|\.\./)\S*/', '', command)
-
-
 def _text(value: Any) -> str:
-    if value is None:
-        return UNKNOWN
-    return f'{value:.3f}' if isinstance(value, float) else str(value)
+    return UNKNOWN if value is None else str(value)
