@@ -27,8 +27,46 @@ _BINS = 7
 _STATISTICS = 3
 
 
+class DiagnosisHead(BaseModule):
+    """A classifier of what is pooled from maps over lesion and image; subclasses have `forward`.
+
+    Args:
+        pools: one for each map.
+        num_classes: K.
+        loss: of the logits; `class_weight` can balance rare and common diagnoses.
+    """
+
+    def __init__(self, pools: Sequence[RoIAlign], num_classes: int, loss: dict[str, Any]) -> None:
+        super().__init__(dict(type='Normal', layer='Linear', std=0.01))
+        self.num_classes = num_classes
+        self.pools = nn.ModuleList(pools)
+        self.criterion = MODELS.build(loss)
+
+    def regions(self, lesions: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the boxes that are pooled, (R, 4) each, for boxes of lesions and their images."""
+        return lesions, images
+
+    def pooled(self, maps: Sequence[Tensor], lesions: Tensor, images: Tensor) -> list[Tensor]:
+        """Return (R, C, P, P) float32 features of lesion and image, map by map.
+
+        Args:
+            maps: (N, C, H, W) each, of any precision.
+            lesions: (R, 5) regions.
+            images: (R, 5), for each lesion the region of its image without padding.
+        """
+        index = lesions[:, :1]
+        regions = [
+            torch.cat([index, boxes], 1) for boxes in self.regions(lesions[:, 1:], images[:, 1:])
+        ]
+        return [
+            pool(at_least_float32(features), region)
+            for pool, features in zip(self.pools, maps, strict=True)
+            for region in regions
+        ]
+
+
 @MODELS.register_module()
-class LesionDiagnosisHead(BaseModule):
+class LesionDiagnosisHead(DiagnosisHead):
     """A linear classifier of mean, standard deviation and maximum of backbone features.
 
     They are computed over the box of the lesion and over the image, and each of these vectors is
@@ -38,7 +76,7 @@ class LesionDiagnosisHead(BaseModule):
         in_channels: of the feature maps.
         strides: of the feature maps, in pixels of the network's input.
         num_classes: K.
-        loss: of the logits; `class_weight` can balance rare and common diagnoses.
+        loss: see `DiagnosisHead`.
     """
 
     def __init__(
@@ -48,27 +86,10 @@ class LesionDiagnosisHead(BaseModule):
         num_classes: int,
         loss: dict[str, Any],
     ) -> None:
-        super().__init__(dict(type='Normal', layer='Linear', std=0.01))
-        self.num_classes = num_classes
-        self.pools = nn.ModuleList(RoIAlign(_BINS, 1 / stride, 2) for stride in strides)
+        super().__init__([RoIAlign(_BINS, 1 / s, 2) for s in strides], num_classes, loss)
         widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]  # lesion and image
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
         self.classify = nn.Linear(sum(widths), num_classes)
-        self.criterion = MODELS.build(loss)
-
-    def pooled(self, maps: Sequence[Tensor], lesions: Tensor, images: Tensor) -> list[Tensor]:
-        """Return (R, C, 7, 7) float32 features of lesion and image, map by map.
-
-        Args:
-            maps: (N, C, H, W) each, of any precision.
-            lesions: (R, 5) regions.
-            images: (R, 5), for each lesion the region of its image without padding.
-        """
-        return [
-            pool(at_least_float32(features), regions)
-            for pool, features in zip(self.pools, maps, strict=True)
-            for regions in (lesions, images)
-        ]
 
     def forward(self, pooled: Sequence[Tensor]) -> Tensor:
         """Return logits (R, K), float32, for the result of `pooled`."""
@@ -91,7 +112,7 @@ def statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class LesionDiagnosisRoIHead(StandardRoIHead):
     """Finds the lesion as one class, and gives every detection the diagnoses of the image.
 
-    The last outputs of the neck have to be the backbone maps of `diagnosis_head`
+    The last outputs of the neck have to be the maps that `diagnosis_head` pools
     (`P3FPN(passthrough_levels=...)`).
 
     The diagnosis is trained on true boxes, without a gradient for the backbone. The prediction is
@@ -99,7 +120,7 @@ class LesionDiagnosisRoIHead(StandardRoIHead):
     score is that of the box times the probability of the diagnosis.
 
     Args:
-        diagnosis_head: config of a `LesionDiagnosisHead`.
+        diagnosis_head: config of a `DiagnosisHead`.
         **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`; box and mask head have one class.
 
     Raises:

@@ -1,6 +1,6 @@
 """Mask R-CNN with a choice of precision, and its preparation for prediction."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from mmdet.models.detectors import MaskRCNN
@@ -62,7 +62,9 @@ def prepare_for_prediction(model: nn.Module) -> None:
         model: a detector of mmdet in evaluation mode with its final weights; changed in place.
     """
     model.eval()
-    model.backbone = fused(cast(nn.Module, model.backbone))
+    for module in list(model.modules()):
+        if isinstance(backbone := getattr(module, 'backbone', None), nn.Module):
+            module.backbone = fused(backbone)
     if isinstance(model, LesionMaskRCNN) and model.precision == 'bfloat16':
         for module in model.modules():
             if isinstance(module, nn.Conv2d):

@@ -27,6 +27,8 @@ class TimmBackbone(BaseModule):
         frozen_stages: the layers of feature maps 0 to this one are not trained, and their batch
             norms keep their statistics; -1 trains everything.
         norm_eval: all batch norms keep their statistics.
+        return_images: the images come before the feature maps, for heads with a backbone of their
+            own.
         model_kwargs: further arguments of `timm.create_model`.
         init_cfg: initial weights.
     """
@@ -37,6 +39,7 @@ class TimmBackbone(BaseModule):
         out_indices: Sequence[int] = (1, 2, 3, 4),
         frozen_stages: int = -1,
         norm_eval: bool = False,
+        return_images: bool = False,
         model_kwargs: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
     ) -> None:
@@ -44,6 +47,7 @@ class TimmBackbone(BaseModule):
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.return_images = return_images
         self.body = timm.create_model(
             name, features_only=True, out_indices=self.out_indices, **(model_kwargs or {})
         )
@@ -55,11 +59,12 @@ class TimmBackbone(BaseModule):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return feature maps, (N, C, h, w) each, for images (N, 3, H, W)."""
-        return tuple(
+        maps = (
             # Transformers keep their channels last.
             features if features.shape[1] == channels else features.permute(0, 3, 1, 2)
             for features, channels in zip(self.body(images), self.channels, strict=True)
         )
+        return (images, *maps) if self.return_images else tuple(maps)
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
         """Switch to training, in which frozen batch norms keep their statistics."""

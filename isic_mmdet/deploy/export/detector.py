@@ -138,7 +138,7 @@ class LesionGraph(nn.Module):
         pooled = [
             _pooled([pool], [level], _with_image_index(regions[:, None]), only_level)
             for pool, level in zip(head.pools, features[-len(head.pools) :], strict=True)
-            for regions in (boxes, image)
+            for regions in head.regions(boxes, image)
         ]
         chances, labels = head(pooled).softmax(1).max(1)
         detected = scores > self.roi_head.test_cfg.score_thr

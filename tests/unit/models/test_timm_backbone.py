@@ -38,6 +38,13 @@ def test_feature_maps_have_their_channels_first(name, options, strides):
     assert [tuple(each.shape) for each in maps] == shapes
 
 
+def test_images_come_before_the_maps_if_a_head_needs_them():
+    images = torch.zeros(1, 3, 64, 64)
+    maps = build(out_indices=(2, 4), return_images=True).eval()(images)
+    assert maps[0] is images
+    assert [features.shape[1] for features in maps] == [3, 40, 320]
+
+
 @pytest.mark.parametrize('name', ['efficientnet_lite0', 'resnet18', 'convnext_atto'])
 def test_weights_of_the_model_in_timm_load(name):
     torch.manual_seed(0)

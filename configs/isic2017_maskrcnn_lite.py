@@ -1,0 +1,60 @@
+"""ISIC 2017 from full ImageNet weights: outline the lesion and predict melanoma or benign.
+
+Command:   python tools/train.py configs/isic2017_maskrcnn_lite.py --amp
+Data:      tools/prepare_isic.py 2017, data/isic2017, two classes: benign, melanoma
+Number:    not measured yet
+Hardware:  two CPU cores, no GPU
+Time:      not measured yet
+Date:      2026-11-28
+"""
+
+_base_ = './isic2018_maskrcnn_lite.py'
+
+# Box and mask heads know one class, lesion. A second backbone predicts the diagnosis, once per
+# image, from a crop around the lesion and from the image; docs/isic2017.md says what that brings.
+model = dict(
+    # The pyramid takes the place of the finest map, which it does not use, for the image.
+    backbone=dict(out_indices=(2, 3, 4), return_images=True),
+    neck=dict(in_channels=[3, 40, 112, 320], passthrough_levels=(0,)),
+    roi_head=dict(
+        type='LesionDiagnosisRoIHead',
+        mask_head=dict(class_agnostic=True),
+        diagnosis_head=dict(
+            type='CropDiagnosisHead',
+            # Few melanomas are enough to train the last stages only.
+            backbone=dict(
+                type='TimmBackbone',
+                name='efficientnet_lite0',
+                out_indices=(4,),
+                frozen_stages=3,
+                norm_eval=True,
+                model_kwargs=dict(bn_eps=1e-3),
+                init_cfg=dict(type='Pretrained', checkpoint={{_base_.weights}}),
+            ),
+            in_channels=320,
+            num_classes=2,
+            # 326 of 1,777 training images show a melanoma; 1777 / (2 * 1451) and 1777 / (2 * 326)
+            # give both classes the same weight.
+            loss=dict(type='CrossEntropyLoss', class_weight=[0.61, 2.73]),
+        ),
+    ),
+)
+
+dataset_type = 'LesionDiagnosisDataset'
+data_root = '{{ fileDirname }}/../data/isic2017/'
+train_pipeline = [
+    {{_base_.load_image}},
+    {{_base_.load_truth}},
+    {{_base_.crop}},
+    {{_base_.stretch}},
+    {{_base_.transpose}},
+    {{_base_.flip}},
+    {{_base_.mild_colors}},
+    {{_base_.pack}},
+]
+train_dataloader = dict(
+    dataset=dict(type=dataset_type, data_root=data_root, pipeline=train_pipeline)
+)
+val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+train_cfg = dict(max_epochs=20)
