@@ -32,23 +32,49 @@ def test_every_marker_belongs_to_a_block_with_files(root):
         assert sorted(names) == sorted(b.name for b in BLOCKS if b.page == page and b.exists)
 
 
+def of_results(name: str) -> Block:
+    (block,) = (b for b in BLOCKS if (b.page, b.name) == ('docs/results.md', name))
+    return block
+
+
 @pytest.fixture
 def results(monkeypatch, tmp_path):
-    """Return an empty folder of results, next to a page with one block."""
-    (tmp_path / 'page.md').write_text('<!-- isic2018:begin -->\n<!-- isic2018:end -->\n')
-    (tmp_path / 'isic2018').mkdir()
-    (recipes,) = (b for b in BLOCKS if (b.page, b.name) == ('docs/results.md', 'isic2018'))
-    block = Block('page.md', 'isic2018', recipes.render, ('isic2018/*test*',))
+    """Return a function that writes results into the folder of a block, alone on its page."""
     monkeypatch.setattr(docs_tables, 'ROOT', tmp_path)
     monkeypatch.setattr(docs_tables, 'RESULTS', tmp_path)
-    monkeypatch.setattr(docs_tables, 'BLOCKS', [block])
-    return tmp_path / 'isic2018'
+
+    def write(block: Block, **reports: dict) -> None:
+        page = tmp_path / block.page
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f'<!-- {block.name}:begin -->\n<!-- {block.name}:end -->\n')
+        monkeypatch.setattr(docs_tables, 'BLOCKS', [block])
+        for name, report in reports.items():
+            path = tmp_path / block.patterns[0].replace('*test*', f'{name}.json')
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps({'config': name, **report}))
+
+    return write
 
 
 def test_a_new_file_is_a_new_row(results):
+    block = of_results('isic2018')
+    results(block)
     assert list(docs_tables.stale_blocks()) == [], 'no block without a file'
-    for name in ('a_test', 'b_test', 'b_val'):
-        report = {'config': name, 'metrics': {'lesion/iou': 0.8}}
-        (results / f'{name}.json').write_text(json.dumps(report))
+    report = {'metrics': {'lesion/iou': 0.8}}
+    results(block, a_test=report, b_test=report, b_val=report)
     ((_, text),) = docs_tables.stale_blocks()
     assert '| 1 | a_test |' in text and '| 2 | b_test |' in text and 'b_val' not in text
+
+
+def test_folds_have_a_mean_of_one_view(results):
+    folds = {
+        f'fold{n}_test{"_tta" if tta else ""}': {
+            'metrics': {'lesion/iou': 0.8 + 0.01 * n + 0.1 * tta, 'lesion/dice': 0.9},
+            'tta': tta,
+        }
+        for n in (1, 2)
+        for tta in (False, True)
+    }
+    results(of_results('ms_red'), **folds)
+    ((_, text),) = docs_tables.stale_blocks()
+    assert 'Mean over 2 of 5 folds: `iou` 0.8150, `dice` 0.9000.' in text
