@@ -30,6 +30,7 @@ from isic_mmdet.models import (  # noqa: E402, F401
     lesion_diagnosis,
     lesion_mask_rcnn,
     p3_fpn,
+    rtmdet_ins_head,
     timm_backbone,
     tta,
     weight_sources,

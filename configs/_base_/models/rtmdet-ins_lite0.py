@@ -13,7 +13,7 @@ model = dict(
         norm_cfg=norm,
     ),
     bbox_head=dict(
-        type='RTMDetInsSepBNHead',
+        type='ExactSizeRTMDetInsHead',
         num_classes=1,
         in_channels=96,
         feat_channels=96,
