@@ -33,6 +33,7 @@ BLUE, SKY, ORANGE, VERMILION = '#0072b2', '#56b4e9', '#e69f00', '#d55e00'
 GREEN, PINK = '#009e73', '#cc79a7'
 
 RULE_COLORS = {'iou': BLUE, 'iou_max': ORANGE}
+# Title and color of the losses of Mask R-CNN.
 LOSSES = {
     'loss': ('total', BLACK),
     'loss_rpn_cls': ('RPN class', SKY),
@@ -158,14 +159,15 @@ def confusion_figure(confusion: Confusion, metrics: Mapping[str, float | None]) 
 
 def training_figure(log: TrainingLog, with_losses: bool = True) -> 'Figure | None':
     """Draw the losses and the validation scores of a training, None if none was logged."""
-    losses = _curves(log, LOSSES if with_losses else {})
+    titles = loss_titles(log)
+    losses = _curves(log, titles if with_losses else {})
     scores = _curves(log, SCORES)
     if not losses and not scores:
         return None
     figure = new_figure(9, 4) if with_losses else new_figure(*SIZE)
     panels = figure.subplots(1, bool(losses) + bool(scores), squeeze=False, sharex=True)[0]
     for key, curve in losses.items():
-        name, color = LOSSES[key]
+        name, color = titles[key]
         panels[0].plot(*curve.T, label=name, color=color, marker='.', markersize=3)
     if losses:
         panels[0].set(title='training losses', ylabel='loss')
@@ -190,7 +192,17 @@ def training_figure(log: TrainingLog, with_losses: bool = True) -> 'Figure | Non
     return figure
 
 
-def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figure | None':
+def loss_titles(log: TrainingLog) -> dict[str, tuple[str, str]]:
+    """Return title and color of every loss in a log, the losses of Mask R-CNN first."""
+    others = [name for name in log.losses if name not in LOSSES]
+    known = {name: LOSSES[name] for name in LOSSES if name in log.losses}
+    return known | {
+        name: (name.removeprefix('loss_').replace('_', ' '), f'C{number}')
+        for number, name in enumerate(others)
+    }
+
+
+def loss_figure(log: TrainingLog, names: Sequence[str] = ()) -> 'Figure | None':
     """Draw losses, one panel each: of the training, and of held-out images if logged.
 
     A strong line joins the means over each epoch, each at the mean time of its values. A light
@@ -198,11 +210,13 @@ def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figu
 
     Args:
         log: see `LOSS_PREFIXES` for the losses of held-out images.
-        names: keys of `LOSSES`; several fill a grid of three columns.
+        names: of losses, by default of all; several fill a grid of three columns.
 
     Returns:
         None if none of these losses was logged.
     """
+    titles = loss_titles(log)
+    names = names or list(titles)
     curves = _curves(log, [f'{prefix}{name}' for name in names for prefix in LOSS_PREFIXES])
     if not curves:
         return None
@@ -210,9 +224,12 @@ def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figu
     rows = -(-len(names) // columns)
     figure = new_figure(*(SIZE if len(names) == 1 else (10, 3 * rows)))
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for axes, name in zip(panels.flat, names, strict=True):
-        title, color = LOSSES[name]
-        if columns > 1:
+    used, empty = panels.flat[: len(names)], panels.flat[len(names) :]
+    for axes in empty:
+        axes.set_axis_off()
+    for axes, name in zip(used, names, strict=True):
+        title, color = titles[name]
+        if len(names) > 1:
             axes.set_title(f'{title} loss')
         tops = []
         for prefix, label in LOSS_PREFIXES.items():
@@ -220,15 +237,13 @@ def loss_figure(log: TrainingLog, names: Sequence[str] = tuple(LOSSES)) -> 'Figu
             if f'{prefix}{name}' in curves:
                 tops.append(_loss_curve(axes, curves[f'{prefix}{name}'], label=label, **style))
         axes.grid(alpha=0.3)
-        if tops:
-            axes.set_ylim(0, 1.05 * max(*tops, 1e-9))
-            axes.legend(fontsize=9)
-        else:
-            axes.text(0.5, 0.5, 'not logged', transform=axes.transAxes, ha='center')
+        axes.set_ylim(0, 1.05 * max([*tops, 1e-9]))
+        axes.legend(fontsize=9)
     for axes in panels[:, 0]:
         axes.set_ylabel('loss')
-    for axes in panels[-1]:
+    for axes in used[-columns:]:  # the lowest of every column
         axes.set_xlabel(log.unit)
+        axes.tick_params(labelbottom=True)
     panels[0, 0].locator_params(axis='x', integer=True)  # shared by all panels
     panels[0, 0].set_xlim(left=0)
     if log.unit == 'epoch':

@@ -1,8 +1,10 @@
 """The reader of what a training and an evaluation leave in a work dir."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,25 @@ class TrainingLog:
         kept = _continued(records)
         return cls(kept, *_time_unit(kept))
 
+    @property
+    def losses(self) -> list[str]:
+        """Names of the losses, without prefixes, in the order of the log."""
+        names = (_loss_name(key) for record in self.records for key in record)
+        plain = (name.removeprefix('val/').removeprefix('test/') for name in names)
+        return list(dict.fromkeys(name for name in plain if name.startswith('loss')))
+
     def curve(self, name: str) -> Values:
-        """Return the times and values of a loss or a score, (N, 2)."""
+        """Return the times and values of a score or a loss, (N, 2).
+
+        A loss of a detector with stages is the sum over its stages.
+        """
         # Losses are logged by iteration, the scores of an epoch-based training by epoch.
         length = 1 if name.startswith('lesion/') else self.length
-        points = [(r['step'] / length, r[name]) for r in self.records if name in r]
+        points = []
+        for record in self.records:
+            values = [value for key, value in record.items() if _loss_name(key) == name]
+            if values:
+                points.append((record['step'] / length, sum(values)))
         return np.array(points, np.float64).reshape(-1, 2)
 
 
@@ -110,6 +126,12 @@ def training_data(report: Report) -> str | None:
     images, digest = training.get('images'), training.get('data_digest')
     parts = [training.get('data'), images and f'{images} images', digest and str(digest)[:8]]
     return ', '.join(str(part) for part in parts if part) or None
+
+
+@cache
+def _loss_name(key: str) -> str:
+    """Return a name of the log without the stage, `loss_mask` for `s0.loss_mask`."""
+    return re.sub(r'(^|/)(\w+\.|stage\d+_)(?=loss)', r'\1', key)
 
 
 def _continued(records: Iterable[Record]) -> list[Record]:

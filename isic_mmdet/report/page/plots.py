@@ -12,11 +12,11 @@ from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
 from isic_mmdet.evaluation.summary import values_of
 from isic_mmdet.report.figures import (
     IOU_BINS,
-    LOSSES,
     SCORES,
     iou_box_figure,
     iou_histogram_figure,
     loss_figure,
+    loss_titles,
     score_figure,
     training_figure,
 )
@@ -102,7 +102,7 @@ def training_plots(log: TrainingLog) -> tuple[list[Plot], list[Plot]]:
         head = [log.unit, *(name for name, *_ in SCORES.values())]
         rows = [[r['step'], *map(r.get, SCORES)] for r in log.records if 'lesion/iou' in r]
         shown.append(Plot('Validation scores', figure, caption, head, rows))
-    for key, (name, _) in LOSSES.items():
+    for key, (name, _) in loss_titles(log).items():
         if figure := loss_figure(log, (key,)):
             caption = ''
             if key == 'loss' and not len(log.curve('val/loss')):

@@ -126,10 +126,10 @@ def test_training_by_iteration_is_drawn_over_iterations():
     log = TrainingLog.of(
         [{'loss': 2.0, 'step': 50}, {'val/loss': 3.0, 'step': 50}, {'loss': 1.0, 'step': 100}]
     )
-    (drawn,), (total, *others) = training_figure(log).axes, loss_figure(log).axes
+    (drawn,), (total,) = training_figure(log).axes, loss_figure(log).axes
     np.testing.assert_allclose(line(drawn, 'total'), [[50, 2], [100, 1]])
     np.testing.assert_allclose(line(total, 'training'), [[50, 2], [100, 1]])
-    assert drawn.get_xlabel() == others[2].get_xlabel() == 'iteration'
+    assert drawn.get_xlabel() == total.get_xlabel() == 'iteration'
 
 
 @pytest.mark.parametrize('records', [[], [{'lr': 0.1, 'step': 1}]])
@@ -177,13 +177,29 @@ def test_epochs_end_at_their_last_iteration_and_spikes_leave_the_panel():
     assert top < 200, 'one spike does not flatten the curves'
 
 
-def test_losses_that_were_not_logged_have_an_empty_panel_and_diverged_ones_a_gap():
+def test_losses_that_were_not_logged_have_no_panel_and_diverged_ones_a_gap():
     records = [{'loss': 1.0, 'epoch': 1, 'step': 5}, {'loss': np.nan, 'epoch': 2, 'step': 10}]
-    total, *others = loss_figure(TrainingLog.of(records)).axes
+    (total,) = loss_figure(TrainingLog.of(records)).axes
     assert [curve.get_label() for curve in total.get_lines()] == ['training']
     assert np.isnan(line(total, 'training')[1, 1])
-    for axes in others:
-        assert [text.get_text() for text in axes.texts] == ['not logged']
+
+
+def test_losses_of_stages_are_added_and_those_of_other_detectors_are_drawn():
+    records = [
+        {'loss': 9.0, 'd0.loss_cls': 1.0, 'loss_cls': 2.0, 'loss_dice': 3.0, 'step': 1},
+        {'val/loss': 8.0, 'val/d0.loss_cls': 2.0, 'val/loss_cls': 5.0, 'step': 1},
+        {'loss': 7.0, 'stage1_loss_point': 1.0, 'stage2_loss_point': 1.5, 'step': 2},
+    ]
+    log = TrainingLog.of(records)
+    panels = {axes.get_title(): axes for axes in loss_figure(log).axes if axes.axison}
+    assert list(panels) == ['total loss', 'class loss', 'dice loss', 'point loss']
+    np.testing.assert_allclose(line(panels['class loss'], 'training'), [[1, 3]])
+    np.testing.assert_allclose(line(panels['class loss'], 'validation'), [[1, 7]])
+    np.testing.assert_allclose(line(panels['point loss'], 'training'), [[2, 2.5]])
+    (drawn,) = training_figure(log).axes
+    assert {'total', 'class', 'dice', 'point'} == {each.get_label() for each in drawn.get_lines()}
+    shown = [panel.get_xlabel() for panel in panels.values()]
+    assert shown == ['', 'iteration', 'iteration', 'iteration']
 
 
 # resolutions
