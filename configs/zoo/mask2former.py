@@ -1,6 +1,6 @@
 """Mask2Former, in which a transformer decoder turns a few queries into masks of the complete image.
 
-Command:   python tools/train.py configs/zoo/mask2former.py --amp
+Command:   python tools/train.py configs/zoo/mask2former.py
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    not measured yet
 Hardware:  two CPU cores, no GPU

@@ -1,6 +1,6 @@
 """Mask Scoring R-CNN, with a head that predicts the IoU of each mask and scales its score.
 
-Command:   python tools/train.py configs/zoo/mask_scoring_rcnn.py --amp
+Command:   python tools/train.py configs/zoo/mask_scoring_rcnn.py
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    not measured yet
 Hardware:  two CPU cores, no GPU

@@ -1,6 +1,6 @@
 """PointRend, which refines a coarse mask at the points where it is least certain.
 
-Command:   python tools/train.py configs/zoo/point_rend.py --amp
+Command:   python tools/train.py configs/zoo/point_rend.py
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    not measured yet
 Hardware:  two CPU cores, no GPU

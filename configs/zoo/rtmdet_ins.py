@@ -1,6 +1,6 @@
 """RTMDet-Ins, in which every position predicts a box and a small mask network.
 
-Command:   python tools/train.py configs/zoo/rtmdet_ins.py --amp
+Command:   python tools/train.py configs/zoo/rtmdet_ins.py
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    not measured yet
 Hardware:  two CPU cores, no GPU

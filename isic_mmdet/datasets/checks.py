@@ -252,7 +252,7 @@ def _lost_truth(record: Mapping[str, Any], transforms: Sequence[Any]) -> str | N
 def class_count_errors(
     model: Mapping[str, Any], classes: Sequence[str], where: str = 'model'
 ) -> list[str]:
-    """Return every head of a model config whose `num_classes` differs from the data set's.
+    """Return every head of a model config whose number of classes differs from the data set's.
 
     If a `diagnosis_head` distinguishes the classes, the other heads have one class.
 
@@ -264,7 +264,8 @@ def class_count_errors(
     errors = []
     for key, value in model.items():
         place = f'{where}.{key}'
-        if key == 'num_classes' and not where.endswith('rpn_head') and value != len(classes):
+        is_count = key in ('num_classes', 'num_things_classes') and not where.endswith('rpn_head')
+        if is_count and value != len(classes):
             errors.append(
                 f'{place} is {value}, but the data set has {len(classes)} classes {list(classes)}'
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
-from isic_mmdet.engine.checks.detectors import mask_threshold
+from isic_mmdet.engine.checks.detectors import mask_threshold, predicts_box_masks
 from isic_mmdet.engine.checks.preflight import load_strictly
 from isic_mmdet.engine.config.load import (
     load_config,
@@ -85,11 +86,12 @@ class LesionSegmenter(Segmenter):
         set_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
         self._threshold = mask_threshold(model_cfg)
+        self._in_boxes = predicts_box_masks(model_cfg)
         if amp:
             use_amp(cfg)
         if tta:
             use_tta(cfg)  # it needs the scores of all classes
-        elif 'mask_iou_head' not in model_cfg.roi_head:
+        elif self._in_boxes and 'mask_iou_head' not in model_cfg.roi_head:
             # Mask Scoring R-CNN changes the scores after it has chosen the boxes.
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
@@ -118,6 +120,8 @@ class LesionSegmenter(Segmenter):
         # The scale factor is that of a pipeline without Resize.
         inputs = self._pipeline({'img': bgr, 'img_id': 0, 'scale_factor': (1.0, 1.0)})
         views = _views(inputs)
+        if not self._in_boxes:
+            frame = _with_small_masks(views, frame)
         shape = tuple(padded_shape(view['inputs'].shape[-2:], self._divisor) for view in views)
         return Prepared(views, shape, frame)
 
@@ -168,6 +172,26 @@ def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(inputs['inputs'], list):
         return [inputs]
     return [dict(zip(inputs, view, strict=True)) for view in zip(*inputs.values(), strict=True)]
+
+
+def _with_small_masks(views: Sequence[dict[str, Any]], frame: Frame) -> Frame:
+    """Let masks of the complete image be less than four times as large as the network's input.
+
+    Args:
+        views: outputs of the test pipeline; their samples are changed.
+        frame: position of the pixels of the image.
+
+    Returns:
+        The position of the pixels of the masks.
+    """
+    samples = [view['data_samples'] for view in views]
+    shapes = [(*sample.ori_shape[:2], *sample.img_shape[:2]) for sample in samples]
+    step = max(1, int(min(min(h / rows, w / columns) for h, w, rows, columns in shapes) / 2))
+    for sample, (height, width, rows, columns) in zip(samples, shapes, strict=True):
+        size = ceil(height / step), ceil(width / step)
+        scale = columns / size[1], rows / size[0]
+        sample.set_metainfo({'ori_shape': size, 'scale_factor': scale})
+    return replace(frame, step=frame.step * step)
 
 
 def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:

@@ -20,30 +20,22 @@ from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from isic_mmdet.errors import InputError
-
 
 def return_box_masks(model: nn.Module) -> None:
     """Let a model predict `masks` of (n, h, w) float, probabilities of the cells of the boxes.
 
     All other predictions stay as they are. `isic_mmdet.masks.paste` makes image-size masks.
+    Detectors without an `FCNMaskHead` keep their masks of the complete image, (n, H, W) bool.
 
     Args:
-        model: a two-stage detector of mmdet whose mask head is an `FCNMaskHead`; changed in place.
-
-    Raises:
-        InputError: the model has another mask head or none.
+        model: a detector of mmdet; changed in place.
     """
     heads = [module for module in model.modules() if isinstance(module, FCNMaskHead)]
-    if not heads:
-        raise InputError(
-            f'{type(model).__name__} has no mask head like that of Mask R-CNN (FCNMaskHead), which '
-            'predictions need; choose a config whose roi_head has one'
-        )
     for head in heads:
         head.predict_by_feat = partial(predict_box_masks, head)
-    roi_head: Any = model.roi_head
-    roi_head.predict_mask = partial(_predict_unflipped, roi_head)
+    if heads:
+        roi_head: Any = model.roi_head
+        roi_head.predict_mask = partial(_predict_unflipped, roi_head)
 
 
 def _predict_unflipped(roi_head: Any, *args: Any, **kwargs: Any) -> list[InstanceData]:

@@ -11,6 +11,7 @@ from mmdet.structures import DetDataSample
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from numpy.typing import NDArray
+from torch import Tensor
 
 from isic_mmdet.masks.paste import BoxCells, paste_mask
 from isic_mmdet.models.box_masks import return_box_masks
@@ -71,13 +72,25 @@ def best_detection(sample: DetDataSample) -> ViewPrediction | None:
         return None
     best = int(instances.scores.argmax())
     direction = sample.flip_direction if sample.metainfo.get('flip') else None
-    cells = instances.masks[best].float().cpu().numpy().astype(np.float32, copy=False)
+    mask, box = instances.masks[best].cpu(), instances.bboxes[best].tolist()
+    if mask.dtype == torch.bool:  # of the complete image
+        mask, box = _cropped(mask)
+    cells = mask.float().numpy()
     height, width = sample.ori_shape[:2]
-    view = unflip(cells, instances.bboxes[best].tolist(), (height, width), direction)
+    view = unflip(cells, box, (height, width), direction)
     scores: dict[int, float] = {}
     for label, score in zip(instances.labels.tolist(), instances.scores.tolist(), strict=True):
         scores[label] = max(score, scores.get(label, 0.0))
     return ViewPrediction(view, scores)
+
+
+def _cropped(mask: Tensor) -> tuple[Tensor, list[int]]:
+    """Return the part of a mask inside its bounding box, and the box; an empty mask has none."""
+    rows, columns = mask.any(1).nonzero()[:, 0].tolist(), mask.any(0).nonzero()[:, 0].tolist()
+    if not rows:
+        return mask[:1, :1], [0, 0, 0, 0]
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    return mask[top:bottom, left:right], [left, top, right, bottom]
 
 
 def unflip(
@@ -135,7 +148,8 @@ class LesionTTAModel(BaseTTAModel):
     without detections counts as probability 0. Views may differ in size and flip.
 
     - masks: where the mean probability of all views, each interpolated from its cells to the size
-      of the image, is above `mask_threshold`; (K, H, W) bool on the CPU, equal for all K classes;
+      of the image, is above `mask_threshold`; (K, H, W) bool on the CPU, equal for all K classes.
+      Masks of the complete image are already binary and count as probabilities of 0 and 1;
     - scores, labels, bboxes: see `merge_views`.
 
     Args:

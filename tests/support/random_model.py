@@ -23,14 +23,15 @@ def save_random_model(config: Path, path: Path, mask_bias: float = 0) -> Path:
     cfg.model.backbone.init_cfg = None
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    # Otherwise all masks are 0.5 everywhere, and all boxes equal their anchors.
-    last = model.roi_head.mask_head.conv_logits
-    logits = last.weight.data
-    logits -= logits.mean(1, keepdim=True)  # as many cells above one half as below
-    logits *= 30
-    if mask_bias:
-        last.bias.data += mask_bias
-    model.rpn_head.rpn_reg.weight.data *= 5
-    model.roi_head.bbox_head.fc_reg.weight.data *= 5
+    if 'roi_head' in cfg.model:
+        # Otherwise all masks are 0.5 everywhere, and all boxes equal their anchors.
+        last = model.roi_head.mask_head.conv_logits
+        logits = last.weight.data
+        logits -= logits.mean(1, keepdim=True)  # as many cells above one half as below
+        logits *= 30
+        if mask_bias:
+            last.bias.data += mask_bias
+        model.rpn_head.rpn_reg.weight.data *= 5
+        model.roi_head.bbox_head.fc_reg.weight.data *= 5
     torch.save({'state_dict': model.state_dict()}, path)
     return path

@@ -60,11 +60,8 @@ def load_model(cfg: Config, checkpoint: str, config: str, classes: tuple[str, ..
     return model
 
 
-def _unsupported(model: nn.Module) -> Iterator[str]:
+def _unsupported(model: MaskRCNN) -> Iterator[str]:
     """Yield the parts of a model that `LesionGraph` does not support."""
-    if not isinstance(model, MaskRCNN):
-        yield f'{type(model).__name__} is not a MaskRCNN'
-        return
     parts = dict(model.named_modules())
     for name, kind in _PARTS.items():
         if not isinstance(part := parts.get(name), kind):

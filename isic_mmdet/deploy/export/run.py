@@ -24,7 +24,7 @@ from isic_mmdet.deploy.export.onnx_file import (
 from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
-from isic_mmdet.engine.checks.detectors import mask_threshold
+from isic_mmdet.engine.checks.detectors import check_exportable
 from isic_mmdet.engine.config.load import load_config, tested_dataset
 from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.errors import InputError
@@ -78,10 +78,10 @@ def _config(path: str, input_size: int | None) -> Config:
     """Load a config, in float32 and with the given size of images.
 
     Raises:
-        InputError: the model has no masks, or `isic_mmdet.deploy` lacks a step of the pipeline.
+        InputError: the model is no Mask R-CNN, or `isic_mmdet.deploy` lacks a step of the pipeline.
     """
     cfg = load_config(path)
-    mask_threshold(cfg.model)  # raises for a model without masks
+    check_exportable(cfg.model)
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
     steps = tested_dataset(cfg).pipeline[1:-1]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
+from mmdet.models.detectors import MaskRCNN
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -13,29 +14,31 @@ from isic_mmdet.errors import InputError
 
 
 def mask_threshold(model: Mapping[str, Any]) -> float:
-    """Return the probability above which a pixel belongs to the mask of a two-stage detector.
+    """Return the probability above which a pixel belongs to the lesion.
+
+    Detectors that predict masks of the complete image apply their own threshold. The mean of such
+    masks over views is the share of views with the pixel, and more than half of them decide.
 
     Args:
-        model: config of a detector that predicts masks inside boxes, see
-            `isic_mmdet.models.box_masks`.
+        model: config of a detector.
 
     Raises:
-        InputError: it is another kind of detector.
+        InputError: it predicts no masks.
     """
-    name = type_name(model)
     if not predicts_masks(model):
-        raise InputError(f'{name} predicts boxes and no masks; choose a config with a mask head')
+        raise InputError(
+            f'{type_name(model)} predicts boxes and no masks; choose a config with a mask head'
+        )
+    settings = (model.get('test_cfg') or {}).get('rcnn') or {}
+    return float(settings['mask_thr_binary']) if predicts_box_masks(model) else 0.5
+
+
+def predicts_box_masks(model: Mapping[str, Any]) -> bool:
+    """Return whether a detector predicts its masks in boxes, see `isic_mmdet.models.box_masks`."""
     heads = [MODELS.get(type_name(head)) for head in _mask_heads(model)]
     settings = (model.get('test_cfg') or {}).get('rcnn') or {}
     fits = all(head is not None and issubclass(head, FCNMaskHead) for head in heads)
-    if not (heads and fits and 'mask_thr_binary' in settings):
-        raise InputError(
-            f'{name} does not predict its masks as Mask R-CNN does (a roi_head whose mask_head is '
-            'an FCNMaskHead, and test_cfg.rcnn.mask_thr_binary), which tools/predict.py, '
-            'tools/serve.py, --tta and tools/export_onnx.py need; score it with tools/test.py '
-            'without --tta, or choose such a config'
-        )
-    return float(settings['mask_thr_binary'])
+    return bool(heads) and fits and 'mask_thr_binary' in settings
 
 
 def predicts_masks(model: Mapping[str, Any]) -> bool:
@@ -130,7 +133,21 @@ def check_precisions(model: Mapping[str, Any]) -> None:
     if bases and not any('precision' in signature(base).parameters for base in bases[:-1]):
         raise InputError(
             f'--amp: {type_name(model)} has no setting precision, as LesionMaskRCNN has; remove '
-            '--amp, or use the model of a config in configs/'
+            '--amp. On a GPU, train in mixed precision with optim_wrapper.type=AmpOptimWrapper'
+        )
+
+
+def check_exportable(model: Mapping[str, Any]) -> None:
+    """Check that a detector is of the one class that can be exported.
+
+    Raises:
+        InputError: it is not a Mask R-CNN.
+    """
+    kind = MODELS.get(type_name(model))
+    if kind is not None and not issubclass(kind, MaskRCNN):
+        raise InputError(
+            f'{type_name(model)} is not a MaskRCNN, and only that is exported; run '
+            'tools/predict.py or tools/serve.py with --config and --checkpoint'
         )
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.config.load import load_config
+from tests.support.found_masks import check_that_predict_agrees_with_test
 from tests.support.mmdet_models import (
     CONDINST,
     MASK2FORMER,
@@ -91,19 +92,22 @@ def pasted(model, image):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', [RTMDET, SOLO, CONDINST, MASK2FORMER])
-def test_other_detectors_are_trained_and_scored_only(
-    root, train, scores, tiny_data, tmp_path, name
-):
+def test_other_detectors_work_from_training_to_tta(train, scores, tiny_data, tmp_path, name):
     model = tiny_model(name)
     model['data_preprocessor'].update(pad_mask=True, pad_size_divisor=32)
+    for threshold in {'score_thr', 'filter_thr'} & model['test_cfg'].keys():
+        model['test_cfg'][threshold] = 0.001  # scores are low after an epoch
     config, checkpoint = train(model)
     of_four = scores('4', config, checkpoint)
     assert scores('1', config, checkpoint, *ONE_BY_ONE) == of_four
-    images = tiny_data / 'images'
-    for command in (
-        ('test', config, checkpoint, '--work-dir', tmp_path / 'tta', '--tta'),
-        ('test', config, checkpoint, '--work-dir', tmp_path / 'amp', '--amp'),
-        ('predict', images, '--config', config, '--checkpoint', checkpoint, '--out', tmp_path),
-        ('export_onnx', config, checkpoint, '--out', tmp_path / 'model.onnx'),
-    ):
-        fail(*command)
+    scores('tta', config, checkpoint, '--tta')
+    files = '--config', config, '--checkpoint', checkpoint
+    for tested, tta in (('4', ()), ('tta', ('--tta',))):
+        check_that_predict_agrees_with_test(
+            tmp_path / tested, tiny_data, tmp_path / f'masks_{tested}', *files, *tta
+        )
+    assert 'no setting precision' in fail(
+        'test', config, checkpoint, '--work-dir', tmp_path / 'amp', '--amp'
+    )
+    message = fail('export_onnx', config, checkpoint, '--out', tmp_path / 'model.onnx')
+    assert 'is not a MaskRCNN' in message

@@ -149,6 +149,8 @@ def test_every_head_with_another_class_count_is_named():
         'model.roi_head.bbox_head.num_classes is 1',
         'model.roi_head.mask_head.num_classes is 80',
     ]
+    model = dict(panoptic_head=dict(num_things_classes=80))
+    assert 'num_things_classes is 80' in class_count_errors(model, ('lesion',))[0]
 
 
 @pytest.mark.parametrize(('boxes', 'diagnoses', 'errors'), [(1, 2, 0), (2, 3, 2), (1, None, 1)])

@@ -8,7 +8,6 @@ from torch import nn
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
-from isic_mmdet.errors import InputError
 from isic_mmdet.masks.paste import BoxCells, paste_probability
 from isic_mmdet.models.box_masks import return_box_masks
 from tests.support.mmdet_models import tiny_model
@@ -75,9 +74,11 @@ def test_no_detection_gives_no_cells(model):
     assert len(found) == 0
 
 
-def test_a_model_with_other_masks_is_refused():
-    with pytest.raises(InputError, match='no mask head like that of Mask R-CNN'):
-        return_box_masks(nn.Linear(2, 2))
+def test_a_model_without_masks_in_boxes_stays_as_it_is():
+    model = nn.Sequential(nn.Linear(2, 2))
+    before = dict(vars(model))
+    return_box_masks(model)
+    assert vars(model) == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from torch import nn
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.masks.paste import BoxCells, paste_mask
-from isic_mmdet.models.tta import FLIP_AXES, LesionTTAModel, ViewPrediction, merge_views, unflip
+from isic_mmdet.models.tta import (
+    FLIP_AXES,
+    LesionTTAModel,
+    ViewPrediction,
+    best_detection,
+    merge_views,
+    unflip,
+)
 
 SIZE = (8, 12)
 WHOLE = [0, 0, 12, 8]
@@ -131,6 +138,22 @@ def test_every_class_has_a_score_and_the_same_mask():
     assert torch.allclose(merged.scores, torch.tensor([0.55, 0.3]))
     assert torch.equal(merged.masks[0], merged.masks[1])
     assert merged.bboxes.shape == (2, 4)
+
+
+def test_masks_of_the_complete_image_are_flipped_back_and_most_views_decide():
+    mask = corner_map().bool()
+    views = [
+        view(mask.flip(axes), [0, 0, 0, 0], direction=direction)  # SOLO predicts no boxes
+        for direction, axes in FLIP_AXES.items()
+    ]
+    found = best_detection(views[3])
+    assert found.view.box == (2, 1, 7, 4)
+    assert found.view.cells.shape == (3, 5)
+    assert torch.equal(merge(*views).masks[0], mask)
+    empty = torch.zeros(SIZE, dtype=torch.bool)
+    assert torch.equal(merge(*views[:3], view(empty)).masks[0], mask)
+    merged = merge(*views[:2], view(empty), view(empty))
+    assert not merged.masks.any() and len(merged) == 1
 
 
 def test_of_several_detections_the_best_counts():

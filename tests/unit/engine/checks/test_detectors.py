@@ -5,12 +5,14 @@ from mmengine.hub import get_config
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.checks.detectors import (
+    check_exportable,
     check_precisions,
     detector_errors,
     mask_threshold,
+    predicts_box_masks,
     predicts_masks,
 )
-from isic_mmdet.engine.config.load import load_config, use_tta
+from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 from tests.support.mmdet_models import (
     CONDINST,
@@ -48,21 +50,28 @@ def errors_of(cfg):
 
 
 @pytest.mark.parametrize('name', [*TWO_STAGE, HTC])
-def test_masks_like_those_of_mask_rcnn_are_supported(name):
+def test_masks_in_boxes_have_the_threshold_of_the_config(name):
     model = model_of(name)
-    assert predicts_masks(model)
-    assert mask_threshold(model) == 0.5
+    assert predicts_masks(model) and predicts_box_masks(model)
+    model.test_cfg.rcnn.mask_thr_binary = 0.4
+    assert mask_threshold(model) == 0.4
 
 
 @pytest.mark.parametrize('name', [RTMDET, SOLO, MASK2FORMER, CONDINST, YOLACT])
-def test_other_masks_are_scored_but_neither_predicted_nor_averaged(cfg, name):
-    cfg.model = model_of(name)
-    assert predicts_masks(cfg.model)
-    with pytest.raises(InputError, match='does not predict its masks as Mask R-CNN does'):
-        use_tta(cfg)
-    cfg.model.test_cfg = None
-    with pytest.raises(InputError, match='does not predict its masks as Mask R-CNN does'):
-        mask_threshold(cfg.model)
+def test_masks_of_the_complete_image_need_more_than_half_of_the_views(name):
+    model = model_of(name)
+    assert predicts_masks(model) and not predicts_box_masks(model)
+    assert mask_threshold(model) == 0.5
+    model.test_cfg = None
+    assert mask_threshold(model) == 0.5
+
+
+def test_only_mask_rcnn_is_exported(cfg):
+    check_exportable(cfg.model)
+    check_exportable(model_of(MASK_RCNN))
+    for name in (*TWO_STAGE[1:], SOLO):
+        with pytest.raises(InputError, match='is not a MaskRCNN'):
+            check_exportable(model_of(name))
 
 
 @pytest.mark.parametrize(
