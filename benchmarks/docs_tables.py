@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.table import performance_table, profile_table
+from benchmarks.zoo_table import zoo_table
 from isic_mmdet.evaluation.metrics_file import read_reports
 from isic_mmdet.report.markdown import UNKNOWN, markdown_table, with_block
 from isic_mmdet.report.published_results import PROTOCOLS, RANDOM_2018, Protocol
@@ -93,6 +94,11 @@ def _ablations(files: Sequence[Path]) -> str:
     return ablation_table(ABLATIONS, {path.stem: report for path, report in reports})
 
 
+def _zoo(files: Sequence[Path]) -> str:
+    speed = RESULTS / 'zoo.json'
+    return zoo_table(read_reports(files), _read(speed) if speed.is_file() else None)
+
+
 def _published(_: Sequence[Path]) -> str:
     return '\n\n'.join(map(_protocol, PROTOCOLS))
 
@@ -134,7 +140,7 @@ BLOCKS = (
     Block('docs/results.md', 'ms_red', _folds, ('ms_red/*test*',)),
     Block('docs/results.md', 'published', _published),
     Block('docs/results.md', 'external', _results, ('external/*',)),
-    Block('docs/results.md', 'zoo', _results, ('zoo/*',)),
+    Block('docs/results.md', 'zoo', _zoo, ('zoo/*',)),
     Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
     Block('docs/gpu.md', 'results', _recipes, ('r18_gpu/*',)),

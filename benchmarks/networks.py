@@ -27,6 +27,11 @@ CPU_RECIPE = CONFIGS / 'isic2018_maskrcnn_lite.py'
 SMALL = CONFIGS / 'quickstart.py'
 
 
+def of_config(config: Path, **settings: Any) -> nn.Module:
+    """Return the model of a config, with other settings of its class."""
+    return _built({**load_config(config).model, **settings})
+
+
 def ours(precision: str, config: Path = OURS) -> nn.Module:
     """Return the model of a config.
 
@@ -34,8 +39,7 @@ def ours(precision: str, config: Path = OURS) -> nn.Module:
         precision: see `isic_mmdet.models.lesion_mask_rcnn`.
         config: path; by default that of the recommended recipe.
     """
-    cfg = load_config(config)
-    return _built({**cfg.model, 'precision': precision})
+    return of_config(config, precision=precision)
 
 
 def save_ours(path: Path, config: Path = OURS, distinct_scores: bool = False) -> Path:
