@@ -8,7 +8,7 @@ from typing import Any
 from isic_mmdet.errors import InputError
 
 # Version of the metadata and of the graph's inputs and outputs.
-_FORMAT = '1'
+_FORMAT = '2'
 _FORMAT_KEY = 'isic_mmdet_format'
 
 
@@ -18,7 +18,8 @@ class ModelMetadata:
 
     Attributes:
         classes: names of the labels.
-        scale: images are resized to fit into this longer and shorter side, in pixels.
+        scale: longer and shorter side of resized images, in pixels.
+        keep_ratio: whether they keep the ratio of their sides, or are stretched to a square.
         divisor: images are padded at the bottom and on the right to multiples of this.
         batch: number of images that the graph takes at once; None for any number.
         score_threshold: detections with this score or less are dropped.
@@ -34,6 +35,7 @@ class ModelMetadata:
 
     classes: tuple[str, ...]
     scale: tuple[int, int]
+    keep_ratio: bool
     divisor: int
     batch: int | None
     score_threshold: float
