@@ -102,10 +102,10 @@ def test_other_detectors_work_from_training_to_tta(train, scores, tiny_data, tmp
     assert scores('1', config, checkpoint, *ONE_BY_ONE) == of_four
     scores('tta', config, checkpoint, '--tta')
     files = '--config', config, '--checkpoint', checkpoint
-    for tested, tta in (('4', ()), ('tta', ('--tta',))):
-        check_that_predict_agrees_with_test(
-            tmp_path / tested, tiny_data, tmp_path / f'masks_{tested}', *files, *tta
-        )
+    masks = tmp_path / 'masks'
+    assert check_that_predict_agrees_with_test(tmp_path / '4', tiny_data, masks, *files)
+    tta = tmp_path / 'tta', tiny_data, tmp_path / 'masks_tta'
+    check_that_predict_agrees_with_test(*tta, *files, '--tta')
     assert 'no setting precision' in fail(
         'test', config, checkpoint, '--work-dir', tmp_path / 'amp', '--amp'
     )

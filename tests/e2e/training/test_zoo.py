@@ -32,7 +32,7 @@ def test_a_config_works_from_training_to_report(name, tiny_data, tmp_path):
     assert (run / 'plots/losses.png').is_file() and (run / 'plots/training_curves.png').is_file()
 
     model = '--config', config, '--checkpoint', checkpoint
-    check_that_predict_agrees_with_test(out, tiny_data, run / 'masks', *model)
+    assert check_that_predict_agrees_with_test(out, tiny_data, run / 'masks', *model)
     succeed('test', config, checkpoint, *data, '--work-dir', run / 'tta', '--tta')
     check_that_predict_agrees_with_test(run / 'tta', tiny_data, run / 'masks_tta', *model, '--tta')
     message = fail('export_onnx', config, checkpoint, '--out', run / 'model.onnx')
