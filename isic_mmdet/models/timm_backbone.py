@@ -29,7 +29,8 @@ class TimmBackbone(BaseModule):
         norm_eval: all batch norms keep their statistics.
         return_images: the images come before the feature maps, for heads with a backbone of their
             own.
-        model_kwargs: further arguments of `timm.create_model`.
+        model_kwargs: further arguments of `timm.create_model`. A Swin transformer needs
+            `strict_img_size=False`, because images are not square.
         init_cfg: initial weights.
     """
 

@@ -55,6 +55,11 @@ def test_a_backbone_that_folding_would_change_stays_as_it_is():
     assert norms(backbone) == 1
 
 
+def test_a_backbone_without_batch_norms_may_take_images_of_one_size():
+    backbone = timm.create_model('swin_tiny_patch4_window7_224', features_only=True, img_size=256)
+    assert fused(backbone.eval()) is backbone
+
+
 def test_convolutions_with_groups_and_biases_are_folded():
     block = with_random_norms(
         nn.Sequential(nn.Conv2d(4, 8, 3, groups=2, bias=True), nn.BatchNorm2d(8), nn.ReLU())
