@@ -21,9 +21,10 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
     """Score the detections of one image against its official mask; see `LesionMetric`.
 
     Returns:
-        The columns `per_image.PER_IMAGE_COLUMNS`, and of several classes
+        The columns `per_image.PER_IMAGE_COLUMNS`, `mask_confidence`, and of several classes
         `per_image.class_columns`: the highest score among the detections of each, 0 without.
-        `score` and `predicted_label` are None without a detection, `label` without a true class.
+        `score`, `mask_confidence` and `predicted_label` are None without a detection, `label`
+        without a true class, `mask_confidence` also if the model returns none.
 
     Raises:
         InputError: as `LesionMetric.process`.
@@ -52,6 +53,7 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         **mask_scores(nothing if top is None else found[top]),
         'iou_max': max(map(jaccard, found or [nothing])),
         'score': None if top is None else float(scores[top]),
+        'mask_confidence': None if top is None else _mask_confidence(detections, top),
         'label': None if gt_label is None else _class_name(classes, int(gt_label), name),
         'predicted_label': None if top is None else labels[top],
         'detections': len(found),
@@ -75,6 +77,11 @@ def _scores(values: Any, name: str) -> NDArray[np.float64]:
             'with a lower learning rate or clip the gradients'
         )
     return scores
+
+
+def _mask_confidence(detections: Mapping[str, Any], top: int) -> float | None:
+    found = detections.get('mask_confidences')
+    return None if found is None else float(found[top])
 
 
 def _class_name(classes: Sequence[str], label: int, name: str) -> str:

@@ -10,16 +10,23 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import BaseMetric
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.calibration import calibration
 from isic_mmdet.evaluation.classification import (
     class_metrics,
     confusion_matrix,
     have_classes,
     positive_class,
 )
+from isic_mmdet.evaluation.expected_iou import (
+    ExpectedIoU,
+    add_expected_iou,
+    fit_expected_iou,
+)
 from isic_mmdet.evaluation.image_row import image_row
 from isic_mmdet.evaluation.metrics_file import write_metrics
 from isic_mmdet.evaluation.per_image import (
     PER_IMAGE_COLUMNS,
+    UNCERTAINTY_COLUMNS,
     class_columns,
     classes_of,
     write_per_image,
@@ -68,18 +75,20 @@ class LesionMetric(BaseMetric):
             "no_detection": [1, 0],           images of each true class without a detection
             "positive": "melanoma"            or null
           },
+          "calibration": {...},               see `calibration.calibration`
           "data_sets": {                      only if `data_sets` is set
             "val": {"images": 150, "metrics": {...}, ...}     and the facts of each
           },
           ...                                 the entries of `provenance`
         }
 
-    `per_image.csv` has the columns `per_image.PER_IMAGE_COLUMNS`, of several classes
-    `per_image.class_columns`, and of several data sets `data_set`, sorted by `image_id`. If
+    `per_image.csv` has the columns `per_image.PER_IMAGE_COLUMNS` and `UNCERTAINTY_COLUMNS`, of
+    several classes `class_columns`, and of several data sets `data_set`, sorted by `image_id`. If
     several data sets are evaluated together, every metric is returned over all images and, as
     `<name of the data set>/lesion/iou` and so on, over those of each.
 
-    `out_dir`, `provenance` and `data_sets` may be set until `evaluate` is called.
+    `out_dir`, `provenance`, `data_sets`, `fits_expected_iou` and `expected_iou` may be set until
+    `evaluate` is called.
 
     Args:
         out_dir: folder for the two files; None writes none.
@@ -88,6 +97,8 @@ class LesionMetric(BaseMetric):
 
     Attributes:
         data_sets: the data sets that are evaluated together, by name; empty for a single one.
+        fits_expected_iou: fit `expected_iou` to the images, instead of using it as it is.
+        expected_iou: gives the expected IoU of the images; None if it is not known.
         per_image: the rows of the last evaluation, sorted by `image_id`, on every process.
         positive: the positive class, once the classes are known.
     """
@@ -107,6 +118,8 @@ class LesionMetric(BaseMetric):
         self.out_dir = out_dir
         self.provenance = dict(provenance or {})
         self.data_sets: Mapping[str, DataSet] = {}
+        self.fits_expected_iou = False
+        self.expected_iou: ExpectedIoU | None = None
         self.per_image: list[dict[str, Any]] = []
 
     @property
@@ -148,6 +161,9 @@ class LesionMetric(BaseMetric):
         gathered = [row for part in all_gather_object(self.results) for row in part]
         self.results.clear()
         self.per_image = _one_row_per_image(gathered, size)
+        if self.fits_expected_iou:
+            self.expected_iou = fit_expected_iou(self.per_image)
+        add_expected_iou(self.per_image, self.expected_iou)
         metrics = self.compute_metrics(self.per_image)
         of_each = {
             name: self.compute_metrics(self._rows_of(name, part))
@@ -191,6 +207,8 @@ class LesionMetric(BaseMetric):
         content: dict[str, Any] = {'metrics': metrics, 'images': len(rows)}
         if have_classes(rows):
             content['confusion_matrix'] = confusion_matrix(rows, self.positive)
+        if ratings := calibration(rows):
+            content['calibration'] = ratings
         if of_each:
             content['data_sets'] = {
                 name: {'images': len(part.images), 'metrics': of_each[name], **part.facts}
@@ -200,7 +218,8 @@ class LesionMetric(BaseMetric):
         if clash:
             raise ValueError(f'provenance must not use the keys {sorted(clash)}')
         write_metrics(folder / 'metrics.json', content | self.provenance)
-        columns = (*PER_IMAGE_COLUMNS, *class_columns(classes_of(rows[0])).values())
+        classes = class_columns(classes_of(rows[0])).values()
+        columns = (*PER_IMAGE_COLUMNS, *UNCERTAINTY_COLUMNS, *classes)
         if of_each:
             columns = (*columns, 'data_set')
         write_per_image(folder / 'per_image.csv', rows, columns)

@@ -24,6 +24,7 @@ from isic_mmdet.evaluation.per_image import (
     LABEL_COLUMNS,
     PER_IMAGE_COLUMNS,
     TRUTH_COLUMNS,
+    UNCERTAINTY_COLUMNS,
     Row,
     classes_of,
     read_labels,
@@ -89,7 +90,7 @@ def evaluate(
     # Tables are read first: errors in them are found before the slow scoring of masks.
     known: dict[Path, Mapping[str, Row]] = {}
     if scores:
-        known[scores] = {name: {'score': score} for name, score in read_scores(scores).items()}
+        known[scores] = read_scores(scores)
     if annotations:
         known[annotations] = read_labels(annotations)
     sources = filter(None, (predictions, baseline))
@@ -109,8 +110,8 @@ def evaluate(
         content['confusion_matrix'] = confusion_matrix(rows, positive)
     if groups is not None:
         content['groups'] = by_group(rows, groups)
-    if any(row['score'] is not None for row in rows):
-        content['calibration'] = calibration(rows)
+    if known_ratings := calibration(rows):
+        content['calibration'] = known_ratings
     for other in baselines:
         content['comparison'] = compare(rows, other.rows)
     inputs = {'predictions': predictions, 'truth': truth, 'baseline': baseline}
@@ -119,7 +120,7 @@ def evaluate(
     content['date'] = datetime.now(timezone.utc).isoformat(timespec='seconds')
     # The larger file first: if the disk is full, both files keep their old content.
     if table:
-        names = (*TRUTH_COLUMNS, *BOUNDARY_COLUMNS, *LABEL_COLUMNS)
+        names = (*TRUTH_COLUMNS, *UNCERTAINTY_COLUMNS, *BOUNDARY_COLUMNS, *LABEL_COLUMNS)
         extra = tuple(name for name in names if any(name in row for row in rows))
         write_per_image(table, rows, PER_IMAGE_COLUMNS + extra)
     if out:

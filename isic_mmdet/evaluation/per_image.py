@@ -22,6 +22,7 @@ PER_IMAGE_COLUMNS = (
     *('image_id', 'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity'),
     *('score', 'label', 'predicted_label', 'detections', 'height', 'width'),
 )
+UNCERTAINTY_COLUMNS = ('mask_confidence', 'expected_iou', 'check')
 DISTANCE_COLUMNS = (
     *('hausdorff95_px', 'hausdorff95_diagonal'),
     *('surface_distance_px', 'surface_distance_diagonal'),
@@ -33,12 +34,20 @@ LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
 
 _CLASS_SCORE = '_score'
 _SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
-_IN_UNIT = _SHARES | {'iou_shifted'}
+_IN_UNIT = _SHARES | {'iou_shifted', 'mask_confidence', 'expected_iou'}
 _COUNTS = {'detections', 'height', 'width'}
-_NUMBERS = _SHARES | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
-_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'age'}
+_FLAGS = {'touches_border', 'check'}
+_NUMBERS = _IN_UNIT | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
+_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'mask_confidence', 'expected_iou', 'age'}
 _ANNOTATIONS: Shape = {'images': [{'isic_id': NAME, 'diagnosis?': TEXT, 'sex?': TEXT, 'age?': AGE}]}
-_KNOWN_COLUMNS = {*PER_IMAGE_COLUMNS, *BOUNDARY_COLUMNS, *TRUTH_COLUMNS, *LABEL_COLUMNS, 'image'}
+_KNOWN_COLUMNS = {
+    *PER_IMAGE_COLUMNS,
+    *UNCERTAINTY_COLUMNS,
+    *BOUNDARY_COLUMNS,
+    *TRUTH_COLUMNS,
+    *LABEL_COLUMNS,
+    'image',
+}
 
 
 def class_columns(classes: Sequence[str]) -> dict[str, str]:
@@ -88,17 +97,17 @@ def read_per_image(
     return [rows[image_id] for image_id in sorted(rows)]
 
 
-def read_scores(path: Path) -> dict[str, float | None]:
-    """Read the scores of detections by ISIC id, None where nothing was detected.
+def read_scores(path: Path) -> dict[str, Row]:
+    """Read the `score` of detections by ISIC id, None where nothing was detected.
 
     The table has the columns `score` and `image` (`predictions.csv` of `tools/predict.py`) or
-    `image_id` (`per_image.csv`).
+    `image_id` (`per_image.csv`). Its columns `UNCERTAINTY_COLUMNS` are also read.
 
     Raises:
         InputError: the file is missing, lacks a column, names an image twice or without its
-            ISIC id, or a score is not in [0, 1]; lists all errors.
+            ISIC id, or a value is not in [0, 1]; lists all errors.
     """
-    scores: dict[str, float | None] = {}
+    scores: dict[str, Row] = {}
     errors = []
     for number, cells in _read_rows(path, {'score'}):
         name = cells.get('image') or cells.get('image_id') or ''
@@ -108,9 +117,10 @@ def read_scores(path: Path) -> dict[str, float | None]:
             continue
         if found[0] in scores:
             errors.append(f'line {number}: {found[0]} is there twice')
-        row, wrong = _parse_cells({'score': cells['score']})
+        names = [name for name in ('score', *UNCERTAINTY_COLUMNS) if name in cells]
+        row, wrong = _parse_cells({name: cells[name] for name in names})
         errors += [f'line {number}: {error}' for error in wrong]
-        scores[found[0]] = row['score']
+        scores[found[0]] = row
     if errors:
         raise InputError(f'{path}: cannot be matched to masks; write it again', errors)
     return scores
@@ -155,7 +165,7 @@ def _parse_cells(cells: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     row: dict[str, Any] = {}
     errors = []
     for name, text in cells.items():
-        if name == 'touches_border':
+        if name in _FLAGS:
             row[name] = to_flag(text)
             is_wrong = bool(text) and row[name] is None
         elif name in _NUMBERS or classes_of([name]):

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isic_mmdet.evaluation.calibration import RATINGS
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
+from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
 from isic_mmdet.evaluation.summary import SCORES, full_name
 
 # Columns after mean and interval of `iou` in the tables of groups.
@@ -76,21 +78,38 @@ def _groups(key: str, groups: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _calibration(content: Mapping[str, Any]) -> str:
+    known = [name for name in RATINGS if name in content]
+    lowest = ', '.join(
+        f'{100 * content[name]["failures_in_lowest_tenth"]:.0f} % with the lowest {name}'
+        for name in known
+    )
+    images = content['images']
+    lines = [
+        f'failures (IoU below {JACCARD_THRESHOLD}): {content["failures"]} of {images} images; in a '
+        f'tenth of the images: {lowest}'
+    ]
+    if 'check' in content:
+        check = content['check']
+        lines.append(f'to check: {check["images"]} images, {check["failures"]} of them failures')
+    return '\n\n'.join(['\n'.join(lines), *(_rating(name, content[name]) for name in known)])
+
+
+def _rating(name: str, content: Mapping[str, Any]) -> str:
     rows = [
         [
-            f'{_number(row["score_low"])} to {_number(row["score_high"])}',
+            f'{_number(row["low"])} to {_number(row["high"])}',
             str(row['images']),
-            _number(row['mean_score']),
+            _number(row['mean']),
             _number(row['mean_iou']),
         ]
         for row in content['bins']
     ]
-    correlation, error = (_number(content[name]) for name in ('rank_correlation', 'error'))
+    correlation, error = (_number(content[key]) for key in ('rank_correlation', 'error'))
     title = (
-        f'score and IoU: rank correlation {correlation} over {content["images"]} images, mean '
+        f'{name} and IoU: rank correlation {correlation} over {content["images"]} images, mean '
         f'difference {error}'
     )
-    return f'{title}\n{_table(["score", "images", "mean score", "mean iou"], rows)}'
+    return f'{title}\n{_table([name, "images", "mean", "mean iou"], rows)}'
 
 
 def _comparison(content: Mapping[str, Mapping[str, Any]]) -> str:

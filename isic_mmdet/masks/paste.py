@@ -97,6 +97,21 @@ def count_above(
     return counts[:0:-1].cumsum()[::-1]
 
 
+def mask_confidence(views: Sequence[BoxCells], number: int, threshold: float) -> float:
+    """Return how certain a model is of its mask, the mean over the views, in [0, 1].
+
+    In a view, it is the mean probability of the cells above the threshold, which belong to the
+    lesion; without such cells it is the highest probability. Mask2Former multiplies its scores
+    with it (Cheng et al. 2022, arXiv 2112.01527).
+    """
+    inside = [view.cells[view.cells > threshold] for view in views]
+    certainties = [
+        cells.mean(dtype=np.float64) if cells.size else view.cells.max()
+        for cells, view in zip(inside, views, strict=True)
+    ]
+    return float(sum(certainties) / number)
+
+
 def _strips(
     views: Sequence[BoxCells], number: int, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:

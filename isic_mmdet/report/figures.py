@@ -107,23 +107,24 @@ def iou_histogram_figure(values: Values) -> 'Figure':
     return figure
 
 
-def score_figure(scores: Values, overlaps: Values) -> 'Figure':
-    """Draw the IoU against the score of every image with a detection, (N,) each.
+def rating_figure(ratings: Values, overlaps: Values, name: str) -> 'Figure':
+    """Draw the IoU against a rating of every image, (N,) each; the axis has the rating's name.
 
     The points are a collection with the gid `points`, in the given order.
     """
     figure = new_figure(*SIZE)
     axes = figure.add_subplot()
-    points = axes.scatter(scores, overlaps, s=16, color=BLUE, alpha=0.5, linewidths=0)
+    points = axes.scatter(ratings, overlaps, s=16, color=BLUE, alpha=0.5, linewidths=0)
     points.set_gid('points')
-    groups = binned(scores, overlaps)
-    means = [[group[key] for group in groups] for key in ('mean_score', 'mean_iou')]
+    groups = binned(ratings, overlaps)
+    means = [[group[key] for group in groups] for key in ('mean', 'mean_iou')]
     label = 'means of up to ten groups of equal size'
     axes.plot(*means, color=VERMILION, marker='o', label=label)
     axes.axhline(JACCARD_THRESHOLD, **_THRESHOLD_LINE)
+    axes.plot([0, 1], [0, 1], color=BLACK, linewidth=0.8, linestyle=':', label='equal')
     # Most scores are near 1: an axis from 0 would squeeze them together.
-    low = min(0.9, np.floor(10 * np.min(scores, initial=1)) / 10)
-    axes.set(xlim=(low, 1.005), ylim=(-0.02, 1.02), xlabel='score of the detection', ylabel='IoU')
+    low = min(0.9, np.floor(10 * np.min(ratings, initial=1)) / 10)
+    axes.set(xlim=(low, 1.005), ylim=(-0.02, 1.02), xlabel=name, ylabel='IoU')
     axes.legend(fontsize=9)
     axes.grid(alpha=0.3)
     return figure

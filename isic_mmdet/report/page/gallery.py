@@ -8,7 +8,10 @@ from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.report.page.dataset import Record
 from isic_mmdet.report.page.thumbnails import Thumbnail
 
-_SHOWN = ('iou', 'iou_max', 'score', 'diagnosis', 'predicted_label', 'age', 'sex')
+_SHOWN = (
+    *('iou', 'iou_max', 'score', 'expected_iou', 'check'),
+    *('diagnosis', 'predicted_label', 'age', 'sex'),
+)
 
 
 def image_facts(
@@ -45,7 +48,7 @@ def gallery(
         records.append(
             {
                 'id': row['image_id'],
-                **{key: row[key] for key in _SHOWN},
+                **{key: row.get(key) for key in _SHOWN},
                 'share': round(100 * row['lesion_share'], 2),
                 'pixels': row['height'] * row['width'] / 1e6,
                 'size': f'{row["width"]} × {row["height"]}',

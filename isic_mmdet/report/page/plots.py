@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from isic_mmdet.evaluation.calibration import binned, rank_correlation
+from isic_mmdet.evaluation.calibration import (
+    RATINGS,
+    binned,
+    failures_in_lowest_tenth,
+    rank_correlation,
+)
 from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.evaluation.scores import JACCARD_THRESHOLD
 from isic_mmdet.evaluation.summary import values_of
@@ -17,7 +22,7 @@ from isic_mmdet.report.figures import (
     iou_histogram_figure,
     loss_figure,
     loss_titles,
-    score_figure,
+    rating_figure,
     training_figure,
 )
 from isic_mmdet.report.page.svg import figure_svg
@@ -44,7 +49,7 @@ class Plot(NamedTuple):
 
 
 def iou_plots(rows: Sequence[Row]) -> list[Plot]:
-    """Return box plot and histogram of the IoU, and the plot of score against IoU."""
+    """Return box plot and histogram of the IoU, and plots of the known `RATINGS` against it."""
     numbers = {words: summary(values_of(rows, rule)) for rule, words in RULES.items()}
     box = Plot(
         'IoU, box plot',
@@ -69,27 +74,32 @@ def iou_plots(rows: Sequence[Row]) -> list[Plot]:
             for low, high, count in zip(IOU_BINS[:-1], IOU_BINS[1:], counts, strict=True)
         ],
     )
-    return [box, histogram, _score_plot([row for row in rows if row['score'] is not None])]
+    known = [name for name in RATINGS if any(row.get(name) is not None for row in rows)]
+    return [box, histogram, *(_rating_plot(rows, name) for name in known)]
 
 
-def _score_plot(found: Sequence[Row]) -> Plot:
-    scores, overlaps = values_of(found, 'score'), values_of(found, 'iou')
-    rho = rank_correlation(scores, overlaps)
-    known = '' if np.isnan(rho) else f'Rank correlation of score and IoU (Spearman): {rho:.2f}. '
+def _rating_plot(rows: Sequence[Row], rating: str) -> Plot:
+    found = [row for row in rows if row[rating] is not None]
+    values, overlaps = values_of(found, rating), values_of(found, 'iou')
+    rho = rank_correlation(values, overlaps)
+    known = '' if np.isnan(rho) else f'Rank correlation with the IoU (Spearman): {rho:.2f}. '
+    words = rating.replace('_iou', ' IoU')
+    share = 100 * failures_in_lowest_tenth(rows, rating)
     return Plot(
-        'Score against IoU',
-        score_figure(scores, overlaps),
-        f'{len(found)} images with a detection. {known}'
-        'The name of an image appears when the mouse is on its point.',
-        ['score', 'images', 'mean score', 'mean IoU'],
+        f'{words[0].upper()}{words[1:]} against IoU',
+        rating_figure(values, overlaps, words),
+        f'{len(found)} images with a known {words}. {known}Of the tenth of the images with the '
+        f'lowest {words}, {share:.0f} % have an IoU below 0.65. The name of an image appears when '
+        'the mouse is on its point.',
+        [words, 'images', f'mean {words}', 'mean IoU'],
         [
             [
-                f'{group["score_low"]:.3f} to {group["score_high"]:.3f}',
-                *(group[key] for key in ('images', 'mean_score', 'mean_iou')),
+                f'{group["low"]:.3f} to {group["high"]:.3f}',
+                *(group[key] for key in ('images', 'mean', 'mean_iou')),
             ]
-            for group in binned(scores, overlaps)
+            for group in binned(values, overlaps)
         ],
-        [f'{row["image_id"]}: score {row["score"]:.3f}, IoU {row["iou"]:.3f}' for row in found],
+        [f'{row["image_id"]}: {words} {row[rating]:.3f}, IoU {row["iou"]:.3f}' for row in found],
     )
 
 

@@ -156,7 +156,7 @@ def score_score_table(scene: Scene, make: Callable[[str], bytes]) -> str:
     header, rows = reading.table(path.read_bytes())
     known = {row[header.index('image')]: row[header.index('score')] for row in rows}
     wanted = [float(known[name]) for name in known if known[name]]
-    lowest = min(bin_['score_low'] for bin_ in calibration['bins'])
+    lowest = min(bin_['low'] for bin_ in calibration['score']['bins'])
     check(math.isclose(lowest, min(wanted), abs_tol=1e-9) or len(wanted) > 2, 'another score')
     return 'right'
 

@@ -217,7 +217,7 @@ def test_scores_against_iou(tool, data):
     done = tool('bad', 'truth', '--scores', 'predictions.csv', '--out', 'scores.json')
     assert done.returncode == 0, done.stderr
     # The larger the disc, the higher its score and the less a shift costs.
-    found = json.loads((data / 'scores.json').read_text())['calibration']
+    found = json.loads((data / 'scores.json').read_text())['calibration']['score']
     assert found['images'] == 11
     assert found['rank_correlation'] == pytest.approx(1)
     assert 'score and IoU: rank correlation 1.0000 over 11 images' in done.stdout

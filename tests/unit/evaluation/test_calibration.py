@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from isic_mmdet.evaluation.calibration import binned, calibration, rank_correlation
+from isic_mmdet.evaluation.calibration import (
+    binned,
+    calibration,
+    failures_in_lowest_tenth,
+    rank_correlation,
+)
 
 
 @pytest.mark.parametrize('levels', [3, 20, 10_000])
@@ -34,15 +39,15 @@ def test_bins_hold_as_many_images_each_and_their_means():
     order = np.argsort(score)
     for index, row in enumerate(bins):
         chosen = order[20 * index : 20 * index + 20]
-        assert row['score_low'] == score[chosen[0]]
-        assert row['score_high'] == score[chosen[-1]]
-        assert row['mean_score'] == pytest.approx(score[chosen].mean())
+        assert row['low'] == score[chosen[0]]
+        assert row['high'] == score[chosen[-1]]
+        assert row['mean'] == pytest.approx(score[chosen].mean())
         assert row['mean_iou'] == pytest.approx(iou[chosen].mean())
 
 
 def test_equal_scores_share_a_bin():
     bins = binned([0.9] * 7 + [0.2, 1.0, 1.0], np.arange(10) / 10, bins=4)
-    assert [(row['score_low'], row['score_high'], row['images']) for row in bins] == [
+    assert [(row['low'], row['high'], row['images']) for row in bins] == [
         (0.2, 0.9, 8),
         (1.0, 1.0, 2),
     ]
@@ -56,18 +61,45 @@ def test_the_error_is_how_far_scores_are_off_within_the_bins():
         for score, iou in ((0.5, 0.1), (0.5, 0.5), (0.5, 0.6), (0.9, 0.7), (0.9, 0.9), (0.9, 1.0))
     ]
     # Three images that score 0.1 too high on average, and three where it is 1 / 30.
-    found = calibration(rows)['error']
+    found = calibration(rows)['score']['error']
     assert found == pytest.approx((3 * 0.1 + 3 * (0.9 - 2.6 / 3)) / 6)
     for row in rows:
         row['iou'] = row['score']
-    assert calibration(rows)['error'] == 0
-    assert math.isnan(calibration([{'score': None, 'iou': 0.0}])['error'])
+    assert calibration(rows)['score']['error'] == 0
 
 
 def test_images_without_a_score_are_skipped():
     rows = [{'score': s, 'iou': i} for s, i in ((0.5, 0.2), (None, 0.0), (0.9, 0.8), (0.7, 0.5))]
-    found = calibration(rows, bins=3)
+    found = calibration(rows, bins=3)['score']
     assert found['images'] == 3
     assert found['rank_correlation'] == pytest.approx(1)
     assert [row['mean_iou'] for row in found['bins']] == [0.2, 0.5, 0.8]
-    assert calibration(rows[1:2])['bins'] == []
+    assert calibration(rows[1:2]) == {}, 'no image is rated'
+
+
+def test_failures_are_counted_where_the_rating_is_lowest():
+    rng = np.random.default_rng(0)
+    iou = rng.random(200)
+    score, expected = iou + rng.normal(0, 0.2, 200), iou + rng.normal(0, 0.1, 200)
+    rows = [
+        {'iou': i, 'score': s, 'expected_iou': e, 'check': bool(e < 0.3)}
+        for i, s, e in zip(iou, score, expected, strict=True)
+    ]
+    found = calibration(rows)
+    assert (found['images'], found['failures']) == (200, (iou < 0.65).sum())
+    for name, rating in (('score', score), ('expected_iou', expected)):
+        limit = np.sort(rating)[20]
+        assert found[name]['failures_in_lowest_tenth'] == (iou[rating < limit] < 0.65).mean()
+        assert found[name]['rank_correlation'] == pytest.approx(
+            scipy.stats.spearmanr(rating, iou).statistic
+        )
+    flagged = expected < 0.3
+    assert found['check'] == {'images': flagged.sum(), 'failures': (iou[flagged] < 0.65).sum()}
+    assert 'check' not in calibration([{'iou': 0.5, 'score': 0.5, 'check': None}])
+
+
+def test_images_without_a_rating_come_first():
+    rows = [{'iou': n / 20, 'score': 1 - n / 20} for n in range(20)]
+    rows[3]['score'] = None
+    # The two lowest are this failure and the image with the highest IoU.
+    assert failures_in_lowest_tenth(rows, 'score') == 0.5

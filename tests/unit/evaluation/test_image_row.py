@@ -32,10 +32,18 @@ def test_top_scoring_and_best_detection(tmp_path):
     assert row['iou_max'] == pytest.approx(jaccard(TRUTH, masks[1])) == 14 / 16
     assert row['score'] == pytest.approx(0.9)
     assert (row['detections'], row['label'], row['predicted_label']) == (3, 'lesion', 'lesion')
+    assert row.pop('mask_confidence') is None, 'this model returns none'
     assert all(isinstance(value, (int, float, str)) for value in row.values())
     # Of equal scores the first counts.
     row = row_of(tmp_path, 1, TRUTH, [box_mask(8, 20), TRUTH], [0.5, 0.5])
     assert (row['iou'], row['iou_max']) == (0.75, 1)
+
+
+def test_the_confidence_is_that_of_the_highest_score(tmp_path):
+    sample = make_sample(tmp_path, 1, TRUTH, [TRUTH, TRUTH], [0.4, 0.9])
+    sample.pred_instances.mask_confidences = torch.tensor([0.75, 0.875])
+    assert image_row(sample.to_dict(), ['lesion'])['mask_confidence'] == 0.875
+    assert row_of(tmp_path, 1, TRUTH)['mask_confidence'] is None
 
 
 def test_an_empty_detection_is_a_detection(tmp_path):

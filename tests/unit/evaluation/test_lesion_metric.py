@@ -6,14 +6,20 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from mmdet.registry import METRICS
 from mmengine.evaluator import Evaluator
 from sklearn import metrics as sklearn_metrics
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.classification import class_metrics, confusion_matrix
+from isic_mmdet.evaluation.expected_iou import fit_expected_iou
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
-from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, read_per_image
+from isic_mmdet.evaluation.per_image import (
+    PER_IMAGE_COLUMNS,
+    UNCERTAINTY_COLUMNS,
+    read_per_image,
+)
 from tests.support.metric_samples import box_mask, make_sample
 
 LESION, TWO_CLASSES = ('lesion',), ('benign', 'melanoma')
@@ -177,7 +183,10 @@ def test_files_hold_the_metrics_and_one_line_an_image(tmp_path):
         provenance={'seed': 3, 'config': 'x', 'bad': -math.inf},
     )
     assert {path.name for path in out.iterdir()} == {'metrics.json', 'per_image.csv'}
-    assert strict_json(out / 'metrics.json') == {
+    content = strict_json(out / 'metrics.json')
+    ratings = content.pop('calibration')
+    assert (ratings['images'], ratings['failures'], ratings['score']['images']) == (5, 1, 4)
+    assert content == {
         'metrics': metrics,
         'images': 5,
         'confusion_matrix': {
@@ -192,7 +201,10 @@ def test_files_hold_the_metrics_and_one_line_an_image(tmp_path):
     }
     with (out / 'per_image.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [*PER_IMAGE_COLUMNS, 'benign_score', 'melanoma_score']
+    assert list(rows[0]) == [
+        *(*PER_IMAGE_COLUMNS, *UNCERTAINTY_COLUMNS),
+        *('benign_score', 'melanoma_score'),
+    ]
     assert [row['image_id'] for row in rows] == [f'ISIC_{n:07d}' for n in range(5)]
     assert np.mean([float(row['iou']) for row in rows]) == metrics['lesion/iou']
     assert rows[0]['label'] == rows[0]['predicted_label'] == 'melanoma'
@@ -207,10 +219,46 @@ def test_one_class_files_have_no_melanoma_and_undefined_metrics_are_null(tmp_pat
     run([make_sample(tmp_path, 1, truth, [truth], [0.9])], out_dir=str(tmp_path / 'one'))
     assert 'confusion_matrix' not in strict_json(tmp_path / 'one/metrics.json')
     header = (tmp_path / 'one/per_image.csv').read_text().splitlines()[0]
-    assert header == ','.join(PER_IMAGE_COLUMNS)
+    assert header == ','.join(PER_IMAGE_COLUMNS + UNCERTAINTY_COLUMNS)
     metrics, _ = run([make_sample(tmp_path, 1, truth)], TWO_CLASSES, out_dir=str(tmp_path / 'two'))
     assert math.isnan(metrics['melanoma/recall'])
     assert strict_json(tmp_path / 'two/metrics.json')['metrics']['melanoma/recall'] is None
+
+
+def certain_samples(folder, number):
+    """Images whose masks are better, the more confident they are; the last has no detection."""
+    truth = box_mask(8, 24)
+    samples = []
+    for index in range(number):
+        sample = make_sample(folder, index, truth, [box_mask(8 + index % 12, 24)], [0.9])
+        sample.pred_instances.mask_confidences = torch.tensor([0.95 - 0.02 * (index % 12)])
+        samples.append(sample)
+    return [*samples, make_sample(folder, number, truth)]
+
+
+def test_a_validation_fits_the_expected_iou_and_a_test_uses_it(tmp_path):
+    validation = LesionMetric()
+    validation.fits_expected_iou = True
+    test = LesionMetric(out_dir=str(tmp_path / 'out'))
+    for metric, number in ((validation, 40), (test, 5)):
+        metric.dataset_meta = {'classes': LESION}
+        test.expected_iou = validation.expected_iou
+        samples = certain_samples(tmp_path, number)
+        metric.process({}, [sample.to_dict() for sample in samples])
+        metric.evaluate(len(samples))
+    assert validation.expected_iou == fit_expected_iou(validation.per_image) == test.expected_iou
+    rows = read_per_image(tmp_path / 'out/per_image.csv')
+    expected = [row['expected_iou'] for row in rows]
+    assert expected[:5] == sorted(expected[:5], reverse=True) and expected[0] > 0.8
+    assert [row['check'] for row in rows] == [False] * 5 + [True]
+    assert expected[5] == 0
+    ratings = strict_json(tmp_path / 'out/metrics.json')['calibration']
+    assert ratings['check'] == {'images': 1, 'failures': 1}
+
+
+def test_nothing_is_expected_without_a_calibration(tmp_path):
+    _, metric = run(certain_samples(tmp_path, 30))
+    assert {(row['expected_iou'], row['check']) for row in metric.per_image} == {(None, None)}
 
 
 def test_mmdet_knows_it_and_it_needs_no_prefix(capfd):

@@ -114,8 +114,11 @@ def test_a_table_that_a_spreadsheet_saved_again_is_the_same(table):
 def test_scores_by_isic_id(tmp_path, table):
     path = tmp_path / 'predictions.csv'
     path.write_text('image,label,score\nISIC_0000001,lesion,0.5\nfolder/ISIC_0000002.jpg,,\n')
-    assert read_scores(path) == {'ISIC_0000001': 0.5, 'ISIC_0000002': None}
-    assert read_scores(table(row(4, score=0.25))) == {'ISIC_0000004': 0.25}
+    assert read_scores(path) == {'ISIC_0000001': {'score': 0.5}, 'ISIC_0000002': {'score': None}}
+    assert read_scores(table(row(4, score=0.25))) == {'ISIC_0000004': {'score': 0.25}}
+    path.write_text('image,score,expected_iou,check\nISIC_0000001,0.5,0.75,True\n')
+    found = {'score': 0.5, 'expected_iou': 0.75, 'check': True}
+    assert read_scores(path) == {'ISIC_0000001': found}
 
 
 def test_scores_that_cannot_be_matched(tmp_path):

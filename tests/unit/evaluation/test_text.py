@@ -92,13 +92,25 @@ def test_groups_hold_the_same_metrics():
 
 
 def test_calibration():
-    row = {'score_low': 0.25, 'score_high': 0.5, 'images': 4, 'mean_score': 0.4, 'mean_iou': 0.6}
+    row = {'low': 0.25, 'high': 0.5, 'images': 4, 'mean': 0.4, 'mean_iou': 0.6}
     known = {'images': 4, 'rank_correlation': 0.75, 'error': 0.2, 'bins': [row]}
-    *_, title, head, found = lines(calibration=known)
-    assert ' '.join(title) == (
+    ratings = {
+        'score': known | {'failures_in_lowest_tenth': 0.5},
+        'expected_iou': known | {'failures_in_lowest_tenth': 0.625},
+    }
+    content = {'images': 4, 'failures': 2, **ratings, 'check': {'images': 3, 'failures': 2}}
+    shown = [line for line in lines(calibration=content) if line]
+    failures, check, score, score_head, found, expected, *_ = shown[-8:]
+    assert ' '.join(failures) == (
+        'failures (IoU below 0.65): 2 of 4 images; in a tenth of the images: 50 % with the lowest '
+        'score, 62 % with the lowest expected_iou'
+    )
+    assert ' '.join(check) == 'to check: 3 images, 2 of them failures'
+    assert ' '.join(score) == (
         'score and IoU: rank correlation 0.7500 over 4 images, mean difference 0.2000'
     )
-    assert head == ['score', 'images', 'mean', 'score', 'mean', 'iou']
+    assert expected[0] == 'expected_iou'
+    assert score_head == ['score', 'images', 'mean', 'mean', 'iou']
     assert found == ['0.2500', 'to', '0.5000', '4', '0.4000', '0.6000']
 
 

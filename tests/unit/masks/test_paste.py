@@ -6,6 +6,7 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.masks.paste import (
     BoxCells,
     count_above,
+    mask_confidence,
     paste_levels,
     paste_mask,
     paste_probability,
@@ -140,3 +141,15 @@ def test_flipped_views_give_the_flipped_mask_to_the_pixel(axis):
     for threshold in (0.05, 0.1, 0.2):
         mask = paste_mask(both, 8, SHAPE, threshold)
         np.testing.assert_array_equal(mask, np.flip(mask, axis))
+
+
+def test_the_confidence_is_the_mean_probability_of_the_lesion():
+    view = BoxCells(np.array([[0.9, 0.8, 0.5, 0.1]], np.float32), (0.0, 0.0, 4.0, 4.0))
+    found = [mask_confidence([view], 1, threshold) for threshold in (0.5, 0.85, 0.95)]
+    assert found == pytest.approx([0.85, 0.9, 0.9])  # the last mask is empty
+
+
+def test_views_without_a_detection_lower_the_confidence():
+    views = [BoxCells(np.full((2, 2), value), (0.0, 0.0, 4.0, 4.0)) for value in (0.9, 0.7)]
+    assert mask_confidence(views, 2, 0.5) == pytest.approx(0.8)
+    assert mask_confidence(views, 4, 0.5) == pytest.approx(0.4)

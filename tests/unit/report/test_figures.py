@@ -14,9 +14,9 @@ from isic_mmdet.report.figures import (
     iou_box_figure,
     iou_histogram_figure,
     loss_figure,
+    rating_figure,
     resolution_figure,
     save_figure,
-    score_figure,
     training_figure,
 )
 from isic_mmdet.report.run_files import RULES, TrainingLog
@@ -75,9 +75,10 @@ def test_histogram_counts_every_image_and_splits_at_the_threshold():
     assert colors[0] == colors[1] != colors[2] == colors[3]
 
 
-def test_scores_are_drawn_against_the_iou():
+def test_a_rating_is_drawn_against_the_iou():
     scores, overlaps = np.array([0.9, 0.8, 0.99]), np.array([0.7, 0.2, 0.9])
-    (axes,) = score_figure(scores, overlaps).axes
+    (axes,) = rating_figure(scores, overlaps, 'expected IoU').axes
+    assert axes.get_xlabel() == 'expected IoU'
     points = axes.collections[0].get_offsets()
     np.testing.assert_allclose(points, np.stack([scores, overlaps], axis=1))
     assert axes.get_xlim()[0] == pytest.approx(0.8)

@@ -2,7 +2,7 @@
 
 const find = (id) => document.getElementById(id);
 const records = JSON.parse(find('records').textContent);
-const FIELDS = ['iou', 'score', 'share', 'pixels'];
+const FIELDS = ['iou', 'score', 'expected_iou', 'share', 'pixels'];
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** An element with properties and children; text is never taken for markup. */
@@ -127,6 +127,8 @@ function enlarge(record) {
     IoU: digits(record.iou),
     'IoU, best detection': digits(record.iou_max),
     score: record.score === null ? 'no detection' : digits(record.score),
+    'expected IoU': record.expected_iou === null ? null
+      : digits(record.expected_iou) + (record.check ? ', to check' : ''),
     'predicted class': record.predicted_label,
     diagnosis: record.diagnosis,
     age: record.age,

@@ -36,8 +36,22 @@ def test_score_plot_has_a_named_point_for_every_detection():
     titles = re.findall('<use[^>]*><title>([^<]*)</title></use>', plot.svg)
     assert len(titles) == 3 and titles[1] == '&lt;1&gt;: score 0.990, IoU 0.900'
     assert 'Spearman): 1.00' in plot.caption
-    *_, alone = plots((0.0, None))
-    assert '0 images with a detection' in alone.caption and 'Spearman' not in alone.caption
+    assert 'lowest score, 100 % have an IoU below 0.65' in plot.caption
+    *_, alone = plots((0.0, 0.5))
+    assert '1 images with a known score' in alone.caption and 'Spearman' not in alone.caption
+    assert len(plots((0.0, None))) == 2, 'nothing is known'
+
+
+def test_the_expected_iou_has_a_plot_where_it_is_known():
+    rows = [
+        {**dict.fromkeys(('iou', 'iou_max', 'score', 'expected_iou'), n / 20), 'detections': 1}
+        | {'image_id': f'ISIC_{n:07d}'}
+        for n in range(1, 20)
+    ]
+    *_, score, expected = iou_plots(rows)
+    assert (score.title, expected.title) == ('Score against IoU', 'Expected IoU against IoU')
+    assert 'ISIC_0000004: expected IoU 0.200, IoU 0.200' in expected.svg
+    assert expected.rows[0] == ['0.050 to 0.100', 2, pytest.approx(0.075), pytest.approx(0.075)]
 
 
 def test_training_has_scores_total_loss_and_parts():

@@ -5,13 +5,13 @@ from collections import Counter
 
 import numpy as np
 
-from isic_mmdet.report.figures import score_figure
+from isic_mmdet.report.figures import rating_figure
 from isic_mmdet.report.page.svg import figure_svg
 
 
 def test_svg_has_no_styles_and_ids_that_are_unique_on_a_page():
     def draw(title):
-        return figure_svg(score_figure(np.array([0.5, 0.7]), np.array([0.2, 0.9])), title)
+        return figure_svg(rating_figure(np.array([0.5, 0.7]), np.array([0.2, 0.9]), 'score'), title)
 
     first, second = draw('a "b"'), draw('c')
     assert draw('c') == second
