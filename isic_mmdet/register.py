@@ -17,6 +17,7 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
     wrapped,
 )
 from isic_mmdet.engine.hooks import (  # noqa: E402, F401
+    expected_iou_hook,
     resumption_hooks,
     staged_training_hook,
     validation_loss_hook,

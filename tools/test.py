@@ -44,8 +44,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tta', action='store_true', help='average the masks over the flips of the image'
     )
+    parser.add_argument(
+        '--calibrate',
+        metavar='NEW.pth',
+        help='with --split val: write a copy of the checkpoint with the calibration of the '
+        'expected IoU, for a checkpoint that has none',
+    )
     add_run_arguments(parser, 'test_dataloader.batch_size=8')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.calibrate and (args.split != 'val' or args.tta):
+        parser.error('--calibrate needs --split val, without --tta')
+    return args
 
 
 def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
@@ -67,7 +76,10 @@ def test(args: argparse.Namespace) -> 'Config':
     from isic_mmdet.engine.config.refused_options import refused_in_test
     from isic_mmdet.engine.distributed import launched
     from isic_mmdet.engine.results_folder import check_results_folder
+    from isic_mmdet.engine.train.checkpoints import write_calibrated
     from isic_mmdet.engine.train.evaluation import use_same_shape_batches
+    from isic_mmdet.evaluation.per_image import read_per_image
+    from isic_mmdet.utils.files import require_not_read
     from isic_mmdet.utils.run_lock import is_first_process, run_lock
 
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
@@ -85,6 +97,8 @@ def test(args: argparse.Namespace) -> 'Config':
         experiment.use_tta(cfg)
     is_first = is_first_process(args.launcher)
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first):
+        if args.calibrate:
+            require_not_read(args.calibrate, [args.checkpoint])
         if is_first:
             check_results_folder(cfg, args.overwrite)
         use_same_shape_batches(cfg)
@@ -93,6 +107,10 @@ def test(args: argparse.Namespace) -> 'Config':
             metrics = score(cfg, args.checkpoint)
             if is_main_process():
                 print(experiment.score_table(cfg, metrics, args.show_dir))
+                if args.calibrate:
+                    rows = read_per_image(Path(cfg.work_dir, 'per_image.csv'))
+                    write_calibrated(args.checkpoint, rows, args.calibrate)
+                    print(f'calibrated: {args.calibrate}')
     return cfg
 
 
@@ -102,7 +120,7 @@ def main() -> None:
 
     from isic_mmdet.engine.distributed import exit_after_gloo
 
-    require_writable(args.out, args.show_dir and Path(args.show_dir, 'image'))
+    require_writable(args.out, args.calibrate, args.show_dir and Path(args.show_dir, 'image'))
     exit_after_gloo(test(args))
 
 

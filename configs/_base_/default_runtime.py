@@ -16,6 +16,7 @@ default_hooks = dict(
         backend_args=dict(backend='atomic'),
     ),
     evaluation_report=dict(type='EvaluationReportHook'),
+    expected_iou=dict(type='ExpectedIoUHook'),
     # A resumed run ends as if it had not been interrupted.
     per_step_seed=dict(type='PerStepSeedHook'),
     run_state=dict(type='RunStateHook'),

@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from isic_mmdet.compat.mmcv_ops import at_least_float32
-from isic_mmdet.masks.paste import BoxCells, paste_mask
+from isic_mmdet.masks.paste import BoxCells, mask_confidence, paste_mask
 from isic_mmdet.models.box_masks import predict_box_masks
 
 
@@ -67,7 +67,7 @@ class StripPasteMaskHead(FCNMaskHead):
 
         Returns:
             The results with `masks`, (n, H, W) bool on the CPU, where the probability is above
-            `rcnn_test_cfg.mask_thr_binary`.
+            `rcnn_test_cfg.mask_thr_binary`, and `mask_confidences`, (n,) float.
         """
         predicted = predict_box_masks(
             self, mask_preds, results_list, batch_img_metas, rcnn_test_cfg, rescale, activate_map
@@ -75,9 +75,13 @@ class StripPasteMaskHead(FCNMaskHead):
         for results, meta in zip(predicted, batch_img_metas, strict=True):
             height, width = meta['ori_shape' if rescale else 'img_shape'][:2]
             masks = np.zeros((len(results), height, width), bool)
-            cells = results.masks.float().cpu().numpy()
-            for mask, each, box in zip(masks, cells, results.bboxes.tolist(), strict=True):
-                view = BoxCells(each, tuple(box))
-                mask[:] = paste_mask([view], 1, (height, width), rcnn_test_cfg.mask_thr_binary)
+            cells, threshold = results.masks.float().cpu().numpy(), rcnn_test_cfg.mask_thr_binary
+            boxes = results.bboxes.tolist()
+            views = [BoxCells(each, tuple(box)) for each, box in zip(cells, boxes, strict=True)]
+            for mask, view in zip(masks, views, strict=True):
+                mask[:] = paste_mask([view], 1, (height, width), threshold)
             results.masks = torch.from_numpy(masks)
+            results.mask_confidences = torch.tensor(
+                [mask_confidence([view], 1, threshold) for view in views]
+            )
         return predicted

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isic_mmdet.masks.paste import BoxCells, paste_mask
+from isic_mmdet.masks.paste import BoxCells, mask_confidence, paste_mask
 from isic_mmdet.models.box_masks import return_box_masks
 
 #: Axes of an (H, W) map that undo a flip of this name; None is no flip.
@@ -150,6 +150,7 @@ class LesionTTAModel(BaseTTAModel):
     - masks: where the mean probability of all views, each interpolated from its cells to the size
       of the image, is above `mask_threshold`; (K, H, W) bool on the CPU, equal for all K classes.
       Masks of the complete image are already binary and count as probabilities of 0 and 1;
+    - mask_confidences: the mean over all views, (K,);
     - scores, labels, bboxes: see `merge_views`.
 
     Args:
@@ -178,11 +179,13 @@ class LesionTTAModel(BaseTTAModel):
             return sample
         cells = [prediction.view for prediction in predictions]
         mask = torch.from_numpy(paste_mask(cells, len(views), shape, self.mask_threshold))
+        confidence = mask_confidence(cells, len(views), self.mask_threshold)
         classes = len(merged.scores)
         sample.pred_instances = InstanceData(
             bboxes=torch.tensor([merged.box] * classes),
             scores=torch.tensor(list(merged.scores.values())),
             labels=torch.tensor(list(merged.scores)),
             masks=mask[None].expand(classes, -1, -1),
+            mask_confidences=torch.full((classes,), confidence),
         )
         return sample

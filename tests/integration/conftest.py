@@ -23,12 +23,13 @@ def make_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         classes: tuple[str, ...] = ('lesion',),
         evaluator: tuple[dict, ...] = ({'type': 'LesionMetric'},),
         work_dir: Path = tmp_path / 'work',
+        repeats: int = 1,
         **settings,
     ) -> Runner:
         loader = {
             'batch_size': 2,
             'num_workers': 0,
-            'dataset': Squares(tmp_path / 'squares', classes),
+            'dataset': Squares(tmp_path / 'squares', classes, repeats),
             'sampler': {'type': 'DefaultSampler', 'shuffle': False},
             'collate_fn': {'type': 'pseudo_collate'},
         }

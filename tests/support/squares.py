@@ -15,9 +15,17 @@ WEAK_SHIFT = 2  # of a second detection with a lower score
 
 
 class Squares(Dataset):
-    """Images of 60 x 80 with a square lesion each; the official masks are twice as large."""
+    """Images of 60 x 80 with a square lesion each; the official masks are twice as large.
 
-    def __init__(self, root: Path, classes: tuple[str, ...] = ('lesion',)) -> None:
+    Args:
+        root: folder for the files.
+        classes: of the data set.
+        repeats: how often each of `SHIFTS` occurs.
+    """
+
+    def __init__(
+        self, root: Path, classes: tuple[str, ...] = ('lesion',), repeats: int = 1
+    ) -> None:
         self.metainfo = {'classes': classes}
         self.data_root = str(root)
         self.ann_file = str(root / 'annotations' / 'val.json')
@@ -29,8 +37,8 @@ class Squares(Dataset):
         truth = np.zeros((120, 160), np.uint8)
         truth[40:80, 40:80] = 255
         self.samples = []
-        for index, shift in enumerate(SHIFTS):
-            name = f'ISIC_900000{index}'
+        for index, shift in enumerate(SHIFTS * repeats):
+            name = f'ISIC_{9000000 + index}'
             paths = [str(root / 'images' / f'{name}{end}.png') for end in ('', '_segmentation')]
             for path, pixels in zip(paths, (image, truth), strict=True):
                 cv2.imwrite(path, pixels)
@@ -57,7 +65,10 @@ class Squares(Dataset):
 
 
 class ShiftedSquares(BaseModel):
-    """Predicts each lesion shifted to the right by the `shift` of the sample."""
+    """Predicts each lesion shifted to the right by the `shift` of the sample.
+
+    The larger the shift, the less confident is the mask.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,5 +87,6 @@ class ShiftedSquares(BaseModel):
                 scores=torch.tensor([0.75, 0.25][: len(shifts)]),
                 labels=torch.zeros(len(shifts), dtype=torch.long),
                 masks=masks,
+                mask_confidences=torch.tensor([0.95 - shift / 30 for shift in shifts]),
             )
         return data_samples

@@ -1,6 +1,8 @@
 """Checkpoints of a training: how they are written, and from which one it is resumed."""
 
+import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,17 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from isic_mmdet.compat.checkpoint import load_from_local
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU, fit_expected_iou
+from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.utils.files import write_atomically
 
 INTERRUPTED = 'interrupted.pth'
-# Keys of a checkpoint's `meta`: iterations per epoch; how the model was trained; and the ids of
-# all images that its weights were trained on.
+# Keys of a checkpoint's `meta`: iterations per epoch; how the model was trained; the ids of all
+# images that its weights were trained on; and the calibration of its expected IoU.
 ITERATIONS = 'epoch_iterations'
 TRAINING = 'training'
 TRAINING_IMAGES = 'training_images'
+EXPECTED_IOU = 'expected_iou'
 # Keys of its `message_hub.runtime_info`: the last epoch that was validated, and whether early
 # stopping ended the training.
 VALIDATED = 'last_validated_epoch'
@@ -67,6 +72,39 @@ def open_checkpoint(path: Path) -> Any:
     except Exception:
         # Older formats cannot be mapped into memory. This also names any error of the file.
         return load_from_local(str(path))
+
+
+def expected_iou_in(checkpoint: Mapping[str, Any], path: object) -> ExpectedIoU | None:
+    """Return the calibration in the content of a checkpoint; None without one.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    return ExpectedIoU.from_json(checkpoint.get('meta', {}).get(EXPECTED_IOU), path)
+
+
+def write_calibrated(path: str | Path, rows: Sequence[Row], out: str | Path) -> None:
+    """Write a copy of a checkpoint with the calibration from a validation.
+
+    Args:
+        path: of the checkpoint.
+        rows: of the `per_image.csv` of its validation.
+        out: path of the copy.
+
+    Raises:
+        InputError: the images are too few, or more certain masks are not better.
+    """
+    calibration = fit_expected_iou(rows)
+    if calibration is None:
+        raise InputError(
+            f'{out} was not written: in these {len(rows)} images, the certainty of the masks does '
+            'not predict their IoU; validate with more images, or train longer'
+        )
+    content = dict(load_from_local(str(path)))
+    content['meta'] = {**content.get('meta', {}), EXPECTED_IOU: calibration.to_json()}
+    data = io.BytesIO()
+    torch.save(content, data)
+    write_atomically(out, data.getvalue(), durable=True)
 
 
 def progress(path: Path) -> float:

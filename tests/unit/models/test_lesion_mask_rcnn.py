@@ -8,6 +8,7 @@ from mmengine.dataset import pseudo_collate
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
 
 # mmdet's own classes in place of this project's.
@@ -88,6 +89,20 @@ def test_its_detections_and_masks_are_those_of_mmdet(plain, cfg, images):
         assert expected.masks.any()
         # mmdet cuts masks off within a pixel of their box.
         assert (got.masks == expected.masks).float().mean() > 0.99
+
+
+def test_the_confidence_of_a_mask_is_the_mean_of_its_cells(plain, images):
+    plain.eval()
+    cells = copy.deepcopy(plain)
+    return_box_masks(cells)
+    with torch.no_grad():
+        pairs = list(zip(plain.test_step(images), cells.test_step(images), strict=True))
+    for got, expected in pairs:
+        maps = expected.pred_instances.masks
+        lesion = maps > 0.5
+        means = (maps * lesion).sum((1, 2)) / lesion.sum((1, 2))
+        assert len(means)
+        torch.testing.assert_close(got.pred_instances.mask_confidences, means)
 
 
 def test_bfloat16_is_near_and_returns_float32(plain, cfg, batch, images):

@@ -123,6 +123,13 @@ def test_a_view_without_detection_counts_as_zero():
     assert not merged.masks.any()  # 1/2 is not above 1/2
 
 
+def test_the_confidence_is_the_mean_over_the_views():
+    views = [view(torch.full(SIZE, probability)) for probability in (0.9, 0.7)]
+    merged = merge(several(views[0], view(torch.ones(SIZE), score=0.2, label=1)), views[1])
+    assert len(merged) == 2
+    torch.testing.assert_close(merged.mask_confidences, torch.tensor([0.8, 0.8]))
+
+
 def test_no_view_with_a_detection_gives_none():
     merged = merge(nothing(), nothing())
     assert len(merged) == 0

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from isic_mmdet.engine.train.checkpoints import INTERRUPTED, adopt_paths, holds, newest_checkpoint
+from isic_mmdet.engine.train.checkpoints import (
+    INTERRUPTED,
+    adopt_paths,
+    expected_iou_in,
+    holds,
+    newest_checkpoint,
+    progress,
+    write_calibrated,
+)
 from isic_mmdet.errors import InputError
 
 
@@ -92,3 +100,32 @@ def test_a_linked_work_dir_holds_its_checkpoints(tmp_path):
     (tmp_path / 'run' / 'epoch_1.pth').touch()
     assert holds(tmp_path / 'link', tmp_path / 'run' / 'epoch_1.pth')
     assert not holds(tmp_path, tmp_path / 'run' / 'epoch_1.pth')
+
+
+ROWS = [{'iou': 0.5 + n / 100, 'score': 0.9, 'mask_confidence': 0.6 + n / 100} for n in range(30)]
+
+
+def test_a_calibrated_copy_differs_in_nothing_else(tmp_path):
+    save(tmp_path / 'epoch_1.pth', 3)
+    write_calibrated(tmp_path / 'epoch_1.pth', ROWS, tmp_path / 'copy.pth')
+    before, after = (torch.load(tmp_path / name) for name in ('epoch_1.pth', 'copy.pth'))
+    calibration = expected_iou_in(after, 'copy.pth')
+    assert calibration is not None and calibration.images == 30
+    del after['meta']['expected_iou']
+    assert after['meta'] == before['meta']
+    assert torch.equal(after['state_dict']['w'], before['state_dict']['w'])
+    assert progress(tmp_path / 'copy.pth') == 3
+
+
+def test_weights_alone_can_be_calibrated(tmp_path):
+    torch.save({'state_dict': {'w': torch.ones(3)}}, tmp_path / 'weights.pth')
+    assert expected_iou_in(torch.load(tmp_path / 'weights.pth'), 'weights.pth') is None
+    write_calibrated(tmp_path / 'weights.pth', ROWS, tmp_path / 'copy.pth')
+    assert expected_iou_in(torch.load(tmp_path / 'copy.pth'), 'copy.pth') is not None
+
+
+def test_too_few_images_calibrate_nothing(tmp_path):
+    save(tmp_path / 'epoch_1.pth', 3)
+    with pytest.raises(InputError, match='these 3 images'):
+        write_calibrated(tmp_path / 'epoch_1.pth', ROWS[:3], tmp_path / 'copy.pth')
+    assert not (tmp_path / 'copy.pth').exists()
