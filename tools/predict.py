@@ -14,8 +14,9 @@ def parse_args() -> argparse.Namespace:
         'Segment the lesions of images. For each image the output folder gets a mask in the size\n'
         'and orientation of the stored image (<name>_segmentation.png, 0 and 255), and a row in\n'
         'predictions.csv: class, score in [0, 1], area of the lesion in pixels and as a share of\n'
-        'the image, box in pixels, and seconds in the model. Files that cannot be read are listed\n'
-        'at the end, with exit status 1.\n\n'
+        'the image, box in pixels, the expected IoU of the mask, whether a person should check\n'
+        'it, and seconds in the model. Files that cannot be read are listed at the end, with exit\n'
+        'status 1.\n\n'
         'An exported model (--model) needs neither torch nor mmdet, only the packages of\n'
         'requirements-runtime.txt.',
         'python tools/predict.py photos --out masks --model model.onnx\n'

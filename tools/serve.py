@@ -85,6 +85,7 @@ def load(args: argparse.Namespace) -> 'Segmenter':
 def main() -> None:
     args = parse_args()
 
+    from isic_mmdet.evaluation.expected_iou import REMEDY
     from isic_mmdet.serve import LesionServer, Settings
 
     settings = Settings(
@@ -103,7 +104,13 @@ def main() -> None:
         if not args.no_browser and has_screen():
             webbrowser.open(server.url)
 
-    server = LesionServer(load(args), settings, announce)
+    segmenter = load(args)
+    if segmenter.calibration is None:
+        print(
+            'the page shows no expected IoU, because the model has no calibration; write a '
+            f'checkpoint with one, and export it again: {REMEDY}'
+        )
+    server = LesionServer(segmenter, settings, announce)
     try:
         server.run()
     except KeyboardInterrupt:

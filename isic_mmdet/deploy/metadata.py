@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 
 # Version of the metadata and of the graph's inputs and outputs.
-_FORMAT = '2'
+_FORMAT = '1'
 _FORMAT_KEY = 'isic_mmdet_format'
 
 
@@ -18,8 +19,7 @@ class ModelMetadata:
 
     Attributes:
         classes: names of the labels.
-        scale: longer and shorter side of resized images, in pixels.
-        keep_ratio: whether they keep the ratio of their sides, or are stretched to a square.
+        scale: images are resized to fit into this longer and shorter side, in pixels.
         divisor: images are padded at the bottom and on the right to multiples of this.
         batch: number of images that the graph takes at once; None for any number.
         score_threshold: detections with this score or less are dropped.
@@ -31,11 +31,11 @@ class ModelMetadata:
         checkpoint: file name of the weights.
         checkpoint_sha256: in hexadecimal.
         version: of the project that exported it.
+        expected_iou: calibration of the expected IoU; None if the checkpoint has none.
     """
 
     classes: tuple[str, ...]
     scale: tuple[int, int]
-    keep_ratio: bool
     divisor: int
     batch: int | None
     score_threshold: float
@@ -47,6 +47,7 @@ class ModelMetadata:
     checkpoint: str
     checkpoint_sha256: str
     version: str
+    expected_iou: ExpectedIoU | None = None
 
     def entries(self) -> dict[str, str]:
         """Return the entries for the file."""
@@ -66,6 +67,10 @@ class ModelMetadata:
             if found != _FORMAT:
                 raise ValueError(f'its format is {found}, not {_FORMAT}')
             for field in fields(cls):
+                if field.name == 'expected_iou':  # files of older versions have none
+                    calibration = json.loads(entries.get(field.name, 'null'))
+                    values[field.name] = ExpectedIoU.from_json(calibration, path)
+                    continue
                 value = json.loads(entries[field.name])
                 values[field.name] = tuple(value) if isinstance(value, list) else value
         except (KeyError, ValueError) as error:

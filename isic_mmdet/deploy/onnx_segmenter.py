@@ -12,7 +12,7 @@ from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.pixels import NetworkImage, network_image
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk
+from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 
 
 class OnnxSegmenter(Segmenter):
@@ -45,15 +45,15 @@ class OnnxSegmenter(Segmenter):
         self.metadata = ModelMetadata.from_entries(entries, path)
         self.classes = self.metadata.classes
         self.batch_size = self.metadata.batch
+        self.calibration = self.metadata.expected_iou
 
     def reduction(self, height: int, width: int) -> int:
         """See `Segmenter.reduction`."""
-        return reduction(shrunk(height, width, self.metadata.scale, self.metadata.keep_ratio))
+        return reduction(shrunk_into(height, width, self.metadata.scale))
 
     def resized(self, image: NDArray[np.uint8], frame: Frame) -> NetworkImage:
         """See `Segmenter.resized`."""
-        to = self.metadata
-        return network_image(image, to.scale, to.keep_ratio, to.divisor, frame)
+        return network_image(image, self.metadata.scale, self.metadata.divisor, frame)
 
     def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:
         """Return the inputs of the graph for images of one padded size.
@@ -77,10 +77,12 @@ class OnnxSegmenter(Segmenter):
     ) -> Segmentation:
         shape, threshold = image.frame.shape, self.metadata.mask_threshold
         if score <= self.metadata.score_threshold:
-            return Segmentation(shape, (), 1, threshold, 0.0, None, None)
+            return Segmentation(shape, (), 1, threshold, 0.0, None, None, self.calibration)
         view = image.to_full(cells, box)
         name, place = self.classes[int(label)], image.frame.inside(view.box)
-        return Segmentation(shape, (view,), 1, threshold, float(score), name, place)
+        return Segmentation(
+            shape, (view,), 1, threshold, float(score), name, place, self.calibration
+        )
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

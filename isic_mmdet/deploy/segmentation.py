@@ -11,8 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 from isic_mmdet.images.frame import Frame
-from isic_mmdet.masks.paste import BoxCells, paste_levels, paste_mask, paste_probability
+from isic_mmdet.masks.paste import (
+    BoxCells,
+    mask_confidence,
+    paste_levels,
+    paste_mask,
+    paste_probability,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +38,7 @@ class Segmentation:
         score: confidence of the detection in [0, 1]; 0 without a detection.
         label: name of its class; None without a detection.
         box: x, y, width, height in pixels; None without a detection.
+        calibration: of the expected IoU; None if the model has none.
     """
 
     shape: tuple[int, int]
@@ -40,6 +48,24 @@ class Segmentation:
     score: float
     label: str | None
     box: tuple[float, float, float, float] | None
+    calibration: ExpectedIoU | None = None
+
+    @cached_property
+    def expected_iou(self) -> float | None:
+        """IoU that the mask is expected to have, 0 without a detection; None if not known."""
+        if self.calibration is None:
+            return None
+        if self.label is None:
+            return 0.0
+        confidence = mask_confidence(self.views, self.number, self.threshold)
+        return self.calibration(self.score, confidence)
+
+    @property
+    def check(self) -> bool | None:
+        """Whether a person should check the mask; None if not known."""
+        if self.calibration is None or self.expected_iou is None:
+            return None
+        return self.calibration.needs_check(self.expected_iou)
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -74,10 +100,12 @@ class Segmenter(ABC):
     Attributes:
         classes: names that `Segmentation.label` can have.
         batch_size: largest number of images that the model takes together; None for any number.
+        calibration: of the expected IoU; None if the model has none.
     """
 
     classes: tuple[str, ...]
     batch_size: int | None = None
+    calibration: ExpectedIoU | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
         """Return the lesion of one image; see `prepare`."""

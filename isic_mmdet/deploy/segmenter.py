@@ -30,8 +30,9 @@ from isic_mmdet.engine.config.load import (
     use_tta,
 )
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk
+from isic_mmdet.images.frame import Frame, reduction, shrunk_into
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
@@ -107,6 +108,7 @@ class LesionSegmenter(Segmenter):
         load = partial(load_checkpoint, model, str(checkpoint), map_location='cpu')
         load_strictly(load, str(checkpoint), str(config), self.classes)
         prepare_for_prediction(model.eval())
+        self.calibration = expected_iou_in(open_checkpoint(Path(checkpoint)), checkpoint)
         self._divisor: int = model.data_preprocessor.pad_size_divisor
         self._model = model.to(self.device)
 
@@ -150,7 +152,9 @@ class LesionSegmenter(Segmenter):
         else:
             score, label, box = merged.score, self.classes[merged.label], frame.inside(merged.box)
         views = tuple(prediction.view for prediction in predictions)
-        return Segmentation(frame.shape, views, len(found), self._threshold, score, label, box)
+        return Segmentation(
+            frame.shape, views, len(found), self._threshold, score, label, box, self.calibration
+        )
 
 
 def _array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
@@ -206,7 +210,9 @@ def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:
 def _shrunk(resize: ConfigDict, height: int, width: int) -> float:
     """Return by how much a `Resize` shrinks the side of an image that it shrinks less."""
     scale = resize.scale if isinstance(resize.scale, Sequence) else (resize.scale, resize.scale)
-    return shrunk(height, width, scale, resize.get('keep_ratio', False))
+    if resize.get('keep_ratio'):
+        return shrunk_into(height, width, scale)
+    return min(height, width) / max(scale)
 
 
 def _device(name: str | torch.device | None) -> torch.device:

@@ -31,9 +31,10 @@ def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any
     """Find the lesion in an image file.
 
     Returns:
-        `label` (None if nothing was found), `score`, `box` (x, y, width, height in pixels of the
-        stored image), `threshold` (percent, of the model's own mask), `areas` (100 numbers: pixels
-        above 0, 1, ... 99 percent), and `lesion`, see `Lesion`.
+        `label` (None if nothing was found), `score`, `expected_iou` and `check` (None if the model
+        has no calibration), `box` (x, y, width, height in pixels of the stored image), `threshold`
+        (percent, of the model's own mask), `areas` (100 numbers: pixels above 0, 1, ... 99
+        percent), and `lesion`, see `Lesion`.
 
     Raises:
         UnreadableError: see `decode_upload`, or the image is too narrow for the model.
@@ -50,6 +51,8 @@ def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any
     return {
         'label': found.label,
         'score': round(found.score, 6),
+        'expected_iou': None if found.expected_iou is None else round(found.expected_iou, 6),
+        'check': found.check,
         'box': box,
         'threshold': round(_PERCENT * found.threshold),
         'areas': count_above(found.views, found.number, found.shape, _PERCENT).tolist(),

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.serve import LesionServer, Settings
@@ -18,11 +19,14 @@ class FakePredictor:
 
     Attributes:
         classes: those of a model of melanoma.
+        calibration: of the expected IoU.
         gate: while it is cleared, every image waits.
         sizes: of the images that it saw, in order.
     """
 
     classes = ('benign', 'melanoma')
+    # It expects the score as the IoU.
+    calibration = ExpectedIoU('score', 0.0, 1.0, check_below=0.5, images=100)
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -48,12 +52,13 @@ class FakePredictor:
         dark = cv2.GaussianBlur(dark, (0, 0), max(shape) / 64)
         x, y, w, h = cv2.boundingRect((dark > 130).astype(np.uint8))
         if not w:
-            return Segmentation(shape, (), 1, 0.5, 0.0, None, None)
+            return Segmentation(shape, (), 1, 0.5, 0.0, None, None, self.calibration)
         cells = cv2.resize(dark[y : y + h, x : x + w], (28, 28), interpolation=cv2.INTER_AREA)
         cells = np.clip((cells - 100) / 60, 0, 1)
         views = (BoxCells(cells, (float(x), float(y), float(x + w), float(y + h))),)
         score = 0.5 + float(cells.mean()) / 2  # differs between images
-        return Segmentation(shape, views, 1, 0.5, score, 'benign', (x, y, w, h))
+        box = x, y, w, h
+        return Segmentation(shape, views, 1, 0.5, score, 'benign', box, self.calibration)
 
 
 @contextmanager

@@ -8,6 +8,10 @@ from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU
+
+#: Of every random model.
+CALIBRATION = ExpectedIoU('mask_confidence', -1.0, 1.5, check_below=0.5, images=100)
 
 
 def save_random_model(config: Path, path: Path, mask_bias: float = 0) -> Path:
@@ -33,5 +37,6 @@ def save_random_model(config: Path, path: Path, mask_bias: float = 0) -> Path:
             last.bias.data += mask_bias
         model.rpn_head.rpn_reg.weight.data *= 5
         model.roi_head.bbox_head.fc_reg.weight.data *= 5
-    torch.save({'state_dict': model.state_dict()}, path)
+    meta = {'expected_iou': CALIBRATION.to_json()}
+    torch.save({'meta': meta, 'state_dict': model.state_dict()}, path)
     return path

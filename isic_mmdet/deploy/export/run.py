@@ -1,10 +1,9 @@
 """Exports a model: build, write, check."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -28,6 +27,7 @@ from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import check_exportable
 from isic_mmdet.engine.config.load import load_config, tested_dataset
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 
@@ -88,20 +88,14 @@ def _config(path: str, input_size: int | None) -> Config:
     steps = tested_dataset(cfg).pipeline[1:-1]
     keys = {'type', 'scale', 'keep_ratio'}
     is_plain = [(step.type, set(step)) for step in steps] == [('Resize', keys)]
-    if not is_plain or not (steps[0].keep_ratio or len(set(_sides(steps[0]))) == 1):
+    if not is_plain or not steps[0].keep_ratio:
         raise InputError(
-            f'{path}: its test pipeline must have only a Resize between loading and packing, with '
-            'scale and keep_ratio, and a square scale if keep_ratio=False, because '
-            'isic_mmdet.deploy does nothing else'
+            f'{path}: its test pipeline must have only a Resize with scale and keep_ratio=True '
+            'between loading and packing, because isic_mmdet.deploy does nothing else'
         )
     if input_size is not None:
         steps[0].scale = (input_size, input_size)
     return cfg
-
-
-def _sides(resize: Mapping[str, Any]) -> Sequence[int]:
-    scale = resize['scale']
-    return scale if isinstance(scale, Sequence) else (scale, scale)
 
 
 def metadata_of(
@@ -116,12 +110,11 @@ def metadata_of(
     with explained(cfg, 'test_dataloader'):
         built = DATASETS.build({**dataset, 'lazy_init': True})
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
-    resize = dataset.pipeline[1]
-    sides = _sides(resize)
+    scale = dataset.pipeline[1].scale
+    sides = scale if isinstance(scale, Sequence) else (scale, scale)
     return ModelMetadata(
         classes=tuple(built.metainfo['classes']),
         scale=(max(sides), min(sides)),
-        keep_ratio=resize.keep_ratio,
         divisor=pixels.get('pad_size_divisor', 1),
         batch=settings.batch,
         # With a diagnosis, the graph applies the threshold to the score of the box.
@@ -134,6 +127,7 @@ def metadata_of(
         checkpoint=Path(checkpoint).name,
         checkpoint_sha256=sha256(checkpoint),
         version=isic_mmdet.__version__,
+        expected_iou=expected_iou_in(open_checkpoint(Path(checkpoint)), checkpoint),
     )
 
 

@@ -84,8 +84,11 @@ def write_outputs(
         'file': str(PurePosixPath(image.name).with_name(image.file_name)),
         'area_px': area,
         'area_share': round(area / mask.size, 6),
+        'check': lesion.check,
         'seconds': round(seconds, 4),
     }
+    if lesion.expected_iou is not None:
+        row['expected_iou'] = round(lesion.expected_iou, 6)
     if lesion.label is not None and lesion.box is not None:
         box = stored_box(lesion.box, lesion.shape, image.orientation)
         row |= {'label': lesion.label, 'score': round(lesion.score, 6)}

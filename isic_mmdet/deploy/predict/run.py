@@ -12,6 +12,7 @@ from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.processes import Group
 from isic_mmdet.deploy.predict.table import is_begun, join_parts
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.expected_iou import REMEDY
 from isic_mmdet.images.sources import SourceFile, close_zips
 from isic_mmdet.isic.submission import check_submission, write_submission
 from isic_mmdet.utils.files import write_json
@@ -20,6 +21,10 @@ from isic_mmdet.utils.run_record import require_same_run
 
 # Names the model of the folder, so that two models never share one.
 _MODEL_FILE = 'predictions.json'
+_NOT_KNOWN = (
+    'not known, because the model has no calibration; write a checkpoint with one, and export it '
+    f'again: {REMEDY}'
+)
 
 
 def predict(
@@ -69,12 +74,14 @@ def predict(
         if submission is not None:
             write_submission(submission, settings.out, files)
         missed = sum(not rows[name]['label'] for name in files)
+        checks = [rows[name]['check'] for name in files]
         lines = {
             'masks': settings.out,
             'table': settings.out / 'predictions.csv',
             'overlays': settings.out / 'overlays' if settings.overlay else None,
             'submission': submission,
             'skipped': skipped,
+            'to check': f'{checks.count("True")} images' if any(checks) else _NOT_KNOWN,
         }
         summary = [f'{title + ":":<11} {line}' for title, line in lines.items() if line]
         return '\n'.join([f'{len(files)} images, {missed} without a detection', *summary])

@@ -21,7 +21,7 @@ BOX_COLUMNS = ('x', 'y', 'width', 'height')
 COLUMNS = (
     *('image', 'file', 'label', 'score', 'area_px', 'area_share'),
     *BOX_COLUMNS,
-    'seconds',
+    *('expected_iou', 'check', 'seconds'),
 )
 _NAME = 'predictions.csv'
 _HEADER = dict(zip(COLUMNS, COLUMNS, strict=True))

@@ -58,6 +58,6 @@ async function truthRings({ result, truth }) {
 export const written = (value, digits = 0) =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** Class and score, or that there is nothing. */
-export const verdictOf = ({ label, score }) =>
-  (label === null ? 'no lesion found' : `${label}, score ${written(score, 2)}`);
+/** Class and score, or that there is nothing; and whether a person should check it. */
+export const verdictOf = ({ label, score, check }) =>
+  (label === null ? 'no lesion found' : `${label}, score ${written(score, 2)}`) + (check ? ', check it' : '');

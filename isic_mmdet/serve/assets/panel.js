@@ -14,7 +14,7 @@ export function drawPanel(item, findings) {
   find('numbers').replaceChildren(...facts.flatMap(([name, value, also]) => [
     make('dt', { textContent: name }),
     make('dd', {}, make('strong', { textContent: value }), ...(also ? [make('span', { textContent: also })] : []))]));
-  const caveat = findings ? caveatOf(findings) : '';
+  const caveat = findings ? caveatOf(item, findings) : '';
   find('caveat').textContent = caveat;
   find('caveat').hidden = !caveat;
   const over = !item ? '' : { done: item.unseen, failed: item.note }[item.status] ?? progressOf(item);
@@ -36,7 +36,7 @@ export function drawPanel(item, findings) {
 
 /** Name, value, and the same in another unit. */
 function factsOf(item, { area, share, size, iou, dice }) {
-  const { label, score } = item.result;
+  const { label, score, expected_iou: expected } = item.result;
   if (label === null) return iou === null ? [] : [['IoU', written(iou, 3)], ['Dice', written(dice, 3)]];
   const { scale } = item;
   const lengths = (pixels) => (scale
@@ -44,6 +44,7 @@ function factsOf(item, { area, share, size, iou, dice }) {
   const facts = [
     ['Class', label],
     ['Score', written(score, 3)],
+    ...(expected === null ? [] : [['Expected IoU', written(expected, 2), 'at the threshold of the model']]),
     ['Area', ...(scale ? [`${written(area / scale ** 2, 1)} mm²`, `${written(area)} px`] : [`${written(area)} px`, ''])],
     ['Share of the image', `${written(100 * share, 1)} %`],
   ];
@@ -52,8 +53,9 @@ function factsOf(item, { area, share, size, iou, dice }) {
   return facts;
 }
 
-function caveatOf({ touches, parts }) {
+function caveatOf({ result }, { touches, parts }) {
   const told = [];
+  if (result.check) told.push('The model is not certain of this outline: check it.');
   if (touches) told.push('The outline meets the border of the image: the lesion may be larger.');
   if (parts > 1) told.push(`The outline has ${parts} parts; the diameters are those of the largest.`);
   return told.join(' ');

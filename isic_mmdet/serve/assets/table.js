@@ -3,18 +3,20 @@
 import { findingsOf } from './findings.js';
 import { state } from './state.js';
 
-const COLUMNS = ['image', 'label', 'score', 'area_px', 'area_share', 'x', 'y', 'width', 'height', 'image_width',
-  'image_height', 'threshold', 'longest_px', 'across_px', 'px_per_mm', 'area_mm2', 'longest_mm', 'across_mm',
+const COLUMNS = ['image', 'label', 'score', 'area_px', 'area_share', 'x', 'y', 'width', 'height', 'expected_iou',
+  'check', 'image_width', 'image_height', 'threshold', 'longest_px', 'across_px', 'px_per_mm', 'area_mm2', 'longest_mm', 'across_mm',
   'parts', 'touches_border', 'iou', 'dice', 'note'];
 
 async function rowOf(item) {
   if (item.status !== 'done') return { image: item.stem, note: item.status === 'failed' ? item.note : 'not done' };
-  const { label, score, box, lesion } = item.result;
+  const { label, score, expected_iou, check, box, lesion } = item.result;
   const { area, share, size, parts, touches, iou, dice } = await findingsOf(item);
   const row = {
     image: item.stem,
     area_px: area,
     area_share: round(share, 6),
+    expected_iou,
+    check,
     image_width: lesion.width,
     image_height: lesion.height,
     threshold: state.threshold / 100,

@@ -11,18 +11,21 @@ from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame
+from tests.support.random_model import CALIBRATION
 
 
 def assert_alike(found: Segmentation, expected: Segmentation) -> None:
     assert found.label == expected.label
     assert found.score == pytest.approx(expected.score, abs=1e-5)
     np.testing.assert_allclose(found.box, expected.box, atol=0.01)
+    assert found.expected_iou == pytest.approx(expected.expected_iou, abs=1e-5)
     assert found.mask.shape == expected.mask.shape
     assert np.mean(found.mask != expected.mask) < 0.005
 
 
 def test_it_finds_what_the_segmenter_finds(net, segmenter, images):
     assert net.classes == segmenter.classes == ('lesion',)
+    assert net.calibration == segmenter.calibration == CALIBRATION
     for image in images:
         assert_alike(net(image), segmenter(image))
     assert 0 < net(images[0]).mask.mean() < 1

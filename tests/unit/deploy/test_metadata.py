@@ -4,6 +4,7 @@ import pytest
 
 from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 
 
 @pytest.fixture
@@ -11,7 +12,6 @@ def metadata() -> ModelMetadata:
     return ModelMetadata(
         classes=('benign', 'melanoma'),
         scale=(1333, 800),
-        keep_ratio=True,
         divisor=32,
         batch=None,
         score_threshold=0.05,
@@ -27,17 +27,25 @@ def metadata() -> ModelMetadata:
 
 
 def test_entries_hold_all_metadata(metadata):
-    for written in (metadata, dataclasses.replace(metadata, batch=1)):
+    calibration = ExpectedIoU('mask_confidence', -3.0, 1.5, 0.75, 487)
+    for changes in ({}, {'batch': 1}, {'expected_iou': calibration}):
+        written = dataclasses.replace(metadata, **changes)
         entries = written.entries()
         assert all(isinstance(value, str) for value in entries.values())
         assert ModelMetadata.from_entries(entries, 'a.onnx') == written
+
+
+def test_a_file_of_an_older_version_has_no_calibration(metadata):
+    entries = metadata.entries()
+    del entries['expected_iou']
+    assert ModelMetadata.from_entries(entries, 'a.onnx').expected_iou is None
 
 
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
         ({'isic_mmdet_format': None}, 'its format is None'),
-        ({'isic_mmdet_format': '1'}, 'its format is 1, not 2'),
+        ({'isic_mmdet_format': '2'}, 'its format is 2, not 1'),
         ({'scale': None}, 'scale'),
         ({'classes': "['benign"}, 'damaged'),
     ],

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -63,6 +64,17 @@ def test_areas_are_those_of_the_mask_files(predictor):
         assert mask.shape == (140, 200)
         assert mask.sum() == answer['areas'][threshold]
     assert answer['areas'][20] > answer['areas'][50] > answer['areas'][83] > 0
+
+
+def test_the_expected_iou_is_answered_where_it_is_known(predictor):
+    answer, _ = answered(predictor)
+    assert answer['expected_iou'] == pytest.approx(answer['score'])
+    assert answer['check'] is False
+    predictor.calibration = replace(predictor.calibration, check_below=1.0)
+    assert answered(predictor)[0]['check'] is True
+    predictor.calibration = None
+    answer, _ = answered(predictor)
+    assert answer['expected_iou'] is answer['check'] is None
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))

@@ -27,14 +27,16 @@ def test_parts_are_joined_in_the_order_of_the_images(tmp_path):
     join_parts(tmp_path)
     (table,) = tmp_path.iterdir()
     lines = table.read_text().splitlines()
-    assert lines[0] == 'image,file,label,score,area_px,area_share,x,y,width,height,seconds'
-    assert lines[1:3] == ['a,,,0.5,7,,,,,,0.1', '"b, or not",,,0.5,7,,,,,,0.1']
+    assert lines[0] == (
+        'image,file,label,score,area_px,area_share,x,y,width,height,expected_iou,check,seconds'
+    )
+    assert lines[1:3] == ['a,,,0.5,7,,,,,,,,0.1', '"b, or not",,,0.5,7,,,,,,,,0.1']
     assert is_begun(tmp_path)
 
 
 def test_a_truncated_line_is_not_done(tmp_path):
     (tmp_path / '.predictions.0.csv').write_text(
-        'a,a.jpg,lesion,0.5,7,0.1,1,2,3,4,0.2\nb,b.jpg,lesion,0.'
+        'a,a.jpg,lesion,0.5,7,0.1,1,2,3,4,0.8,False,0.2\nb,b.jpg,lesion,0.'
     )
     assert set(read_rows(tmp_path)) == {'a'}
     add(tmp_path, 'c')
@@ -56,7 +58,7 @@ def test_a_newer_row_wins_and_older_ones_stay(tmp_path):
 
 @pytest.mark.parametrize(
     'content',
-    [b'\xff\xfe', b'a,lesion\n', b'a,b,c,d,e,f,g,h,i,j,k,l\n', b'"' + b'x' * 200_000 + b'"\n'],
+    [b'\xff\xfe', b'a,lesion\n', b'a,b,c,d,e,f,g,h,i,j,k,l,m,n\n', b'"' + b'x' * 200_000 + b'"\n'],
     ids=['encoding', 'few cells', 'many cells', 'long cell'],
 )
 def test_a_damaged_table_and_that_of_another_program_are_named(tmp_path, content):
