@@ -16,6 +16,7 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-# The COCO weights include the backbone, so no ImageNet weights are downloaded.
+# MMDetection's COCO weights, or torchvision's if only its server can be reached. They include the
+# backbone, so no ImageNet weights are downloaded.
 model = dict(backbone=dict(init_cfg=None))
-load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'
+load_from = 'coco://mask-rcnn_r50_fpn'

@@ -26,6 +26,7 @@ from isic_mmdet.engine.train import checkpoints, loop  # noqa: E402, F401
 from isic_mmdet.evaluation import coco_result_dump, lesion_metric  # noqa: E402, F401
 from isic_mmdet.models import (  # noqa: E402, F401
     bce_jaccard_loss,
+    coco_weights,
     crop_diagnosis,
     float32_heads,
     lesion_diagnosis,

@@ -19,7 +19,6 @@ _base_ = [
 model = dict(
     backbone=dict(
         depth=18,
-        norm_cfg=dict(eps=1e-5),
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18'),
     ),
     neck=dict(in_channels=[64, 128, 256, 512], out_channels=128),

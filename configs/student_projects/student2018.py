@@ -22,7 +22,7 @@ model = dict(
     data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
     backbone=dict(init_cfg=None),
 )
-load_from = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'
+load_from = 'coco://mask-rcnn_r50_fpn'
 
 heads = ['neck', 'rpn_head', 'roi_head']
 stage3_up = ['backbone.layer2', 'backbone.layer3', 'backbone.layer4']  # matterport counts from 1

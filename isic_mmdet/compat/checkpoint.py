@@ -32,10 +32,22 @@ from isic_mmdet.utils.files import sha256
 _DIGEST_IN_NAME = re.compile(r'.*-([0-9a-f]{8,64})\.pth')
 _DIGEST_IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
 # Random weights learn nothing if the stages are frozen and batch norm is fixed.
-_START_WITHOUT = (
+START_WITHOUT = (
     '--cfg-options load_from=None model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
     'model.backbone.norm_eval=False'
 )
+
+
+class DownloadError(InputError):
+    """A checkpoint is not on this machine, and its server did not send it.
+
+    Attributes:
+        reason: what the server or the network reported.
+    """
+
+    def __init__(self, message: str, reason: str = '') -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -50,7 +62,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if not path.is_file():
         raise InputError(
             f'the checkpoint {path} does not exist; check the path, or train without it: '
-            f'{_START_WITHOUT}'
+            f'{START_WITHOUT}'
         )
     try:
         loaded = torch.load(path, map_location=map_location, weights_only=True)
@@ -78,18 +90,19 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
         map_location: as in `torch.load`.
 
     Raises:
-        InputError: the address states no digest, or the file does not match it, cannot be
-            downloaded or cannot be loaded.
+        DownloadError: the server did not send the file.
+        InputError: the address states no digest, or the file does not match it or cannot be
+            loaded.
     """
-    problem = ['']
+    problem: list[InputError | None] = [None]
     if is_main_process():
         try:
             _fetch(filename)
         except InputError as error:
-            problem = [str(error)]
+            problem = [error]
     broadcast_object_list(problem)
-    if problem[0]:
-        raise InputError(problem[0])
+    if problem[0] is not None:
+        raise problem[0]
     # A process on another machine has a cache of its own and downloads the file too.
     return load_from_local(str(_fetch(filename)), map_location)
 
@@ -102,10 +115,15 @@ def install_loaders() -> None:
     mmengine_checkpoint.load_from_http = load_from_http
 
 
+def cached_path(address: str) -> Path:
+    """Return where torch's cache keeps the file of an address."""
+    return Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
+
+
 def _fetch(address: str) -> Path:
     """Return the file of `address` in torch's cache, after a download if necessary."""
     parts = urlparse(address)
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(parts.path).name
+    path = cached_path(address)
     digest = _stated_digest(address)
     if not path.is_file():
         try:
@@ -113,11 +131,12 @@ def _fetch(address: str) -> Path:
             # This keeps no truncated download and no file of another digest.
             torch.hub.download_url_to_file(parts._replace(fragment='').geturl(), str(path), digest)
         except (OSError, HTTPException, RuntimeError) as error:
-            raise InputError(
+            raise DownloadError(
                 f'the checkpoint {address} is not on this machine and cannot be downloaded '
                 f'({error}). Download it elsewhere, and put it at {path} or name it: '
                 '--cfg-options load_from=FILE (backbone weights: '
-                f'model.backbone.init_cfg.checkpoint=FILE). To start without it: {_START_WITHOUT}'
+                f'model.backbone.init_cfg.checkpoint=FILE). To start without it: {START_WITHOUT}',
+                str(error),
             ) from error
     found = sha256(path)
     if not found.startswith(digest):

@@ -10,11 +10,8 @@ _base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
 model = dict(
     type='LesionMaskRCNN',
     backbone=dict(
-        # Frozen: batch norm, stem and layer1 (mmdet trains the norm's weight and bias). The COCO
-        # weights were trained with eps=0, and some of their variances are near 1e-16. The usual
-        # 1e-5 would change those channels; torch requires a positive eps, and 1e-30 changes none.
-        # Weights from ImageNet alone need norm_cfg.eps=1e-5.
-        norm_cfg=dict(type='BN', requires_grad=False, eps=1e-30),
+        # Frozen: batch norm, stem and layer1 (mmdet trains the norm's weight and bias).
+        norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True,
         frozen_stages=1,
     ),

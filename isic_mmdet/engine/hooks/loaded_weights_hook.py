@@ -151,8 +151,11 @@ class LoadedWeightsHook(Hook):
         adapted: Mapping[str, Any] = {},
     ) -> None:
         path = Path(source).expanduser()
+        meta = checkpoint.get('meta') or {}
+        # A converted file records the name and the digest of the published one.
+        name = meta.get('source', path.name)
         runner.logger.info(
-            f'weights: {percent(found.share)} of the {part} filled from {path.name} '
+            f'weights: {percent(found.share)} of the {part} filled from {name} '
             f'({found.by_part()}); not filled: {found.not_filled()}'
         )
         layers = list(dict.fromkeys(name.rpartition('.')[0] for name in adapted))
@@ -168,12 +171,12 @@ class LoadedWeightsHook(Hook):
                 errors,
                 shown=8,
             )
-        images = (checkpoint.get('meta') or {}).get(TRAINING_IMAGES)
+        images = meta.get(TRAINING_IMAGES)
         self.images |= frozenset(images or ())
         self.records.append(
             {
-                'file': path.name,
-                'sha256': sha256(path) if path.is_file() else None,
+                'file': name,
+                'sha256': meta.get('source_sha256') or (sha256(path) if path.is_file() else None),
                 'part': part,
                 'share': round(found.share, 4),
                 'not_filled': found.layers,

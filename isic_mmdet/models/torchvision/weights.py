@@ -26,6 +26,8 @@ _CLASS_SCORES = 'roi_heads.box_predictor.cls_score.weight'
 _FC_CLS = 'roi_head.bbox_head.fc_cls.'
 _FC_REG = 'roi_head.bbox_head.fc_reg.'
 _CONV_LOGITS = 'roi_head.mask_head.conv_logits.'
+# The COCO weights were trained without the epsilon of batch norm; mmdet adds this one.
+_NORM_EPS = 1e-5
 _RENAMES = {
     r'backbone\.body\.': 'backbone.',
     r'backbone\.fpn\.inner_blocks\.(\d)\.0\.': r'neck.lateral_convs.\1.conv.',
@@ -49,6 +51,8 @@ def convert_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     - `fc_cls`, (K + 1, 1024): the background moves from the first row to the last.
     - `fc_reg`, (4 K, 1024): the four rows of the background are removed.
     - `conv_logits`, (K, 256, 1, 1): the channel of the background is removed.
+    - Weights of batch norms grow by sqrt((variance + 1e-5) / variance): mmdet's norms add 1e-5 to
+      the variance, torchvision's nothing, and some variances of the COCO file are near 1e-16.
     - `num_batches_tracked`, which a frozen batch norm lacks, is added as 0.
 
     Args:
@@ -69,6 +73,10 @@ def convert_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif name.startswith(_CONV_LOGITS):
             tensor = tensor[1:].clone()
         converted[name] = tensor
+    for name, variance in converted.items():
+        if name.endswith('.running_var'):
+            weight = name.replace('running_var', 'weight')
+            converted[weight] = converted[weight] * ((variance + _NORM_EPS) / variance).sqrt()
     return converted
 
 

@@ -68,6 +68,13 @@ def test_what_is_filled_is_reported_and_recorded(train, tmp_path, changed, not_f
     assert words in log.read_text()
 
 
+def test_a_converted_file_is_recorded_under_the_name_of_its_source(train, tmp_path):
+    meta = {'source': 'published.pth', 'source_sha256': 'a1b2'}
+    (record,) = train({'state_dict': weights(), 'meta': meta}).records
+    assert (record['file'], record['sha256']) == ('published.pth', 'a1b2')
+    assert recorded(tmp_path)['weights'] == 'published.pth'
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [

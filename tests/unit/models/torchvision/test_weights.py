@@ -62,6 +62,10 @@ def test_names_and_background(state):
     masks = state['roi_heads.mask_predictor.mask_fcn_logits.bias']
     assert found['roi_head.mask_head.conv_logits.bias'].tolist() == masks[1:].tolist()
     assert found['backbone.bn1.num_batches_tracked'] == 0
+    names = ('weight', 'running_var')
+    weight, variance = (state[f'backbone.body.bn1.{name}'].double() for name in names)
+    mine = found['backbone.bn1.weight'] / (found['backbone.bn1.running_var'] + 1e-5).sqrt()
+    torch.testing.assert_close(mine.double(), weight / variance.sqrt(), rtol=1e-5, atol=0)
 
 
 def test_all_problems_are_listed_at_once(state):
