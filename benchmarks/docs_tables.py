@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.table import performance_table, profile_table
+from benchmarks.uncertainty_table import uncertainty_table
 from benchmarks.zoo_table import zoo_table
 from isic_mmdet.evaluation.metrics_file import read_reports
 from isic_mmdet.report.markdown import UNKNOWN, markdown_table, with_block
@@ -99,6 +100,10 @@ def _zoo(files: Sequence[Path]) -> str:
     return zoo_table(read_reports(files), _read(speed) if speed.is_file() else None)
 
 
+def _uncertainty(files: Sequence[Path]) -> str:
+    return uncertainty_table(read_reports(files))
+
+
 def _published(_: Sequence[Path]) -> str:
     return '\n\n'.join(map(_protocol, PROTOCOLS))
 
@@ -140,6 +145,7 @@ BLOCKS = (
     Block('docs/results.md', 'ms_red', _folds, ('ms_red/*test*',)),
     Block('docs/results.md', 'published', _published),
     Block('docs/results.md', 'external', _results, ('external/*',)),
+    Block('docs/results.md', 'uncertainty', _uncertainty, ('isic2018/*test*', 'external/*')),
     Block('docs/results.md', 'zoo', _zoo, ('zoo/*',)),
     Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
