@@ -16,7 +16,7 @@ async function rowOf(item) {
     area_px: area,
     area_share: round(share, 6),
     expected_iou,
-    check,
+    check: check === null ? '' : check ? 'True' : 'False',
     image_width: lesion.width,
     image_height: lesion.height,
     threshold: state.threshold / 100,

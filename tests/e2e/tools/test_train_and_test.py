@@ -201,6 +201,22 @@ def test_a_gpu_trains_in_mixed_precision_and_resumes(call, tmp_path):
     assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 
+@pytest.mark.parametrize('arguments', [['--split', 'test'], ['--split', 'val', '--tta']])
+def test_only_one_view_of_validation_images_calibrates(call, checkpoint, tmp_path, arguments):
+    copy = tmp_path / 'copy.pth'
+    command = ('test.py', QUICKSTART, checkpoint, *arguments, '--calibrate', copy)
+    done = call(*command, work=tmp_path / 'work', status=2)
+    assert '--calibrate needs --split val' in done.stderr
+    assert not copy.exists()
+
+
+def test_a_copy_never_replaces_its_checkpoint(call, checkpoint, tmp_path):
+    before = checkpoint.read_bytes()
+    command = ('test.py', QUICKSTART, checkpoint, '--split', 'val', '--calibrate', checkpoint)
+    call(*command, *SMALL_TEST, work=tmp_path, status=1)
+    assert checkpoint.read_bytes() == before
+
+
 def test_weights_that_do_not_fit_are_refused(call, checkpoint, tmp_path):
     config = 'configs/isic2018_maskrcnn_lite.py'
     done = call('test.py', config, checkpoint, work=tmp_path, status=1)

@@ -78,6 +78,7 @@ def test_a_dropped_image_is_outlined(page, predictor, photos):
     assert page.run("document.getElementById('welcome').hidden")
     assert number(page, 'Class') == 'benign'
     assert number(page, 'Score') == f'{answer["score"]:.3f}'
+    assert number(page, 'Expected IoU') == f'{answer["expected_iou"]:.2f}'
     assert number(page, 'Area') == f'{answer["areas"][50]:,} px'
     # The outline lies over the lesion on the screen.
     (x, y, width, height), (left, top, side, _) = page.run(
@@ -371,6 +372,7 @@ def test_masks_overlays_and_table_are_saved(page, predictor, photos, tmp_path, t
         assert float(row['area_share']) == pytest.approx(answer['areas'][35] / 96**2, abs=1e-6)
         assert [float(row[n]) for n in ('x', 'y', 'width', 'height')] == answer['box']
         assert (row['label'], float(row['score'])) == ('benign', answer['score'])
+        assert (float(row['expected_iou']), row['check']) == (answer['expected_iou'], 'False')
         assert row['threshold'] == '0.35'
         assert 0 < float(row['across_px']) <= float(row['longest_px']) < 96 * 1.42
     assert 0 < float(rows[0]['iou']) < float(rows[0]['dice']) <= 1
@@ -380,6 +382,7 @@ def test_masks_overlays_and_table_are_saved(page, predictor, photos, tmp_path, t
     assert float(rows[0]['area_mm2']) == pytest.approx(int(rows[0]['area_px']) / 64, abs=0.001)
     assert rows[1]['longest_mm'] == rows[1]['iou'] == ''
     assert rows[3]['label'] == rows[3]['score'] == '' and rows[3]['area_px'] == '0'
+    assert rows[3]['check'] == 'True'
 
 
 def test_an_image_that_browsers_do_not_show(page, photos, tmp_path):

@@ -11,6 +11,8 @@ from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.predict.table import read_rows
 from isic_mmdet.errors import InputError
+from isic_mmdet.evaluation.expected_iou import REMEDY
+from isic_mmdet.images.reading import read_image
 
 
 @pytest.fixture
@@ -116,6 +118,30 @@ def test_no_submission_with_an_empty_mask(config, checkpoint, image_files, setti
     assert not sent.exists()
     row = read_rows(settings.out)[image_files[0].stem]
     assert (row['label'], row['score'], row['x'], row['area_px']) == ('', '', '', '0')
+
+
+def test_the_table_says_which_masks_to_check(model, segmenter, image_files, settings):
+    written = predict(model, [str(path) for path in image_files[:3]], settings)
+    rows = read_rows(settings.out)
+    for path in image_files[:3]:
+        lesion, row = segmenter(read_image(path.read_bytes()).pixels), rows[path.stem]
+        assert float(row['expected_iou']) == pytest.approx(lesion.expected_iou, abs=1e-4)
+        assert row['check'] == str(lesion.check)
+    checked = [row['check'] for row in rows.values()].count('True')
+    assert f'to check:   {checked} images' in written
+
+
+def test_without_a_calibration_the_remedy_is_named(
+    config, checkpoint, image_files, settings, tmp_path
+):
+    content = torch.load(checkpoint)
+    del content['meta']['expected_iou']
+    torch.save(content, tmp_path / 'older.pth')
+    older = checkpoint_model(str(config), str(tmp_path / 'older.pth'), device='cpu')
+    written = predict(older, [str(image_files[0])], settings)
+    row = read_rows(settings.out)[image_files[0].stem]
+    assert row['expected_iou'] == row['check'] == ''
+    assert REMEDY in written
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{', '5'])
