@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
-from isic_mmdet.engine.checks.detectors import mask_threshold, predicts_box_masks
+from isic_mmdet.engine.checks.detectors import (
+    can_keep_one,
+    mask_threshold,
+    predicts_box_masks,
+)
 from isic_mmdet.engine.checks.preflight import load_strictly
 from isic_mmdet.engine.config.load import (
     load_config,
@@ -92,8 +96,7 @@ class LesionSegmenter(Segmenter):
             use_amp(cfg)
         if tta:
             use_tta(cfg)  # it needs the scores of all classes
-        elif self._in_boxes and 'mask_iou_head' not in model_cfg.roi_head:
-            # Mask Scoring R-CNN changes the scores after it has chosen the boxes.
+        elif can_keep_one(model_cfg):
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)

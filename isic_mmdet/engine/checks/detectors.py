@@ -41,6 +41,16 @@ def predicts_box_masks(model: Mapping[str, Any]) -> bool:
     return bool(heads) and fits and 'mask_thr_binary' in settings
 
 
+def can_keep_one(model: Mapping[str, Any]) -> bool:
+    """Return whether a detector predicts the same best lesion if it keeps only that one.
+
+    Mask Scoring R-CNN changes the scores after it has chosen the boxes, and QueryInst keeps as many
+    as it has proposals.
+    """
+    is_fixed = 'mask_iou_head' in (model.get('roi_head') or {}) or _proposal_queries(model)
+    return predicts_box_masks(model) and not is_fixed
+
+
 def predicts_masks(model: Mapping[str, Any]) -> bool:
     """Return False for detectors that are certain to predict boxes alone."""
     if model.get('roi_head'):
@@ -81,7 +91,13 @@ def detector_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
     settings = model.get('test_cfg') or {}
     settings = settings.get('rcnn') or settings
     kept = settings.get('max_per_img') or settings.get('max_per_image', 0)
-    if made is not None and kept > made:
+    queries = _proposal_queries(model)
+    if queries and kept != queries:
+        errors.append(
+            f'{name} has {queries} proposals, and its masks can be predicted only if all of them '
+            f'are kept; set model.test_cfg.rcnn.max_per_img={queries}'
+        )
+    elif made is not None and kept > made:
         errors.append(
             f'{name} makes {made} predictions for an image (queries times classes), but its '
             f'test_cfg keeps {kept}; keep at most {made}'
@@ -91,13 +107,15 @@ def detector_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
 
 def _predictions_made(model: Mapping[str, Any]) -> int | None:
     """Return how many predictions a detector with queries makes; None for other detectors."""
-    head, proposals = model.get('panoptic_head') or {}, model.get('rpn_head') or {}
+    head = model.get('panoptic_head') or {}
     if 'num_queries' in head and 'num_things_classes' in head:
         return int(head['num_queries'] * head['num_things_classes'])
-    box_heads = (model.get('roi_head') or {}).get('bbox_head')
-    if 'num_proposals' in proposals and isinstance(box_heads, list):
-        return int(proposals['num_proposals'] * box_heads[-1].get('num_classes', 80))
     return None
+
+
+def _proposal_queries(model: Mapping[str, Any]) -> int:
+    """Return the number of learned proposals of QueryInst and its like, 0 for other detectors."""
+    return int((model.get('rpn_head') or {}).get('num_proposals', 0))
 
 
 def _padding_errors(cfg: Config, model: Mapping[str, Any], loaders: Sequence[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from mmengine.hub import get_config
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.checks.detectors import (
+    can_keep_one,
     check_exportable,
     check_precisions,
     detector_errors,
@@ -134,6 +135,16 @@ def test_no_more_predictions_are_kept_than_there_are_queries(errors_of):
     assert 'makes 10 predictions' in errors_of(model)
     model['test_cfg']['max_per_image'] = 10
     assert not errors_of(model)
+
+
+def test_all_proposals_of_query_inst_are_kept(errors_of):
     model = model_of('queryinst/queryinst_r50_fpn_1x_coco')
-    model.rpn_head.num_proposals = 1
-    assert 'makes 80 predictions' in errors_of(model)
+    assert 'proposals' not in errors_of(model)
+    model.test_cfg.rcnn.max_per_img = 3
+    assert 'set model.test_cfg.rcnn.max_per_img=100' in errors_of(model)
+
+
+def test_only_one_detection_is_kept_where_the_best_stays_the_same(cfg):
+    assert can_keep_one(cfg.model)
+    for name in (TWO_STAGE[3], 'queryinst/queryinst_r50_fpn_1x_coco', SOLO):
+        assert not can_keep_one(model_of(name))
