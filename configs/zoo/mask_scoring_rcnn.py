@@ -8,9 +8,4 @@ Time:      not measured yet
 Date:      2026-11-28
 """
 
-_base_ = [
-    '../_base_/models/mask-scoring-rcnn_lite0.py',
-    '../_base_/datasets/lesion_256px.py',
-    '../_base_/schedules/adamw_cosine.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['../_base_/models/mask-scoring-rcnn_lite0.py', '../_base_/zoo.py']
