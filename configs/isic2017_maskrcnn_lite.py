@@ -21,21 +21,22 @@ model = dict(
         mask_head=dict(class_agnostic=True),
         diagnosis_head=dict(
             type='CropDiagnosisHead',
-            # Few melanomas are enough to train the last stages only.
+            # The first stages keep their weights: there are few melanomas to learn from.
             backbone=dict(
                 type='TimmBackbone',
                 name='efficientnet_lite0',
-                out_indices=(4,),
-                frozen_stages=3,
+                out_indices=(2, 3, 4),
+                frozen_stages=2,
                 norm_eval=True,
                 model_kwargs=dict(bn_eps=1e-3),
                 init_cfg=dict(type='Pretrained', checkpoint={{_base_.weights}}),
             ),
-            in_channels=320,
+            in_channels=[40, 112, 320],
             num_classes=2,
             # 326 of 1,777 training images show a melanoma; 1777 / (2 * 1451) and 1777 / (2 * 326)
-            # give both classes the same weight.
-            loss=dict(type='CrossEntropyLoss', class_weight=[0.61, 2.73]),
+            # give both classes the same weight. AdamW learns as fast from a small loss, and most of
+            # the clipped gradient is left for the other losses.
+            loss=dict(type='CrossEntropyLoss', class_weight=[0.61, 2.73], loss_weight=0.1),
         ),
     ),
 )
@@ -57,4 +58,6 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
 test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
-train_cfg = dict(max_epochs=20)
+# Weights that are pretrained for images, but not for lesions, change slowly.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'diagnosis_head.backbone': dict(lr_mult=0.5)}))
+train_cfg = dict(max_epochs=12)

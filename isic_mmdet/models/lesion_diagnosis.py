@@ -28,18 +28,30 @@ _STATISTICS = 3
 
 
 class DiagnosisHead(BaseModule):
-    """A classifier of what is pooled from maps over lesion and image; subclasses have `forward`.
+    """A linear classifier of mean, standard deviation and maximum of features.
+
+    Subclasses have `forward`. It takes the result of `pooled`, and returns logits (R, K), float32.
 
     Args:
-        pools: one for each map.
+        pools: one for each map that `pooled` gets.
+        in_channels: of the features, map by map; those of lesion and image are as many.
         num_classes: K.
         loss: of the logits; `class_weight` can balance rare and common diagnoses.
     """
 
-    def __init__(self, pools: Sequence[RoIAlign], num_classes: int, loss: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        pools: Sequence[RoIAlign],
+        in_channels: Sequence[int],
+        num_classes: int,
+        loss: dict[str, Any],
+    ) -> None:
         super().__init__(dict(type='Normal', layer='Linear', std=0.01))
         self.num_classes = num_classes
         self.pools = nn.ModuleList(pools)
+        widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]  # lesion and image
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
+        self.classify = nn.Linear(sum(widths), num_classes)
         self.criterion = MODELS.build(loss)
 
     def regions(self, lesions: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,13 +76,17 @@ class DiagnosisHead(BaseModule):
             for region in regions
         ]
 
+    def classified(self, features: Sequence[Tensor]) -> Tensor:
+        """Return logits (R, K), float32, of (R, C, h, w) features of lesion and image, by map."""
+        with torch.autocast(features[0].device.type, enabled=False):
+            vectors = [vector for each in features for vector in statistics(at_least_float32(each))]
+            normed = [norm(vector) for norm, vector in zip(self.norms, vectors, strict=True)]
+            return self.classify(torch.cat(normed, 1))
+
 
 @MODELS.register_module()
 class LesionDiagnosisHead(DiagnosisHead):
-    """A linear classifier of mean, standard deviation and maximum of backbone features.
-
-    They are computed over the box of the lesion and over the image, and each of these vectors is
-    normalized (`LayerNorm`).
+    """A linear classifier of backbone features of the detector, over lesion and image.
 
     Args:
         in_channels: of the feature maps.
@@ -86,21 +102,16 @@ class LesionDiagnosisHead(DiagnosisHead):
         num_classes: int,
         loss: dict[str, Any],
     ) -> None:
-        super().__init__([RoIAlign(_BINS, 1 / s, 2) for s in strides], num_classes, loss)
-        widths = [c for c in in_channels for _ in range(2 * _STATISTICS)]  # lesion and image
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
-        self.classify = nn.Linear(sum(widths), num_classes)
+        pools = [RoIAlign(_BINS, 1 / stride, 2) for stride in strides]
+        super().__init__(pools, in_channels, num_classes, loss)
 
     def forward(self, pooled: Sequence[Tensor]) -> Tensor:
         """Return logits (R, K), float32, for the result of `pooled`."""
-        with torch.autocast(pooled[0].device.type, enabled=False):
-            vectors = [vector for features in pooled for vector in statistics(features)]
-            normed = [norm(vector) for norm, vector in zip(self.norms, vectors, strict=True)]
-            return self.classify(torch.cat(normed, 1))
+        return self.classified(pooled)
 
 
 def statistics(pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mean, standard deviation and maximum, (R, C) each, of (R, C, 7, 7) features."""
+    """Return mean, standard deviation and maximum, (R, C) each, of (R, C, h, w) features."""
     bins = pooled.flatten(2)
     mean = bins.mean(2, keepdim=True)
     # The square root has no finite gradient at 0.

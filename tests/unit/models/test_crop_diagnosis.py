@@ -107,8 +107,8 @@ def test_the_diagnosis_trains_the_last_stages_of_its_own_backbone(detector):
         assert name.startswith(
             (
                 'roi_head.diagnosis_head.classify',
-                'roi_head.diagnosis_head.backbone.body.blocks.5',
-                'roi_head.diagnosis_head.backbone.body.blocks.6',
+                'roi_head.diagnosis_head.norms',
+                *(f'roi_head.diagnosis_head.backbone.body.blocks.{stage}' for stage in range(3, 7)),
             )
         ), name
 
