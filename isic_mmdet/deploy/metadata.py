@@ -9,7 +9,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 
 # Version of the metadata and of the graph's inputs and outputs.
-_FORMAT = '1'
+_FORMAT = '2'
 _FORMAT_KEY = 'isic_mmdet_format'
 
 
@@ -19,7 +19,8 @@ class ModelMetadata:
 
     Attributes:
         classes: names of the labels.
-        scale: images are resized to fit into this longer and shorter side, in pixels.
+        scale: longer and shorter side of resized images, in pixels.
+        keep_ratio: whether they keep the ratio of their sides, or are stretched to a square.
         divisor: images are padded at the bottom and on the right to multiples of this.
         batch: number of images that the graph takes at once; None for any number.
         score_threshold: detections with this score or less are dropped.
@@ -36,6 +37,7 @@ class ModelMetadata:
 
     classes: tuple[str, ...]
     scale: tuple[int, int]
+    keep_ratio: bool
     divisor: int
     batch: int | None
     score_threshold: float

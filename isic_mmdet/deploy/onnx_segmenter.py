@@ -12,7 +12,7 @@ from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.pixels import NetworkImage, network_image
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk
 
 
 class OnnxSegmenter(Segmenter):
@@ -49,11 +49,12 @@ class OnnxSegmenter(Segmenter):
 
     def reduction(self, height: int, width: int) -> int:
         """See `Segmenter.reduction`."""
-        return reduction(shrunk_into(height, width, self.metadata.scale))
+        return reduction(shrunk(height, width, self.metadata.scale, self.metadata.keep_ratio))
 
     def resized(self, image: NDArray[np.uint8], frame: Frame) -> NetworkImage:
         """See `Segmenter.resized`."""
-        return network_image(image, self.metadata.scale, self.metadata.divisor, frame)
+        to = self.metadata
+        return network_image(image, to.scale, to.keep_ratio, to.divisor, frame)
 
     def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:
         """Return the inputs of the graph for images of one padded size.

@@ -46,19 +46,26 @@ class NetworkImage:
 
 
 def network_image(
-    image: NDArray[np.uint8], scale: tuple[int, int], divisor: int, frame: Frame
+    image: NDArray[np.uint8],
+    scale: tuple[int, int],
+    keep_ratio: bool,
+    divisor: int,
+    frame: Frame,
 ) -> NetworkImage:
     """Resize an image to network size and pad it; see `Segmenter.resized`.
 
     Args:
         image: (H, W, 3) uint8, RGB.
-        scale: the image becomes as large as it can within this longer and shorter side, in pixels.
+        scale: longer and shorter side, in pixels, which the image fills as far as it can.
+        keep_ratio: of its sides; if not, it is stretched to `scale`, which is a square.
         divisor: the sides are padded to multiples of it.
         frame: position of the pixels in the full image.
     """
     height, width = image.shape[:2]
-    zoom = min(max(scale) / max(height, width), min(scale) / min(height, width))
-    rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
+    rows, columns = scale
+    if keep_ratio:
+        zoom = min(max(scale) / max(height, width), min(scale) / min(height, width))
+        rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
     padded = np.zeros((*padded_shape((rows, columns), divisor), 3), np.uint8)
     padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return NetworkImage(padded, (rows, columns), (height, width), frame)

@@ -36,7 +36,7 @@ from isic_mmdet.engine.config.load import (
 from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
@@ -213,9 +213,7 @@ def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:
 def _shrunk(resize: ConfigDict, height: int, width: int) -> float:
     """Return by how much a `Resize` shrinks the side of an image that it shrinks less."""
     scale = resize.scale if isinstance(resize.scale, Sequence) else (resize.scale, resize.scale)
-    if resize.get('keep_ratio'):
-        return shrunk_into(height, width, scale)
-    return min(height, width) / max(scale)
+    return shrunk(height, width, scale, resize.get('keep_ratio', False))
 
 
 def _device(name: str | torch.device | None) -> torch.device:

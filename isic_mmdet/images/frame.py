@@ -47,16 +47,24 @@ class Frame:
         return x1, y1, x2 - x1, y2 - y1
 
 
-def shrunk_into(height: int, width: int, scale: Sequence[int]) -> float:
-    """Return how many pixels along each side become one if an image is resized to fit `scale`.
+def shrunk(height: int, width: int, scale: Sequence[int], keep_ratio: bool) -> float:
+    """Return how many pixels become one along the side that a resized image shrinks less.
 
-    `scale` is the longer and the shorter side, in any order.
+    Height and width may be exchanged, because an image may be stored rotated.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        scale: the longer and the shorter side to fit, in any order.
+        keep_ratio: of the sides; if not, the image is stretched.
     """
-    return max(max(height, width) / max(scale), min(height, width) / min(scale))
+    if keep_ratio:
+        return max(max(height, width) / max(scale), min(height, width) / min(scale))
+    return min(height, width) / max(scale)
 
 
 def reduction(shrunk: float) -> int:
-    """Return how many pixels along each side may be read as one; see `shrunk_into`."""
+    """Return how many pixels along each side may be read as one; see `shrunk`."""
     return max(1, int(shrunk / _MARGIN))
 
 

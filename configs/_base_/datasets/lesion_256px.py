@@ -1,8 +1,8 @@
 # lesion.py at 256 px, for two CPU cores.
 _base_ = './lesion.py'
 
+# Crops have any shape and become squares, and so does every other image.
 stretch = dict(type='Resize', scale=(256, 256), keep_ratio=False)
-resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
 train_pipeline = [
     {{_base_.load_image}},
     {{_base_.load_truth}},
@@ -13,7 +13,7 @@ train_pipeline = [
     {{_base_.colors}},
     {{_base_.pack}},
 ]
-test_pipeline = [{{_base_.load_image}}, resize, {{_base_.pack}}]
+test_pipeline = [{{_base_.load_image}}, stretch, {{_base_.pack}}]
 data_root = '{{ fileDirname }}/../../../data/isic2018/'
 test_data = dict(data_root=data_root, pipeline=test_pipeline)
 train_dataloader = dict(

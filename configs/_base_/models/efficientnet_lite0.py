@@ -13,6 +13,7 @@ model = dict(
         type='TimmBackbone',
         name='efficientnet_lite0',
         model_kwargs=dict(bn_eps=1e-3),
+        frozen_stages=1,
         norm_eval=True,
         init_cfg=dict(
             type='Pretrained',

@@ -1,9 +1,10 @@
 """Exports a model: build, write, check."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -88,14 +89,20 @@ def _config(path: str, input_size: int | None) -> Config:
     steps = tested_dataset(cfg).pipeline[1:-1]
     keys = {'type', 'scale', 'keep_ratio'}
     is_plain = [(step.type, set(step)) for step in steps] == [('Resize', keys)]
-    if not is_plain or not steps[0].keep_ratio:
+    if not is_plain or not (steps[0].keep_ratio or len(set(_sides(steps[0]))) == 1):
         raise InputError(
-            f'{path}: its test pipeline must have only a Resize with scale and keep_ratio=True '
-            'between loading and packing, because isic_mmdet.deploy does nothing else'
+            f'{path}: its test pipeline must have only a Resize between loading and packing, with '
+            'scale and keep_ratio, and a square scale if keep_ratio=False, because '
+            'isic_mmdet.deploy does nothing else'
         )
     if input_size is not None:
         steps[0].scale = (input_size, input_size)
     return cfg
+
+
+def _sides(resize: Mapping[str, Any]) -> Sequence[int]:
+    scale = resize['scale']
+    return scale if isinstance(scale, Sequence) else (scale, scale)
 
 
 def metadata_of(
@@ -110,11 +117,12 @@ def metadata_of(
     with explained(cfg, 'test_dataloader'):
         built = DATASETS.build({**dataset, 'lazy_init': True})
     pixels, test = cfg.model.data_preprocessor, cfg.model.test_cfg.rcnn
-    scale = dataset.pipeline[1].scale
-    sides = scale if isinstance(scale, Sequence) else (scale, scale)
+    resize = dataset.pipeline[1]
+    sides = _sides(resize)
     return ModelMetadata(
         classes=tuple(built.metainfo['classes']),
         scale=(max(sides), min(sides)),
+        keep_ratio=resize.keep_ratio,
         divisor=pixels.get('pad_size_divisor', 1),
         batch=settings.batch,
         # With a diagnosis, the graph applies the threshold to the score of the box.

@@ -12,6 +12,7 @@ def metadata() -> ModelMetadata:
     return ModelMetadata(
         classes=('benign', 'melanoma'),
         scale=(1333, 800),
+        keep_ratio=True,
         divisor=32,
         batch=None,
         score_threshold=0.05,
@@ -45,7 +46,7 @@ def test_a_file_of_an_older_version_has_no_calibration(metadata):
     ('changes', 'message'),
     [
         ({'isic_mmdet_format': None}, 'its format is None'),
-        ({'isic_mmdet_format': '2'}, 'its format is 2, not 1'),
+        ({'isic_mmdet_format': '1'}, 'its format is 1, not 2'),
         ({'scale': None}, 'scale'),
         ({'classes': "['benign"}, 'damaged'),
     ],

@@ -11,15 +11,17 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize('scale', [(256, 256), (1333, 800)])
+@pytest.mark.parametrize(
+    ('scale', 'keep_ratio'), [((256, 256), True), ((256, 256), False), ((1333, 800), True)]
+)
 @pytest.mark.parametrize(
     'shape', [(96, 96), (311, 170), (170, 311), (700, 1001), (33, 2000)], ids='{0[0]}x{0[1]}'.format
 )
-def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale):
+def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale, keep_ratio):
     image = noise(*shape)
-    resize = Compose([dict(type='mmdet.Resize', scale=scale, keep_ratio=True)])
+    resize = Compose([dict(type='mmdet.Resize', scale=scale, keep_ratio=keep_ratio)])
     expected = resize({'img': image})
-    found = network_image(image, scale, 32, Frame(shape))
+    found = network_image(image, scale, keep_ratio, 32, Frame(shape))
     height, width = found.size
     assert (height, width) == expected['img'].shape[:2]
     np.testing.assert_array_equal(found.pixels[:height, :width], expected['img'])
@@ -30,7 +32,7 @@ def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale):
 
 
 def test_a_box_lies_where_mmdet_puts_it():
-    found = network_image(noise(311, 170), (256, 256), 32, Frame((311, 170)))
+    found = network_image(noise(311, 170), (256, 256), True, 32, Frame((311, 170)))
     assert found.size == (256, 140)
     cells = np.ones((28, 28), np.float32)
     view = found.to_full(cells, np.array([14.0, 25.6, 70, 256], np.float32))
@@ -40,6 +42,6 @@ def test_a_box_lies_where_mmdet_puts_it():
 
 def test_a_reduced_image_lies_in_the_full_one():
     frame = Frame((622, 340), step=2, left=-1)
-    found = network_image(noise(311, 170), (256, 256), 32, frame)
+    found = network_image(noise(311, 170), (256, 256), True, 32, frame)
     view = found.to_full(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
     np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)

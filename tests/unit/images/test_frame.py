@@ -1,4 +1,4 @@
-from isic_mmdet.images.frame import Frame, reduction, shrunk_into
+from isic_mmdet.images.frame import Frame, reduction, shrunk
 
 
 def test_boxes_of_a_reduced_image_are_moved_to_the_whole_one():
@@ -17,9 +17,12 @@ def test_a_box_is_cut_at_the_border():
 
 def test_an_image_is_reduced_to_four_times_what_the_model_sees():
     # As large as fits: 4499 x 6748 becomes 800 x 1200 in a square of 1200.
-    assert shrunk_into(4499, 6748, (1200, 1200)) == 6748 / 1200
+    assert shrunk(4499, 6748, (1200, 1200), keep_ratio=True) == 6748 / 1200
     for sides in ((1333, 800), (800, 1333)):
-        assert shrunk_into(6748, 4499, sides) == shrunk_into(4499, 6748, sides) == 4499 / 800
-    assert reduction(shrunk_into(4499, 6748, (256, 256))) == 6
+        for shape in ((6748, 4499), (4499, 6748)):
+            assert shrunk(*shape, sides, keep_ratio=True) == 4499 / 800
+    assert reduction(shrunk(4499, 6748, (256, 256), keep_ratio=True)) == 6
+    # A square leaves the shorter side more pixels.
+    assert reduction(shrunk(4499, 6748, (256, 256), keep_ratio=False)) == 4
     assert reduction(7.99) == 1
     assert reduction(0.1) == 1
