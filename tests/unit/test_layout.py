@@ -16,6 +16,7 @@ OTHER_SUBJECTS = {
     'integration/test_no_code_in_files.py',
     'integration/configs/test_configs.py',
     'integration/configs/test_configs_page.py',
+    'integration/configs/test_same_masks.py',
     'integration/deploy/test_without_torch.py',
     'integration/engine/hooks/test_averaged_weights.py',
     'integration/serve/test_javascript.py',
