@@ -200,37 +200,26 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'source', 'has_gpu', 'start'),
+    ('arguments', 'source'),
     [
-        ([], 'data/official/isic2018 --resize max-side 1024', True, 'tools/train.py {config}'),
-        (
-            ['images'],
-            '{images} --split {images}/splits',
-            False,
-            '-m torch.distributed.run --standalone --max-restarts 0 --nproc-per-node 2 '
-            'tools/train.py {config} --launcher pytorch',
-        ),
+        ([], 'data/official/isic2018 --resize max-side 1024'),
+        (['images'], '{images} --split {images}/splits'),
     ],
 )
-def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source, has_gpu, start):
+def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source):
     """Every command is seen, and the run's folder is handed from one to the next."""
     programs = tmp_path / 'bin'
     programs.mkdir()
     seen = tmp_path / 'seen'
     python = programs / 'python'
-    python.write_text(
-        '#!/bin/sh\n'
-        f'case "$*" in *cuda.is_available*) exit {0 if has_gpu else 1}; esac\n'
-        f'echo "$@" >> {seen}\n'
-    )
+    python.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n')
     python.chmod(0o755)
     work = tmp_path / 'work'
     work.mkdir()
     (work / 'best_lesion_iou_epoch_3.pth').touch()
     project = tmp_path / 'project'
     (project / 'tools').mkdir(parents=True)
-    for name in ('reproduce.sh', 'dist_train.sh'):
-        shutil.copy(root / 'tools' / name, project / 'tools')
+    shutil.copy(root / 'tools/reproduce.sh', project / 'tools')
     done = bash(
         project,
         'tools/reproduce.sh',
@@ -243,8 +232,9 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source, h
     config = 'configs/isic2018_maskrcnn_lite.py'
     source = source.format(images=project / 'images')
     assert prepare == f'tools/prepare_isic.py 2018 --src {source} --out data/isic2018'
-    start = start.format(config=config)
-    assert train == f'{start} --data-root data/isic2018 --work-dir {work} --resume --amp'
+    assert train == (
+        f'tools/train.py {config} --data-root data/isic2018 --work-dir {work} --resume --amp'
+    )
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
         f'--work-dir {work}/test --overwrite'
