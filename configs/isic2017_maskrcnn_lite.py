@@ -58,6 +58,6 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
 test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
-# Weights that are pretrained for images, but not for lesions, change slowly.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'diagnosis_head.backbone': dict(lr_mult=0.5)}))
+# A second backbone of pretrained weights overfits a few hundred melanomas at the detector's rate.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'diagnosis_head': dict(lr_mult=0.25)}))
 train_cfg = dict(max_epochs=12)
