@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
@@ -22,7 +23,9 @@ STOCK = {
 
 @pytest.fixture(scope='module')
 def cfg(root, tiny_data):
-    return load_config(root / 'configs/quickstart.py', data_root=tiny_data)
+    cfg = load_config(root / 'configs/quickstart.py', data_root=tiny_data)
+    init_default_scope(cfg.default_scope)
+    return cfg
 
 
 @pytest.fixture(scope='module')
