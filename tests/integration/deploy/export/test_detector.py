@@ -58,8 +58,8 @@ def test_it_finds_what_mmdet_finds(path, tmp_path):
     cells = cfg.model.train_cfg.rcnn.mask_size
     assert masks.shape == (2, cells, cells)
     for index, found in enumerate(expected):
-        # A crop of noise changes with a box that differs by a hundredth of a pixel.
-        atol = 1e-5 if len(classes) == 1 else 1e-3
+        # A crop of noise changes with a box that differs by less than a hundredth of a pixel.
+        atol = 1e-5 if len(classes) == 1 else 5e-3
         np.testing.assert_allclose(scores[index], found.scores[0], atol=atol)
         assert labels[index] == found.labels[0]
         np.testing.assert_allclose(boxes[index], found.bboxes[0], atol=5e-3)
