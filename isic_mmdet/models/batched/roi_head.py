@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn.modules.utils import _pair
 
 from isic_mmdet.models.batched.targets import assign, check_rules, draw, pad
-from isic_mmdet.models.lesion_diagnosis import LesionDiagnosisRoIHead
 
 
 @MODELS.register_module()
@@ -130,8 +129,3 @@ class BatchedRoIHead(StandardRoIHead):
             labels = torch.zeros_like(labels)
         targets = (cells[:, 0] >= 0.5).to(regions.dtype)
         return {'loss_mask': self.mask_head.loss_mask(predicted, targets, labels)}
-
-
-@MODELS.register_module()
-class BatchedDiagnosisRoIHead(LesionDiagnosisRoIHead, BatchedRoIHead):
-    """`LesionDiagnosisRoIHead` over `BatchedRoIHead`; takes the arguments of both."""

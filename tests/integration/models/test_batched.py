@@ -188,19 +188,3 @@ def test_proposals_of_another_kind_are_refused(cfg, setting, rescale):
     maps = model.extract_feat(placed['inputs'])
     with pytest.raises(ValueError, match='use Float32RPNHead'):
         model.rpn_head.predict(maps, placed['data_samples'], rescale=rescale)
-
-
-def test_the_diagnosis_head_works_with_them(root):
-    cfg = load_config(root / 'configs/ablations/isic2017_r18_256px.py')
-    cfg.model.backbone.init_cfg = None
-    data = batch(*BATCHES['several'])
-    found = []
-    for head in ('LesionDiagnosisRoIHead', 'BatchedDiagnosisRoIHead'):
-        own = {'model.roi_head.type': head}
-        if head.startswith('Batched'):
-            own['model.rpn_head.type'] = 'BatchedRPNHead'
-        found.append(losses(build(cfg, ALL, own).train(), data))
-    assert 'loss_diagnosis' in found[0]
-    assert found[1].keys() == found[0].keys()
-    for key, value in found[0].items():
-        torch.testing.assert_close(found[1][key], value, rtol=1e-4, atol=1e-6, msg=key)

@@ -92,7 +92,7 @@ def test_an_image_without_proposals_has_the_score_0(config, checkpoint):
 
 
 def test_a_diagnosis_does_not_change_what_counts_as_a_detection(root, tmp_path):
-    path = root / 'configs/ablations/isic2017_r18_256px.py'
+    path = root / 'configs/isic2017_maskrcnn_lite.py'
     checkpoint = save_random_model(path, tmp_path / 'random.pth')
     image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
     inputs = torch.from_numpy(image), torch.tensor([[96, 96]])

@@ -111,7 +111,7 @@ def test_wrong_arguments_are_reported_before_any_work(config, checkpoint, settin
 
 
 def test_with_a_diagnosis_the_threshold_is_in_the_graph(root, settings, tmp_path):
-    config = root / 'configs/ablations/isic2017_r18_256px.py'
+    config = root / 'configs/isic2017_maskrcnn_lite.py'
     weights = tmp_path / 'any.pth'
     torch.save({}, weights)
     cfg = load_config(config)
