@@ -1,33 +1,19 @@
-"""A small Mask R-CNN from random weights on the embedded data set, for two CPU cores.
+"""The Lite model on the embedded data set, at 192 px, for two CPU cores.
 
 Command:   bash tools/quickstart.sh
 Data:      tools/make_synthetic.py and tools/prepare_isic.py, data/synthetic, one class: lesion
-Number:    lesion/iou 0.876 on the 40 synthetic test images (seed 0)
+Number:    lesion/iou 0.947 on the 40 synthetic test images (seed 0)
 Hardware:  2 CPU cores, no GPU
-Time:      1.3 minutes
+Time:      not measured on an idle machine
 Date:      2026-11-28
 """
 
 _base_ = [
-    './_base_/models/mask-rcnn_r18_fpn128-p3_lesion.py',
+    './_base_/models/mask-rcnn_lite0_fpn128-p3_lesion.py',
     './_base_/datasets/synthetic.py',
     './_base_/schedules/adamw_cosine.py',
     './_base_/default_runtime.py',
 ]
-
-# Nothing is downloaded. The backbone starts from random weights, so it is narrow, all its stages
-# are trained, and its batch norm learns the statistics of the batches.
-model = dict(
-    backbone=dict(base_channels=32, frozen_stages=-1, norm_eval=False, init_cfg=None),
-    neck=dict(in_channels=[32, 64, 128, 256], out_channels=64),
-    rpn_head=dict(in_channels=64, feat_channels=64),
-    roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=64),
-        bbox_head=dict(in_channels=64, fc_out_channels=256),
-        mask_roi_extractor=dict(out_channels=64),
-        mask_head=dict(in_channels=64, conv_out_channels=64),
-    ),
-)
 
 resize = dict(type='Resize', scale=(192, 192), keep_ratio=True)
 flip = dict(type='RandomFlip', prob=0.75, direction=['horizontal', 'vertical', 'diagonal'])

@@ -10,6 +10,8 @@ import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 
+#: Config of a small model, which has no downloads and predicts fast.
+NARROW = Path(__file__).with_name('narrow_r18.py')
 #: Of every random model.
 CALIBRATION = ExpectedIoU('mask_confidence', -1.0, 1.5, check_below=0.5, images=100)
 

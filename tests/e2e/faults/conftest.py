@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.disk_faults import Tool
 from tests.support.official_files import Official, lesion, png
-from tests.support.random_model import save_random_model
+from tests.support.random_model import NARROW, save_random_model
 from tests.support.report_run import make_run
 from tests.support.tool_jobs import Job
 
@@ -33,9 +33,9 @@ def prepare_job(root, tmp_path_factory) -> Job:
 
 
 @pytest.fixture(scope='session')
-def checkpoint(root, tmp_path_factory) -> Path:
+def checkpoint(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('model') / 'random.pth'
-    return save_random_model(root / 'configs/quickstart.py', path, mask_bias=3)
+    return save_random_model(NARROW, path, mask_bias=3)
 
 
 @pytest.fixture(scope='session')
@@ -55,8 +55,7 @@ def predict_job(root, checkpoint, image_files, tmp_path_factory) -> Job:
     folder = tmp_path_factory.mktemp('predict')
 
     def arguments(out: Path) -> list:
-        config = root / 'configs/quickstart.py'
-        model = [image_files, '--config', config, '--checkpoint', checkpoint, '--device', 'cpu']
+        model = [image_files, '--config', NARROW, '--checkpoint', checkpoint, '--device', 'cpu']
         more = ['--batch-size', 3, '--overlay', '--submission', out / 'sent.zip']
         return [*model, *more, '--out', out]
 

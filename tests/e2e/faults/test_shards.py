@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk_faults import Disk, Tool
+from tests.support.random_model import NARROW
 from tests.support.tool_jobs import Job
 from tests.support.waiting import wait_until
 
@@ -21,7 +22,7 @@ def archive_job(root, checkpoint, tiny_data, tmp_path_factory):
     """Eighteen images in nine batches."""
 
     def arguments(out: Path) -> list:
-        model = ['--config', root / 'configs/quickstart.py', '--checkpoint', checkpoint]
+        model = ['--config', NARROW, '--checkpoint', checkpoint]
         more = ['--device', 'cpu', '--batch-size', 2, '--submission', out / 'sent.zip']
         return [tiny_data / 'images', *model, *more, '--out', out]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.random_model import save_random_model
+from tests.support.random_model import NARROW, save_random_model
 from tests.support.tool_runs import fail, succeed
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / 'configs').glob('*.py'))
@@ -24,7 +24,7 @@ def test_file_and_checkpoint_give_the_same_predictions(exported, checkpoint, tin
     options = ('--overlay', '--submission', tmp_path / 'sent.zip')
     succeed('predict', images, '--model', exported, '--out', onnx, *options)
     assert (tmp_path / 'sent.zip').is_file()
-    model = ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint)
+    model = ('--config', NARROW, '--checkpoint', checkpoint)
     succeed('predict', images, *model, '--out', pytorch, '--overlay')
     names, expected_names = (sorted(str(p.relative_to(o)) for p in o.rglob('*')) for o in outs)
     assert names == expected_names

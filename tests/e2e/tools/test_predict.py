@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from isic_challenge_scoring import SegmentationScore
 
+from tests.support.random_model import NARROW
 from tests.support.tool_runs import run_tool, succeed
 
 
@@ -23,7 +24,7 @@ def images(tiny_data, tmp_path_factory) -> Path:
 @pytest.fixture(scope='module')
 def model(checkpoint) -> tuple:
     # One image per batch, because rounding depends on the other images of a batch.
-    return ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint, '--batch-size', 1)
+    return ('--config', NARROW, '--checkpoint', checkpoint, '--batch-size', 1)
 
 
 @pytest.fixture(scope='module')

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk_faults import Tool
+from tests.support.random_model import NARROW
 
 IMAGES = 7  # in batches of two, so that the last one is uneven for each number of processes
 OPTIONS = ['batch_size=2', 'num_workers=0', 'persistent_workers=False']
@@ -23,7 +24,7 @@ def arguments(root, checkpoint, tiny_data, tmp_path_factory) -> list:
     ids = {image['id'] for image in content['images']}
     content['annotations'] = [a for a in content['annotations'] if a['image_id'] in ids]
     (data / 'annotations/test.json').write_text(json.dumps(content))
-    return [root / 'configs/quickstart.py', checkpoint, '--data-root', data]
+    return [NARROW, checkpoint, '--data-root', data]
 
 
 def results(work: Path) -> tuple[dict[str, float], list[dict[str, str]]]:

@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.support.headless_browser import Browser, find_browser
+from tests.support.random_model import NARROW
 from tests.support.tool_runs import WITHOUT_TORCH, succeed
 from tests.support.waiting import wait_until
 
@@ -172,7 +173,7 @@ def test_limits_are_those_of_the_command_and_an_open_server_warns(root, exported
 
 
 def test_a_checkpoint_is_served(root, checkpoint, images):
-    arguments = ('--config', 'configs/quickstart.py', '--checkpoint', checkpoint)
+    arguments = ('--config', NARROW, '--checkpoint', checkpoint)
     process = start(root, 'tools/serve.py', *arguments, '--port', '0', '--no-browser')
     with serving(process) as (port, printed):
         assert 'random.pth is served at' in printed

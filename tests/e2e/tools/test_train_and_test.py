@@ -218,7 +218,7 @@ def test_a_copy_never_replaces_its_checkpoint(call, checkpoint, tmp_path):
 
 
 def test_weights_that_do_not_fit_are_refused(call, checkpoint, tmp_path):
-    config = 'configs/isic2018_maskrcnn_lite.py'
+    config = 'configs/ablations/isic2018_r18_256px.py'
     done = call('test.py', config, checkpoint, work=tmp_path, status=1)
     assert 'does not hold the weights of' in done.stderr
     assert 'size mismatch' in done.stderr

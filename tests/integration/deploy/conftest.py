@@ -10,12 +10,12 @@ from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
-from tests.support.random_model import save_random_model
+from tests.support.random_model import NARROW, save_random_model
 
 
 @pytest.fixture(scope='session')
-def config(root) -> Path:
-    return root / 'configs/quickstart.py'
+def config() -> Path:
+    return NARROW
 
 
 @pytest.fixture(scope='session')

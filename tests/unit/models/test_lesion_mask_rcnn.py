@@ -167,7 +167,7 @@ def maps_of(model):
 def test_batch_norms_are_folded_for_prediction(trained):
     folded = copy.deepcopy(trained)
     prepare_for_prediction(folded)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in folded.backbone.modules())
     for got, expected in zip(maps_of(folded), maps_of(trained), strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
@@ -176,7 +176,7 @@ def test_weights_of_convolutions_are_cast_to_bfloat16_for_prediction(trained):
     trained.precision = 'bfloat16'
     folded = copy.deepcopy(trained)
     prepare_for_prediction(folded)
-    assert folded.backbone.conv1.weight.dtype == torch.bfloat16
+    assert folded.neck.lateral_convs[0].conv.weight.dtype == torch.bfloat16
     assert folded.roi_head.bbox_head.fc_cls.weight.dtype == torch.float32
     for got, expected in zip(maps_of(folded), maps_of(trained), strict=True):
         assert got.dtype == torch.bfloat16

@@ -52,7 +52,7 @@ def test_the_file_has_its_metadata(config, checkpoint, settings, tmp_path):
     assert (metadata.divisor, metadata.batch, metadata.weights) == (32, None, 'float32')
     assert (metadata.score_threshold, metadata.mask_threshold) == (0.001, 0.5)
     assert metadata.mean == (123.675, 116.28, 103.53)
-    assert (metadata.config, metadata.checkpoint) == ('quickstart.py', 'random.pth')
+    assert (metadata.config, metadata.checkpoint) == ('narrow_r18.py', 'random.pth')
     assert metadata.checkpoint_sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert metadata.version == isic_mmdet.__version__
 

@@ -89,7 +89,7 @@ def test_losses_are_those_of_the_model_on_the_images_of_the_split(config, tmp_pa
 
 @pytest.mark.parametrize('by_epoch', [True, False])
 def test_the_training_is_not_changed(config, by_epoch):
-    # quickstart's batch norm learns its statistics, and its backbone every parameter.
+    # The batch norms of pyramid and mask head learn their statistics.
     weights, states = [], []
     for name, hooks in (
         ('without', []),
@@ -113,7 +113,7 @@ def test_gradients_and_modes_are_not_changed(config):
     hook.before_train(runner)
     model = runner.model
     model.train()
-    model.backbone.layer1.eval()
+    model.neck.lateral_convs.eval()
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     modes = [module.training for module in model.modules()]
@@ -127,7 +127,7 @@ def test_a_batch_after_every_iteration_in_order(config, tmp_path):
     hook = dict(type='ValidationLossHook', split='test', by_epoch=False)
     cfg = config(hook)
     cfg.optim_wrapper.optimizer.lr = 0.0  # the model stands still, so only the batches differ
-    cfg.model.backbone.norm_eval = True
+    cfg.model.neck.norm_cfg = cfg.model.roi_head.mask_head.norm_cfg = None
     Runner.from_cfg(cfg).train()
     records = logged(tmp_path / 'run', 'test')
     assert [record['step'] for record in records] == [1, 2, 3, 4]

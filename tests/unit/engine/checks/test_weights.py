@@ -101,7 +101,7 @@ def test_another_shape_is_an_error_with_both_shapes(lesion_model):
     weights = file_for(lesion_model)
     weights['neck.fpn_convs.0.conv.weight'] = torch.zeros(1, 2, 3, 3)
     (problem,) = errors_of_model(load_and_cover(lesion_model, weights))
-    assert '(1, 2, 3, 3), not (64, 64, 3, 3)' in problem
+    assert '(1, 2, 3, 3), not (128, 128, 3, 3)' in problem
 
 
 def test_too_small_a_share_is_an_error_even_if_only_class_layers_are_missing():

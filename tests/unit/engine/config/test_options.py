@@ -70,11 +70,10 @@ def test_a_variable_that_was_copied_is_refused_with_its_places(root, config, wor
     ('word', 'hint'),
     [
         ('param_scheduler.9.end=3', '2 elements, from 0'),
-        ('model.backbone.depth.x=5', 'no settings'),
+        ('model.backbone.name.x=5', 'no settings'),
         ('train_dataloader.dataset.pipeline.2.scale.0=96', 'set it as a unit'),
-        ('model.backbone.init_cfg.checkpoint=x.pth', 'set it as a unit'),
         ('optim_wrapper.paramwise_cfg.norm_decay_mult=0', 'set it as a unit'),
-        ('model.backbone=5', 'model.backbone.depth'),
+        ('model.backbone=5', 'model.backbone.name'),
         ('optim_wrapper.clip_grad=10', 'optim_wrapper.clip_grad.max_norm'),
         ('train_dataloader.dataset.pipeline=Resize', 'list of settings'),
         ('train_dataloader.sampler._delete_=True', 'is missing'),

@@ -42,7 +42,7 @@ def test_no_config_of_mmdet_has_errors(name):
 @pytest.mark.parametrize(
     ('change', 'expected'),
     [
-        ('model = dict(backbone=dict(depht=18))', 'model.backbone.depht: ResNet'),
+        ('model = dict(backbone=dict(nmae=1))', 'model.backbone.nmae: TimmBackbone'),
         ('model = dict(neck=dict(type="FPNN"))', 'model.neck.type: no class'),
         ('train_dataloader = dict(batchsize=2)', 'train_dataloader.batchsize: DataLoader'),
         ('train_dataloader = dict(sampler=dict(shufle=True))', 'DefaultSampler has no'),
