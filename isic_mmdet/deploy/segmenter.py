@@ -184,6 +184,8 @@ def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:
 def _with_small_masks(views: Sequence[dict[str, Any]], frame: Frame) -> Frame:
     """Let masks of the complete image be less than four times as large as the network's input.
 
+    That holds for the side of the image that is shrunk less; pixels of the masks stay square.
+
     Args:
         views: outputs of the test pipeline; their samples are changed.
         frame: position of the pixels of the image.
