@@ -134,7 +134,7 @@ def comparable_protocol(data: str | None, split: str | None, images: int) -> Pro
     Args:
         data: folder name of the prepared data set; it holds the year of the challenge.
         split: of the evaluation. Validation splits of 2018 compare with nothing.
-        images: how many were scored; this tells the official test split of 2018 from others.
+        images: how many were scored; the official test split of 2018 has a number of its own.
     """
     if data is None or '+' in data:  # several data sets
         return None

@@ -19,8 +19,8 @@ async function ask(path, body, signal) {
     throw new Refusal(0, SILENCE);
   }
   if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    throw new Refusal(answer.status, told.error ?? `the server says ${answer.status}`);
+    const content = await answer.json().catch(() => ({}));
+    throw new Refusal(answer.status, content.error ?? `the server says ${answer.status}`);
   }
   return answer;
 }
@@ -32,10 +32,10 @@ export async function segment(file, onPosition, signal) {
   const answer = await ask('/segment', file, signal);
   try {
     for await (const line of lines(answer.body)) {
-      const told = JSON.parse(line);
-      if ('position' in told) onPosition(told.position);
-      else if ('error' in told) throw new Refusal(422, told.error);
-      else return told.result;
+      const content = JSON.parse(line);
+      if ('position' in content) onPosition(content.position);
+      else if ('error' in content) throw new Refusal(422, content.error);
+      else return content.result;
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // that is what a broken connection raises
@@ -49,9 +49,9 @@ export async function mask(item, threshold) {
 
 export async function compare(item, truth) {
   const lesion = new Blob([JSON.stringify(item.result.lesion)]);
-  const told = await (await ask(`/compare?lesion=${lesion.size}`, new Blob([lesion, truth]))).json();
-  if ('error' in told) throw new Refusal(422, told.error);
-  return { ...told.result, map: packed(told.result.map) };
+  const content = await (await ask(`/compare?lesion=${lesion.size}`, new Blob([lesion, truth]))).json();
+  if ('error' in content) throw new Refusal(422, content.error);
+  return { ...content.result, map: packed(content.result.map) };
 }
 
 export const preview = async (file) => (await ask('/preview', file)).blob();

@@ -36,11 +36,11 @@ function drawProgress() {
   const { items, orphans } = state;
   const done = items.filter((item) => item.status === 'done').length;
   const failed = items.filter((item) => item.status === 'failed').length;
-  const told = [];
-  if (items.length > 1) told.push(`${done} of ${items.length} outlined`);
-  if (items.length > 1 && failed) told.push(`${failed} failed`);
-  if (orphans) told.push(orphans > 1 ? `${orphans} masks without their images` : 'a mask without its image');
-  const text = told.join(', ');
+  const parts = [];
+  if (items.length > 1) parts.push(`${done} of ${items.length} outlined`);
+  if (items.length > 1 && failed) parts.push(`${failed} failed`);
+  if (orphans) parts.push(orphans > 1 ? `${orphans} masks without their images` : 'a mask without its image');
+  const text = parts.join(', ');
   if (find('progress').textContent !== text) find('progress').textContent = text;
 }
 
@@ -81,9 +81,9 @@ find('remove-truth').addEventListener('click', () => giveTruth(state.current, nu
 
 /* What comes in. */
 
-const ready = about().then((told) => {
-  const { model, classes, maxBytes, maxPixels, version } = told;
-  state.about = told;
+const ready = about().then((facts) => {
+  const { model, classes, maxBytes, maxPixels, version } = facts;
+  state.about = facts;
   find('takes').textContent = 'JPEG, PNG, TIFF, BMP or WebP, '
     + `up to ${maxBytes / 2 ** 20} MB and ${maxPixels / 1e6} megapixels`;
   find('model').textContent = `${model} (${classes.join(', ')}), isic_mmdet ${version}`;

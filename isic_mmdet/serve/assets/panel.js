@@ -54,11 +54,11 @@ function factsOf(item, { area, share, size, iou, dice }) {
 }
 
 function caveatOf({ result }, { touches, parts }) {
-  const told = [];
-  if (result.check) told.push('The model is not certain of this outline: check it.');
-  if (touches) told.push('The outline meets the border of the image: the lesion may be larger.');
-  if (parts > 1) told.push(`The outline has ${parts} parts; the diameters are those of the largest.`);
-  return told.join(' ');
+  const notes = [];
+  if (result.check) notes.push('The model is not certain of this outline: check it.');
+  if (touches) notes.push('The outline meets the border of the image: the lesion may be larger.');
+  if (parts > 1) notes.push(`The outline has ${parts} parts; the diameters are those of the largest.`);
+  return notes.join(' ');
 }
 
 function drawTruth(item) {

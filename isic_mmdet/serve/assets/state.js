@@ -1,4 +1,4 @@
-// What the page knows, and who is told when it changes.
+// What the page knows, and the functions that are called when it changes.
 
 /**
  * An image that was added:

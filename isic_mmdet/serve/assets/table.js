@@ -46,7 +46,7 @@ function quoted(value) {
 }
 
 /**
- * @param {(done: number) => Promise} progress is told how many images are done, and waited for
+ * @param {(done: number) => Promise} progress takes the number of images that are done; its promise is awaited
  * @returns {Promise<Blob>} CSV
  */
 export async function table(progress) {
