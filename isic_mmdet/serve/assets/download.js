@@ -1,4 +1,4 @@
-// Masks, pictures and a table, to keep.
+// Masks, images and a table, to keep.
 
 import { mask, Refusal } from './ask.js';
 import { find } from './dom.js';

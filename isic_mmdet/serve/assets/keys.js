@@ -24,7 +24,7 @@ const KEYS = [
   [['r'], true, () => markRuler(), 'R', 'mark a ruler; arrows move its ends, with Shift ten pixels'],
   [['+', '='], true, () => larger(), '+', 'larger'],
   [['-'], true, () => smaller(), '−', 'smaller'],
-  [['0'], true, () => fit(), '0', 'whole picture'],
+  [['0'], true, () => fit(), '0', 'fit the image to its frame'],
   [['?'], true, () => find('help').showModal(), '?', 'these keys'],
 ];
 

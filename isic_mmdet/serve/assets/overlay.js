@@ -1,9 +1,9 @@
-// The picture of an image with its lines, as it is seen, to keep.
+// The image of an image with its lines, as it is seen, to keep.
 
 import { pathOf } from './contour.js';
 import { findingsOf, verdictOf } from './findings.js';
 import { state } from './state.js';
-import { pictureOf } from './view.js';
+import { imageOf } from './view.js';
 
 const SIDE = 2048; // pixels of the longer side, at most
 const QUALITY = 0.92;
@@ -28,17 +28,17 @@ export async function overlay(item) {
   const brush = canvas.getContext('2d');
   caption(brush, item, findings, canvas.width, strip, text);
   brush.translate(0, strip);
-  brush.drawImage(await decoded(await pictureOf(item)), 0, 0, shownWidth, shownHeight);
+  brush.drawImage(await decoded(await imageOf(item)), 0, 0, shownWidth, shownHeight);
   brush.scale(factor, factor);
   lines(brush, findings, Math.max(2, shownHeight / 300) / factor);
   return canvas.convertToBlob({ type: 'image/jpeg', quality: QUALITY });
 }
 
 async function decoded(address) {
-  const picture = new Image();
-  picture.src = address;
-  await picture.decode();
-  return picture;
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
 }
 
 function caption(brush, item, { iou }, width, strip, text) {

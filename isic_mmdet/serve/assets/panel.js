@@ -73,7 +73,7 @@ function drawTruth(item) {
     : `Mean over ${scored.length} images: IoU ${mean('iou')}, Dice ${mean('dice')}`;
 }
 
-/** For who does not see the picture; said when it changes. */
+/** For who does not see the image; said when it changes. */
 function drawSpoken(item, findings) {
   let text = item ? `${item.name}: ${progressOf(item)}.` : '';
   if (findings?.size) {

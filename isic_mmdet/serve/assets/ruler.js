@@ -1,4 +1,4 @@
-// From a ruler in the picture to millimeters.
+// From a ruler in the image to millimeters.
 
 import { find } from './dom.js';
 import { on, state, tell } from './state.js';
@@ -55,7 +55,7 @@ view.addEventListener('pointerdown', (event) => {
   if (event.button || !state.current) return;
   const end = handles.indexOf(event.target);
   if (end < 0 && !marking) return;
-  event.stopImmediatePropagation(); // the picture stays where it is
+  event.stopImmediatePropagation(); // the image stays where it is
   if (end < 0) {
     const [x, y] = inImage(event);
     state.current.ruler = { x1: x, y1: y, x2: x, y2: y };
@@ -128,7 +128,7 @@ function show(item) {
   ruler.classList.toggle('hidden', !at);
   const between = at ? `M${at.x1} ${at.y1}L${at.x2} ${at.y2}` : '';
   for (const path of [casing, line]) path.setAttribute('d', between);
-  // A line without length and with round ends is a dot, as large at every scale of the picture.
+  // A line without length and with round ends is a dot, as large at every scale of the image.
   handles[0].setAttribute('d', at ? `M${at.x1} ${at.y1}h0` : '');
   handles[1].setAttribute('d', at ? `M${at.x2} ${at.y2}h0` : '');
   find('ruler-length').hidden = !at;

@@ -4,7 +4,7 @@
  * An image that was added:
  * file, name (of the file), stem (name without its ending),
  * shown (null, or a promise of whether the browser can show the file), preview (null, or a promise of the
- * address of the server's picture, where it cannot), unseen (why there is no picture, or ''),
+ * address of the server's image, where it cannot), unseen (why there is no image, or ''),
  * status ('queued', 'waiting', 'done', 'failed'), position (in the server's queue, null before it is known),
  * note (why it waits or failed), result (what the server found), url (of the file, for the browser),
  * truth (null, or {file, note, result}), ruler (null, or {x1, y1, x2, y2}, in pixels of the image),

@@ -1,4 +1,4 @@
-// The picture: which one, how large, and the lines on it.
+// The image: which one, how large, and the lines on it.
 
 import { preview, Refusal } from './ask.js';
 import { pathOf } from './contour.js';
@@ -7,7 +7,7 @@ import { on, state, tell } from './state.js';
 
 const view = find('view');
 const stage = find('stage');
-const picture = find('picture');
+const image = find('image');
 
 const STEP = 1.25; // of a press on a button
 const CLOSEST = 8; // screen pixels for one of the image
@@ -22,19 +22,19 @@ const scale = () => place.scale ?? fitting();
 function lay() {
   if (!place.width) return;
   const [width, height] = [place.width * scale(), place.height * scale()];
-  // A picture smaller than its frame stands in the middle; a larger one leaves no gap.
+  // An image smaller than its frame stands in the middle; a larger one leaves no gap.
   const held = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
   place.x = held(place.x, width, view.clientWidth);
   place.y = held(place.y, height, view.clientHeight);
   Object.assign(stage.style, {
     width: `${width}px`, height: `${height}px`, translate: `${place.x}px ${place.y}px`,
   });
-  picture.classList.toggle('near', scale() > 3);
+  image.classList.toggle('near', scale() > 3);
   view.classList.toggle('zoomed', place.scale !== null);
   find('zoom-fit').disabled = place.scale === null;
 }
 
-/** Make the picture `by` times as large, with the point at (x, y) of the frame kept where it is. */
+/** Make the image `by` times as large, with the point at (x, y) of the frame kept where it is. */
 function zoom(by, x = view.clientWidth / 2, y = view.clientHeight / 2) {
   if (!place.width) return;
   const before = scale();
@@ -72,10 +72,10 @@ function sized(width, height) {
   lay();
 }
 
-/* Which picture. */
+/* Which image. */
 
-/** The address of a picture that this browser shows as the model saw it. */
-export async function pictureOf(item) {
+/** The address of an image that this browser shows as the model saw it. */
+export async function imageOf(item) {
   const { file, result } = item;
   // Browsers turn JPEG by its EXIF data, and other files some do and some do not.
   const certain = !result || result.lesion.orientation === 1 || file.type === 'image/jpeg';
@@ -100,34 +100,34 @@ function isShown(item) {
   return item.shown;
 }
 
-async function showPicture() {
+async function showImage() {
   const item = state.current;
   let url = null;
   try {
-    url = item && await pictureOf(item);
+    url = item && await imageOf(item);
     if (url) item.unseen = '';
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    item.unseen = `the picture cannot be shown: ${error.message}`;
+    item.unseen = `the image cannot be shown: ${error.message}`;
     tell('look');
   }
   if (item !== state.current) return;
-  picture.hidden = !url;
-  if (url && picture.src !== url) picture.src = url;
+  image.hidden = !url;
+  if (url && image.src !== url) image.src = url;
   if (item?.result) sized(item.result.lesion.width, item.result.lesion.height);
 }
 
-picture.addEventListener('load', () => {
-  if (!state.current?.result) sized(picture.naturalWidth, picture.naturalHeight);
+image.addEventListener('load', () => {
+  if (!state.current?.result) sized(image.naturalWidth, image.naturalHeight);
 });
 
 on('current', () => {
   place.scale = null;
-  picture.hidden = true;
+  image.hidden = true;
   drawFindings(null);
-  showPicture();
+  showImage();
 });
-on('item', (item) => { if (item === state.current) showPicture(); });
+on('item', (item) => { if (item === state.current) showImage(); });
 
 /* The lines. */
 

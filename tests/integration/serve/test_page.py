@@ -206,7 +206,7 @@ def test_a_truth_mask_is_compared(page, predictor, photos, tiny_data, tmp_path):
     page.wait(f"{text('progress')} === 'a mask without its image'")
     drop_and_wait(page, photos[1])
     for photo, truth in zip(photos[:2], truths, strict=True):
-        page.wait("document.querySelectorAll('#numbers dt').length === 8")
+        page.wait("document.querySelectorAll('#numbers dt').length === 9")
         mask = (
             cv2.imdecode(np.frombuffer(mask_file(expected(predictor, photo)[1], 50), np.uint8), 0)
             > 0
@@ -330,7 +330,7 @@ def test_a_stopped_server_is_reported_and_can_be_asked_again(chromium, predictor
 def test_masks_overlays_and_table_are_saved(page, predictor, photos, tmp_path, tiny_data):
     drop_and_wait(page, *photos[:3])
     page.drop([tiny_data / f'original_masks/{photos[0].stem}_segmentation.png'], 650, 450)
-    page.wait("document.querySelectorAll('#numbers dt').length === 8")
+    page.wait("document.querySelectorAll('#numbers dt').length === 9")
     empty = tmp_path / 'empty, "none".png'
     Image.new('RGB', (50, 40), 'white').save(empty)
     drop_and_wait(page, empty)
