@@ -27,6 +27,7 @@ from isic_mmdet.engine.checks.detectors import (
 )
 from isic_mmdet.engine.checks.preflight import load_strictly
 from isic_mmdet.engine.config.load import (
+    follow_checkpoint,
     load_config,
     set_checkpoint,
     tested_dataset,
@@ -65,7 +66,8 @@ class LesionSegmenter(Segmenter):
     for pixels whose probability equals the threshold to six digits.
 
     Args:
-        config: path of the config that the model was trained with.
+        config: path of the config that the model was trained with; the classes are those of the
+            checkpoint.
         checkpoint: path of its weights; all of them must exist and fit.
         device: such as 'cuda:1' or 'cpu'; None for a GPU if there is one.
         tta: average over flips of the image, see `isic_mmdet.engine.config.load.use_tta`.
@@ -89,6 +91,7 @@ class LesionSegmenter(Segmenter):
         self.device = _device(device)
         cfg = load_config(config)
         set_checkpoint(cfg, str(checkpoint))
+        follow_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
         self._threshold = mask_threshold(model_cfg)
         self._in_boxes = predicts_box_masks(model_cfg)

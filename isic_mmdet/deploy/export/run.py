@@ -26,7 +26,7 @@ from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import check_exportable
-from isic_mmdet.engine.config.load import load_config, tested_dataset
+from isic_mmdet.engine.config.load import follow_checkpoint, load_config, tested_dataset
 from isic_mmdet.engine.config.parts import explained
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
@@ -60,6 +60,7 @@ def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) ->
     """
     with new_onnx_file(out) as part:
         cfg = _config(config, settings.input_size)
+        follow_checkpoint(cfg, checkpoint)
         init_default_scope(cfg.default_scope)
         images = check_images(cfg, settings.check_images)
         metadata = metadata_of(cfg, config, checkpoint, settings)

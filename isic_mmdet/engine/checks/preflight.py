@@ -23,6 +23,7 @@ from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_mem
 from isic_mmdet.engine.config.load import configured_hooks, lazy_datasets, leaf_datasets
 from isic_mmdet.engine.config.parts import argument_errors, built_with
 from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_errors
+from isic_mmdet.engine.train.checkpoints import trained_classes
 from isic_mmdet.engine.train.evaluation import packing_errors
 from isic_mmdet.errors import InputError
 
@@ -181,6 +182,12 @@ def load_strictly(
     Raises:
         InputError: as `load_weights`.
     """
+    trained = trained_classes(Path(checkpoint))
+    if trained is not None and trained != tuple(classes):
+        raise InputError(
+            f'{checkpoint} was trained for the classes {list(trained)}, {config} and its data have '
+            f'{list(classes)}; use data of the same classes, and the config it was trained with'
+        )
     try:
         loaded = load(strict=True)
     except RuntimeError as error:
@@ -198,10 +205,4 @@ def load_strictly(
             'an earlier checkpoint, or train again with a lower learning rate:',
             broken,
             shown=4,
-        )
-    trained = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    if trained is not None and tuple(trained) != tuple(classes):
-        raise InputError(
-            f'{checkpoint} was trained for the classes {list(trained)}, {config} has '
-            f'{list(classes)}; use it with the config it was trained with'
         )

@@ -15,8 +15,14 @@ from mmengine.registry import init_default_scope
 
 from isic_mmdet.engine.checks.detectors import check_precisions, mask_threshold
 from isic_mmdet.engine.config.config_file import read_config
+from isic_mmdet.engine.config.data_classes import follow_classes, follow_data
 from isic_mmdet.engine.config.options import apply_options
-from isic_mmdet.engine.train.checkpoints import holds, newest_checkpoint, progress
+from isic_mmdet.engine.train.checkpoints import (
+    holds,
+    newest_checkpoint,
+    progress,
+    trained_classes,
+)
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import require_text
 from isic_mmdet.utils.renamed import translate
@@ -43,7 +49,8 @@ def load_config(
     Args:
         path: a config file.
         options: the values of `--cfg-options` by dotted key.
-        data_root: prepared data set that replaces the config's own in every split.
+        data_root: prepared data set that replaces the config's own in every split. Its classes
+            replace those of the config, see `data_classes`.
         refused: options that the command does not use, see `refused_options`.
 
     Raises:
@@ -71,8 +78,10 @@ def load_config(
     ]:
         del hooks[name]
     if data_root is not None:
-        for dataset in leaf_datasets(cfg):
+        datasets = list(leaf_datasets(cfg))
+        for dataset in datasets:
             dataset.data_root = str(data_root)
+        follow_data(cfg, datasets)
     for name in LOADERS:
         loader = cfg.get(name)
         if loader and loader.get('num_workers') == 0:  # torch refuses settings of workers there
@@ -238,6 +247,17 @@ def set_checkpoint(cfg: Config, checkpoint: str) -> None:
     cfg.load_from = checkpoint
     cfg.resume = False
     cfg.model.backbone.init_cfg = None
+
+
+def follow_checkpoint(cfg: Config, checkpoint: str) -> None:
+    """Give a config the classes that a checkpoint was trained for, to predict without data.
+
+    Raises:
+        InputError: no such file.
+    """
+    _require_checkpoint(checkpoint)
+    if classes := trained_classes(Path(checkpoint)):
+        follow_classes(cfg, list(leaf_datasets(cfg)), classes)
 
 
 def _require_checkpoint(path: str) -> None:

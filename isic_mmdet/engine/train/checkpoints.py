@@ -74,6 +74,14 @@ def open_checkpoint(path: Path) -> Any:
         return load_from_local(str(path))
 
 
+def trained_classes(path: Path) -> tuple[str, ...] | None:
+    """Return the classes that a checkpoint was trained for; None if it does not record them."""
+    content = open_checkpoint(path)
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    classes = ((meta or {}).get('dataset_meta') or {}).get('classes')
+    return None if classes is None else tuple(classes)
+
+
 def expected_iou_in(checkpoint: Mapping[str, Any], path: object) -> ExpectedIoU | None:
     """Return the calibration in the content of a checkpoint; None without one.
 
