@@ -14,7 +14,9 @@ def parse_args() -> argparse.Namespace:
         'python tools/results_table.py work_dirs/*/test/metrics.json --readme README.md',
     )
     parser.add_argument(
-        'metrics', nargs='+', help='metrics.json files; seeds and --tta of a recipe share a row'
+        'metrics',
+        nargs='+',
+        help='metrics.json files; seeds, folds and --tta of a recipe share a row',
     )
     parser.add_argument(
         '--readme', help=f'put the table there between {BEGIN} and {END}; default: print it'

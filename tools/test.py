@@ -27,7 +27,9 @@ def parse_args() -> argparse.Namespace:
         '--split', choices=['val', 'test'], default='test', help='images to score (default: test)'
     )
     parser.add_argument(
-        '--work-dir', help='default: work_dirs/<config name>/<split>, with --tta <split>_tta'
+        '--work-dir',
+        help='default: work_dirs/<config name>/<split>, with --tta <split>_tta, with --fold '
+        'fold_K/<split>',
     )
     parser.add_argument(
         '--overwrite',
@@ -73,6 +75,7 @@ def test(args: argparse.Namespace) -> 'Config':
 
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.config import load as experiment
+    from isic_mmdet.engine.config.folds import select_fold
     from isic_mmdet.engine.config.refused_options import refused_in_test
     from isic_mmdet.engine.distributed import launched
     from isic_mmdet.engine.results_folder import check_results_folder
@@ -85,6 +88,9 @@ def test(args: argparse.Namespace) -> 'Config':
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
     cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
     subfolder = f'{args.split}_tta' if args.tta else args.split
+    if args.fold is not None:
+        select_fold(cfg, args.fold)
+        subfolder = f'fold_{args.fold}/{subfolder}'
     experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder)
     experiment.select_split(cfg, args.split)
     experiment.set_checkpoint(cfg, args.checkpoint)

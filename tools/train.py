@@ -18,7 +18,9 @@ def parse_args() -> argparse.Namespace:
         'python tools/train.py configs/isic2018_maskrcnn.py --work-dir work_dirs/first',
     )
     parser.add_argument('config', help='Python config, see configs/')
-    parser.add_argument('--work-dir', help='default: work_dirs/<config name>')
+    parser.add_argument(
+        '--work-dir', help='default: work_dirs/<config name>, with --fold /fold_K below it'
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -46,6 +48,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
     """Train and return the config; None if nothing is left to do."""
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.checks.resume_check import check_resume
+    from isic_mmdet.engine.config.folds import select_fold
     from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir, use_amp
     from isic_mmdet.engine.config.refused_options import refused_in_training
     from isic_mmdet.engine.distributed import launched, process_count
@@ -57,7 +60,10 @@ def train(args: argparse.Namespace) -> 'Config | None':
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     use_resumable_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     use_same_shape_batches(cfg)
-    set_work_dir(cfg, args.work_dir, args.config)
+    fold = '' if args.fold is None else f'fold_{args.fold}'
+    if fold:
+        select_fold(cfg, args.fold)
+    set_work_dir(cfg, args.work_dir, args.config, fold)
     is_first = is_first_process(args.launcher)
     # Processes of an attempt that torchrun gave up may still be ending.
     patience = 60.0 if is_restarted() else 0.0

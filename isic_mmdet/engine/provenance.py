@@ -25,6 +25,7 @@ from mmengine.runner import Runner
 
 import isic_mmdet
 from isic_mmdet.datasets.wrapped import leaves
+from isic_mmdet.engine.config.folds import fold_facts
 from isic_mmdet.engine.config.recorded_config import training_digest
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.engine.results_folder import evaluation_settings
@@ -80,6 +81,7 @@ class TrainingRecord:
             'data': f'{data["data"]} {data["split"]}',
             'data_digest': data['data_digest'],
             'images': len(ids),
+            **({'fold': data['fold']} if 'fold' in data else {}),
             'averaged_weights': any(isinstance(hook, EMAHook) for hook in runner.hooks),
             'seed': runner.seed,
             'settings_digest': training_digest(runner.cfg),
@@ -145,16 +147,19 @@ def image_ids(dataset: Any) -> list[str]:
     return [dataset.get_data_info(index)['isic_id'] for index in range(len(dataset))]
 
 
-def data_facts(dataset: Any) -> dict[str, str]:
+def data_facts(dataset: Any) -> dict[str, Any]:
     """Return data (folder), split (annotation file) and data_digest (SHA-256 of that file).
 
-    Names of several data sets are joined by ' + '; their digest is that of their digests.
+    Names of several data sets are joined by ' + '; their digest is that of their digests. A fold of
+    a cross-validation adds `fold`, see `fold_facts`.
     """
     parts = list(leaves(dataset))
+    fold = fold_facts([part.ann_file for part in parts])
     return {
         'data': ' + '.join(dict.fromkeys(Path(part.data_root).name for part in parts)),
         'split': ' + '.join(dict.fromkeys(Path(part.ann_file).stem for part in parts)),
         'data_digest': sha256_together([part.ann_file for part in parts]),
+        **({} if fold is None else {'fold': fold}),
     }
 
 

@@ -9,6 +9,7 @@ _PLACEHOLDERS = (
     # Where a run writes, and what columns of the table hold.
     (re.compile(r' --(?:tta|(?:split|work-dir|out|show-dir) \S+)'), ''),
     (re.compile(r'(?<=randomness\.seed=)\d+'), 'SEED'),
+    (re.compile(r'(?<=--fold )\d+'), 'K'),
     # A checkpoint of the run; weights to start from are the value of an option.
     (re.compile(r'(?<= )[^\s=]+\.pth'), 'CHECKPOINT'),
     # Folders outside the checkout.

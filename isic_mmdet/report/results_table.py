@@ -24,6 +24,7 @@ _OPTIONAL = {
     **dict.fromkeys((f'`{name}`' for name in (*_CLASS_SCORES, *_POSITIVE_SCORES)), UNKNOWN),
     **dict.fromkeys((f'`{name}`, `--tta`' for name in _TTA_SCORES), UNKNOWN),
     'training data': UNKNOWN,
+    'folds': UNKNOWN,
     _POSITIVE: DEFAULT_POSITIVE,
 }
 
@@ -53,8 +54,8 @@ def recipe_table(reports: Sequence[Report]) -> str:
 def recipe_rows(reports: Sequence[Report]) -> list[dict[str, str]]:
     """Return one row per recipe and split: its cells by column, the same columns in every row.
 
-    Reports that differ only in seed and test-time augmentation share a row. Scores of several seeds
-    become their mean and their standard deviation (that of n - 1).
+    Reports that differ only in seed, fold and test-time augmentation share a row. Scores of several
+    seeds or folds become their mean and their standard deviation (that of n - 1).
 
     Args:
         reports: one or more contents of `metrics.json`. An unknown value becomes an em dash. Some
@@ -72,32 +73,41 @@ def recipe_rows(reports: Sequence[Report]) -> list[dict[str, str]]:
 
 
 def _recipes(reports: Sequence[Report]) -> list[list[Run]]:
-    """Return the runs of each recipe, one per seed, in the order of the reports."""
+    """Return the runs of each recipe, one per seed and fold, in the order of the reports."""
     runs: dict[tuple, dict[bool, Report]] = {}
     for number, report in enumerate(reports):
         is_tta = report.get('tta') is True
-        key = (_recipe(report), report.get('seed'), report.get('checkpoint_sha256', number))
+        repeat = report.get('seed'), _trained_fold(report).get('number')
+        key = (_recipe(report), repeat, report.get('checkpoint_sha256', number))
         if is_tta in runs.get(key, ()):
             key = (*key[:2], number)  # evaluated again, with other settings
         runs.setdefault(key, {})[is_tta] = report
     recipes: dict[tuple, dict[Any, Run]] = {}
     for key, run in runs.items():
-        recipe, seed, _ = key
+        recipe, repeat, _ = key
         # Without seed or settings nobody knows which other run is of this recipe.
-        is_new = seed is None or recipe[-1] is None or seed in recipes.get(recipe, ())
-        recipes.setdefault(key if is_new else recipe, {})[seed] = run
-    return [list(seeds.values()) for seeds in recipes.values()]
+        is_new = repeat[0] is None or recipe[-1] is None or repeat in recipes.get(recipe, ())
+        recipes.setdefault(key if is_new else recipe, {})[repeat] = run
+    return [list(repeats.values()) for repeats in recipes.values()]
 
 
 def _recipe(report: Report) -> tuple:
-    """Return what the seeds of one recipe on one split have in common."""
+    """Return what the seeds and folds of one recipe on one split have in common."""
     training = report.get('training') or {}
+    of_training, of_split = _trained_fold(report), report.get('fold') or {}
     return (
-        *(report.get('config'), data_and_split(report), report.get('images'), _positive(report)),
+        *(report.get('config'), data_and_split(report), _positive(report)),
         *(training.get('weights'), training.get('hardware')),
-        *(report.get('data_digest'), training.get('data_digest')),
+        # Each fold has its own images; the digest of all folds takes the place of theirs.
+        *((of_split['digest'],) if of_split else (report.get('images'), report.get('data_digest'))),
+        of_training.get('digest') or training.get('data_digest'),
         training.get('settings_digest'),
     )
+
+
+def _trained_fold(report: Report) -> Mapping[str, Any]:
+    """Return the fold that a model was trained on, see `provenance.data_facts`; else nothing."""
+    return (report.get('training') or {}).get('fold') or {}
 
 
 def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
@@ -107,9 +117,14 @@ def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     report, training, positive = reports[0], trainings[0], _positive(reports[0])
     yield 'config', _text(report.get('config'))
     yield 'weights', _text(training.get('weights'))
-    yield 'training data', _text(training_data(report))
+    folds = len({_trained_fold(each).get('number') for each in reports} - {None})
+    of = _trained_fold(report).get('of')
+    yield 'training data', _text(training.get('data') if folds else training_data(report))
     yield 'split', _text(data_and_split(report))
-    yield 'images', _text(report.get('images'))
+    yield 'folds', _text(f'{folds} of {of}' if folds else None)
+    # Every image is validated in one fold.
+    validated = [each.get('images') or 0 for each in reports]
+    yield 'images', _text(sum(validated) if 'fold' in report else report.get('images'))
     yield '`iou`', _score(runs, 'lesion/iou')
     yield '95 % interval', _interval(runs)
     for name in ('iou_max', 'iou_thr65', 'dice', 'missed'):

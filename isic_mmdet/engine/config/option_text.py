@@ -19,6 +19,12 @@ def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
     """Add the arguments that training and testing share; `example` is for the help."""
     parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
     parser.add_argument(
+        '--fold',
+        type=int,
+        metavar='K',
+        help='train and validate on fold K of a data set that was prepared with --folds',
+    )
+    parser.add_argument(
         '--amp',
         action='store_true',
         help='compute in bfloat16: twice as fast if the processor supports it',

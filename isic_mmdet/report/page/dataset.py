@@ -65,7 +65,15 @@ def read_records(data_root: Path, split: str, rows: Sequence[Row]) -> dict[str, 
     content = read_checked_json(
         path, _ANNOTATIONS, 'name the prepared data set with --data-root, or prepare the data again'
     )
-    truths = {entry['image_id']: entry['segmentation'] for entry in content['annotations']}
+    truths: dict[int, Code] = {}
+    for entry in content['annotations']:
+        key, mask = entry['image_id'], entry['segmentation']
+        if key in truths and truths[key]['size'] != mask['size']:
+            raise InputError(
+                f'{path}: the masks of image {key} have the sizes {truths[key]["size"]} and '
+                f'{mask["size"]}; prepare the data again'
+            )
+        truths[key] = _union(truths[key], mask) if key in truths else mask
     records = {
         image['isic_id']: Record(
             data_root / 'images' / image['file_name'],
@@ -84,6 +92,14 @@ def read_records(data_root: Path, split: str, rows: Sequence[Row]) -> dict[str, 
             absent,
         )
     return {name: records[name] for name in names}
+
+
+def _union(*codes: Code) -> Code:
+    """Return the union of masks of equal size."""
+    from pycocotools import mask as coco_mask
+
+    merged = coco_mask.merge([{**code, 'counts': code['counts'].encode()} for code in codes])
+    return {**merged, 'counts': merged['counts'].decode()}
 
 
 def read_predictions(path: Path, rows: Sequence[Row]) -> dict[str, Code]:

@@ -120,7 +120,9 @@ def _records(
             '--data-root.'
         )
         return {}
-    return read_records(root, str(split), rows)
+    fold = report.get('fold')
+    folder = f'fold{fold["number"]}/' if fold else ''
+    return read_records(root, f'{folder}{split}', rows)
 
 
 def _render(**content: Any) -> str:

@@ -30,7 +30,9 @@ def stub(tmp_path) -> Path:
     return path
 
 
-@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh'])
+@pytest.mark.parametrize(
+    'script', ['cross_validate.sh', 'dist_train.sh', 'dist_test.sh', 'slurm_train.sh']
+)
 def test_usage(root, script):
     done = bash(root, f'tools/{script}', 'only-one')
     assert done.returncode == 2
@@ -240,3 +242,79 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source):
         f'--work-dir {work}/test --overwrite'
     )
     assert table == f'tools/results_table.py {work}/test/metrics.json'
+
+
+FOLD_PYTHON = """#!/bin/bash
+tool=$(basename "$1"); shift
+while [ $# -gt 0 ]; do
+    case $1 in --work-dir) dir=$2 ;; --fold) fold=$2 ;; --split) split=$2 ;; esac
+    [ "$tool" = results_table.py ] && echo "row of $1"
+    shift
+done
+echo "$tool fold $fold $split on ${CUDA_VISIBLE_DEVICES-cpu}" >>"$CALLS"
+[ "$tool fold $fold" = "train.py fold $FAILING" ] && echo 'out of memory' && exit 1
+mkdir -p "${dir:-.}"
+[ $tool = train.py ] && touch "$dir/best_lesion_iou_epoch_3.pth"
+[ $tool = test.py ] && touch "$dir/metrics.json"
+exit 0
+"""
+
+
+@pytest.fixture
+def folds(root, tmp_path):
+    """Return a function that cross-validates three folds, whose programs are stand-ins."""
+    python, data, calls = tmp_path / 'python', tmp_path / 'data', tmp_path / 'calls'
+    python.write_text(FOLD_PYTHON)
+    python.chmod(0o755)
+    for k in range(3):
+        (data / f'annotations/fold{k}').mkdir(parents=True)
+    (data / 'annotations/test.json').touch()
+
+    def run(**environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
+        calls.write_text('')
+        work = {'WORK_DIR': str(tmp_path / 'work'), 'CALLS': str(calls), 'PYTHON': str(python)}
+        command = ('tools/cross_validate.sh', 'configs/quickstart.py', str(data), '--amp')
+        done = bash(root, *command, **{'CUDA_VISIBLE_DEVICES': '', **work, **environment})
+        return done, calls.read_text().splitlines()
+
+    return run
+
+
+def test_all_folds_are_trained_and_scored_one_after_the_other(folds, tmp_path):
+    done, calls = folds()
+    assert done.returncode == 0, done.stderr
+    assert [call.rpartition(' on')[0] for call in calls[:9]] == [
+        f'{step}'
+        for k in range(3)
+        for step in (f'train.py fold {k} ', f'test.py fold {k} val', f'test.py fold {k} test')
+    ]
+    rows = [
+        f'row of {tmp_path}/work/fold_{k}/{s}/metrics.json'
+        for s in ('val', 'test')
+        for k in range(3)
+    ]
+    assert [line for line in done.stdout.splitlines() if line.startswith('row')] == rows
+
+
+def test_every_device_has_one_fold_at_a_time(folds):
+    done, calls = folds(CUDA_VISIBLE_DEVICES='4,7')
+    assert done.returncode == 0, done.stderr
+    devices = {call.split()[2]: call.split()[-1] for call in calls if call.startswith('train')}
+    assert devices == {'0': '4', '1': '7', '2': '4'}
+
+
+def test_a_failed_fold_is_named_and_the_others_are_finished(folds):
+    done, calls = folds(FAILING='1')
+    assert done.returncode == 1
+    assert 'fold 1 failed' in done.stderr
+    assert 'out of memory' in done.stderr
+    assert 'test.py fold 2 val' in '\n'.join(calls)
+    assert 'row of' not in done.stdout
+    done, _ = folds()
+    assert done.returncode == 0, 'a second call resumes'
+
+
+def test_data_without_folds_are_not_cross_validated(root, tmp_path):
+    done = bash(root, 'tools/cross_validate.sh', 'configs/quickstart.py', str(tmp_path))
+    assert done.returncode == 1
+    assert 'has no folds' in done.stderr

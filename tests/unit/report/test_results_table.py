@@ -132,6 +132,31 @@ def test_runs_that_differ_in_more_than_the_seed_share_no_row(other):
     assert [row['`iou`'] for row in rows] == ['0.830', '0.840']
 
 
+def fold(
+    number: int, iou: float, *, of_split: bool, digest: str = 'f01d', images: int = 20
+) -> dict:
+    """Return the report of a fold, on its own validation part or on the common test part."""
+    facts = {'number': number, 'of': 3, 'digest': digest}
+    report = scored(0, iou, checkpoint_sha256=str(number), images=images)
+    report['training'] = {**report['training'], 'fold': facts, 'data_digest': f'train {number}'}
+    if not of_split:
+        return report
+    return {**report, 'split': 'val', 'fold': facts, 'data_digest': f'val {number}'}
+
+
+def test_folds_share_a_row_with_mean_and_spread():
+    (row,) = recipe_rows([fold(k, 0.80 + k / 100, of_split=True, images=20 + k) for k in range(3)])
+    assert (row['folds'], row['images'], row['seed']) == ('3 of 3', '63', '0')
+    assert row['`iou`'] == '0.810 ± 0.010'
+    (row,) = recipe_rows([fold(k, 0.80, of_split=False) for k in range(2)])
+    assert (row['folds'], row['images']) == ('2 of 3', '20')
+
+
+def test_folds_of_two_draws_share_no_row():
+    first, second = fold(0, 0.8, of_split=True), fold(1, 0.9, of_split=True, digest='another')
+    assert [row['`iou`'] for row in recipe_rows([first, second])] == ['0.800', '0.900']
+
+
 def test_what_is_missing_is_a_dash():
     rows = recipe_rows([{'metrics': {'lesion/iou': None}}, REPORT])
     assert set(rows[0].values()) == {'—'}

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.report.page.dataset import read_predictions, read_records
@@ -28,6 +30,19 @@ def test_records_have_image_truth_and_labels(rows, tiny_data):
         assert record.path.is_file()
         assert record.truth == entry['segmentation']
         assert record.diagnosis == image.get('diagnosis')
+
+
+def test_the_truth_of_several_lesions_is_their_union(rows, tiny_data, tmp_path):
+    content = json.loads((tiny_data / 'annotations/train.json').read_text())
+    first, second = content['annotations'][:2]
+    second['image_id'] = first['image_id']
+    image = next(each for each in content['images'] if each['id'] == first['image_id'])
+    (tmp_path / 'annotations').mkdir()
+    (tmp_path / 'annotations/train.json').write_text(json.dumps(content))
+    (row,) = [row for row in rows if row['image_id'] == image['isic_id']]
+    masks = [coco_mask.decode(each['segmentation']) for each in (first, second)]
+    truth = read_records(tmp_path, 'train', [row])[image['isic_id']].truth
+    assert np.array_equal(coco_mask.decode(truth), masks[0] | masks[1])
 
 
 def test_data_of_another_evaluation_are_refused(rows, tiny_data):

@@ -1,0 +1,63 @@
+"""Cross-validation: which fold of a prepared data set a run trains and validates on.
+
+The annotations of fold K are `fold<K>/train.json` and `fold<K>/val.json`, next to those of the
+splits. A test part belongs to no fold.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.errors import InputError
+from isic_mmdet.utils.files import sha256_together
+
+_FOLDER = re.compile(r'fold(\d+)')
+
+
+def select_fold(cfg: Config, fold: int) -> None:
+    """Train and validate on one fold.
+
+    Raises:
+        InputError: a data set has no such fold.
+    """
+    loaders = ('train_dataloader', 'val_dataloader')
+    found = leaf_datasets(Config({name: cfg.get(name) for name in loaders}))
+    # A config may name one data set in two places.
+    for dataset in {id(leaf): leaf for leaf in found}.values():
+        path = Path(dataset.ann_file)
+        chosen = path.parent / f'fold{fold}' / path.name
+        folder = Path(dataset.get('data_root') or '', path.parent)
+        if not Path(dataset.get('data_root') or '', chosen).is_file():
+            folds = ', '.join(map(str, sorted(_folds(folder))))
+            known = f'the folds {folds}' if folds else 'no folds'
+            raise InputError(
+                f'--fold {fold}: there is no {folder / chosen.parent.name / path.name}; '
+                f'{folder.parent} has {known}. tools/prepare_folder.py --folds N makes folds'
+            )
+        dataset.ann_file = str(chosen)
+
+
+def fold_facts(annotation_files: Sequence[str]) -> dict[str, Any] | None:
+    """Return which fold some annotation files are of; None if they are not of one fold.
+
+    Returns:
+        `number`, `of` (how many folds there are), and `digest`, the SHA-256 of the validation parts
+        of all folds, which all runs of one cross-validation have in common.
+    """
+    parents = {Path(name).parent for name in annotation_files}
+    matches = [_FOLDER.fullmatch(parent.name) for parent in parents]
+    if len(matches) != 1 or matches[0] is None:
+        return None
+    folds = _folds(parents.pop().parent)
+    parts = [path / 'val.json' for _, path in sorted(folds.items())]
+    digest = sha256_together([path for path in parts if path.is_file()])
+    return {'number': int(matches[0][1]), 'of': len(folds), 'digest': digest}
+
+
+def _folds(folder: Path) -> dict[int, Path]:
+    found = ((path, _FOLDER.fullmatch(path.name)) for path in folder.glob('fold*'))
+    return {int(match[1]): path for path, match in found if match}
