@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.harness import ROOT, Worker, goal, row
-from isic_mmdet.isic.prepare.convert import prepare
+from isic_mmdet.prepare.official import prepare
 from isic_mmdet.synthetic import write_dataset
 
 #: Images a second of one worker process: with eight, 1,000 or five times what a GPU trains.

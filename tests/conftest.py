@@ -17,7 +17,7 @@ NEEDS_TORCH = [
     'e2e',
     'integration',
     'unit/deploy/export',
-    'unit/isic/prepare',
+    'unit/prepare',
     *(f'unit/{package}' for package in ('compat', 'datasets', 'engine', 'models', 'report')),
 ]
 collect_ignore_glob = [] if HAS_TORCH else NEEDS_TORCH
@@ -156,7 +156,7 @@ def shared() -> Path:
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared one-class data set of 18 synthetic images (12 / 3 / 3), 96 px; read only."""
     pytest.importorskip('pycocotools')
-    from isic_mmdet.isic.prepare.convert import prepare
+    from isic_mmdet.prepare.official import prepare
     from isic_mmdet.synthetic import write_dataset
 
     official = tmp_path_factory.mktemp('official')

@@ -88,13 +88,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from isic_mmdet.isic.prepare.pool import start_server
+    from isic_mmdet.prepare.pool import start_server
 
     if args.workers != 1:
-        start_server('isic_mmdet.isic.prepare.pairs')  # imports while this process plans
+        start_server('isic_mmdet.prepare.convert')  # imports while this process plans
 
-    from isic_mmdet.isic.prepare.convert import prepare
-    from isic_mmdet.isic.prepare.report import format_report
+    from isic_mmdet.prepare.official import prepare
+    from isic_mmdet.prepare.report import format_report
 
     report = prepare(**vars(args))
     print(format_report(report))

@@ -16,8 +16,8 @@ from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_official_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import difference_hash, near_duplicates
-from isic_mmdet.isic.prepare.pool import run_calls
 from isic_mmdet.masks.mask_files import decode_mask
+from isic_mmdet.prepare.pool import run_calls
 from isic_mmdet.utils.files import read_json
 
 

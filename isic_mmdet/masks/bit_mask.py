@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isic_mmdet.images.orientation import upright
+
 _WORD = 64
 _ONE = np.uint64(1)
 
@@ -45,6 +47,10 @@ class BitMask:
         """Return the mask as (H, W) bool."""
         octets = self.bits.astype('>u8').view(np.uint8)
         return np.unpackbits(octets, axis=1, count=self.width).view(np.bool_)
+
+    def turned(self, orientation: int) -> 'BitMask':
+        """Return the mask rotated or mirrored as EXIF's number says."""
+        return BitMask.of(np.ascontiguousarray(upright(self.unpacked(), orientation)))
 
     def area(self) -> int:
         """Return the number of lesion pixels."""

@@ -55,8 +55,8 @@ class DecodedMask:
 
     def turned(self, orientation: int) -> 'DecodedMask':
         """Return the mask rotated or mirrored as EXIF's number says; of grays only the lesion."""
-        lesion = np.ascontiguousarray(upright(self.lesion.unpacked(), orientation))
-        return replace(self, lesion=BitMask.of(lesion), data=encode_mask(lesion))
+        lesion = self.lesion.turned(orientation)
+        return replace(self, lesion=lesion, data=encode_mask(lesion.unpacked()))
 
 
 def decode_mask(file: SourceFile, foreground: int = FOREGROUND) -> DecodedMask:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.encoding import encode_png
-from isic_mmdet.isic.prepare.pool import run_calls
+from isic_mmdet.prepare.pool import run_calls
 from isic_mmdet.synthetic.sample import is_melanoma, make_sample
 from isic_mmdet.utils.files import read_json, write_atomically, write_json
 

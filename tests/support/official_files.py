@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from isic_mmdet.isic.layouts import find_pairs, scan
+
 FOLDERS = {
     (2016, 'train'): (
         'ISBI2016_ISIC_Part1_Training_Data',
@@ -108,6 +110,17 @@ class Official:
             else:
                 shutil.copy(folder, target)
         return target
+
+
+def samples_of(official: Official, foreground: int = 129) -> list:
+    """Return the samples of the official pairs, in id order."""
+    from isic_mmdet.prepare.convert import Sample
+    from isic_mmdet.prepare.truth import MaskFile
+
+    pairs, _ = find_pairs(scan(official.year, [official.root]))
+    return [
+        Sample(pair.isic_id, pair.image, MaskFile(pair.mask, foreground)) for pair in pairs.values()
+    ]
 
 
 def annotations(out: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
-from isic_mmdet.isic.prepare.convert import prepare
+from isic_mmdet.prepare.official import prepare
 from tests.e2e.fuzz.fuzz_judge import Scene
 from tests.e2e.fuzz.hostile_images import Pair
 

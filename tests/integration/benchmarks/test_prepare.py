@@ -3,8 +3,8 @@ import numpy as np
 
 from benchmarks import prepare
 from benchmarks.images import draw_pairs, lay_out
-from isic_mmdet.isic.prepare.convert import prepare as prepare_isic
 from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.prepare.official import prepare as prepare_isic
 
 
 def test_prepare_and_the_plain_loop_write_the_same_images(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope='session')
 def data_by_classes(tiny_data, tmp_path_factory) -> dict[tuple, Path]:
     """Tiny prepared data for one class, and for benign and melanoma."""
-    from isic_mmdet.isic.prepare.convert import prepare
+    from isic_mmdet.prepare.official import prepare
     from isic_mmdet.synthetic import write_dataset
 
     official = tmp_path_factory.mktemp('official2')

@@ -9,8 +9,8 @@ import pytest
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare.convert import prepare
 from isic_mmdet.masks.mask_files import read_mask
+from isic_mmdet.prepare.official import prepare
 from isic_mmdet.report import browse as module
 from isic_mmdet.report.browse import DRAWS, browse
 from isic_mmdet.synthetic import write_dataset

@@ -9,12 +9,13 @@ from tqdm import tqdm
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import close_zips
 from isic_mmdet.isic.layouts import PairError
-from isic_mmdet.isic.prepare.pairs import Job, Record
-from isic_mmdet.isic.prepare.plan import Plan
-from isic_mmdet.isic.prepare.pool import run_calls
+from isic_mmdet.prepare.convert import Job
+from isic_mmdet.prepare.plan import Plan
+from isic_mmdet.prepare.pool import run_calls
+from isic_mmdet.prepare.record import Record
 from isic_mmdet.utils.append_log import LineFile
 from isic_mmdet.utils.files import write_atomically, write_json
-from isic_mmdet.utils.schema import COUNT, read_checked_json
+from isic_mmdet.utils.schema import TEXT, read_checked_json
 
 _FOLDER = '.prepare'
 
@@ -24,33 +25,33 @@ class Progress:
 
     Args:
         out: folder of the prepared data set.
-        year: challenge year; a folder holds one year only.
+        dataset: name of the data set, such as `ISIC 2018`; a folder holds only one.
 
     Raises:
-        InputError: `out` holds another year or something that this program did not write.
+        InputError: `out` holds another data set or something that this program did not write.
     """
 
-    def __init__(self, out: Path, year: int) -> None:
+    def __init__(self, out: Path, dataset: str) -> None:
         self._out = out
         self._path = out / _FOLDER / 'records.jsonl'
         settings = out / _FOLDER / 'settings.json'
         if settings.is_file():
             remedy = 'choose another --out, or delete the folder'
-            earlier = read_checked_json(settings, {'year': COUNT}, remedy)['year']
-            if earlier != year:
-                raise InputError(f'{out} holds prepared images of ISIC {earlier}; {remedy}')
+            earlier = read_checked_json(settings, {'dataset': TEXT}, remedy)['dataset']
+            if earlier != dataset:
+                raise InputError(f'{out} holds prepared images of {earlier}; {remedy}')
         elif out.exists() and any(path.name != _FOLDER for path in out.iterdir()):
             raise InputError(
-                f'{out} is not empty and was not made by prepare_isic.py; choose another --out'
+                f'{out} is not empty and was not made by this program; choose another --out'
             )
-        write_json(settings, {'year': year})
+        write_json(settings, {'dataset': dataset})
         self.records: dict[str, Record] = {}
         for line in self._path.read_bytes().splitlines() if self._path.is_file() else ():
             try:
-                record = Record(**json.loads(line))
-            except (ValueError, TypeError, RecursionError):
-                continue  # cut off, or written by another version: that sample is made again
-            if record.is_sound():
+                record = Record.from_json(json.loads(line))
+            except (ValueError, RecursionError):
+                continue  # cut off: that sample is made again
+            if record is not None:
                 self.records[record.isic_id] = record
 
     def finish(self, jobs: Sequence[Job], noun: str, plan: Plan, workers: int) -> dict[str, Record]:
@@ -77,13 +78,13 @@ class Progress:
                         failed.add(result.isic_id)
                         plan.errors.append(result)
                     else:
-                        lines.add(json.dumps(vars(result)) + '\n')
+                        lines.add(json.dumps(result.as_json()) + '\n')
                         self.records[result.isic_id] = result
             finally:
                 results.close()
                 close_zips()
         # Lines of earlier runs that this one has done again are no longer needed.
-        ordered = (json.dumps(vars(record)) for _, record in sorted(self.records.items()))
+        ordered = (json.dumps(record.as_json()) for _, record in sorted(self.records.items()))
         write_atomically(self._path, ''.join(f'{line}\n' for line in ordered).encode())
         return {job.isic_id: self.records[job.isic_id] for job in jobs if job.isic_id not in failed}
 

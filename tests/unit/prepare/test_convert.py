@@ -1,5 +1,7 @@
 import io
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -8,22 +10,26 @@ import pytest
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from isic_mmdet.isic.layouts import PairError, find_pairs, scan
-from isic_mmdet.isic.prepare.pairs import (
-    Record,
-    convert_pair,
-    image_path,
-    mask_path,
-    pair_job,
-)
+from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.masks.resize import parse_rule
-from tests.support.official_files import Official, isic, jpeg, lesion, picture, png
+from isic_mmdet.prepare.convert import Sample, sample_job
+from isic_mmdet.prepare.convert import convert as convert_sample
+from isic_mmdet.prepare.record import Record, image_path, mask_path
+from isic_mmdet.prepare.truth import Outlines
+from tests.support.official_files import (
+    Official,
+    isic,
+    jpeg,
+    lesion,
+    picture,
+    png,
+    samples_of,
+)
 
 
 def convert(official: Official, rule: str = 'none', foreground: int = 129) -> Record | PairError:
-    pairs, _ = find_pairs(scan(official.year, [official.root]))
-    (pair,) = pairs.values()
-    return convert_pair(pair, parse_rule(rule), foreground, official.root / 'out')
+    (sample,) = samples_of(official, foreground)
+    return convert_sample(sample, parse_rule(rule), official.root / 'out')
 
 
 @pytest.fixture
@@ -33,7 +39,8 @@ def official(tmp_path: Path) -> Official:
 
 def decoded(record: Record) -> np.ndarray:
     size = [record.height, record.width]
-    return coco_mask.decode({'size': size, 'counts': record.counts.encode()}) > 0
+    (found,) = record.lesions
+    return coco_mask.decode({'size': size, 'counts': found.counts.encode()}) > 0
 
 
 def test_a_plain_pair_is_copied_byte_for_byte(official: Official) -> None:
@@ -161,9 +168,9 @@ def test_only_the_asked_grays_are_lesion(official: Official) -> None:
         record = convert(official, foreground=foreground)
         expected = mask.astype(int) >= foreground
         assert np.array_equal(decoded(record), expected)
-        assert record.area == expected.sum()
+        assert record.lesions[0].area == expected.sum()
         assert record.share == pytest.approx(expected.mean(), abs=1e-6)
-        assert record.bbox == list(cv2.boundingRect(expected.astype(np.uint8)))
+        assert record.lesions[0].bbox == list(cv2.boundingRect(expected.astype(np.uint8)))
         assert record.grays == ((mask > 0) & (mask < 255)).sum()
         assert not record.touches_border
         copy = Image.open(official.root / 'out/original_masks/ISIC_0000001_segmentation.png')
@@ -178,8 +185,8 @@ def test_the_key_changes_with_rule_and_files(official: Official) -> None:
     official.add(1)
 
     def key(rule: str, foreground: int = 129) -> str:
-        pairs, _ = find_pairs(scan(2018, [official.root]))
-        return pair_job(pairs[isic(1)], parse_rule(rule), foreground, official.root).key
+        (sample,) = samples_of(official, foreground)
+        return sample_job(sample, parse_rule(rule), official.root).key
 
     first = key('none')
     assert key('none') == first
@@ -270,3 +277,58 @@ def test_the_orientation_of_the_masks_own_file_comes_first(
     assert np.array_equal(decoded(record), mask > 0)
     out = official.root / 'out'
     assert np.array_equal(np.asarray(Image.open(out / mask_path(record.isic_id))), mask)
+
+
+def two_lesions(height: int, width: int) -> list[tuple[np.ndarray, str]]:
+    """Two squares that overlap, of two classes."""
+    masks = [np.zeros((height, width), np.bool_) for _ in range(2)]
+    masks[0][4:24, 4:24], masks[1][20:40, 20:40] = True, True
+    return [(masks[0], 'nevus'), (masks[1], 'melanoma')]
+
+
+def drawn(official: Official, draw: Callable, rule: str = 'none') -> Record | PairError:
+    (sample,) = samples_of(official)
+    outlines = Outlines('export.json', 'first version', draw)
+    sample = Sample(sample.isic_id, sample.image, outlines)
+    return convert_sample(sample, parse_rule(rule), official.root / 'out')
+
+
+def test_every_outline_is_a_lesion_of_its_own(official: Official) -> None:
+    official.add(1)
+    record = drawn(official, two_lesions)
+    assert [(found.category, found.area, found.bbox) for found in record.lesions] == [
+        ('nevus', 400, [4, 4, 20, 20]),
+        ('melanoma', 400, [20, 20, 20, 20]),
+    ]
+    together = np.logical_or(*(mask for mask, _ in two_lesions(60, 80)))
+    stored = np.asarray(Image.open(official.root / 'out' / mask_path(isic(1))))
+    assert np.array_equal(stored, together * np.uint8(255))
+    assert record.share == pytest.approx(784 / 4800, abs=1e-6)
+    assert Record.from_json(json.loads(json.dumps(record.as_json()))) == record
+    assert [found.area for found in drawn(official, two_lesions, 'max-side=40').lesions] == [
+        100
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ('draw', 'kind'),
+    [
+        (lambda height, width: [], 'no lesion'),
+        (lambda height, width: [(np.zeros((height, width), np.bool_), '')], 'empty lesion'),
+        (lambda height, width: two_lesions(50, width), 'size mismatch'),
+    ],
+)
+def test_unusable_outlines(official: Official, draw: Callable, kind: str) -> None:
+    official.add(1)
+    error = drawn(official, draw)
+    assert (error.isic_id, error.kind) == (isic(1), kind)
+    assert 'export.json' in error.detail
+
+
+@pytest.mark.parametrize('orientation', [3, 6])
+def test_outlines_are_turned_as_masks_are(official: Official, orientation: int) -> None:
+    pixels, mask = off_center()
+    stored = stored_as(mask, orientation) > 0
+    official.add(1, image=turned_jpeg(pixels, orientation))
+    record = drawn(official, lambda height, width: [(stored, '')])
+    assert np.array_equal(decoded(record), mask > 0)

@@ -8,8 +8,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare.convert import prepare as prepare_sources
-from isic_mmdet.isic.prepare.report import format_report
+from isic_mmdet.prepare.official import prepare as prepare_sources
+from isic_mmdet.prepare.report import format_report
 from tests.support.official_files import (
     FOLDERS,
     Official,
@@ -310,7 +310,7 @@ def test_a_full_disk_is_the_users_problem(
     def full(*args):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr('isic_mmdet.isic.prepare.pairs.write_atomically', full)
+    monkeypatch.setattr('isic_mmdet.prepare.convert.write_atomically', full)
     with pytest.raises(InputError, match=r'out cannot be written \(No space left'):
         prepare(2018, [official.root], tmp_path / 'out')
 
@@ -331,7 +331,7 @@ def test_real_full_size_pairs(shared: Path, tmp_path: Path) -> None:
     assert problem_kinds(report) == {}
     assert report['splits']['train']['classes'] == {'benign': 30, 'melanoma': 10}
     assert report['splits']['val']['images'] == 6
-    assert report['splits']['val']['official_size']['max'] == [4288, 2848]
+    assert report['splits']['val']['original_size']['max'] == [4288, 2848]
     assert report['splits']['val']['prepared_size']['max'] == [1072, 712]
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare import flips
-from isic_mmdet.isic.prepare.convert import prepare as prepare_sources
-from isic_mmdet.isic.prepare.report import format_report
+from isic_mmdet.prepare import flips
+from isic_mmdet.prepare.official import prepare as prepare_sources
+from isic_mmdet.prepare.report import format_report
 from isic_mmdet.utils.files import write_atomically
 from tests.support.official_files import (
     Official,

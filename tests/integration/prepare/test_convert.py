@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from isic_mmdet.isic.layouts import find_pairs, scan
-from isic_mmdet.isic.prepare.pairs import convert_pair
 from isic_mmdet.masks.resize import parse_rule
+from isic_mmdet.prepare.convert import Sample, convert
+from isic_mmdet.prepare.truth import MaskFile
 
 
 def shift(moved: np.ndarray, still: np.ndarray) -> float:
@@ -27,7 +28,8 @@ def test_real_images_stay_where_they_were(shared: Path, tmp_path: Path, rule: st
     shifts: dict[str, list[float]] = {'all': [], 'corner': []}
     errors = []
     for pair in list(pairs.values())[::3]:
-        convert_pair(pair, parse_rule(rule), 129, tmp_path)
+        sample = Sample(pair.isic_id, pair.image, MaskFile(pair.mask, 129))
+        convert(sample, parse_rule(rule), tmp_path)
         prepared = cv2.imread(str(tmp_path / f'images/{pair.isic_id}.jpg'))
         average = cv2.resize(
             cv2.imread(str(pair.image.path)),

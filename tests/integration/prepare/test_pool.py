@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.isic.prepare.pool import run_calls
+from isic_mmdet.prepare.pool import run_calls
 
 CALLS = [partial(pow, number, 2) for number in range(1000)]
 

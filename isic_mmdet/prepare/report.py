@@ -1,40 +1,51 @@
 """Summarizes a preparation for `prepare_report.json` and for the screen."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from isic_mmdet.isic.labels import Label, category_of
 from isic_mmdet.isic.layouts import PairError
-from isic_mmdet.isic.names import CATEGORIES
-from isic_mmdet.isic.prepare.pairs import Record
+from isic_mmdet.prepare.plan import Plan
+from isic_mmdet.prepare.record import Record
 
 _SHOWN_ERRORS = 20
 
 
-def split_summary(
-    records: Sequence[Record], labels: dict[str, Label], classes: str
-) -> dict[str, Any]:
+def split_summary(records: Sequence[Record], plan: Plan) -> dict[str, Any]:
     """Return counts, sizes and lesion shares of one split that has samples.
 
-    Sizes are `[width, height]` of the smallest, median and largest image by area. The share of the
-    lesion is that of the official area.
+    `classes` counts lesions, `diagnoses` images. Sizes are `[width, height]` of the smallest,
+    median and largest image by area. The share of the lesion is that of the original area.
     """
-    names = CATEGORIES[classes]
-    known = [labels.get(record.official_id, {}) for record in records]
-    found = Counter(names[category_of(classes, label) - 1] for label in known)
+    found = Counter(name for record in records for name in plan.lesion_classes(record))
+    known = [plan.labels.get(record.official_id, {}) for record in records]
     diagnoses = Counter(label.get('diagnosis', 'unknown') for label in known)
     return {
         'images': len(records),
         'flip_copies': sum(bool(record.copy_of) for record in records),
-        'classes': {name: found[name] for name in names},
+        'classes': {name: found[name] for name in plan.classes},
         'diagnoses': dict(sorted(diagnoses.items())),
-        'official_size': _spread([[r.original_width, r.original_height] for r in records], _area),
+        'original_size': _spread([[r.original_width, r.original_height] for r in records], _area),
         'prepared_size': _spread([[r.width, r.height] for r in records], _area),
         'lesion_share': _spread([record.share for record in records]),
         'touching_border': sum(record.touches_border for record in records),
         'gray_masks': sum(record.grays > 0 for record in records),
     }
+
+
+def rule_counts(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return what counted as lesion, where it was detected: each rule, its masks and one of them.
+
+    The most frequent rule comes first.
+    """
+    of_rule: dict[str, list[str]] = {}
+    for record in records:
+        if record.rule:
+            of_rule.setdefault(record.rule, []).append(record.isic_id)
+    return [
+        {'rule': rule, 'masks': len(ids), 'example': ids[0]}
+        for rule, ids in sorted(of_rule.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
 
 
 def _area(size: list[int]) -> tuple[int, list[int]]:
@@ -50,13 +61,18 @@ def format_report(report: dict[str, Any]) -> str:
     """Return the report of `prepare` as a text to read."""
     options, errors = report['options'], report['errors']['list']
     duplicates = report['near_duplicates']
+    settings = [f'{name} {options[name]}' for name in ('split', 'resize', 'classes')]
+    if options.get('foreground'):
+        settings.append(f'lesion from gray {options["foreground"]}')
     lines = [
-        f'ISIC {report["year"]} prepared in {report["out"]}: split {options["split"]},'
-        f' resize {options["resize"]}, classes {options["classes"]},'
-        f' lesion from gray {options["foreground"]}',
+        f'{report["dataset"]} prepared in {report["out"]}: {", ".join(settings)}',
         '',
         *_table(report['splits'], report['official_counts']),
         '',
+        *(
+            f'lesion in {found["masks"]} masks: {found["rule"]} (such as {found["example"]})'
+            for found in report['lesion_rules']
+        ),
         *(f'note: {note}' for note in report['notes']),
         f'split overlaps: no id is in two splits; {len(duplicates["pairs"])} pairs of'
         f' near-duplicates ({duplicates["distance"]} of 256 bits or less),'
@@ -90,7 +106,7 @@ def _table(splits: dict[str, dict[str, Any]], official: dict[str, int]) -> list[
         names = sorted({name for summary in summaries for name in summary[key]})
         for name in names if names not in (['lesion'], ['unknown']) else ():
             rows.append([title + name, *(str(s[key].get(name, 0)) for s in summaries)])
-    for key, form in (('official_size', _size), ('prepared_size', _size), ('lesion_share', _share)):
+    for key, form in (('original_size', _size), ('prepared_size', _size), ('lesion_share', _share)):
         for name in ('min', 'median', 'max'):
             title = f'{key.replace("_", " ")}, {name}'
             rows.append([title, *(form(summary[key][name]) for summary in summaries)])

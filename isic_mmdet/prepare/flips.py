@@ -16,9 +16,10 @@ from isic_mmdet.images.encoding import encode_jpeg, encode_png
 from isic_mmdet.images.reading import read_official_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.layouts import PairError
-from isic_mmdet.isic.prepare.pairs import Job, Record, digest, image_path, mask_path
 from isic_mmdet.masks.mask_files import decode_grays
 from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths
+from isic_mmdet.prepare.convert import Job
+from isic_mmdet.prepare.record import Lesion, Record, digest, image_path, mask_path
 from isic_mmdet.utils.files import write_atomically
 
 #: Splits whose images are copied; testing on copies would count every image three times.
@@ -47,8 +48,7 @@ def _flip_pair(record: Record, axis: int, out: Path, copy_id: str, key: str) -> 
     except UnreadableError as error:
         detail = f'{error}; delete {image_file} and {mask_file} and run again'
         return PairError(copy_id, 'damaged original', detail)
-    code = {'size': [record.height, record.width], 'counts': record.counts.encode()}
-    lesion = np.flip(coco_mask.decode(code) > 0, axis)
+    lesions = [_flipped(lesion, (record.height, record.width), axis) for lesion in record.lesions]
     jpeg, png = encode_jpeg(np.flip(image, axis)), encode_png(np.flip(mask, axis))
     write_atomically(out / image_path(copy_id), jpeg)
     write_atomically(out / mask_path(copy_id), png)
@@ -56,9 +56,14 @@ def _flip_pair(record: Record, axis: int, out: Path, copy_id: str, key: str) -> 
         record,
         isic_id=copy_id,
         key=key,
-        bbox=bounding_box(lesion),
-        counts=encode_run_lengths(lesion),
+        lesions=lesions,
         image_bytes=len(jpeg),
         mask_bytes=len(png),
         copy_of=record.isic_id,
     )
+
+
+def _flipped(lesion: Lesion, size: tuple[int, int], axis: int) -> Lesion:
+    code = {'size': [*size], 'counts': lesion.counts.encode()}
+    mask = np.flip(coco_mask.decode(code) > 0, axis)
+    return dataclasses.replace(lesion, bbox=bounding_box(mask), counts=encode_run_lengths(mask))

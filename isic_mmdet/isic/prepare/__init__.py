@@ -1,1 +1,0 @@
-"""From official files to a prepared data set."""

@@ -1,0 +1,1 @@
+"""Own data sets: which mask belongs to which image, known layouts, labels and splits."""
