@@ -1,7 +1,7 @@
 """Assigns pairs to training, validation and test so that no lesion is in two of them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
@@ -21,14 +21,18 @@ _HEADERS = {'image_id', 'image', 'isic_id', 'image_name', 'id', 'name'}
 Twins = tuple[str, str, int]
 
 
-def read_id_lists(folder: Path) -> dict[str, str]:
-    """Read `train.txt`, and `val.txt` and `test.txt` where they exist: one ISIC id a line.
+def read_id_lists(folder: Path, id_of: Callable[[str], str | None] = listed_id) -> dict[str, str]:
+    """Read `train.txt`, and `val.txt` and `test.txt` where they exist: one id a line.
 
     Blank lines and lines that begin with `#` are skipped. An id may be quoted or be written as a
     file name, and the first line may be the name of the column.
 
+    Args:
+        folder: of the lists.
+        id_of: returns the id that a line means; None if it means no single image.
+
     Returns:
-        ISIC id to split.
+        Id to split.
 
     Raises:
         InputError: no `train.txt`, a line without an id, or an id in two lists.
@@ -54,11 +58,11 @@ def read_id_lists(folder: Path) -> dict[str, str]:
         if filled and filled[0][1].lower() in _HEADERS:
             del filled[0]
         for number, line in filled:
-            if isic_id := listed_id(line):
+            if isic_id := id_of(line):
                 if (first := split_of.setdefault(isic_id, split)) != split:
                     errors.append(f'{path}, line {number}: {isic_id} is in {first}.txt too')
             elif not line.startswith('#'):
-                errors.append(f'{path}, line {number}: {line[:100]!r} is no ISIC id')
+                errors.append(f'{path}, line {number}: {line[:100]!r} is no id of an image')
     if errors:
         raise InputError(f'the id lists in {folder} do not make a split; correct them', errors)
     return split_of

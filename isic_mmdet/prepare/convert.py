@@ -119,14 +119,15 @@ def _oriented(sample: Sample, image: UprightImage, found: TrueLesions) -> TrueLe
     If the image is stored turned or mirrored and the mask has no EXIF entry, its shape decides.
     If the shape fits both, the mask belongs to the image as it is stored: so do masks of
     `tools/predict.py`, and of every tool that does not know EXIF. If the colors say clearly that
-    it belongs to the upright image instead, either may be wrong.
+    it belongs to the upright image instead, either may be wrong. Outlines belong to the upright
+    image if their shape fits it.
 
     Raises:
         TruthError: it is unclear how the mask lies, or it has another size.
     """
     shape = image.frame.shape
     oriented = found
-    if image.orientation != 1 and found.mask.orientation == 1:
+    if image.orientation != 1 and found.mask.orientation == 1 and not found.is_upright:
         stored_shape = shape[::-1] if image.orientation >= 5 else shape
         if found.mask.lesion.shape == stored_shape:
             oriented = found.turned(image.orientation)

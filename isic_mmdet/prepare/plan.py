@@ -1,7 +1,8 @@
 """What is prepared, known before any image is opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from isic_mmdet.isic.labels import Label
@@ -18,11 +19,14 @@ class Assignment(NamedTuple):
         split_of: id to `train`, `val` or `test`, without the images skipped.
         left_out: one entry for each image skipped, so that no lesion is in two splits.
         notes: what the user should know.
+        fold_of: id of every training and validation image to the fold that validates on it, from 0;
+            empty without folds.
     """
 
     split_of: dict[str, str]
     left_out: list[PairError]
     notes: list[str]
+    fold_of: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Prepares the data set of a plan: from its samples to annotations and a report."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,8 @@ def prepare_plan(plan: Plan, out: Path, options: Options) -> dict[str, Any]:
     workers = options.workers or available_cores()
     with writing(out), run_lock(out / '.prepare', 'choose another --out'):
         progress = Progress(out, plan.dataset)
-        for name in (_REPORT, *map(_annotation_file, SPLITS)):
-            (out / name).unlink(missing_ok=True)
+        for path in (out / _REPORT, *out.glob('annotations/**/*.json')):
+            path.unlink(missing_ok=True)
         jobs = [sample_job(sample, options.resize, out) for sample in plan.samples.values()]
         records = progress.finish(jobs, 'pairs', plan, workers)
         twins = _find_twins(records, options.duplicate_distance)
@@ -86,7 +87,7 @@ def prepare_plan(plan: Plan, out: Path, options: Options) -> dict[str, Any]:
         write_json(out / _REPORT, report, indent=1)
         if not is_usable:
             _refuse(plan, out, options.strict)
-        for name, chosen in members.items():
+        for name, chosen in (members | _folds(members, assignment.fold_of)).items():
             info = {'description': f'{plan.dataset} lesions, {name}', **plan.settings}
             write_json(out / _annotation_file(name), coco_split(info, chosen, plan))
     return report
@@ -109,6 +110,21 @@ def _members(records: dict[str, Record], split_of: dict[str, str]) -> dict[str, 
         for name in SPLITS
         if name in split_of.values()
     }
+
+
+def _folds(
+    members: Mapping[str, list[Record]], fold_of: Mapping[str, int]
+) -> dict[str, list[Record]]:
+    """Return the records of `fold0/train`, `fold0/val` and so on; nothing without folds."""
+    pool = [record for name in ('train', 'val') for record in members.get(name, ())]
+    found: dict[str, list[Record]] = {}
+    for k in sorted(set(fold_of.values())):
+        for name in ('train', 'val'):
+            is_val = name == 'val'
+            found[f'fold{k}/{name}'] = [
+                record for record in pool if (fold_of[record.official_id] == k) == is_val
+            ]
+    return found
 
 
 def _add_flip_copies(

@@ -46,11 +46,13 @@ class TrueLesions:
         lesions: at least one.
         mask: all lesions together, and the file to store.
         rule: what counted as lesion in the file, where it was detected.
+        is_upright: whether they were drawn on the upright image, as annotation tools show it.
     """
 
     lesions: tuple[TrueLesion, ...]
     mask: DecodedMask
     rule: str = ''
+    is_upright: bool = False
 
     def turned(self, orientation: int) -> 'TrueLesions':
         """Return the lesions rotated or mirrored as EXIF's number says."""
@@ -129,9 +131,9 @@ class Outlines:
         identity: text that changes with the outlines, their classes and how they are drawn.
         draw: returns the masks for height and width of the upright image. If the annotation file
             states the size of the image, the masks have that size: a mask of another size is
-            reported as one, and an image stored rotated is recognized by its shape. A `TruthError`
-            reports outlines that cannot be drawn. It has to be picklable, such as a `partial` of
-            a function of a module.
+            reported as one, and a tool that ignores how an image is stored rotated is recognized
+            by the shape. A `TruthError` reports outlines that cannot be drawn. It has to be
+            picklable, such as a `partial` of a function of a module.
     """
 
     source: str
@@ -151,7 +153,8 @@ class Outlines:
             raise TruthError(
                 'empty lesion', f'{self.source}: an outline without a pixel; draw it again'
             )
-        return TrueLesions(tuple(lesions), _union(lesions))
+        is_upright = lesions[0].mask.shape == (height, width)
+        return TrueLesions(tuple(lesions), _union(lesions), is_upright=is_upright)
 
     def __str__(self) -> str:
         return self.source

@@ -48,7 +48,7 @@ def test_id_lists_that_a_spreadsheet_saved(tmp_path: Path, encoding: str, end: s
         (b'ISIC_1\nISIC_0000001', b'0000002\nISIC_0000001', ['line 1', 'line 1', 'line 2']),
         ('ISIC_0000001\nStraße\n'.encode('latin-1'), b'', ['train.txt, line 2']),
         (b'ISIC_0000001', isic(2).encode('utf-32'), ['val.txt, line 1']),
-        ('ISIC_٠٠٠٠٠٠٢'.encode(), b'', ['no ISIC id']),
+        ('ISIC_٠٠٠٠٠٠٢'.encode(), b'', ['no id of an image']),
     ],
     ids=['twice', 'all at once', 'encoding', 'no text', 'digits of another script'],
 )
