@@ -17,6 +17,8 @@ MAX_BYTES = 512 * 2**20
 #: How many times its size a member of a zip may unpack to. Images are compressed already, and
 #: text shrinks to a tenth or twentieth.
 MAX_EXPANSION = 100
+#: Members of these formats may have shrunk to anything: they store masks without compression.
+_UNCOMPRESSED = ('.bmp', '.tif', '.tiff')
 
 _ZIP_LOCK = threading.Lock()
 # What `zipfile` raises on the directory of a damaged or forged zip.
@@ -196,7 +198,8 @@ def _risk(member: zipfile.ZipInfo) -> str | None:
         return 'leads out of the zip'
     if stat.S_ISLNK(member.external_attr >> 16):
         return 'is a link'
-    if member.file_size > MAX_EXPANSION * max(member.compress_size, 1):
+    is_compressed = not member.filename.lower().endswith(_UNCOMPRESSED)
+    if is_compressed and member.file_size > MAX_EXPANSION * max(member.compress_size, 1):
         return f'unpacks from {member.compress_size} to {member.file_size} bytes'
     return None
 

@@ -15,6 +15,7 @@ from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_mask
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.bit_mask import BitMask
+from isic_mmdet.masks.lesion_rule import UnclearMaskError, find_lesion
 from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
 
 
@@ -106,6 +107,42 @@ class MaskFile:
             problem = f'{self.file}: no pixel of {self.foreground} or more, {remedy}'
             raise TruthError('empty mask', problem)
         return TrueLesions((TrueLesion(mask.lesion),), mask)
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+
+@dataclass(frozen=True)
+class FoundMask:
+    """A mask file of an own data set, in which the lesion has to be found.
+
+    Attributes:
+        file: the mask.
+        threshold: lowest gray value of a lesion, 1 to 255; None detects it.
+    """
+
+    file: SourceFile
+    threshold: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """File and threshold."""
+        return f'{self.file.identity}:{self.threshold}'
+
+    def read(self, height: int, width: int) -> TrueLesions:
+        """Decode the file; see `Truth.read`."""
+        try:
+            found = find_lesion(self.file, self.threshold)
+        except UnreadableError as reason:
+            kind = 'unclear mask' if isinstance(reason, UnclearMaskError) else 'unreadable mask'
+            raise TruthError(kind, f'{self.file}: {reason}') from None
+        if not found.mask.area():
+            detail = f'{self.file}: no pixel is lesion ({found.rule}); outline it, or remove both'
+            raise TruthError('empty mask', detail)
+        lesion = found.mask if found.orientation == 1 else found.mask.turned(found.orientation)
+        data = found.data or encode_mask(lesion.unpacked())
+        mask = DecodedMask(lesion, data, grays=0, brightest=255, orientation=found.orientation)
+        return TrueLesions((TrueLesion(lesion),), mask, found.rule)
 
     def __str__(self) -> str:
         return str(self.file)

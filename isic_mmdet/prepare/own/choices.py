@@ -37,6 +37,7 @@ def own_plan(
     categories: Mapping[str, Sequence[str]] = {},
     errors: Sequence[PairError] = (),
     notes: Sequence[str] = (),
+    group_of: Mapping[str, str] = {},
 ) -> Plan:
     """Decide class and split of every sample.
 
@@ -47,6 +48,7 @@ def own_plan(
         categories: of the outlines by image id, where an annotation file has some.
         errors: of images without a sample.
         notes: for the report.
+        group_of: groups by image id that the data set is known for; a group column replaces them.
 
     Raises:
         InputError: the labels, rules or lists do not fit the samples, or no image is left.
@@ -73,7 +75,7 @@ def own_plan(
         samples=kept,
         classes=found.classes,
         class_of=dict(found.class_of),
-        assign=partial(assign, splitting, found.class_of, table.group_of),
+        assign=partial(assign, splitting, found.class_of, table.group_of or group_of),
         settings=settings,
         sources=[],
         errors=list(errors),
