@@ -38,9 +38,8 @@ def results_table(reports: Sequence[Report]) -> str:
     Args:
         reports: one or more contents of `metrics.json`, see `recipe_rows`.
     """
-    evaluations = [
-        [report for run in runs for report in run.values()] for runs in _recipes(reports)
-    ]
+    recipes = _recipes(_with_parts(reports))
+    evaluations = [[report for run in runs for report in run.values()] for runs in recipes]
     return '\n'.join([recipe_table(reports), '', _COMMANDS, '', *command_templates(evaluations)])
 
 
@@ -63,13 +62,22 @@ def recipe_rows(reports: Sequence[Report]) -> list[dict[str, str]]:
             the positive class, its name unless it is melanoma, the scores with test-time
             augmentation, and the training data.
     """
-    rows = [dict(_cells(runs)) for runs in _recipes(reports)]
+    rows = [dict(_cells(runs)) for runs in _recipes(_with_parts(reports))]
     shown = [
         name
         for name in rows[0]
         if name not in _OPTIONAL or any(row[name] != _OPTIONAL[name] for row in rows)
     ]
     return [{name: row[name] for name in shown} for row in rows]
+
+
+def _with_parts(reports: Sequence[Report]) -> list[Report]:
+    """Return each report, and after it those of the data sets that were evaluated together."""
+    found: list[Report] = []
+    for report in reports:
+        parts = (report.get('data_sets') or {}).values()
+        found += [report, *({**report, **part} for part in parts)]
+    return found
 
 
 def _recipes(reports: Sequence[Report]) -> list[list[Run]]:

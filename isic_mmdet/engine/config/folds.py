@@ -42,20 +42,24 @@ def select_fold(cfg: Config, fold: int) -> None:
 
 
 def fold_facts(annotation_files: Sequence[str]) -> dict[str, Any] | None:
-    """Return which fold some annotation files are of; None if they are not of one fold.
+    """Return which fold some annotation files are of; None if they are not of the same fold.
+
+    The files are those of one data set, or of several that are used together.
 
     Returns:
         `number`, `of` (how many folds there are), and `digest`, the SHA-256 of the validation parts
         of all folds, which all runs of one cross-validation have in common.
     """
-    parents = {Path(name).parent for name in annotation_files}
+    parents = list(dict.fromkeys(Path(name).parent for name in annotation_files))
     matches = [_FOLDER.fullmatch(parent.name) for parent in parents]
-    if len(matches) != 1 or matches[0] is None:
+    numbers = {int(match[1]) if match else None for match in matches}
+    number = numbers.pop() if len(numbers) == 1 else None
+    if number is None:
         return None
-    folds = _folds(parents.pop().parent)
-    parts = [path / 'val.json' for _, path in sorted(folds.items())]
+    folds = [_folds(parent.parent) for parent in parents]
+    parts = [path / 'val.json' for found in folds for _, path in sorted(found.items())]
     digest = sha256_together([path for path in parts if path.is_file()])
-    return {'number': int(matches[0][1]), 'of': len(folds), 'digest': digest}
+    return {'number': number, 'of': len(folds[0]), 'digest': digest}
 
 
 def _folds(folder: Path) -> dict[int, Path]:

@@ -41,7 +41,7 @@ _RUNNER_HOOKS = {
 def load_config(
     path: str | Path,
     options: Mapping[str, Any] | None = None,
-    data_root: str | Path | None = None,
+    data_root: str | Path | Sequence[str | Path] | None = None,
     refused: Mapping[str, str] | None = None,
 ) -> Config:
     """Return the config at `path` with overrides applied.
@@ -49,15 +49,16 @@ def load_config(
     Args:
         path: a config file.
         options: the values of `--cfg-options` by dotted key.
-        data_root: prepared data set that replaces the config's own in every split. Its classes
-            replace those of the config, see `data_classes`.
+        data_root: prepared data set that replaces the config's own in every split, or several of
+            the same classes. Their classes replace those of the config, see `data_classes`.
         refused: options that the command does not use, see `refused_options`.
 
     Raises:
         InputError: the file or one of its base files is missing or wrong, an option would have
             no effect, or a path is not text in this locale.
     """
-    require_text(path, data_root)
+    roots = [data_root] if isinstance(data_root, (str, Path)) else list(data_root or ())
+    require_text(path, *roots)
     cfg = read_config(path)
     translate(cfg)
     for name in ('model', 'default_scope'):
@@ -68,7 +69,7 @@ def load_config(
             )
     if options:
         refused = dict(refused or {})
-        if data_root is not None:
+        if roots:
             refused['*_dataloader.*data_root'] = '--data-root sets it; leave one of them out'
         apply_options(cfg, options, refused)
     # The Runner accepts None only for its own hooks.
@@ -77,11 +78,8 @@ def load_config(
         name for name, hook in hooks.items() if hook is None and name not in _RUNNER_HOOKS
     ]:
         del hooks[name]
-    if data_root is not None:
-        datasets = list(leaf_datasets(cfg))
-        for dataset in datasets:
-            dataset.data_root = str(data_root)
-        follow_data(cfg, datasets)
+    if roots:
+        _use_data(cfg, list(map(str, roots)))
     for name in LOADERS:
         loader = cfg.get(name)
         if loader and loader.get('num_workers') == 0:  # torch refuses settings of workers there
@@ -89,6 +87,19 @@ def load_config(
             for setting in ('prefetch_factor', 'multiprocessing_context'):
                 loader.pop(setting, None)
     return cfg
+
+
+def _use_data(cfg: Config, roots: Sequence[str]) -> None:
+    """Read every data set of a config from some prepared data sets, one after the other."""
+    if twice := [root for root in dict.fromkeys(roots) if roots.count(root) > 1]:
+        raise InputError(f'--data-root names {", ".join(twice)} twice; name it once')
+    # A config may name one data set in two places.
+    for dataset in {id(leaf): leaf for leaf in leaf_datasets(cfg)}.values():
+        parts = [ConfigDict({**copy.deepcopy(dataset), 'data_root': root}) for root in roots]
+        both = ConfigDict(type='ConcatDataset', datasets=parts)
+        dataset.clear()
+        dataset.update(parts[0] if len(parts) == 1 else both)
+    follow_data(cfg, list(leaf_datasets(cfg)))
 
 
 def configured_hooks(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -354,11 +365,25 @@ def use_amp(cfg: Config) -> None:
 
 
 def score_table(cfg: Config, metrics: dict[str, float], show_dir: str | None) -> str:
-    """Return the scores of a test in [0, 1] as a table, and the paths of its files."""
-    width = max(map(len, metrics))
+    """Return the scores of a test in [0, 1] as a table, and the paths of its files.
+
+    If several data sets were tested together, each has a column.
+    """
+    suffix = '/lesion/iou'
+    parts = [name.removesuffix(suffix) for name in metrics if name.endswith(suffix)]
+    own = [name for name in metrics if not name.startswith(tuple(f'{part}/' for part in parts))]
+    rows = [
+        [name, *(f'{metrics[key]:.4f}' for key in (name, *(f'{part}/{name}' for part in parts)))]
+        for name in own
+    ]
+    rows = [['', 'all', *parts], *rows] if parts else rows
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     work_dir = Path(cfg.work_dir)
     lines = [
-        *(f'  {name:<{width}}  {value:.4f}' for name, value in metrics.items()),
+        *(
+            f'  {name:<{widths[0]}}  ' + '  '.join(map(str.rjust, cells, widths[1:]))
+            for name, *cells in rows
+        ),
         f'scores:    {work_dir / "metrics.json"}',
         f'per image: {work_dir / "per_image.csv"}',
         f'plot:      {work_dir / "plots" / "iou_box.png"}',

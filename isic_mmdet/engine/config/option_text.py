@@ -17,7 +17,13 @@ class BareList(list):
 
 def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
     """Add the arguments that training and testing share; `example` is for the help."""
-    parser.add_argument('--data-root', help="prepared data set, instead of the config's own")
+    parser.add_argument(
+        '--data-root',
+        nargs='+',
+        metavar='DIR',
+        help="prepared data set, instead of the config's own; of several, with the same classes,"
+        ' the scores of each are reported, too',
+    )
     parser.add_argument(
         '--fold',
         type=int,

@@ -70,7 +70,10 @@ def annotated_images(
         raise InputError(
             f'no outline of {source} can be used: it names {named[0] if named else "no image"}, '
             f'and the images have names such as {example}; correct --images, or the errors:',
-            [f'{error.file_name}: {error.kind}: {error.detail}' for error in export.errors],
+            [
+                *map(str, found.errors),
+                *(f'{error.file_name}: {error.kind}: {error.detail}' for error in export.errors),
+            ],
         )
     wrong = set()
     for error in export.errors:

@@ -39,6 +39,8 @@ def read_splitting(split: str, ids: Sequence[str], seed: int, folds: int | None)
     Raises:
         InputError: the shares or lists cannot be used.
     """
+    if folds is not None and folds < 2:
+        raise InputError(f'--folds {folds}: give 2 or more')
     if (shares := parse_shares(split)) is not None:
         return Splitting(shares, {}, seed, folds)
     names = ImageNames(ids)

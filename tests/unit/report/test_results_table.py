@@ -157,6 +157,17 @@ def test_folds_of_two_draws_share_no_row():
     assert [row['`iou`'] for row in recipe_rows([first, second])] == ['0.800', '0.900']
 
 
+def test_data_sets_that_were_evaluated_together_have_a_row_each():
+    part = {'metrics': {'lesion/iou': 0.7}, 'images': 9, 'split': 'test', 'data_digest': 'd'}
+    both = {'first_test': {**part, 'data': 'first'}, 'second_test': {**part, 'data': 'second'}}
+    rows = recipe_rows([scored(0, 0.8, data='first + second', images=18, data_sets=both)])
+    assert [(row['split'], row['images'], row['`iou`']) for row in rows] == [
+        ('first + second test', '18', '0.800'),
+        ('first test', '9', '0.700'),
+        ('second test', '9', '0.700'),
+    ]
+
+
 def test_what_is_missing_is_a_dash():
     rows = recipe_rows([{'metrics': {'lesion/iou': None}}, REPORT])
     assert set(rows[0].values()) == {'—'}

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from mmengine.config import Config
 
@@ -52,6 +54,14 @@ def test_all_folds_of_one_draw_have_one_digest(data):
     (data / 'annotations/fold2/val.json').write_text('another draw')
     changed = fold_facts([f'{data}/annotations/fold0/val.json'])
     assert changed['digest'] != first['digest']
+
+
+def test_several_data_sets_have_a_fold_together(data):
+    other = shutil.copytree(data / 'annotations', data / 'other/annotations')
+    both = [f'{folder}/fold1/train.json' for folder in (data / 'annotations', other)]
+    alone, together = fold_facts(both[:1]), fold_facts(both)
+    assert (together['number'], together['of']) == (1, 3)
+    assert together['digest'] != alone['digest']
 
 
 @pytest.mark.parametrize('names', [['val.json'], ['fold0/val.json', 'fold1/val.json'], []])

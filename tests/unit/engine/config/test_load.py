@@ -1,6 +1,7 @@
 """Configs as commands change them: options, splits, checkpoints, work dir and flips."""
 
 import os
+import shutil
 
 import pytest
 import torch
@@ -39,6 +40,19 @@ def test_the_data_root_reaches_every_data_set_and_is_given_once(root, tiny_data,
         assert cfg[f'{split}_dataloader'].dataset.data_root == str(tiny_data)
     with pytest.raises(InputError, match='--data-root'):
         load_config(wrapped, {'val_dataloader.dataset.data_root': 'elsewhere'}, tiny_data)
+
+
+def test_several_data_roots_make_one_data_set_of_each_split(root, tiny_data, tmp_path):
+    other = tmp_path / 'other'
+    shutil.copytree(tiny_data / 'annotations', other / 'annotations')
+    cfg = load_config(root / 'configs/quickstart.py', data_root=[tiny_data, other])
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.type == 'ConcatDataset'
+        assert [part.data_root for part in dataset.datasets] == [str(tiny_data), str(other)]
+        assert {part.ann_file for part in dataset.datasets} == {f'annotations/{split}.json'}
+    with pytest.raises(InputError, match='twice'):
+        load_config(root / 'configs/quickstart.py', data_root=[other, other])
 
 
 @pytest.mark.parametrize('name', ['default_runtime.py', 'models/mask-rcnn_r50_fpn_lesion.py'])
@@ -211,3 +225,18 @@ def test_tta_needs_a_resize(cfg, leaf):
     leaf.pipeline = [leaf.pipeline[0], leaf.pipeline[-1]]
     with pytest.raises(InputError, match='no Resize with a scale'):
         use_tta(cfg)
+
+
+def test_scores_of_several_data_sets_have_a_column_each(cfg):
+    set_work_dir(cfg, 'work', 'quickstart.py')
+    scores = {'lesion/iou': 0.5, 'lesion/dice': 0.6}
+    parts = {
+        f'{name}/{key}': value / 2 for name in ('a_val', 'b_val') for key, value in scores.items()
+    }
+    lines = load.score_table(cfg, scores | parts, None).splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ['all', 'a_val', 'b_val'],
+        ['lesion/iou', '0.5000', '0.2500', '0.2500'],
+        ['lesion/dice', '0.6000', '0.3000', '0.3000'],
+    ]
+    assert load.score_table(cfg, scores, None).startswith('  lesion/iou   0.5000\n')
