@@ -74,11 +74,26 @@ def parse_args() -> argparse.Namespace:
         help='class to separate from all others, in a .csv with several classes (default: melanoma '
         'if it is one of them)',
     )
+    parser.add_argument(
+        '--strict', action='store_true', help='refuse true masks that the challenge refuses'
+    )
+    parser.add_argument(
+        '--mask-threshold',
+        type=int,
+        metavar='GRAY',
+        help='true masks are lesion from this value on (default: found in each mask: 0 and 255, 0'
+        ' and 1, two colors, or two groups of grays)',
+    )
     parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
     args = parser.parse_args()
     masks = [path for path in (args.predictions, args.baseline) if path and not is_table(path)]
     if masks and args.truth is None:
         parser.error(f'TRUTH is needed to score the masks of {masks[0]}')
+    if args.mask_threshold is not None:
+        if args.strict:
+            parser.error('--strict uses the threshold of the challenge; remove --mask-threshold')
+        if not 1 <= args.mask_threshold <= 255:
+            parser.error('--mask-threshold takes a gray value from 1 to 255')
     if args.workers is not None and args.workers < 1:
         parser.error('--workers must be at least 1')
     return args

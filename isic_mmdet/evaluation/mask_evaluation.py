@@ -2,8 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def evaluate(
     out: Path | None = None,
     workers: int | None = None,
     show_progress: bool = True,
+    strict: bool = False,
+    mask_threshold: int | None = None,
 ) -> dict[str, Any]:
     """Score a set of predictions.
 
@@ -70,6 +73,8 @@ def evaluate(
         out: `scores.json`, with `per_image.csv` next to it unless that is the input.
         workers: number of threads; None takes one per core.
         show_progress: show progress bars on stderr.
+        strict: refuse truths that the challenge refuses.
+        mask_threshold: lowest gray value of a lesion in the truth, 1 to 255; None detects it.
 
     Returns:
         The content of `scores.json`: `metrics`, `images`, `extra_predictions` (files without a
@@ -94,7 +99,15 @@ def evaluate(
     if annotations:
         known[annotations] = read_labels(annotations)
     sources = filter(None, (predictions, baseline))
-    scored, *baselines = _score_all(sources, truth, boundary, workers, show_progress)
+    score = partial(
+        score_masks,
+        boundary=boundary,
+        workers=workers,
+        show_progress=show_progress,
+        strict=strict,
+        threshold=mask_threshold,
+    )
+    scored, *baselines = _score_all(sources, truth, score)
     rows = scored.rows
     for source, values in known.items():
         _add(rows, values, source)
@@ -143,7 +156,7 @@ def _table_next_to(out: Path) -> Path:
 
 
 def _score_all(
-    sources: Iterable[Path], truth: Path | None, boundary: bool, workers: int | None, progress: bool
+    sources: Iterable[Path], truth: Path | None, score: Callable[[Path, Path], ScoredMasks]
 ) -> list[ScoredMasks]:
     """Score the predictions, and the baseline if there is one; lists the errors of both."""
     scored, errors = [], []
@@ -154,7 +167,7 @@ def _score_all(
             elif truth is None:
                 raise ValueError(f'{source}: masks need a truth')
             else:
-                scored.append(score_masks(source, truth, boundary, workers, progress))
+                scored.append(score(source, truth))
         except InputError as error:
             errors.append(str(error))
     if errors:

@@ -1,7 +1,7 @@
 """Masks in folders and zips: which prediction belongs to which truth.
 
-The rules are those of the official scorer (isic-challenge-scoring 5.6.0). It stops at the first
-error; here all errors are collected.
+The rules for masks with ISIC ids are those of the official scorer (isic-challenge-scoring 5.6.0).
+It stops at the first error; here all errors are collected. Masks of own images are paired by name.
 """
 
 import re
@@ -14,6 +14,8 @@ from typing import NamedTuple
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile, zip_files
 from isic_mmdet.isic.names import ISIC_ID
+from isic_mmdet.masks.mask_names import has_suffix, match_names, suffix_of
+from isic_mmdet.prepare.own.image_files import find_images
 
 # Overlapping matches: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
@@ -42,24 +44,34 @@ class Pairing(NamedTuple):
     extra: int
 
 
-def pair_masks(predictions: Path, truth: Path) -> Pairing:
-    """Find the prediction of every truth by its ISIC id.
+def pair_masks(predictions: Path, truth: Path, strict: bool = False) -> Pairing:
+    """Find the prediction of every truth by its ISIC id; without any, by its name.
 
     Both are a folder of masks (without its subfolders) or a zip. As for the official scorer, a
     truth has `ISIC_` and seven digits in its name, and a file is its prediction if it has the same
     seven digits anywhere in its name before the suffix. Unlike there, two truths of one image are
     an error, and so are two files of one name in different folders of a zip.
 
+    If no truth has an ISIC id, both are searched with their subfolders, and a prediction has the
+    name of its truth. Each may have one of `MASK_SUFFIXES` behind it.
+
+    Args:
+        predictions: folder or zip.
+        truth: folder or zip.
+        strict: as in the challenge: truths without an ISIC id are errors.
+
     Raises:
         InputError: one of the two is neither a folder nor a readable zip, or `truth` is empty.
     """
+    truths, nameless = _truths_by_id(truth)
+    if not truths and not strict:
+        return _pair_by_name(predictions, truth)
     by_number: defaultdict[str, list[SourceFile]] = defaultdict(list)
     predicted = list(_list_files(predictions))
     for file in predicted:
         for number in set(_NUMBERS.findall(_stem(file))):
             by_number[number].append(file)
 
-    truths, nameless = _truths_by_id(truth)
     errors = [
         f'{file}: no ISIC id (ISIC_ and seven digits) in the name; leave only masks there'
         for file in nameless
@@ -77,6 +89,30 @@ def pair_masks(predictions: Path, truth: Path) -> Pairing:
         elif len(files) == 1:
             pairs.append(MaskPair(image_id, files[0], found[0]))
     return Pairing(pairs, errors, len(predicted) - len(used))
+
+
+def _pair_by_name(predictions: Path, truth: Path) -> Pairing:
+    truths, predicted = find_images(truth, 'TRUTH'), find_images(predictions, 'PREDICTIONS')
+    errors = [str(error) for error in (*truths.errors, *predicted.errors)]
+    suffix = suffix_of(list(truths.files))
+    by_id = {
+        name[: len(name) - len(suffix)] if has_suffix(name, suffix) else name: file
+        for name, file in truths.files.items()
+    }
+    if not by_id:
+        raise InputError(f'{truth}: holds no masks; give the folder or zip of the ground truth')
+    named = match_names(list(by_id), list(predicted.files), suffix_of(list(predicted.files)))
+    pairs = []
+    for image_id, file in sorted(by_id.items()):
+        found = [predicted.files[name] for name in named.of_image.get(image_id, ())]
+        if not found:
+            errors.append(f'{image_id}: no prediction in {predictions}')
+        elif len(found) > 1:
+            errors.append(f'{image_id}: {len(found)} predictions: {_names(found)}')
+        else:
+            pairs.append(MaskPair(image_id, file, found[0]))
+    used = sum(len(found) for found in named.of_image.values())
+    return Pairing(pairs, errors, len(predicted.files) - used)
 
 
 def _list_files(source: Path) -> Iterator[SourceFile]:

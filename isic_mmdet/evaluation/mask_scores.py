@@ -1,7 +1,8 @@
 """Scores of all masks of a set against their truth, decoded in parallel."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +14,9 @@ from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
 from isic_mmdet.evaluation.scores import confusion, mask_scores
 from isic_mmdet.images.decoding import UnreadableError
-from isic_mmdet.images.sources import close_zips
+from isic_mmdet.images.sources import SourceFile, close_zips
 from isic_mmdet.masks.bit_mask import BitMask
+from isic_mmdet.masks.lesion_rule import ZERO_AND_255, find_lesion
 from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, read_gray_mask
 from isic_mmdet.utils.prefetch import prefetch
 from isic_mmdet.utils.system import available_cores
@@ -38,11 +40,12 @@ class ScoredMasks:
 
 
 class _Look(NamedTuple):
-    """Highest gray of a mask file, and whether all pixels or all four corners are lesion."""
+    """Highest gray of a mask file, whether all pixels or all four corners are lesion, its rule."""
 
     brightest: int
     is_full: bool
     has_corners: bool
+    rule: str = ''
 
 
 class _ScoredPair(NamedTuple):
@@ -57,8 +60,13 @@ def score_masks(
     boundary: bool = False,
     workers: int | None = None,
     show_progress: bool = True,
+    strict: bool = False,
+    threshold: int | None = None,
 ) -> ScoredMasks:
     """Score every prediction against its truth, see `pair_masks`.
+
+    With `strict` the truth is read as in the challenge. Otherwise `find_lesion` reads it with the
+    threshold. Predictions are always read as in the challenge.
 
     Decoding and counting release Python's lock, so they run in `workers` threads, by default one
     per core.
@@ -69,11 +77,12 @@ def score_masks(
     """
     from tqdm import tqdm  # takes a tenth of the start of `tools/score.py`
 
-    pairing = pair_masks(predictions, truth)
+    pairing = pair_masks(predictions, truth, strict)
     scored: list[_ScoredPair] = []
     errors = list(pairing.errors)
     workers = workers or available_cores()
-    score = partial(_score_pair, boundary=boundary)
+    read_truth = _as_in_the_challenge if strict else partial(_as_found, threshold=threshold)
+    score = partial(_score_pair, read_truth=read_truth, boundary=boundary)
     with closing(prefetch(score, pairing.pairs, workers, 4 * workers)) as results:
         total = len(pairing.pairs)
         for result in tqdm(results, 'scoring', total, unit='image', disable=not show_progress):
@@ -84,8 +93,8 @@ def score_masks(
     close_zips()
     if errors:
         raise InputError(
-            f'{predictions}: cannot be scored, as in the challenge; fix these files'
-            f' ({len(errors)} errors):',
+            f'{predictions}: cannot be scored{", as in the challenge" if strict else ""}; fix these'
+            f' files ({len(errors)} errors):',
             errors,
             shown=len(errors),
         )
@@ -94,19 +103,32 @@ def score_masks(
     return ScoredMasks([pair.row for pair in scored], pairing.extra, notes)
 
 
-def _score_pair(pair: MaskPair, boundary: bool) -> _ScoredPair | list[str]:
+def _as_in_the_challenge(file: SourceFile) -> tuple[BitMask, _Look]:
+    mask, brightest = read_gray_mask(file)
+    return mask, _Look(brightest, mask.area() == mask.size, mask.has_corners())
+
+
+def _as_found(file: SourceFile, threshold: int | None) -> tuple[BitMask, _Look]:
+    mask, rule, *_ = find_lesion(file, threshold)
+    brightest = 255 * int(mask.bits.any())
+    return mask, _Look(brightest, mask.area() == mask.size, mask.has_corners(), rule)
+
+
+def _score_pair(
+    pair: MaskPair, read_truth: Callable[[SourceFile], tuple[BitMask, _Look]], boundary: bool
+) -> _ScoredPair | list[str]:
     """Return the scores and looks of one pair, or the errors of its two files."""
     masks: list[BitMask] = []
     looks: list[_Look] = []
     errors = []
-    for file in (pair.truth, pair.prediction):
+    for file, read in ((pair.truth, read_truth), (pair.prediction, _as_in_the_challenge)):
         try:
-            mask, brightest = read_gray_mask(file)
+            mask, look = read(file)
         except UnreadableError as error:
             errors.append(f'{file}: {error}')
         else:
             masks.append(mask)
-            looks.append(_Look(brightest, mask.area() == mask.size, mask.has_corners()))
+            looks.append(look)
     if errors:
         return errors
     truth, prediction = masks
@@ -172,6 +194,9 @@ def _notes(name: str, looks: Sequence[_Look]) -> list[str]:
             f'{masks(inverted)} are lesion in all four corners: if lesions are black in them, '
             'invert them and score again'
         )
+    for rule, count in sorted(Counter(look.rule for look in looks).items()):
+        if rule not in ('', ZERO_AND_255):
+            notes.append(f'in {masks(count)} lesion is {rule}')
     blank = sum(look.brightest == 0 for look in looks)
     if blank and (name == 'truth' or blank == total):
         notes.append(f'{masks(blank)} are empty')

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.images.formats import SUFFIXES, suffix
 from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.utils.csv_file import read_csv, to_flag, to_number
 from isic_mmdet.utils.files import write_atomically
@@ -98,32 +99,45 @@ def read_per_image(
 
 
 def read_scores(path: Path) -> dict[str, Row]:
-    """Read the `score` of detections by ISIC id, None where nothing was detected.
+    """Read the `score` of detections by image id, None where nothing was detected.
+
+    The id is the ISIC id in the name of the image. If no name has one, it is the path of the image
+    without its ending.
 
     The table has the columns `score` and `image` (`predictions.csv` of `tools/predict.py`) or
     `image_id` (`per_image.csv`). Its columns `UNCERTAINTY_COLUMNS` are also read.
 
     Raises:
-        InputError: the file is missing, lacks a column, names an image twice or without its
-            ISIC id, or a value is not in [0, 1]; lists all errors.
+        InputError: the file is missing, lacks a column, names an image twice, some without an
+            ISIC id and others with one, or a value is not in [0, 1]; lists all errors.
     """
     scores: dict[str, Row] = {}
     errors = []
-    for number, cells in _read_rows(path, {'score'}):
-        name = cells.get('image') or cells.get('image_id') or ''
-        found = re.search(ISIC_ID, Path(name).name)
-        if not found:
-            errors.append(f'line {number}: no ISIC id in image {name!r}')
+    rows = _read_rows(path, {'score'})
+    names = [cells.get('image') or cells.get('image_id') or '' for _, cells in rows]
+    is_official = any(re.search(ISIC_ID, Path(name).name) for name in names)
+    for (number, cells), name in zip(rows, names, strict=True):
+        image_id = _image_id(name, is_official)
+        if not image_id:
+            kind = 'ISIC id' if is_official else 'name'
+            errors.append(f'line {number}: no {kind} in image {name!r}')
             continue
-        if found[0] in scores:
-            errors.append(f'line {number}: {found[0]} is there twice')
+        if image_id in scores:
+            errors.append(f'line {number}: {image_id} is there twice')
         names = [name for name in ('score', *UNCERTAINTY_COLUMNS) if name in cells]
         row, wrong = _parse_cells({name: cells[name] for name in names})
         errors += [f'line {number}: {error}' for error in wrong]
-        scores[found[0]] = row
+        scores[image_id] = row
     if errors:
         raise InputError(f'{path}: cannot be matched to masks; write it again', errors)
     return scores
+
+
+def _image_id(name: str, is_official: bool) -> str:
+    if is_official:
+        found = re.search(ISIC_ID, Path(name).name)
+        return found[0] if found else ''
+    return str(Path(name).with_suffix('')) if suffix(name) in SUFFIXES else name
 
 
 def read_labels(path: Path) -> dict[str, Row]:

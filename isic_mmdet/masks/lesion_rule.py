@@ -19,6 +19,8 @@ from isic_mmdet.masks.binary_png import decode_binary_png
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.mask_files import FOREGROUND
 
+#: The rule of the masks of the challenges.
+ZERO_AND_255 = '255 of 0 and 255'
 #: Gray values of two groups have to be so far apart: a photo of a lesion has no such gap.
 LEAST_GAP = 64
 _LEAST_GAP_OF_GROUPS = 128
@@ -31,7 +33,6 @@ _CHANNEL_NOISE = 16
 
 _DEEP = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 _MODES = {'1', 'L', 'P', 'LA', 'RGB', 'RGBA', *_DEEP}
-_ZERO_AND_255 = '255 of 0 and 255'
 _REMEDY = 'save it with 0 and 255, or name the lowest gray of a lesion with --mask-threshold'
 
 _Grays = NDArray[np.uint8]
@@ -70,7 +71,7 @@ def find_lesion(file: SourceFile, threshold: int | None = None) -> FoundLesion:
     """
     data = read_bytes(file)
     if (binary := decode_binary_png(data)) is not None:
-        return FoundLesion(binary, _ZERO_AND_255, data=data)
+        return FoundLesion(binary, ZERO_AND_255, data=data)
     image = decode_whole(data, _MODES)
     orientation = orientation_of(image)
     if threshold is not None:
@@ -150,7 +151,7 @@ def _of_grays(grays: _Grays) -> tuple[NDArray[np.bool_], str]:
     present = np.flatnonzero(counts).tolist()
     lowest, highest = present[0], present[-1]
     if {*present} <= {0, 255}:
-        return grays == 255, _ZERO_AND_255
+        return grays == 255, ZERO_AND_255
     if {*present} <= {0, 1}:
         return grays == 1, '1 of 0 and 1'
     if len(present) == 1:

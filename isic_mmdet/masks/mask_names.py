@@ -57,7 +57,7 @@ def find_masks(
     """
     suffixes = MASK_SUFFIXES if suffix is None else (suffix,)
     examples = f'images are named such as {_example(images)}, masks such as {_example(masks)}'
-    return _best([NamedMasks(each, *_matched(images, masks, each)) for each in suffixes], examples)
+    return _best([match_names(images, masks, each) for each in suffixes], examples)
 
 
 def suffix_among(names: Sequence[str], suffix: str | None = None) -> str:
@@ -69,7 +69,7 @@ def suffix_among(names: Sequence[str], suffix: str | None = None) -> str:
     found = []
     for each in filter(None, MASK_SUFFIXES if suffix is None else (suffix,)):
         images = [name for name in names if not has_suffix(name, each)]
-        found.append(NamedMasks(each, *_matched(images, names, each)))
+        found.append(match_names(images, names, each))
     return _best(found, f'all files are named such as {_example(names)}').suffix
 
 
@@ -95,10 +95,16 @@ def _best(found: Sequence[NamedMasks], examples: str) -> NamedMasks:
     return best[0]
 
 
-def _matched(
-    images: Sequence[str], masks: Sequence[str], suffix: str
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the masks of each image that has some, and the masks without an image."""
+def suffix_of(masks: Sequence[str]) -> str:
+    """Return the suffix of `MASK_SUFFIXES` that most of some masks have, '' if there is none."""
+    for suffix in filter(None, MASK_SUFFIXES):
+        if 2 * sum(has_suffix(mask, suffix) for mask in masks) > len(masks):
+            return suffix
+    return ''
+
+
+def match_names(images: Sequence[str], masks: Sequence[str], suffix: str) -> NamedMasks:
+    """Find the masks of images that have a suffix; see `find_masks`."""
     ending = comparable(suffix)
     bases = {mask: comparable(mask) for mask in masks}
     bases = {
@@ -116,7 +122,7 @@ def _matched(
         if found:
             of_image[image] = found
     used = {mask for found in of_image.values() for mask in found}
-    return of_image, [mask for mask in bases if mask not in used]
+    return NamedMasks(suffix, of_image, [mask for mask in bases if mask not in used])
 
 
 def _grouped(keys: Mapping[str, str]) -> dict[str, list[str]]:

@@ -38,6 +38,12 @@ def flip_jobs(record: Record, out: Path) -> list[Job]:
     return jobs
 
 
+def original_id(isic_id: str) -> str | None:
+    """Return the id that the original of an image has if the image is a flipped copy, else None."""
+    name, _, direction = isic_id.rpartition('_')
+    return name if direction in _AXES else None
+
+
 def _flip_pair(record: Record, axis: int, out: Path, copy_id: str, key: str) -> Record | PairError:
     """Write one copy and return its record, or an error where the original is damaged."""
     image_file = SourceFile(out / image_path(record.isic_id), None, record.image_bytes, 0)

@@ -19,6 +19,7 @@ from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import LOADERS, leaf_datasets
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.encoding import encode_png
+from isic_mmdet.prepare.flips import original_id
 from isic_mmdet.report.figures import resolution_figure, save_figure
 from isic_mmdet.report.panels import card, contact_sheet, read_image
 from isic_mmdet.utils.files import write_atomically
@@ -60,9 +61,8 @@ def browse(
     preflight(cfg, tuple(sorted(used)), with_workers=False)
 
     sizes = _official_sizes(cfg, [loader] if split else LOADERS)
-    # The flipped copy of an image, such as ISIC_0000000_vertical, does not count.
-    originals = {isic_id[: len('ISIC_0000000')]: size for isic_id, size in sizes.items()}
-    figure = resolution_figure(list(originals.values()))
+    originals = [size for isic_id, size in sizes.items() if original_id(isic_id) not in sizes]
+    figure = resolution_figure(originals)
     save_figure(figure, Path(out, 'resolution.png'))
     # The first leaf is the data set without the wrappers that balance or repeat it.
     dataset = _build(next(_leaves(cfg, [loader])))

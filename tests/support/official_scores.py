@@ -56,7 +56,7 @@ def write_distorted(files, predictions):
 def assert_as_official(truth, predictions):
     """Score masks, compare the means with the official ones, and return the rows."""
     scoring = pytest.importorskip('isic_challenge_scoring.segmentation')
-    rows = score_masks(predictions, truth, show_progress=False).rows
+    rows = score_masks(predictions, truth, show_progress=False, strict=True).rows
     official = scoring.SegmentationScore.from_dir(truth, predictions).macro_average
     assert_equal_official(summarize(rows), official)
     return rows

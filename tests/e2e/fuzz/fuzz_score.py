@@ -50,10 +50,9 @@ def score_mask(scene: Scene, put: Put) -> str:
 
 
 def _score(predictions: Path, truth: Path, out: Path, *names: str, **more: Any) -> dict[str, Any]:
+    options = {'out': out, 'workers': 1, 'show_progress': False, 'strict': True, **more}
     try:
-        return watched(
-            evaluate, predictions, truth, out=out, workers=1, show_progress=False, **more
-        )
+        return watched(evaluate, predictions, truth, **options)
     except InputError as error:
         check_message(str(error), *names)
         check(not out.parent.exists(), 'something is written of what was refused')

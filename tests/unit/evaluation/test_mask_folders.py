@@ -7,6 +7,7 @@ import shutil
 import struct
 import zipfile
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from tests.support.png_files import chunk, put_together
 pytestmark = pytest.mark.filterwarnings('ignore:The inplace keyword')
 
 NAME = 'ISIC_0000002_segmentation.png'
+score = partial(score_masks, show_progress=False, strict=True)
 
 
 def gray(seed, shape=(24, 32)):
@@ -74,9 +76,9 @@ def assert_same_verdict(truth, predictions):
     expected = official(truth, predictions)
     if expected is None:
         with pytest.raises(InputError) as error:
-            score_masks(predictions, truth, show_progress=False)
+            score(predictions, truth)
         return error.value.errors
-    found = summarize(score_masks(predictions, truth, show_progress=False).rows)
+    found = summarize(score(predictions, truth).rows)
     assert_equal_official(found, expected)
     return []
 
@@ -192,11 +194,11 @@ def test_a_file_of_any_content(folders, data, accepted, whose):
     # The same in zips, read in place.
     archives = zipped(truth), zipped(predictions)
     if accepted:
-        rows = score_masks(archives[1], archives[0], show_progress=False).rows
-        assert rows == score_masks(predictions, truth, show_progress=False).rows
+        rows = score(archives[1], archives[0]).rows
+        assert rows == score(predictions, truth).rows
     else:
         with pytest.raises(InputError, match=f'zip:.*/{NAME}'):
-            score_masks(archives[1], archives[0], show_progress=False)
+            score(archives[1], archives[0])
 
 
 def test_official_masks_are_not_left_to_pillow(tmp_path, monkeypatch):
@@ -308,7 +310,7 @@ def test_extra_predictions_are_counted(folders):
     copy(predictions, 'ISIC_0000009_segmentation.png')
     (predictions / 'predictions.csv').write_text('image,score\n')
     assert pair_masks(predictions, truth).extra == 2
-    assert score_masks(predictions, truth, show_progress=False).extra == 2
+    assert score(predictions, truth).extra == 2
 
 
 def test_all_errors_are_listed_at_once(folders):
@@ -322,7 +324,7 @@ def test_all_errors_are_listed_at_once(folders):
     for number in range(4, 60):  # more errors than messages usually list
         shutil.copy(truth / NAME, truth / f'ISIC_{number:07d}_segmentation.png')
     with pytest.raises(InputError) as error:
-        score_masks(predictions, truth, show_progress=False)
+        score(predictions, truth)
     errors = '\n'.join(error.value.errors)
     for words in (
         'ISIC_0000059: no prediction',
@@ -357,7 +359,7 @@ def test_a_damaged_zip_member_is_unreadable(folders):
     data[data.index(b'IDAT') + 30] ^= 255
     path.write_bytes(data)
     with pytest.raises(InputError, match=r'ISIC_0000001_segmentation\.png: .*CRC'):
-        score_masks(path, truth, show_progress=False)
+        score(path, truth)
 
 
 def test_sources_that_are_neither_folder_nor_zip(folders, tmp_path):
@@ -377,3 +379,59 @@ def test_missing_files_and_pipes_are_unreadable(tmp_path):
     for name, problem in (('pipe.png', 'not a file, but a pipe'), ('gone.png', 'No such file')):
         with pytest.raises(UnreadableError, match=problem):
             read_gray_mask(SourceFile(tmp_path / name, None, 0, 0))
+
+
+def own_masks(folder, *names, value=255):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode((black_and_white() // 255 * value).astype(np.uint8)))
+
+
+def test_own_masks_are_paired_by_name(tmp_path):
+    truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
+    own_masks(truth, 'a/1_mask.png', 'a/2_mask.bmp', 'b/1_mask.png', value=1)
+    own_masks(predictions, 'a/1_segmentation.png', 'a/2_segmentation.png', 'b/1_segmentation.png')
+    own_masks(predictions, 'c/9_segmentation.png')
+    pairing = pair_masks(predictions, truth)
+    assert [(pair.image_id, pair.prediction.name) for pair in pairing.pairs] == [
+        ('a/1', '1_segmentation.png'),
+        ('a/2', '2_segmentation.png'),
+        ('b/1', '1_segmentation.png'),
+    ]
+    assert (pairing.errors, pairing.extra) == ([], 1)
+    found = score_masks(predictions, truth, show_progress=False)
+    assert [row['iou'] for row in found.rows] == [1, 1, 1]
+    assert found.notes == ['in all 3 masks of the truth lesion is 1 of 0 and 1']
+    with pytest.raises(InputError, match='no ISIC id'):
+        score(predictions, truth)
+
+
+def test_own_masks_that_lack_something(tmp_path):
+    truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
+    own_masks(truth, '1.png', '2.png', '3.png', '3.bmp')
+    own_masks(predictions, '1.png', 'x/4.png', 'y/4.png')
+    pairing = pair_masks(predictions, truth)
+    assert [pair.image_id for pair in pairing.pairs] == ['1']
+    assert [error.partition(': ')[0] for error in sorted(pairing.errors)] == ['2', '3']
+
+
+def test_palette_truths_are_read_unless_the_challenge_has_to_refuse_them(tmp_path):
+    truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
+    own_masks(predictions, NAME)
+    truth.mkdir()
+    image = Image.fromarray(255 - black_and_white(), 'P')
+    image.putpalette([255 - value // 3 for value in range(768)])  # as some of HAM10000's masks
+    image.save(truth / NAME)
+    (row,) = score_masks(predictions, truth, show_progress=False).rows
+    assert row['iou'] == 1
+    with pytest.raises(InputError, match='of mode P'):
+        score(predictions, truth)
+
+
+def test_a_truth_with_more_than_two_groups_needs_a_threshold(folders):
+    truth, predictions = folders
+    with pytest.raises(InputError, match='--mask-threshold'):
+        score_masks(predictions, truth, show_progress=False)
+    rows = score_masks(predictions, truth, show_progress=False, threshold=129).rows
+    assert [row['iou'] for row in rows] == [row['iou'] for row in score(predictions, truth).rows]

@@ -98,7 +98,7 @@ def notes(tmp_path, predictions, truth):
         for number, mask in enumerate(masks):
             cv2.imwrite(str(tmp_path / name / f'ISIC_{number:07d}_segmentation.png'), mask)
     assert_as_official(tmp_path / 't', tmp_path / 'p')
-    return score_masks(tmp_path / 'p', tmp_path / 't', show_progress=False).notes
+    return score_masks(tmp_path / 'p', tmp_path / 't', show_progress=False, strict=True).notes
 
 
 @pytest.mark.parametrize('gray', [1, 127, 128])

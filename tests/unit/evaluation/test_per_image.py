@@ -121,6 +121,12 @@ def test_scores_by_isic_id(tmp_path, table):
     assert read_scores(path) == {'ISIC_0000001': found}
 
 
+def test_scores_of_own_images_by_path(tmp_path):
+    path = tmp_path / 'predictions.csv'
+    path.write_text('image,score\nclinic/a/1.5.JPG,0.5\nclinic/b/x,0.25\n')
+    assert read_scores(path) == {'clinic/a/1.5': {'score': 0.5}, 'clinic/b/x': {'score': 0.25}}
+
+
 def test_scores_that_cannot_be_matched(tmp_path):
     path = tmp_path / 'predictions.csv'
     path.write_text('image,score\nholiday,1\nISIC_0000001,2\nISIC_0000001,0.5\n')
