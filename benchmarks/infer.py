@@ -25,7 +25,7 @@ from benchmarks.harness import (
 from benchmarks.images import write_pictures
 from benchmarks.predictors import FilePredictor, mmdet_files, torchvision_files
 from isic_mmdet.deploy.predict.folder import in_groups, predict_groups
-from isic_mmdet.deploy.predict.outputs import FolderSettings
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.images.sources import SourceFile
 

@@ -24,7 +24,7 @@ _SHARE_OF_MEMORY = 0.8
 def segmenter_files(config: Path, checkpoint: Path, amp: bool, mask: Path) -> FilePredictor:
     """Return what `tools/predict.py` does with a loaded model; it writes `mask`."""
     from isic_mmdet.deploy.predict.folder import predict_groups
-    from isic_mmdet.deploy.predict.outputs import FolderSettings
+    from isic_mmdet.deploy.predict.settings import FolderSettings
     from isic_mmdet.deploy.segmenter import LesionSegmenter
     from isic_mmdet.images.sources import SourceFile
     from isic_mmdet.isic.submission import mask_name

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Install, draw a synthetic data set, train on it, test, and draw the results. Needs Python 3.10 to
-# 3.12 with venv and nothing else. A second call reuses the results of the first.
+# Install, draw a synthetic data set, train on it, test, draw the results, and segment images with
+# the model that comes with the project. Needs Python 3.10 to 3.12 with venv and nothing else. A
+# second call reuses the results of the first.
 #
 #   bash tools/quickstart.sh
 #
@@ -31,3 +32,11 @@ echo "== test: scores and drawings of the test split"
 best=$(ls -t "$work"/best_lesion_iou_epoch_*.pth | head -n 1)
 python tools/test.py configs/quickstart.py "$best" \
     --work-dir "$work/test" --show-dir "$work/test/pictures" --overwrite
+
+echo "== segmenting: the model that comes with the project"
+python tools/predict.py data/official/synthetic/ISIC-2017_Test_v2_Data --out "$work/masks" \
+    --overlay --resume
+echo
+echo "to segment your own images (or drop them on the page of tools/serve.py):"
+echo "  source .venv/bin/activate"
+echo "  python tools/predict.py photo.jpg --out masks --overlay"

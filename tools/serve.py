@@ -22,10 +22,13 @@ def parse_args() -> argparse.Namespace:
         'Open a page in the browser that outlines the lesions of images dropped on it, measures\n'
         'them, compares them with truth masks, and offers masks, images and a table to download.\n'
         'Images are sent to this program only, which stores none. Ctrl-C stops it.',
-        'python tools/serve.py --model model.onnx',
+        'python tools/serve.py',
     )
     parser.add_argument(
-        '--model', type=Path, metavar='FILE', help='an .onnx file written by tools/export_onnx.py'
+        '--model',
+        type=Path,
+        metavar='FILE',
+        help='an .onnx file written by tools/export_onnx.py (default: models/lesion_lite.onnx)',
     )
     parser.add_argument('--config', type=Path, help='instead of --model: config of a training')
     parser.add_argument('--checkpoint', type=Path, help='weights (.pth) that belong to --config')
@@ -51,7 +54,7 @@ def parse_args() -> argparse.Namespace:
         )
     parser.add_argument('--no-browser', action='store_true', help='do not open a browser')
     args = parser.parse_args()
-    if (args.model is None) == (args.config is None and args.checkpoint is None):
+    if args.model is not None and (args.config is not None or args.checkpoint is not None):
         parser.error('give either --model, or --config and --checkpoint')
     if (args.config is None) != (args.checkpoint is None):
         parser.error('give --config and --checkpoint together')
@@ -85,9 +88,13 @@ def load(args: argparse.Namespace) -> 'Segmenter':
 def main() -> None:
     args = parse_args()
 
+    from isic_mmdet.deploy.shipped_model import NOTICE, shipped_model
     from isic_mmdet.evaluation.expected_iou import REMEDY
     from isic_mmdet.serve import LesionServer, Settings
 
+    if args.model is None and args.config is None:
+        args.model = shipped_model()
+        print(f'{args.model.name} comes with the project; {NOTICE}')
     settings = Settings(
         host=args.host,
         port=args.port,

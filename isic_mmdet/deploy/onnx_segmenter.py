@@ -13,6 +13,7 @@ from isic_mmdet.deploy.pixels import NetworkImage, network_image
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk
+from isic_mmdet.masks.views import FLIP_AXES, ViewPrediction, unflip
 
 
 class OnnxSegmenter(Segmenter):
@@ -21,31 +22,39 @@ class OnnxSegmenter(Segmenter):
     Example::
 
         net = OnnxSegmenter('model.onnx')
-        lesion = net(np.asarray(Image.open('mole.jpg').convert('RGB')))
+        lesion = net('mole.jpg')
         plt.imshow(lesion.mask)
 
-    Images are (H, W, 3) uint8, RGB; convert those of `cv2.imread` with `image[..., ::-1]`. The
-    results agree with `isic_mmdet.deploy.LesionSegmenter` and the checkpoint. Several threads may
-    use one segmenter at the same time.
+    The results agree with `isic_mmdet.deploy.LesionSegmenter` and the checkpoint. Several threads
+    may use one segmenter at the same time.
 
     Args:
         path: file of `tools/export_onnx.py`.
         threads: number of threads; None for one per processor core.
+        tta: average over the flips of the image, as `LesionSegmenter` does.
 
     Attributes:
         metadata: of the file.
 
     Raises:
-        InputError: the file does not exist, or this version cannot read it.
+        InputError: the file does not exist, this version cannot read it, or it has several
+            classes, and their scores cannot be averaged.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+    def __init__(self, path: str | Path, threads: int | None = None, tta: bool = False) -> None:
         self._session = _session(Path(path), threads)
         entries = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_entries(entries, path)
         self.classes = self.metadata.classes
         self.batch_size = self.metadata.batch
         self.calibration = self.metadata.expected_iou
+        self.threshold = self.metadata.mask_threshold
+        self._flips = tuple(FLIP_AXES) if tta else (None,)
+        if tta and len(self.classes) > 1:
+            raise InputError(
+                f'{path} returns the score of one of its {len(self.classes)} classes, and --tta '
+                'averages all; use --tta with --config and --checkpoint, or omit it'
+            )
 
     def reduction(self, height: int, width: int) -> int:
         """See `Segmenter.reduction`."""
@@ -69,21 +78,27 @@ class OnnxSegmenter(Segmenter):
 
     def predict_batch(self, prepared: Sequence[NetworkImage]) -> list[Segmentation]:
         """See `Segmenter.predict_batch`."""
-        outputs = self._session.run(['score', 'label', 'box', 'mask'], self.feeds(prepared))
-        # A graph for a fixed number of images returns more results than there are images.
-        return [self._segmentation(*results) for results in zip(prepared, *outputs, strict=False)]
+        views = [self._detections(prepared, direction) for direction in self._flips]
+        return [
+            self.merged(found, image.frame) for image, *found in zip(prepared, *views, strict=True)
+        ]
 
-    def _segmentation(
-        self, image: NetworkImage, score: Any, label: Any, box: Any, cells: Any
-    ) -> Segmentation:
-        shape, threshold = image.frame.shape, self.metadata.mask_threshold
-        if score <= self.metadata.score_threshold:
-            return Segmentation(shape, (), 1, threshold, 0.0, None, None, self.calibration)
-        view = image.to_full(cells, box)
-        name, place = self.classes[int(label)], image.frame.inside(view.box)
-        return Segmentation(
-            shape, (view,), 1, threshold, float(score), name, place, self.calibration
-        )
+    def _detections(
+        self, images: Sequence[NetworkImage], direction: str | None
+    ) -> list[ViewPrediction | None]:
+        """Return what the graph finds in flipped images, in pixels of the full images."""
+        feeds = self.feeds([image.flipped(direction) for image in images])
+        outputs = self._session.run(['score', 'label', 'box', 'mask'], feeds)
+        found: list[ViewPrediction | None] = []
+        # A graph for a fixed number of images returns more results than there are images.
+        for image, score, label, box, mask in zip(images, *outputs, strict=False):
+            if score <= self.metadata.score_threshold:
+                found.append(None)
+                continue
+            upright = unflip(mask, box.tolist(), image.size, direction)
+            view = image.to_full(upright.cells, upright.box)
+            found.append(ViewPrediction(view, {int(label): float(score)}))
+        return found
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

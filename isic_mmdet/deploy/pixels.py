@@ -1,6 +1,7 @@
 """Resizes and pads an image for the network, as the test pipeline of the configs does."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
+from isic_mmdet.masks.views import FLIP_AXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +34,25 @@ class NetworkImage:
         """Height and width after padding, in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def to_full(self, cells: NDArray[np.floating], box: NDArray[np.floating]) -> BoxCells:
+    def flipped(self, direction: str | None) -> 'NetworkImage':
+        """Return the image flipped without its padding, which stays at the bottom and the right.
+
+        `direction` is a key of `isic_mmdet.masks.views.FLIP_AXES`.
+        """
+        rows, columns = self.size
+        pixels = np.zeros_like(self.pixels)
+        pixels[:rows, :columns] = np.flip(self.pixels[:rows, :columns], FLIP_AXES[direction])
+        return replace(self, pixels=pixels)
+
+    def to_full(self, cells: NDArray[np.floating], box: Sequence[float]) -> BoxCells:
         """Return a mask of (h, w) cells in the coordinates of the full image.
 
-        `box` (4,) is x1, y1, x2, y2 at network size.
+        `box` is x1, y1, x2, y2 at network size.
         """
         vertical, horizontal = (
             large / small for large, small in zip(self.source_size, self.size, strict=True)
         )
-        x1, y1, x2, y2 = box.tolist()
+        x1, y1, x2, y2 = box
         ends = (x1 * horizontal, y1 * vertical, x2 * horizontal, y2 * vertical)
         return BoxCells(cells, self.frame.to_full(ends))
 

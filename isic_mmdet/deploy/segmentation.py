@@ -4,15 +4,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
+from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import ExpectedIoU
+from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.encoding import encode_mask
 from isic_mmdet.images.frame import Frame
+from isic_mmdet.images.reading import read_image, rgb_pixels
+from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.paste import (
     BoxCells,
     mask_confidence,
@@ -20,6 +27,11 @@ from isic_mmdet.masks.paste import (
     paste_mask,
     paste_probability,
 )
+from isic_mmdet.masks.views import ViewPrediction, merge_views
+from isic_mmdet.utils.files import write_atomically
+
+#: Path of a file, image of Pillow, or (H, W, 3) uint8 array.
+AnyImage: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +51,7 @@ class Segmentation:
         label: name of its class; None without a detection.
         box: x, y, width, height in pixels; None without a detection.
         calibration: of the expected IoU; None if the model has none.
+        others: further lesions of the image if several were asked for, the highest score first.
     """
 
     shape: tuple[int, int]
@@ -49,6 +62,7 @@ class Segmentation:
     label: str | None
     box: tuple[float, float, float, float] | None
     calibration: ExpectedIoU | None = None
+    others: tuple['Segmentation', ...] = ()
 
     @cached_property
     def expected_iou(self) -> float | None:
@@ -78,12 +92,16 @@ class Segmentation:
 
         With a threshold of 0.5, the mask is `levels > 127`.
         """
-        return paste_levels(self.views, self.number, self.shape)
+        return np.asarray(paste_levels(self.views, self.number, self.shape), np.uint8)
 
     @property
     def probability(self) -> NDArray[np.float32]:
         """(H, W) float32, probability of the lesion in [0, 1]. Computed on every access."""
         return paste_probability(self.views, self.number, self.shape)
+
+    def save(self, path: str | Path) -> None:
+        """Write the mask as PNG, 255 in the lesion and 0 elsewhere."""
+        write_atomically(path, encode_mask(self.mask))
 
 
 class PreparedImage(Protocol):
@@ -101,19 +119,43 @@ class Segmenter(ABC):
         classes: names that `Segmentation.label` can have.
         batch_size: largest number of images that the model takes together; None for any number.
         calibration: of the expected IoU; None if the model has none.
+        threshold: a pixel belongs to the lesion if its probability is above this.
     """
 
     classes: tuple[str, ...]
     batch_size: int | None = None
     calibration: ExpectedIoU | None = None
+    threshold: float
 
-    def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
-        """Return the lesion of one image; see `prepare`."""
+    def __call__(self, image: AnyImage) -> Segmentation:
+        """Return the lesion of one image; see `batch`."""
         return self.batch([image])[0]
 
-    def batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Segmentation]:
-        """Return the lesions of images of any sizes, in their order; see `prepare`."""
-        return self.predict([self.prepare(image) for image in images])
+    def batch(self, images: Sequence[AnyImage]) -> list[Segmentation]:
+        """Return the lesions of images of any sizes, in their order.
+
+        Args:
+            images: each the path of a file; an image of Pillow; or an (H, W, 3) uint8 array, RGB
+                (convert those of `cv2.imread` with `image[..., ::-1]`). Files and images of Pillow
+                are brought upright by their EXIF orientation, and so are the results.
+
+        Raises:
+            InputError: a file cannot be read.
+            ValueError: an array or an image is not usable, see `prepare`.
+        """
+        return self.predict([self._prepared(image) for image in images])
+
+    def _prepared(self, image: AnyImage) -> Any:
+        if isinstance(image, np.ndarray):
+            return self.prepare(image)
+        if isinstance(image, Image.Image):
+            return self.prepare(rgb_pixels(ImageOps.exif_transpose(image)))
+        path = Path(image)
+        try:
+            read = read_image(SourceFile(path, None, path.stat().st_size, 0), self.reduction)
+            return self.prepare(read.pixels, read.frame)
+        except (UnreadableError, OSError, ValueError) as error:
+            raise InputError(f'{path}: {error}; use another image') from error
 
     def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
         """Return the lesions of images from `prepare`, in their order.
@@ -161,6 +203,25 @@ class Segmenter(ABC):
     @abstractmethod
     def resized(self, image: NDArray[np.uint8], frame: Frame) -> PreparedImage:
         """Return an image for `predict_batch`; raises a `cv2.error` if nothing is left of it."""
+
+    def merged(self, found: Sequence[ViewPrediction | None], frame: Frame) -> Segmentation:
+        """Return the lesion that the views of an image show.
+
+        Args:
+            found: in pixels of the full image; None for a view without a detection.
+            frame: of the image.
+        """
+        predictions = [each for each in found if each is not None]
+        merged = merge_views(predictions, len(found))
+        if merged is None:
+            score, label, box = 0.0, None, None
+        else:
+            score, label, box = merged.score, self.classes[merged.label], frame.inside(merged.box)
+        views = tuple(prediction.view for prediction in predictions)
+        number, threshold = len(found), self.threshold
+        return Segmentation(
+            frame.shape, views, number, threshold, score, label, box, self.calibration
+        )
 
     @abstractmethod
     def predict_batch(self, prepared: Sequence[Any]) -> list[Segmentation]:

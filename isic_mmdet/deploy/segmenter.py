@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmdet.registry import DATASETS, MODELS
+from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -39,9 +40,13 @@ from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk
 from isic_mmdet.masks.paste import BoxCells
+from isic_mmdet.masks.views import ViewPrediction
 from isic_mmdet.models.box_masks import return_box_masks
 from isic_mmdet.models.lesion_mask_rcnn import prepare_for_prediction
-from isic_mmdet.models.tta import ViewPrediction, best_detection, merge_views
+from isic_mmdet.models.tta import best_detection, further_detections
+
+# Detections that may belong to one lesion.
+_DETECTIONS_OF_LESION = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,8 @@ class LesionSegmenter(Segmenter):
         device: such as 'cuda:1' or 'cpu'; None for a GPU if there is one.
         tta: average over flips of the image, see `isic_mmdet.engine.config.load.use_tta`.
         amp: compute in bfloat16, see `isic_mmdet.engine.config.load.use_amp`.
+        max_lesions: largest number of lesions in an image, see
+            `isic_mmdet.models.tta.further_detections`; above 1 not with `tta`.
 
     Attributes:
         device: of the model.
@@ -87,18 +94,22 @@ class LesionSegmenter(Segmenter):
         device: str | torch.device | None = None,
         tta: bool = False,
         amp: bool = False,
+        max_lesions: int = 1,
     ) -> None:
         self.device = _device(device)
         cfg = load_config(config)
         set_checkpoint(cfg, str(checkpoint))
         follow_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
-        self._threshold = mask_threshold(model_cfg)
+        self.threshold = mask_threshold(model_cfg)
+        self._max_lesions = max_lesions
         self._in_boxes = predicts_box_masks(model_cfg)
         if amp:
             use_amp(cfg)
         if tta:
             use_tta(cfg)  # it needs the scores of all classes
+        elif max_lesions > 1:
+            _keep(model_cfg, max_lesions, config)
         elif can_keep_one(model_cfg):
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
@@ -142,25 +153,25 @@ class LesionSegmenter(Segmenter):
             samples = [self._model.test_step(pseudo_collate(list(view))) for view in views]
             found = [[best_detection(sample) for sample in view] for view in samples]
         return [
-            self._segmentation(of_image, image.frame)
-            for of_image, image in zip(zip(*found, strict=True), prepared, strict=True)
+            replace(
+                self.merged([_in_full(each, image.frame) for each in of_image], image.frame),
+                others=tuple(self._further(sample, image.frame)),
+            )
+            for of_image, sample, image in zip(
+                zip(*found, strict=True), samples[0], prepared, strict=True
+            )
         ]
 
-    def _segmentation(self, found: Sequence[ViewPrediction | None], frame: Frame) -> Segmentation:
-        predictions = [
-            replace(each, view=BoxCells(each.view.cells, frame.to_full(each.view.box)))
-            for each in found
-            if each is not None
-        ]
-        merged = merge_views(predictions, len(found))
-        if merged is None:
-            score, label, box = 0.0, None, None
-        else:
-            score, label, box = merged.score, self.classes[merged.label], frame.inside(merged.box)
-        views = tuple(prediction.view for prediction in predictions)
-        return Segmentation(
-            frame.shape, views, len(found), self._threshold, score, label, box, self.calibration
-        )
+    def _further(self, sample: DetDataSample, frame: Frame) -> Iterator[Segmentation]:
+        for found in further_detections(sample, self._max_lesions - 1):
+            yield self.merged([_in_full(found, frame)], frame)
+
+
+def _in_full(found: ViewPrediction | None, frame: Frame) -> ViewPrediction | None:
+    """Return a detection in pixels of the full image."""
+    if found is None:
+        return None
+    return replace(found, view=BoxCells(found.view.cells, frame.to_full(found.view.box)))
 
 
 def _array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
@@ -219,6 +230,21 @@ def _shrunk(resize: ConfigDict, height: int, width: int) -> float:
     """Return by how much a `Resize` shrinks the side of an image that it shrinks less."""
     scale = resize.scale if isinstance(resize.scale, Sequence) else (resize.scale, resize.scale)
     return shrunk(height, width, scale, resize.get('keep_ratio', False))
+
+
+def _keep(model: ConfigDict, number: int, config: str | Path) -> None:
+    """Let a detector return enough detections for this number of lesions in an image.
+
+    Detections of the same lesion share the number, so it is not the exact one.
+    """
+    test = model.get('test_cfg') or {}
+    settings = test.get('rcnn', test)
+    if 'max_per_img' not in settings:
+        raise InputError(
+            f'{config}: its model has no test_cfg with max_per_img, which --max-lesions needs; '
+            'omit --max-lesions'
+        )
+    settings.max_per_img = max(settings.max_per_img, _DETECTIONS_OF_LESION * number)
 
 
 def _device(name: str | torch.device | None) -> torch.device:

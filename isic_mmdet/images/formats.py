@@ -7,16 +7,33 @@ from pathlib import PurePath
 
 from PIL import Image
 
+
+def _register_heic() -> bool:
+    """Let Pillow read HEIC if the optional package pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+READS_HEIC = _register_heic()
+_HEIC_ENDINGS = ('heic', 'heif', 'hif')
 #: Pillow's names. It knows more, but starts other programs for some (Ghostscript for EPS).
-FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP')
+FORMATS = ('JPEG', 'PNG', 'TIFF', 'BMP', 'WEBP', *(['HEIF'] if READS_HEIC else []))
 #: For messages.
 FORMAT_NAMES = 'JPEG, PNG, TIFF, BMP or WebP'
 #: Endings by which images are found in a folder or zip.
 SUFFIXES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.tif', '.tiff', '.bmp', '.webp'}
 
+if READS_HEIC:
+    SUFFIXES |= {f'.{ending}' for ending in _HEIC_ENDINGS}
+
 _REMEDIES = {
+    'convert to JPEG or PNG, or run `pip install pillow-heif`': ' '.join(_HEIC_ENDINGS),
     'convert to JPEG or PNG': (
-        'heic heics heif heifs hif avif jxl jp2 j2k jpf jpx jpm j2c jpc jxr wdp '
+        'heics heifs avif jxl jp2 j2k jpf jpx jpm j2c jpc jxr wdp '
         'ppm pgm pbm pnm tga pcx ico psd psb xcf exr hdr'
     ),
     'export as PNG': 'dcm dicom dic svg svgz pdf eps ps ai nii nrrd mha mhd svs ndpi mrxs scn czi',
@@ -28,7 +45,10 @@ _REMEDIES = {
 }
 #: Lower-case endings of images that are not read, to what helps.
 UNREAD = {
-    f'.{ending}': remedy for remedy, endings in _REMEDIES.items() for ending in endings.split()
+    f'.{ending}': remedy
+    for remedy, endings in _REMEDIES.items()
+    for ending in endings.split()
+    if f'.{ending}' not in SUFFIXES
 }
 
 #: What Pillow and `SourceFile.read` raise on a file that is no image, or an incomplete one.
@@ -74,8 +94,10 @@ def unread_format(data: bytes) -> str | None:
             return f'{name} is not read: {UNREAD[ending]}'
     if data[4:8] == b'ftyp':
         brand = data[8:12].decode('latin-1')
-        if brand in _HEIF_BRANDS or brand in _BRANDS:
-            return f'{_BRANDS.get(brand, "HEIC")} is not read: {UNREAD[".heic"]}'
+        if brand in _HEIF_BRANDS:
+            return None if READS_HEIC else f'HEIC is not read: {UNREAD[".heic"]}'
+        if brand in _BRANDS:
+            return f'{_BRANDS[brand]} is not read: {UNREAD[".avif"]}'
         return f'a video is not read: {UNREAD[".mp4"]}'
     if b'<svg' in data[:256]:
         return f'SVG is not read: {UNREAD[".svg"]}'

@@ -48,9 +48,9 @@ def upright(stored: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
 
 
 def stored_mask(upright: NDArray[Pixels], orientation: int) -> NDArray[Pixels]:
-    """Return a view of an (H, W) map of the upright image as a map of the stored pixels."""
+    """Return a view of an upright (H, W) map, or (H, W, C) image, as its pixels are stored."""
     way = WAYS_BACK[orientation]
-    return way.flip(upright.T if way.transpose else upright)
+    return way.flip(upright.swapaxes(0, 1) if way.transpose else upright)
 
 
 def stored_box(upright: Box, shape: tuple[int, int], orientation: int) -> Box:

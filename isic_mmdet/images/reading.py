@@ -97,7 +97,8 @@ def _read(data: bytes, modes: set[str], largest_step: Callable[[Image.Image], in
         nonlocal stored, step
         stored = height, width = _shape(image)
         largest = largest_step(image)
-        if largest > 1:
+        # For HEIC, Pillow would take a preview whose size is not a whole fraction.
+        if largest > 1 and image.format != 'HEIF':
             drafted = image.draft(None, (max(1, width // largest), max(1, height // largest)))
             if drafted is not None:
                 step = round(width / drafted[1][2])
@@ -106,7 +107,7 @@ def _read(data: bytes, modes: set[str], largest_step: Callable[[Image.Image], in
     # Pillow brings TIFF files upright when it decodes them, and then removes the tag.
     is_upright = image.format == 'TIFF'
     orientation = orientation_of(Image.open(io.BytesIO(data)) if is_upright else image)
-    plain, pixels = is_plain(image), _rgb(image)
+    plain, pixels = is_plain(image), rgb_pixels(image)
     del image
     if not is_upright:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
@@ -121,10 +122,11 @@ def _shape(image: Image.Image) -> tuple[int, int]:
     return image.height, image.width
 
 
-def _rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the pixels of an image, (H, W, 3) uint8.
+def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an image as it is stored, (H, W, 3) uint8, RGB without transparency.
 
-    Works strip by strip, because Pillow uses four bytes a pixel and copies them at every step.
+    Of 16 bits the upper 8 are used. Works strip by strip, because Pillow uses four bytes a pixel
+    and copies them at every step.
     """
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, _STRIP):

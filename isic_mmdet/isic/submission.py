@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -22,6 +21,7 @@ from isic_mmdet.images.encoding import encode_mask
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.names import ISIC_ID
 from isic_mmdet.masks.mask_files import decode_mask
+from isic_mmdet.masks.regions import largest_region, without_holes
 from isic_mmdet.utils.files import write_atomically
 
 
@@ -31,18 +31,8 @@ def mask_name(image_id: str) -> str:
 
 
 def one_region(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the largest connected region of a mask that has lesion, with its holes filled.
-
-    Pixels are neighbors by a shared side. So the region is also one, and without holes, where
-    shared corners count.
-    """
-    gray = mask.astype(np.uint8)
-    _, regions, facts, _ = cv2.connectedComponentsWithStats(gray, connectivity=4)
-    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())  # 0 is the background
-    # A frame joins all background that reaches the edge. The other background is a hole.
-    skin = np.pad((regions != largest).astype(np.uint8), 1, constant_values=1)
-    _, parts = cv2.connectedComponents(skin, connectivity=4)
-    return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
+    """Return the largest connected region of a mask that has lesion, with its holes filled."""
+    return without_holes(largest_region(mask))
 
 
 def check_submission(path: str | Path, images: Mapping[str, SourceFile]) -> None:

@@ -61,16 +61,18 @@ def paste_probability(
 
 
 def paste_levels(
-    views: Sequence[BoxCells], number: int, shape: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Return the mean probability in steps of 1/255, (height, width) uint8.
+    views: Sequence[BoxCells], number: int, shape: tuple[int, int], bits: int = 8
+) -> NDArray[np.unsignedinteger]:
+    """Return the mean probability in steps, (height, width): uint8 for 8 bits, uint16 for 16.
 
-    Halves are rounded down, so levels above 127 are the mask at the threshold 0.5.
+    The highest level of these bits, 255 or 65535, is probability 1. Halves are rounded down, so
+    levels above 127 or 32767 are the mask at the threshold 0.5.
     """
-    levels = np.zeros(shape, np.uint8)
+    highest = 2**bits - 1
+    levels = np.zeros(shape, np.uint8 if bits == 8 else np.uint16)
     for rows, columns, strip in _strips(views, number, shape):
         strip -= _TIE
-        strip *= 255
+        strip *= highest
         strip -= 0.5
         levels[rows, columns] = np.ceil(strip, out=strip)
     return levels

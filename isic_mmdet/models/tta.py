@@ -1,63 +1,22 @@
 """Test-time augmentation with masks: predictions of several views of an image, merged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
-from numpy.typing import NDArray
 from torch import Tensor
 
 from isic_mmdet.masks.paste import BoxCells, mask_confidence, paste_mask
+from isic_mmdet.masks.views import ViewPrediction, merge_views, unflip
 from isic_mmdet.models.box_masks import return_box_masks
 
-#: Axes of an (H, W) map that undo a flip of this name; None is no flip.
-FLIP_AXES: dict[str | None, tuple[int, ...]] = {
-    None: (),
-    'horizontal': (1,),
-    'vertical': (0,),
-    'diagonal': (0, 1),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class ViewPrediction:
-    """The best detection in one view of an image.
-
-    Attributes:
-        view: its cells and box, in pixels of the image.
-        scores: class index to the highest score, in [0, 1], of its detections in the view.
-    """
-
-    view: BoxCells
-    scores: Mapping[int, float]
-
-
-class MergedPrediction(NamedTuple):
-    """Scores and box of a lesion, merged from all views of its image.
-
-    Attributes:
-        scores: class index to score in [0, 1], the highest first.
-        box: x1, y1, x2, y2 in pixels of the image.
-    """
-
-    scores: dict[int, float]
-    box: tuple[float, float, float, float]
-
-    @property
-    def label(self) -> int:
-        """Index of the class with the highest score."""
-        return next(iter(self.scores))
-
-    @property
-    def score(self) -> float:
-        """The highest score."""
-        return self.scores[self.label]
+#: Score that a further lesion of an image needs.
+FURTHER_SCORE = 0.5
+# A detection with more of its box than this inside a better one is the same lesion.
+_SAME_LESION = 0.5
 
 
 def best_detection(sample: DetDataSample) -> ViewPrediction | None:
@@ -70,18 +29,46 @@ def best_detection(sample: DetDataSample) -> ViewPrediction | None:
     instances = sample.pred_instances
     if len(instances) == 0:
         return None
-    best = int(instances.scores.argmax())
-    direction = sample.flip_direction if sample.metainfo.get('flip') else None
-    mask, box = instances.masks[best].cpu(), instances.bboxes[best].tolist()
-    if mask.dtype == torch.bool:  # of the complete image
-        mask, box = _cropped(mask)
-    cells = mask.float().numpy()
-    height, width = sample.ori_shape[:2]
-    view = unflip(cells, box, (height, width), direction)
     scores: dict[int, float] = {}
     for label, score in zip(instances.labels.tolist(), instances.scores.tolist(), strict=True):
         scores[label] = max(score, scores.get(label, 0.0))
-    return ViewPrediction(view, scores)
+    return ViewPrediction(_view(sample, int(instances.scores.argmax())), scores)
+
+
+def further_detections(sample: DetDataSample, number: int) -> list[ViewPrediction]:
+    """Return at most `number` lesions after the best one, the highest score first.
+
+    The training data have one lesion in each image, so weak detections are no lesions: a further
+    lesion needs a score of `FURTHER_SCORE`. `sample` is that of `best_detection`.
+    """
+    scores, labels = sample.pred_instances.scores.tolist(), sample.pred_instances.labels.tolist()
+    best_first = sorted(range(len(scores)), key=lambda index: -scores[index])
+    kept: list[tuple[int, BoxCells]] = []
+    for index in best_first:
+        if len(kept) > number or (kept and scores[index] < FURTHER_SCORE):
+            break
+        view = _view(sample, index)
+        if not any(_share_inside(view.box, other.box) > _SAME_LESION for _, other in kept):
+            kept.append((index, view))
+    return [ViewPrediction(view, {labels[index]: scores[index]}) for index, view in kept[1:]]
+
+
+def _share_inside(box: Sequence[float], other: Sequence[float]) -> float:
+    """Return how much of the smaller of two boxes (x1, y1, x2, y2) lies inside the other."""
+    (left, top, right, bottom), (x1, y1, x2, y2) = box, other
+    width, height = min(right, x2) - max(left, x1), min(bottom, y2) - max(top, y1)
+    smaller = min((right - left) * (bottom - top), (x2 - x1) * (y2 - y1))
+    return max(0.0, width) * max(0.0, height) / smaller if smaller > 0 else 1.0
+
+
+def _view(sample: DetDataSample, index: int) -> BoxCells:
+    """Return cells and box of a detection, in pixels of the image without its flip."""
+    instances = sample.pred_instances
+    direction = sample.flip_direction if sample.metainfo.get('flip') else None
+    mask, box = instances.masks[index].cpu(), instances.bboxes[index].tolist()
+    if mask.dtype == torch.bool:  # of the complete image
+        mask, box = _cropped(mask)
+    return unflip(mask.float().numpy(), box, sample.ori_shape[:2], direction)
 
 
 def _cropped(mask: Tensor) -> tuple[Tensor, list[int]]:
@@ -91,53 +78,6 @@ def _cropped(mask: Tensor) -> tuple[Tensor, list[int]]:
         return mask[:1, :1], [0, 0, 0, 0]
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     return mask[top:bottom, left:right], [left, top, right, bottom]
-
-
-def unflip(
-    cells: NDArray[np.floating],
-    box: Sequence[float],
-    shape: tuple[int, int],
-    direction: str | None,
-) -> BoxCells:
-    """Return cells and box of a flipped image in coordinates of the image itself.
-
-    Args:
-        cells: (h, w) float.
-        box: x1, y1, x2, y2 in the flipped image.
-        shape: height and width of the image, in the same unit.
-        direction: of the flip, a key of `FLIP_AXES`.
-    """
-    x1, y1, x2, y2 = box
-    height, width = shape
-    axes = FLIP_AXES[direction]
-    if 1 in axes:
-        x1, x2 = width - x2, width - x1
-    if 0 in axes:
-        y1, y2 = height - y2, height - y1
-    return BoxCells(np.flip(cells, axes), (x1, y1, x2, y2))
-
-
-def merge_views(predictions: Sequence[ViewPrediction], number: int) -> MergedPrediction | None:
-    """Merge the predictions of the views of an image; None if there is no prediction.
-
-    The score of a class is its mean over all views, 0 for those without it. The box is the mean
-    of the boxes.
-
-    Args:
-        predictions: at most one for each view.
-        number: of views.
-    """
-    if not predictions:
-        return None
-    totals: dict[int, float] = {}
-    for prediction in predictions:
-        for label, score in prediction.scores.items():
-            totals[label] = totals.get(label, 0.0) + score
-    best_first = sorted(totals, key=lambda label: -totals[label])
-    x1, y1, x2, y2 = np.mean([each.view.box for each in predictions], axis=0).tolist()
-    return MergedPrediction(
-        {label: totals[label] / number for label in best_first}, (x1, y1, x2, y2)
-    )
 
 
 @MODELS.register_module()
@@ -151,7 +91,7 @@ class LesionTTAModel(BaseTTAModel):
       of the image, is above `mask_threshold`; (K, H, W) bool on the CPU, equal for all K classes.
       Masks of the complete image are already binary and count as probabilities of 0 and 1;
     - mask_confidences: the mean over all views, (K,);
-    - scores, labels, bboxes: see `merge_views`.
+    - scores, labels, bboxes: see `isic_mmdet.masks.views.merge_views`.
 
     Args:
         module: config of the detector, see `isic_mmdet.models.box_masks.return_box_masks`.

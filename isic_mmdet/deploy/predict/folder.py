@@ -8,21 +8,24 @@ takes images of one padded shape from one group.
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tqdm import tqdm
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
+from isic_mmdet.deploy.predict.annotations import coco_names, coco_part
 from isic_mmdet.deploy.predict.outputs import (
     HEIGHT,
-    FolderSettings,
     LoadedImage,
+    Written,
     shown_image,
     write_outputs,
 )
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import csv_lines, part_of, read_rows
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.images.decoding import UnreadableError
@@ -42,10 +45,12 @@ Item: TypeAlias = tuple[str, SourceFile]
 def still_to_do(names: Iterable[str], settings: FolderSettings) -> set[str]:
     """Return the names of images without all their files or without a row in the table."""
     rows = read_rows(settings.out)
+    done = coco_names(settings.out) & set(rows) if 'coco' in settings.formats else set(rows)
     return {
         name
         for name in names
-        if name not in rows or not all(path.is_file() for path in settings.files_of(name))
+        if name not in done
+        or not all(path.is_file() for path in settings.files_of(name, bool(rows[name]['label'])))
     }
 
 
@@ -88,10 +93,11 @@ def predict_groups(
     with (
         tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
         part_of(settings.out, rank) as part,
+        coco_part(settings.out, rank) if 'coco' in settings.formats else nullcontext() as coco,
     ):
 
         def readable() -> Iterator[tuple[int, LoadedImage]]:
-            load = partial(_load, segmenter, settings.overlay)
+            load = partial(_load, segmenter, settings)
             waiting = settings.batch_size + settings.workers
             for group, name, loaded in prefetch(load, items, settings.workers, waiting):
                 if isinstance(loaded, LoadedImage):
@@ -103,32 +109,37 @@ def predict_groups(
         predicted = _predicted(segmenter, readable(), settings.batch_size)
         kept = (results for results in predicted if results[0].name in wanted)
 
-        def write(results: tuple[LoadedImage, Segmentation, float]) -> dict[str, Any]:
+        def write(results: tuple[LoadedImage, Segmentation, float]) -> Written:
             return write_outputs(settings, *results)
 
-        for row in prefetch(write, kept, settings.workers, settings.workers):
-            part.add(csv_lines([row]))
+        for written in prefetch(write, kept, settings.workers, settings.workers):
+            if coco is not None:
+                coco.add(written.coco_line)
+            part.add(csv_lines([written.row]))
             bar.update()
     return errors
 
 
 def _load(
-    segmenter: Segmenter, with_overlay: bool, item: tuple[int, str, SourceFile]
+    segmenter: Segmenter, settings: FolderSettings, item: tuple[int, str, SourceFile]
 ) -> tuple[int, str, LoadedImage | str]:
     """Return group and name of an image, and the image or the reason why it cannot be read."""
     group, name, file = item
 
     def reduction(height: int, width: int) -> int:
+        if settings.crops is not None:
+            return 1
         most = segmenter.reduction(height, width)
-        return min(most, min(height, width) // HEIGHT) if with_overlay else most
+        return min(most, min(height, width) // HEIGHT) if settings.overlay else most
 
     try:
         image = read_image(file, reduction)
         prepared = segmenter.prepare(image.pixels, image.frame)
     except (UnreadableError, ValueError) as error:
         return group, name, f'{file}: {error}'
-    shown = shown_image(image.pixels) if with_overlay else None
-    return group, name, LoadedImage(name, file.name, image.orientation, prepared, shown)
+    shown = shown_image(image.pixels) if settings.overlay else None
+    pixels = image.pixels if settings.crops is not None else None
+    return group, name, LoadedImage(name, file, image.orientation, prepared, shown, pixels)
 
 
 def _predicted(

@@ -22,7 +22,12 @@ class Model(NamedTuple):
 
 
 def checkpoint_model(
-    config: str, checkpoint: str, tta: bool = False, device: str | None = None, amp: bool = False
+    config: str,
+    checkpoint: str,
+    tta: bool = False,
+    device: str | None = None,
+    amp: bool = False,
+    max_lesions: int = 1,
 ) -> Model:
     """Return a checkpoint, run by torch and mmdet; see `LesionSegmenter`.
 
@@ -36,7 +41,7 @@ def checkpoint_model(
         from isic_mmdet.deploy.segmenter import LesionSegmenter
 
         own = f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'
-        return LesionSegmenter(config, checkpoint, device or own, tta, amp)
+        return LesionSegmenter(config, checkpoint, device or own, tta, amp, max_lesions)
 
     def facts() -> dict[str, Any]:
         return {
@@ -50,13 +55,16 @@ def checkpoint_model(
     return Model(load, facts)
 
 
-def onnx_model(path: str) -> Model:
-    """Return a file of `tools/export_onnx.py`, run by ONNX Runtime."""
+def onnx_model(path: str | Path, tta: bool = False) -> Model:
+    """Return a file of `tools/export_onnx.py`, run by ONNX Runtime; see `OnnxSegmenter`."""
 
     def load() -> Segmenter:
         # Imported here, because a checkpoint must run without ONNX Runtime.
         from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
-        return OnnxSegmenter(path)
+        return OnnxSegmenter(path, tta=tta)
 
-    return Model(load, lambda: {'onnx': Path(path).name, 'onnx_sha256': sha256(path)})
+    def facts() -> dict[str, Any]:
+        return {'onnx': Path(path).name, 'onnx_sha256': sha256(path), 'tta': tta or None}
+
+    return Model(load, facts)

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from isic_mmdet.deploy.predict.annotations import COCO_FILE, join_coco_parts
 from isic_mmdet.deploy.predict.folder import in_groups, predict_groups, still_to_do
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.models import Model
-from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.processes import Group
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import is_begun, join_parts
+from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import REMEDY
 from isic_mmdet.images.sources import SourceFile, close_zips
@@ -21,6 +23,7 @@ from isic_mmdet.utils.run_record import require_same_run
 
 # Names the model of the folder, so that two models never share one.
 _MODEL_FILE = 'predictions.json'
+_OTHER_THRESHOLD = 'not known, because the model is calibrated for its own threshold'
 _NOT_KNOWN = (
     'not known, because the model has no calibration; write a checkpoint with one, and export it '
     f'again: {REMEDY}'
@@ -58,10 +61,15 @@ def predict(
         files, skipped = find_images(inputs, settings.out)
         if submission is not None:
             check_submission(submission, files)
-        errors = _predict_share(model, files, settings, resume, group)
+        segmenter, facts = _loaded(model)
+        facts |= settings.facts()
+        _check_folder(settings.out, facts, resume)
+        errors = _predict_share(segmenter, files, settings, facts, group)
         if group.rank != 0:
             return ''
         rows = join_parts(settings.out)
+        if 'coco' in settings.formats:
+            join_coco_parts(settings.out, segmenter.classes)
         if errors:
             raise InputError(
                 f'{len(errors)} of {len(files)} images could not be read; the others are in '
@@ -73,41 +81,62 @@ def predict(
             )
         if submission is not None:
             write_submission(submission, settings.out, files)
-        missed = sum(not rows[name]['label'] for name in files)
-        checks = [rows[name]['check'] for name in files]
-        lines = {
-            'masks': settings.out,
-            'table': settings.out / 'predictions.csv',
-            'overlays': settings.out / 'overlays' if settings.overlay else None,
-            'submission': submission,
-            'skipped': skipped,
-            'to check': f'{checks.count("True")} images' if any(checks) else _NOT_KNOWN,
-        }
-        summary = [f'{title + ":":<11} {line}' for title, line in lines.items() if line]
-        return '\n'.join([f'{len(files)} images, {missed} without a detection', *summary])
+        why_unknown = _NOT_KNOWN if segmenter.calibration is None else _OTHER_THRESHOLD
+        unchecked = '' if any(rows[name]['check'] for name in files) else why_unknown
+        return _summary(settings, [rows[name] for name in files], submission, skipped, unchecked)
 
 
-def _predict_share(
-    model: Model,
-    files: Mapping[str, SourceFile],
-    settings: FolderSettings,
-    resume: bool,
-    group: Group,
-) -> list[str]:
-    """Predict the images of this process, and return the errors of all processes."""
+def _loaded(model: Model) -> tuple[Segmenter, dict[str, Any]]:
     with ThreadPoolExecutor(1) as thread:
         # Checksums are computed while the model loads.
         pending = thread.submit(model.facts)
-        segmenter = model.load()
-        facts = pending.result()
-    _check_folder(settings.out, facts, resume)
+        return model.load(), pending.result()
+
+
+def _summary(
+    settings: FolderSettings,
+    rows: Sequence[Mapping[str, str]],
+    submission: str | None,
+    skipped: str,
+    unchecked: str,
+) -> str:
+    """Return what was written; `unchecked` is why no image says whether to check it."""
+    out = settings.out
+    missed = sum(not row['label'] for row in rows)
+    checked = sum(row['check'] == 'True' for row in rows)
+    lines = {
+        'masks': out,
+        'table': out / 'predictions.csv',
+        'overlays': out / 'overlays' if settings.overlay else None,
+        'probabilities': out / 'probabilities' if settings.probabilities else None,
+        'crops': out / 'crops' if settings.crops is not None else None,
+        'COCO': out / COCO_FILE if 'coco' in settings.formats else None,
+        'LabelMe': out / 'labelme' if 'labelme' in settings.formats else None,
+        'submission': submission,
+        'skipped': skipped,
+        'to check': unchecked or f'{checked} images',
+    }
+    width = max(11, *(len(title) + 1 for title, line in lines.items() if line))
+    summary = [f'{title + ":":<{width}} {line}' for title, line in lines.items() if line]
+    return '\n'.join([f'{len(rows)} images, {missed} without a detection', *summary])
+
+
+def _predict_share(
+    segmenter: Segmenter,
+    files: Mapping[str, SourceFile],
+    settings: FolderSettings,
+    facts: Mapping[str, Any],
+    group: Group,
+) -> list[str]:
+    """Predict the images of this process, and return the errors of all processes."""
     # Every process distributes all images, before it looks for finished ones: two processes may see
     # different states of the folder.
     share = in_groups(files, settings.batch_size)[group.rank :: group.size]
     todo = still_to_do([name for part in share for name, _ in part], settings)
     group.gather(None)
     if group.rank == 0:
-        write_json(settings.out / _MODEL_FILE, facts, indent=2)
+        used = {name: value for name, value in facts.items() if value is not None}
+        write_json(settings.out / _MODEL_FILE, used, indent=2)
     errors = predict_groups(segmenter, share, todo, settings, group.rank)
     return [error for part in group.gather(errors) for error in part]
 
@@ -123,6 +152,6 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
     require_same_run(
         out / _MODEL_FILE,
         facts,
-        'the predictions of another model',
+        'predictions of another model or with other options',
         'name another --out, or remove the folder',
     )

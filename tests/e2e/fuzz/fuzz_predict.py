@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 import isic_mmdet.register  # noqa: F401 - before mmdet's own
-from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.run import predict
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame

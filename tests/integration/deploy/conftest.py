@@ -8,7 +8,7 @@ from PIL import Image
 
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
-from isic_mmdet.deploy.predict.outputs import FolderSettings
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from tests.support.random_model import NARROW, save_random_model
 

@@ -9,6 +9,7 @@ from isic_mmdet.deploy.export.onnx_file import with_metadata
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame
 from tests.support.random_model import CALIBRATION
@@ -29,6 +30,32 @@ def test_it_finds_what_the_segmenter_finds(net, segmenter, images):
     for image in images:
         assert_alike(net(image), segmenter(image))
     assert 0 < net(images[0]).mask.mean() < 1
+
+
+def test_averaged_flips_are_those_of_the_segmenter(config, checkpoint, exported, images):
+    averaged = OnnxSegmenter(exported, threads=1, tta=True)
+    reference = LesionSegmenter(config, checkpoint, 'cpu', tta=True)
+    plain = OnnxSegmenter(exported, threads=1)
+    for image in images:
+        found = averaged(image)
+        assert found.number == 4
+        assert_alike(found, reference(image))
+        assert not np.array_equal(found.probability, plain(image).probability)
+
+
+def test_averaged_flips_of_a_mirrored_image_are_mirrored(exported, images):
+    averaged = OnnxSegmenter(exported, threads=1, tta=True)
+    lesion, mirrored = (averaged(image) for image in (images[2], images[2][:, ::-1].copy()))
+    assert np.mean(lesion.mask[:, ::-1] != mirrored.mask) < 0.005
+    assert mirrored.score == pytest.approx(lesion.score, abs=1e-5)
+
+
+def test_averaged_flips_need_a_single_class(net, exported, tmp_path):
+    metadata = dataclasses.replace(net.metadata, classes=('benign', 'melanoma'))
+    path = tmp_path / 'two.onnx'
+    onnx.save(with_metadata(onnx.load(exported), metadata.entries()), path)
+    with pytest.raises(InputError, match=r'two\.onnx returns .* 2 classes, and --tta'):
+        OnnxSegmenter(path, tta=True)
 
 
 def test_a_batch_gives_the_results_of_its_images_alone(net, images):

@@ -5,6 +5,7 @@ from mmcv.transforms import Compose
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.deploy.pixels import network_image
 from isic_mmdet.images.frame import Frame
+from isic_mmdet.masks.views import FLIP_AXES
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -35,7 +36,7 @@ def test_a_box_lies_where_mmdet_puts_it():
     found = network_image(noise(311, 170), (256, 256), True, 32, Frame((311, 170)))
     assert found.size == (256, 140)
     cells = np.ones((28, 28), np.float32)
-    view = found.to_full(cells, np.array([14.0, 25.6, 70, 256], np.float32))
+    view = found.to_full(cells, (14.0, 25.6, 70, 256))
     np.testing.assert_allclose(view.box, (17, 31.1, 85, 311), rtol=1e-6)
     assert view.cells is cells
 
@@ -43,5 +44,18 @@ def test_a_box_lies_where_mmdet_puts_it():
 def test_a_reduced_image_lies_in_the_full_one():
     frame = Frame((622, 340), step=2, left=-1)
     found = network_image(noise(311, 170), (256, 256), True, 32, frame)
-    view = found.to_full(np.ones((28, 28)), np.array([14.0, 25.6, 70, 256], np.float32))
+    view = found.to_full(np.ones((28, 28)), (14.0, 25.6, 70, 256))
     np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)
+
+
+@pytest.mark.parametrize('direction', FLIP_AXES)
+def test_a_flip_leaves_the_padding_at_the_bottom_and_on_the_right(direction):
+    image = network_image(noise(60, 100), (100, 100), True, 32, Frame((60, 100)))
+    flipped = image.flipped(direction)
+    height, width = flipped.size
+    assert (height, width) == image.size == (60, 100)
+    inside = image.pixels[:height, :width]
+    expected = np.flip(inside, FLIP_AXES[direction])
+    np.testing.assert_array_equal(flipped.pixels[:height, :width], expected)
+    assert flipped.shape == (64, 128)
+    assert not flipped.pixels[height:].any() and not flipped.pixels[:, width:].any()

@@ -13,9 +13,10 @@ def by_pillow(stored: np.ndarray, orientation: int) -> np.ndarray:
     return np.asarray(ImageOps.exif_transpose(image))
 
 
+@pytest.mark.parametrize('shape', [(5, 7), (5, 7, 3)])
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_the_way_back_undoes_what_pillow_does(orientation):
-    stored = np.random.default_rng(0).integers(0, 256, (5, 7), dtype=np.uint8)
+def test_the_way_back_undoes_what_pillow_does(orientation, shape):
+    stored = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.testing.assert_array_equal(stored_mask(by_pillow(stored, orientation), orientation), stored)
 
 

@@ -106,6 +106,10 @@ def test_levels_are_probabilities_in_steps(seed):
     assert levels.dtype == np.uint8
     assert np.abs(levels - 255 * paste_probability(views, 2, SHAPE)).max() < 0.501
     np.testing.assert_array_equal(levels > 127, paste_mask(views, 2, SHAPE, 0.5))
+    fine = paste_levels(views, 2, SHAPE, bits=16)
+    assert fine.dtype == np.uint16
+    assert np.abs(fine - 65535.0 * paste_probability(views, 2, SHAPE)).max() < 0.51
+    np.testing.assert_array_equal(fine > 32767, levels > 127)
 
 
 def test_certain_and_impossible_have_the_outermost_levels():

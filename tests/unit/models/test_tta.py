@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
@@ -7,15 +6,8 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.masks.paste import BoxCells, paste_mask
-from isic_mmdet.models.tta import (
-    FLIP_AXES,
-    LesionTTAModel,
-    ViewPrediction,
-    best_detection,
-    merge_views,
-    unflip,
-)
+from isic_mmdet.masks.views import FLIP_AXES
+from isic_mmdet.models.tta import LesionTTAModel, best_detection, further_detections
 
 SIZE = (8, 12)
 WHOLE = [0, 0, 12, 8]
@@ -67,36 +59,6 @@ def corner_map() -> torch.Tensor:
     cells = torch.zeros(SIZE)
     cells[1:4, 2:7] = 1.0
     return cells
-
-
-@pytest.mark.parametrize('direction', FLIP_AXES)
-def test_unflip(direction):
-    cells = np.random.default_rng(0).random((28, 28), np.float32)
-    box, shape = (3.25, 5.5, 31.75, 19.0), (30, 50)
-    mask = paste_mask([BoxCells(cells, box)], 1, shape, 0.5)
-    back = unflip(cells, box, shape, direction)
-    expected = np.flip(mask, FLIP_AXES[direction])
-    np.testing.assert_array_equal(paste_mask([back], 1, shape, 0.5), expected)
-    again = unflip(back.cells, back.box, shape, direction)
-    np.testing.assert_array_equal(again.cells, cells)
-    assert again.box == box
-
-
-def test_merged_scores_and_boxes_are_means():
-    def found(scores: dict[int, float], *box: float) -> ViewPrediction:
-        return ViewPrediction(BoxCells(np.ones((2, 2), np.float32), box), scores)
-
-    views = [
-        found({0: 0.5, 1: 0.2}, 0, 0, 8, 4),
-        found({1: 0.9, 0: 0.1}, 2, 4, 10, 8),
-        found({0: 0.3}, 0, 0, 1, 1),
-    ]
-    merged = merge_views(views, 4)
-    assert list(merged.scores) == [1, 0]
-    assert merged.scores == pytest.approx({0: 0.9 / 4, 1: 1.1 / 4})
-    assert (merged.label, merged.score) == (1, pytest.approx(1.1 / 4))
-    assert merged.box == pytest.approx((2 / 3, 4 / 3, 19 / 3, 13 / 3))
-    assert merge_views([], 4) is None
 
 
 def test_boxes_are_flipped_back():
@@ -166,3 +128,22 @@ def test_masks_of_the_complete_image_are_flipped_back_and_most_views_decide():
 def test_of_several_detections_the_best_counts():
     merged = merge(several(view(torch.zeros(SIZE), score=0.2), view(corner_map())))
     assert torch.equal(merged.masks[0], corner_map().bool())
+
+
+def test_further_lesions_have_a_high_score_and_a_place_of_their_own():
+    some = torch.ones(28, 28)
+    sample = several(
+        view(some, [0, 0, 5, 5], score=0.9),
+        view(some, [7, 0, 10, 3], score=0.7, label=1),
+        view(some, [1, 1, 4, 4], score=0.8, label=1),  # inside the first one
+        view(some, [7, 4, 10, 7], score=0.6),
+        view(some, [10, 7, 12, 8], score=0.4),
+    )
+    found = further_detections(sample, 5)
+    assert [each.view.box for each in found] == [(7, 0, 10, 3), (7, 4, 10, 7)]
+    assert [each.scores for each in found] == [
+        {1: pytest.approx(0.7)},
+        {0: pytest.approx(0.6)},
+    ]
+    assert len(further_detections(sample, 1)) == 1
+    assert further_detections(sample, 0) == further_detections(nothing(), 3) == []

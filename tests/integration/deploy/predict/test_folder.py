@@ -7,7 +7,8 @@ from PIL import Image
 
 from isic_mmdet.deploy.predict.folder import in_groups, predict_groups, still_to_do
 from isic_mmdet.deploy.predict.inputs import find_images
-from isic_mmdet.deploy.predict.outputs import HEIGHT, FolderSettings
+from isic_mmdet.deploy.predict.outputs import HEIGHT
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import join_parts, read_rows
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.frame import Frame

@@ -1,3 +1,4 @@
+import json
 import shutil
 import zipfile
 from dataclasses import replace
@@ -7,12 +8,13 @@ import torch
 from PIL import Image
 
 from isic_mmdet.deploy.predict.models import Model, checkpoint_model
-from isic_mmdet.deploy.predict.outputs import FolderSettings
 from isic_mmdet.deploy.predict.run import predict
+from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import read_rows
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import REMEDY
 from isic_mmdet.images.reading import read_image
+from isic_mmdet.models import tta
 
 
 @pytest.fixture
@@ -170,10 +172,10 @@ def test_a_nested_set_reports_skipped_files(model, image_files, settings, tmp_pa
     for name in ('a/1.jpg', 'b/1.png'):
         (photos / name).parent.mkdir(parents=True)
         shutil.copy(image_files[0], photos / name)
-    (photos / 'phone.heic').touch()
+    (photos / 'phone.avif').touch()
     message = predict(model, [str(photos)], settings)
     assert '2 images' in message
-    assert 'skipped:    1 file in formats that are not read: 1 .heic (phone.heic' in message
+    assert 'skipped:    1 file in formats that are not read: 1 .avif (phone.avif' in message
     assert (settings.out / 'a/1_segmentation.png').is_file()
     rows = read_rows(settings.out)
     assert {name: row['file'] for name, row in rows.items()} == {
@@ -223,3 +225,72 @@ def test_every_unreadable_image_is_reported(model, image_files, settings, tmp_pa
     for (name, problem), line in zip(expected.items(), sorted(error.value.errors), strict=True):
         assert line.startswith(f'{tmp_path / name}: ') and problem in line
     assert set(read_rows(settings.out)) == {'png'}
+
+
+OPTIONS = {
+    'probabilities': 16,
+    'threshold': 0.4,
+    'crops': 0.1,
+    'largest_region': True,
+    'max_lesions': 2,
+    'formats': ('coco',),
+}
+
+
+@pytest.mark.parametrize('name', OPTIONS)
+def test_a_changed_option_on_resume_is_refused(model, image_files, settings, name):
+    inputs = [str(image_files[0])]
+    changed = replace(settings, **{name: OPTIONS[name]})
+    for first, second in ((settings, changed), (changed, settings)):
+        out = settings.out / ('added' if first is settings else 'removed')
+        predict(model, inputs, replace(first, out=out))
+        with pytest.raises(InputError, match='or with other options') as error:
+            predict(model, inputs, replace(second, out=out), resume=True)
+        assert [problem.split(': ')[0] for problem in error.value.errors] == [name]
+
+
+def test_a_resumed_run_restores_every_lost_file(model, image_files, settings, tmp_path):
+    inputs = [str(path) for path in image_files[:3]]
+    settings = replace(
+        settings, probabilities=8, crops=0.2, formats=('coco', 'labelme'), batch_size=1
+    )
+    predict(model, inputs, settings)
+    files = [path for path in settings.out.rglob('*') if path.is_file()]
+    before = {path: path.read_bytes() for path in files if path.suffix != '.csv'}
+    name = image_files[1].stem
+    for lost in (
+        settings.probability_map(name),
+        settings.crop(name, 1),
+        settings.labelme_file(name),
+        settings.out / 'annotations.json',
+    ):
+        lost.unlink()
+        written = predict(model, inputs, settings, resume=True)
+        assert {path: path.read_bytes() for path in before} == before, lost
+    for part in ('probabilities: ', 'crops: ', 'COCO: ', 'LabelMe: '):
+        assert part in written
+
+
+def test_another_threshold_leaves_the_expected_iou_empty(model, image_files, settings):
+    written = predict(model, [str(image_files[0])], replace(settings, threshold=0.25))
+    row = read_rows(settings.out)[image_files[0].stem]
+    assert row['expected_iou'] == row['check'] == ''
+    assert 'to check:   not known, because the model is calibrated for its own threshold' in written
+
+
+def test_several_lesions_of_a_checkpoint(config, checkpoint, image_files, settings, monkeypatch):
+    # The random model scores everything about one half.
+    monkeypatch.setattr(tta, 'FURTHER_SCORE', 0.0)
+    several = checkpoint_model(str(config), str(checkpoint), device='cpu', max_lesions=3)
+    settings = replace(settings, max_lesions=3, crops=0, formats=('coco',))
+    names = [path.stem for path in image_files]
+    predict(several, [str(path) for path in image_files], settings)
+    content = json.loads((settings.out / 'annotations.json').read_text())
+    crops = [len(list((settings.out / 'crops').glob(f'{name}_*.png'))) for name in names]
+    assert max(crops) > 1
+    assert all(1 <= number <= 3 for number in crops)
+    assert len(content['annotations']) <= sum(crops)
+    best = {}
+    for annotation in content['annotations']:
+        best.setdefault(annotation['image_id'], annotation['score'])
+        assert best[annotation['image_id']] >= annotation['score']

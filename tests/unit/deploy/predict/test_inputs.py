@@ -63,7 +63,7 @@ def test_an_image_named_twice_counts_once(folder, monkeypatch):
 
 
 def test_all_errors_are_reported_at_once(folder):
-    (folder / 'sub/b.heic').touch()
+    (folder / 'sub/b.avif').touch()
     (folder / 'gone.jpg').symlink_to('nowhere')
     os.mkfifo(folder / 'pipe.jpg')
     (folder / 'empty').mkdir()
@@ -74,7 +74,7 @@ def test_all_errors_are_reported_at_once(folder):
         folder / 'empty': 'no image is there',
         folder / 'gone.jpg': 'no image is there',
         folder / 'pipe.jpg': 'no image is there',
-        folder / 'sub/b.heic': r'\.heic is not read: convert',
+        folder / 'sub/b.avif': r'\.avif is not read: convert',
         folder / 'set.zip': 'not a complete zip',
         's3://bucket/a.jpg': 'a URL; download it',
         '~nobody-at-all/x': 'cannot be read',
@@ -162,7 +162,7 @@ def test_where_case_does_not_count_such_images_are_refused(tmp_path, monkeypatch
 def test_formats_that_are_not_read_are_counted_and_listed(tmp_path):
     folder = make_files(
         tmp_path / 'photos',
-        *('1.jpg', 'x/2.HEIC', '3.heic', 'slide.dcm', 'turn.gif', 'more.zip'),
+        *('1.jpg', 'x/2.AVIF', '3.avif', 'slide.dcm', 'turn.gif', 'more.zip'),
         *('notes.csv', 'a.json', 'Thumbs.db', 'README', 'clip.txt', '.DS_Store'),
     )
     for name, content in (
@@ -175,22 +175,22 @@ def test_formats_that_are_not_read_are_counted_and_listed(tmp_path):
         files, skipped = find_images([str(text)], tmp_path / 'out')
         assert set(files) == {'1'}
         for part in (
-            *('8 files in formats', '2 .heic (3.heic, 2.HEIC; convert to JPEG', '3 .dcm ('),
+            *('8 files in formats', '2 .avif (3.avif, 2.AVIF; convert to JPEG', '3 .dcm ('),
             *('1 .gif (turn.gif', '1 .zip (more.zip; name it as', '1 without an ending'),
         ):
             assert part in skipped
 
 
 def test_a_folder_of_other_formats_alone_is_an_error(tmp_path):
-    folder = make_files(tmp_path / 'photos', '1.heic', 'notes.csv')
-    with pytest.raises(InputError, match=r'no image is there that can be read; 1 file .*1\.heic'):
+    folder = make_files(tmp_path / 'photos', '1.avif', 'notes.csv')
+    with pytest.raises(InputError, match=r'no image is there that can be read; 1 file .*1\.avif'):
         found(tmp_path, folder)
 
 
 @pytest.mark.parametrize(
     ('name', 'message'),
     [
-        *[(f'1.{ending}', 'is not read: ') for ending in ('heic', 'dcm', 'gif', 'NEF', 'pdf')],
+        *[(f'1.{ending}', 'is not read: ') for ending in ('avif', 'dcm', 'gif', 'NEF', 'pdf')],
         *[(f'{scheme}://a.org/1', 'a URL; download it') for scheme in ('http', 'HTTPS', 'file')],
     ],
 )
