@@ -50,6 +50,11 @@ def image_classes(
             )
         (lesion,) = CATEGORIES['lesion']
         return ImageClasses((lesion,), {i: lesion for i in ids if i not in table.errors}, errors)
+    errors += [
+        PairError(i, 'label missing', 'it has no diagnosis; name a table with --labels')
+        for i in ids
+        if i not in labels and i not in table.errors
+    ]
     known = class_rules((label for names in labels.values() for label in names), rules)
     class_of = {}
     for image_id, names in sorted(labels.items()):

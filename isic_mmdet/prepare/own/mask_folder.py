@@ -1,5 +1,6 @@
 """From own images and mask files to a prepared data set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.prepare.own.choices import Choices, own_plan
 from isic_mmdet.prepare.own.layouts import read_layout
 from isic_mmdet.prepare.own.mask_pairs import pair_files, pairs_of_folders
+from isic_mmdet.prepare.own.patients import Patient
 from isic_mmdet.prepare.run import Options, option_errors, prepare_plan
 
 
@@ -61,6 +63,7 @@ def prepare_masks(
         dataset,
         found.samples,
         choices,
+        _diagnoses(patients) if choices.classes else {},
         errors=found.errors,
         notes=found.notes,
         group_of={i: patient.group for i, patient in patients.items() if patient.group},
@@ -69,3 +72,9 @@ def prepare_masks(
     plan.sources = list(map(str, sources))
     plan.settings |= {'resize': str(options.resize), 'mask_threshold': source.threshold}
     return prepare_plan(plan, out, options)
+
+
+def _diagnoses(patients: Mapping[str, Patient]) -> dict[str, list[str]]:
+    """Return the diagnoses of a published data set as categories, for `--classes`."""
+    found = {i: patient.label.get('diagnosis') for i, patient in patients.items()}
+    return {i: [diagnosis] for i, diagnosis in found.items() if diagnosis}

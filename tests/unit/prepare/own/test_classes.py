@@ -40,6 +40,12 @@ def test_an_image_with_a_contradictory_group_is_skipped():
     assert set(image_classes(IDS, table, CATEGORIES, None).class_of) == {'a'}
 
 
+def test_an_image_without_any_category_is_an_error():
+    found = image_classes(IDS, LabelTable(), {'a': ['mel'], 'b': ['nv']}, '*=lesion')
+    assert set(found.class_of) == {'a', 'b'}
+    assert [(error.isic_id, error.kind) for error in found.errors] == [('c', 'label missing')]
+
+
 def test_rules_without_labels_are_refused():
     with pytest.raises(InputError, match='there are no labels'):
         image_classes(IDS, LabelTable(), {}, 'mel=melanoma,*=benign')
