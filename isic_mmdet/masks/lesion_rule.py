@@ -28,9 +28,10 @@ _LEAST_GAP_OF_GROUPS = 128
 _SQUARE = 7
 # Share of such grays among the pixels of the smaller group.
 _MOST_BETWEEN = 0.5
-# Channels of a gray image that was stored as a color JPEG differ by no more.
+# Channels of a gray image that was stored as a color JPEG or WebP differ by no more.
 _CHANNEL_NOISE = 16
 
+_LOSSY = {'JPEG', 'MPO', 'WEBP'}
 _DEEP = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 _MODES = {'1', 'L', 'P', 'LA', 'RGB', 'RGBA', *_DEEP}
 _REMEDY = 'save it with 0 and 255, or name the lowest gray of a lesion with --mask-threshold'
@@ -87,8 +88,8 @@ def _detect(image: Image.Image) -> tuple[NDArray[np.bool_], str]:
     if image.mode in _DEEP:
         return _of_deep(np.asarray(image))
     if image.mode in {'1', 'L'}:
-        return _of_grays(np.asarray(image.convert('L')))
-    return _of_colors(_opaque(image), image.format == 'JPEG')
+        return _of_grays(np.asarray(image.convert('L')), image.format in _LOSSY)
+    return _of_colors(_opaque(image), image.format in _LOSSY)
 
 
 def _of_deep(values: NDArray[np.integer]) -> tuple[NDArray[np.bool_], str]:
@@ -110,10 +111,10 @@ def _opaque(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert('RGB'))
 
 
-def _of_colors(pixels: NDArray[np.uint8], is_jpeg: bool) -> tuple[NDArray[np.bool_], str]:
-    noise = np.ptp(pixels, axis=2).max() if is_jpeg else 0
-    if noise <= _CHANNEL_NOISE and (is_jpeg or _is_gray(pixels)):
-        return _of_grays(np.ascontiguousarray(pixels[..., 1]))
+def _of_colors(pixels: NDArray[np.uint8], is_lossy: bool) -> tuple[NDArray[np.bool_], str]:
+    noise = int(np.ptp(pixels, axis=2).max())
+    if noise <= (_CHANNEL_NOISE if is_lossy else 0):
+        return _of_grays(np.ascontiguousarray(pixels[..., 1]), is_lossy)
     codes = pixels[..., 0].astype(np.uint32) << 16 | pixels[..., 1].astype(np.uint32) << 8
     codes |= pixels[..., 2]
     first = codes[0, 0]
@@ -135,18 +136,12 @@ def _of_colors(pixels: NDArray[np.uint8], is_jpeg: bool) -> tuple[NDArray[np.boo
     return lesion, f'the brighter of two colors, {brighter} of {darker} (red, green, blue)'
 
 
-def _is_gray(pixels: NDArray[np.uint8]) -> bool:
-    return bool(
-        (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
-    )
-
-
 def _brightness(color: tuple[int, int, int]) -> float:
     red, green, blue = color
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _of_grays(grays: _Grays) -> tuple[NDArray[np.bool_], str]:
+def _of_grays(grays: _Grays, is_lossy: bool) -> tuple[NDArray[np.bool_], str]:
     counts = np.bincount(grays.ravel(), minlength=256)
     present = np.flatnonzero(counts).tolist()
     lowest, highest = present[0], present[-1]
@@ -160,11 +155,17 @@ def _of_grays(grays: _Grays) -> tuple[NDArray[np.bool_], str]:
         if highest - lowest < LEAST_GAP:
             raise UnclearMaskError(f'holds only the grays {lowest} and {highest}; {_REMEDY}')
         return grays == highest, f'{highest} of {lowest} and {highest}'
-    return _of_groups(grays, counts)
+    return _of_groups(grays, counts, is_lossy)
 
 
-def _of_groups(grays: _Grays, counts: NDArray[np.intp]) -> tuple[NDArray[np.bool_], str]:
-    """Separate two groups of grays; everything between them has to be a blurred border."""
+def _of_groups(
+    grays: _Grays, counts: NDArray[np.intp], is_lossy: bool
+) -> tuple[NDArray[np.bool_], str]:
+    """Separate two groups of grays; everything between them has to be a blurred border.
+
+    A third gray that fills an area is a label of its own, also where it is close to one of the two.
+    Lossy formats change grays in blocks, so there it proves nothing.
+    """
     middle = _best_cut(counts)
     low, high = int(counts[:middle].argmax()), middle + int(counts[middle:].argmax())
     quarter = (high - low) // 4
@@ -174,6 +175,7 @@ def _of_groups(grays: _Grays, counts: NDArray[np.intp]) -> tuple[NDArray[np.bool
         high - low >= _LEAST_GAP_OF_GROUPS
         and np.count_nonzero(between) <= _MOST_BETWEEN * smaller
         and not _holds_square(between)
+        and (is_lossy or not _has_third_label(grays, counts, (low, high)))
     )
     if not is_clear:
         number = np.count_nonzero(counts)
@@ -185,6 +187,11 @@ def _of_groups(grays: _Grays, counts: NDArray[np.intp]) -> tuple[NDArray[np.bool
     is_usual = low + quarter < FOREGROUND <= high - quarter
     threshold = FOREGROUND if is_usual else (low + high + 1) // 2
     return grays >= threshold, f'gray {threshold} and more, of two groups of grays'
+
+
+def _has_third_label(grays: _Grays, counts: NDArray[np.intp], known: tuple[int, int]) -> bool:
+    others = [gray for gray in np.flatnonzero(counts >= _SQUARE**2).tolist() if gray not in known]
+    return any(_holds_square(grays == gray) for gray in others)
 
 
 def _best_cut(counts: NDArray[np.intp]) -> int:

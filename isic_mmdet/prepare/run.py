@@ -221,12 +221,15 @@ def _notes_on_images(records: dict[str, Record]) -> list[str]:
             f'{", ".join(turned[:3])}: {were_turned}{fitted if fitting else ""}; see '
             'stored_turned in prepare_report.json, and look at them with tools/browse_dataset.py'
         )
-    inverted = sum(record.share > 0.5 and record.touches_border for record in records.values())
-    if 2 * inverted > len(records):
-        notes.append(
-            f'in {inverted} of {len(records)} masks more than half is lesion, up to the border: '
-            'if lesions are black in them, invert them and prepare again'
-        )
+    inverted = [
+        record for record in records.values() if record.share > 0.5 and record.touches_border
+    ]
+    found = f'in {len(inverted)} of {len(records)} masks more than half is lesion, up to the border'
+    if 2 * len(inverted) > len(records):
+        notes.append(f'{found}: if lesions are black in them, invert them and prepare again')
+    elif doubtful := [record.isic_id for record in inverted if record.rule]:
+        listed = ', '.join(doubtful[:3])
+        notes.append(f'{found}, such as {listed}: make sure that none of them is inverted')
     return notes
 
 
