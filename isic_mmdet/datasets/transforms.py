@@ -33,16 +33,16 @@ class ContiguousRandomFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class RandomLesionCrop(RandomCrop):
-    """mmdet's `RandomCrop` that always keeps enough of the lesion.
+    """mmdet's `RandomCrop` that always keeps enough of every lesion.
 
     mmdet's crop may keep a sliver, or a box without its mask. This one draws again until
-    `min_kept` of the lesion is inside, and keeps the image uncropped after `DRAWS` attempts.
+    `min_kept` of every lesion is inside, and keeps the image uncropped after `DRAWS` attempts.
     Boxes are computed from the cropped masks.
 
     Args:
         smallest: least height and width of the crop, as fractions of those of the image; both are
             drawn uniformly between this and 1.
-        min_kept: fraction of the lesion's area that has to be inside, in (0, 1].
+        min_kept: fraction of the area of a lesion that has to be inside, in (0, 1].
     """
 
     DRAWS = 10
@@ -53,11 +53,12 @@ class RandomLesionCrop(RandomCrop):
 
     def transform(self, results: dict) -> dict:
         """Crop `img`, (H, W, 3), `gt_masks` and `gt_bboxes`."""
-        area = results['gt_masks'].areas.sum()
+        areas = results['gt_masks'].areas
         for _ in range(self.DRAWS):
             # mmdet moves the boxes in place.
             drawn = super().transform({**results, 'gt_bboxes': results['gt_bboxes'].clone()})
-            if drawn is not None and drawn['gt_masks'].areas.sum() >= self.min_kept * area:
+            kept = () if drawn is None else drawn['gt_masks'].areas
+            if len(kept) == len(areas) and np.all(kept >= self.min_kept * areas):
                 return drawn
         return results
 

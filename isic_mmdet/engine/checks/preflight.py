@@ -119,7 +119,8 @@ def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -
         notes.append(
             f'{dataset.ann_file}: {len(several)} images have several annotations (such as '
             f'{several[0]}); the scores compare the highest-scoring detection alone with the '
-            'official mask, so all parts of a lesion belong to one annotation'
+            'official mask, so all parts of a lesion belong to one annotation (--one-lesion of '
+            'tools/prepare_folder.py joins them)'
         )
     if not Path(dataset.data_root or '', 'prepare_report.json').is_file():
         notes.append(

@@ -53,7 +53,8 @@ def read_coco(path: Path) -> Export:
         name = image['file_name'] if image else f'annotation {annotation.get("id", number)}'
         problem = _annotation_problem(annotation, image, names)
         if problem:
-            export.errors.append(ExportError(name, *problem))
+            kind, detail = problem
+            export.errors.append(ExportError(name, kind, f'{path}: {detail}'))
             continue
         lesion = Lesion(names[annotation['category_id']], _parts(annotation['segmentation']))
         lesions[annotation['image_id']].append(lesion)

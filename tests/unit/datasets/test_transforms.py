@@ -143,6 +143,22 @@ def test_a_crop_keeps_enough_of_the_lesion():
     assert len(heights) > 12 and len(widths) > 16  # the sides are independent
 
 
+def test_a_crop_keeps_enough_of_each_of_several_lesions():
+    crop = build(type='RandomLesionCrop', smallest=0.4, min_kept=0.5)
+    masks = np.zeros((2, 30, 40), np.uint8)
+    masks[0, 2:20, 2:24] = masks[1, 22:27, 30:35] = 1
+    np.random.seed(0)
+    sizes = set()
+    for _ in range(100):
+        results = {**sample(), 'gt_masks': BitmapMasks(masks, 30, 40)}
+        results |= {key: np.zeros(2, int) for key in ('gt_bboxes_labels', 'gt_ignore_flags')}
+        boxes = torch.tensor([[2.0, 2, 24, 20], [30, 22, 35, 27]])
+        got = crop({**results, 'gt_bboxes': HorizontalBoxes(boxes)})
+        assert np.all(got['gt_masks'].areas >= [0.5 * 18 * 22, 0.5 * 25])
+        sizes.add(got['img'].shape)
+    assert len(sizes) > 5
+
+
 def test_without_a_crop_that_keeps_the_lesion_the_image_stays():
     crop = build(type='RandomLesionCrop', smallest=0.2, min_kept=1.0)
     results = sample()
