@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 # How far a polygon may leave the border of its region, as a share of the region's area per length
 # of its outline (which is half the radius of a disk). The IoU stays above 0.99.
-_TOLERANCE = 0.03
+_TOLERANCE = 0.02
 # OpenCV's place of the first child and of the parent of a contour, in its table of contours.
 _CHILD, _NEXT, _PARENT = 2, 0, 3
 

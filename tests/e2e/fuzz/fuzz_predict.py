@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,21 @@ from tests.e2e.fuzz.fuzz_judge import (
     watched,
 )
 
+# What a third of the scenes writes, too.
+EVERYTHING: dict[str, Any] = {
+    'overlay': True,
+    'probabilities': 16,
+    'crops': 0.1,
+    'largest_region': True,
+    'formats': ('coco', 'labelme'),
+}
+
 
 class HalfFinder:
     """Takes the left half of every image for its lesion, and remembers what it was shown."""
+
+    classes = ('lesion',)
+    calibration = None
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -73,7 +86,9 @@ def predict_image(scene: Scene, put: Put) -> str:
 def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path]) -> str:
     out = scene.folder / 'out'
     finder = HalfFinder((1, 4)[scene.odd % 2])
-    settings = FolderSettings(out, overlay=scene.odd % 3 == 0, batch_size=2, workers=1)
+    settings = FolderSettings(out, overlay=False, batch_size=2, workers=1)
+    if scene.odd % 3 == 0:
+        settings = replace(settings, **EVERYTHING)
     try:
         watched(predict, finder, inputs, settings)
         refused = ''
