@@ -3,6 +3,7 @@
 
 import argparse
 import webbrowser
+from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from isic_mmdet.utils.system import available_cores
 
 if TYPE_CHECKING:
     from isic_mmdet.deploy.segmentation import Segmenter
+    from isic_mmdet.serve.corrections import Corrections
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser = make_parser(
         'Open a page in the browser that outlines the lesions of images dropped on it, measures\n'
         'them, compares them with truth masks, and offers masks, images and a table to download.\n'
-        'Images are sent to this program only, which stores none. Ctrl-C stops it.',
+        'Images are sent to this program only, which stores none without --save. Ctrl-C stops it.',
         'python tools/serve.py',
     )
     parser.add_argument(
@@ -52,6 +54,12 @@ def parse_args() -> argparse.Namespace:
             metavar='N',
             help=f'{text} (default: %(default)s)',
         )
+    parser.add_argument(
+        '--save',
+        type=Path,
+        metavar='DIR',
+        help='folder for the outlines that are accepted or corrected in the page, and their images',
+    )
     parser.add_argument('--no-browser', action='store_true', help='do not open a browser')
     args = parser.parse_args()
     if args.model is not None and (args.config is not None or args.checkpoint is not None):
@@ -88,6 +96,13 @@ def load(args: argparse.Namespace) -> 'Segmenter':
 def main() -> None:
     args = parse_args()
 
+    from isic_mmdet.serve.corrections import open_corrections
+
+    with open_corrections(args.save) if args.save else nullcontext() as corrections:
+        serve(args, corrections)
+
+
+def serve(args: argparse.Namespace, corrections: 'Corrections | None') -> None:
     from isic_mmdet.deploy.shipped_model import NOTICE, shipped_model
     from isic_mmdet.evaluation.expected_iou import REMEDY
     from isic_mmdet.serve import LesionServer, Settings
@@ -102,11 +117,14 @@ def main() -> None:
         max_pixels=args.max_megapixels * 10**6,
         max_waiting=args.max_waiting,
         model=(args.model or args.checkpoint).name,
+        corrections=corrections,
     )
 
     def announce(server: LesionServer) -> None:
         if not ip_address(server.address[0]).is_loopback:
             print('every computer of the network can use the page; it has no password')
+        if corrections is not None:
+            print(f'accepted and corrected outlines are saved in {corrections.folder}')
         print(f'{settings.model} is served at {server.url} (Ctrl-C stops it)', flush=True)
         if not args.no_browser and has_screen():
             webbrowser.open(server.url)

@@ -1,6 +1,7 @@
-"""Computes the answers for the page from bytes: lesions, mask files, comparisons, previews.
+"""Computes the answers for the page from bytes: lesions, masks, comparisons, previews.
 
 A threshold is an integer in percent, 1 to 99; the lesion is where the probability is above it.
+A map is a mask of the upright image, 0 and 255, see `_packed`.
 """
 
 import base64
@@ -15,12 +16,12 @@ from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_jpeg, encode_mask
 from isic_mmdet.images.orientation import stored_box, stored_mask, upright
+from isic_mmdet.masks.binary_png import MAX_PIXELS, decode_binary_png
 from isic_mmdet.masks.paste import count_above, paste_mask
+from isic_mmdet.serve.corrections import Corrections
 from isic_mmdet.serve.lesion import Lesion
 from isic_mmdet.serve.uploads import decode_truth, decode_upload
 
-#: Longest side of the map from which the page draws the outline of a truth mask.
-MAP_SIDE = 1024
 #: Longest side of an image for a browser that cannot show the file itself.
 PREVIEW_SIDE = 2048
 
@@ -62,8 +63,83 @@ def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any
 
 def mask_file(lesion: Lesion, threshold: int) -> bytes:
     """Return the mask file of `tools/predict.py`: a PNG in the orientation of the stored image."""
-    mask = paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
-    return encode_mask(stored_mask(mask, lesion.orientation))
+    return encode_mask(stored_mask(_pasted(lesion, threshold), lesion.orientation))
+
+
+def mask_map(lesion: Lesion, threshold: int) -> dict[str, Any]:
+    """Return the map of a lesion."""
+    return _packed(_pasted(lesion, threshold))
+
+
+def stored_file(drawn: bytes, orientation: int) -> bytes:
+    """Return the mask file for a drawn mask: a PNG in the orientation of the stored image.
+
+    `drawn` is a PNG of the upright image with 8 bits a pixel, 0 and 255 alone.
+
+    Raises:
+        UnreadableError: `drawn` is anything else.
+    """
+    return encode_mask(stored_mask(_drawn_mask(drawn), orientation))
+
+
+def find_saved(
+    corrections: Corrections, name: str, image: bytes, lesion: dict[str, Any], max_pixels: int
+) -> dict[str, Any] | None:
+    """Return what is saved for an image, whose result of `segment` has this `lesion`.
+
+    Returns:
+        None if nothing is; `error` if the image cannot be saved under its name, or its mask cannot
+        be read; else `decision` (None if the log does not know it) and `map`.
+    """
+    try:
+        found = corrections.find(name, image)
+        if found is None:
+            return None
+        data, decision = found
+        mask = upright(decode_truth(data, max_pixels), lesion['orientation'])
+        if mask.shape != (lesion['height'], lesion['width']):
+            raise UnreadableError('the saved mask has another size than the image; remove it')
+    except UnreadableError as error:
+        return {'error': str(error)}
+    return {'decision': decision and decision.decision, 'map': _packed(mask)}
+
+
+def save(
+    corrections: Corrections,
+    name: str,
+    image: bytes,
+    drawn: bytes,
+    decision: str,
+    replace: bool,
+    max_pixels: int,
+) -> None:
+    """Save a drawn mask and its image; see `stored_file` and `Corrections.save`.
+
+    Raises:
+        UnreadableError: image or mask cannot be decoded, they differ in size, or see
+            `Corrections.save`.
+    """
+    # Every byte of the image is read; few pixels are enough to know that they can be.
+    decoded = decode_upload(image, max_pixels, lambda height, width: 8)
+    mask = _drawn_mask(drawn)
+    if mask.shape != decoded.frame.shape:
+        raise UnreadableError('the mask has another size than the image')
+    file = encode_mask(stored_mask(mask, decoded.orientation))
+    corrections.save(name, image, file, decision, replace)
+
+
+def _drawn_mask(drawn: bytes) -> NDArray[np.bool_]:
+    mask = decode_binary_png(drawn)
+    if mask is None:
+        raise UnreadableError(
+            'the mask is not a PNG of one channel of 8 bits with 0 and 255 alone, '
+            f'of at most {MAX_PIXELS} pixels'
+        )
+    return mask.unpacked()
+
+
+def _pasted(lesion: Lesion, threshold: int) -> NDArray[np.bool_]:
+    return paste_mask(lesion.views, lesion.number, lesion.shape, threshold / _PERCENT)
 
 
 def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
@@ -71,7 +147,7 @@ def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
 
     Returns:
         `area` (pixels of the truth), `common` (100 numbers: of these, pixels above 0, 1, ... 99
-        percent), `map` (the upright truth, 0 and 255, see `_packed`).
+        percent), `map` (of the truth).
 
     Raises:
         UnreadableError: see `decode_truth`, or truth and image differ in size.
@@ -84,8 +160,7 @@ def compare(lesion: Lesion, truth: bytes, max_pixels: int) -> dict[str, Any]:
             'choose the mask of this image at full size'
         )
     common = count_above(lesion.views, lesion.number, lesion.shape, _PERCENT, mask).tolist()
-    gray = mask.view(np.uint8) * np.uint8(255)
-    return {'area': int(np.count_nonzero(mask)), 'common': common, 'map': _packed(gray)}
+    return {'area': int(np.count_nonzero(mask)), 'common': common, 'map': _packed(mask)}
 
 
 def preview(data: bytes, max_pixels: int) -> bytes:
@@ -97,15 +172,15 @@ def preview(data: bytes, max_pixels: int) -> bytes:
     return encode_jpeg(_shrunk(decode_upload(data, max_pixels, reduction).pixels, PREVIEW_SIDE))
 
 
-def _packed(values: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return a map for the page: its size, and its bytes row by row, zlib, in base64.
+def _packed(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return a mask for the page: its size, and a byte for each pixel, row by row, zlib, in base64.
 
     It is not an image file, because browsers that prevent fingerprinting change the pixels of
     images slightly when a page reads them.
     """
-    small = np.ascontiguousarray(_shrunk(values, MAP_SIDE))
-    data = base64.b64encode(zlib.compress(small.data, 1)).decode()
-    return {'width': small.shape[1], 'height': small.shape[0], 'data': data}
+    gray = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    data = base64.b64encode(zlib.compress(gray.data, 1)).decode()
+    return {'width': mask.shape[1], 'height': mask.shape[0], 'data': data}
 
 
 def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

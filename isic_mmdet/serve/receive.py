@@ -29,16 +29,20 @@ class UploadMemory:
         self._freed = asyncio.Event()
 
     @asynccontextmanager
-    async def receive(self, request: Request) -> AsyncIterator[bytes]:
+    async def receive(self, request: Request, spare_bytes: int = 0) -> AsyncIterator[bytes]:
         """Read a body; it counts as in memory until the block ends.
+
+        Args:
+            request: with the body.
+            spare_bytes: that it may have in addition to a file of the largest size.
 
         Raises:
             HTTPException: the length is missing, 0 or too large, or the upload takes too long.
             ClientDisconnect: the client closed the connection.
         """
-        length = self._length(request)
+        length = self._length(request, self.max_bytes + spare_bytes)
         async with self._first:
-            while self.used + length > self.capacity:
+            while self.used and self.used + length > self.capacity:
                 await self._freed.wait()
             self.used += length
         try:
@@ -48,14 +52,14 @@ class UploadMemory:
             self._freed.set()
             self._freed = asyncio.Event()
 
-    def _length(self, request: Request) -> int:
+    def _length(self, request: Request, max_bytes: int) -> int:
         text = request.headers.get('content-length')
         # A chunked body can be longer than its Content-Length.
         if text is None or 'transfer-encoding' in request.headers:
             raise HTTPException(411, 'the Content-Length of the upload is missing')
         length = int(text)  # h11 refuses anything but digits
-        if length > self.max_bytes:
-            size, most = length / 2**20, self.max_bytes / 2**20
+        if length > max_bytes:
+            size, most = length / 2**20, max_bytes / 2**20
             raise HTTPException(413, f'the file has {size:.1f} MB, more than {most:g} MB')
         if length == 0:
             raise HTTPException(400, 'the file is empty')

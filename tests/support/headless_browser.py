@@ -22,6 +22,8 @@ _KEYS = {
     'Enter': 13,
     'Escape': 27,
     'Tab': 9,
+    'PageUp': 33,
+    'PageDown': 34,
     'End': 35,
     'Home': 36,
     'ArrowLeft': 37,

@@ -19,6 +19,7 @@ OTHER_SUBJECTS = {
     'integration/configs/test_same_masks.py',
     'integration/deploy/test_without_torch.py',
     'integration/engine/hooks/test_averaged_weights.py',
+    'integration/serve/test_correcting.py',
     'integration/serve/test_javascript.py',
     'integration/serve/test_page.py',
 }

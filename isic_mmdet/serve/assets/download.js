@@ -1,8 +1,9 @@
 // Masks, images and a table, to keep.
 
-import { mask, Refusal } from './ask.js';
+import { mask, Refusal, stored } from './ask.js';
 import { find } from './dom.js';
 import { overlay } from './overlay.js';
+import { pngOf } from './png.js';
 import { state } from './state.js';
 import { table } from './table.js';
 import { zipOf } from './zip.js';
@@ -48,7 +49,8 @@ async function all(make, ending, name) {
   save(name, await zipOf(files));
 }
 
-const maskOf = (item) => mask(item, state.threshold);
+const maskOf = async (item) => (item.mask
+  ? stored(await pngOf(item.mask), item.result.lesion.orientation) : mask(item, state.threshold));
 
 const BUTTONS = {
   'get-mask': async () => save(`${names([state.current])[0]}_segmentation.png`, await maskOf(state.current)),

@@ -7,6 +7,7 @@ const IMAGE = /\.(jpe?g|png|tiff?|bmp|webp)$/i;
 const TRUTH = /^(.+)_(segmentation|mask)$/i;
 const LEFT_OUT = /^\.|_superpixels\./i;
 
+const paths = new WeakMap(); // of dropped files in their folders
 const orphans = new Map(); // truth masks by the image's stem, as long as the image is not there
 
 /** All files of a drop, those in folders too; from folders images alone. */
@@ -28,7 +29,11 @@ async function inFolder(folder) {
     if (!entries.length) return imagesAmong(files);
     for (const entry of entries) {
       if (entry.isDirectory) files.push(...await inFolder(entry));
-      else files.push(await new Promise((done, failed) => { entry.file(done, failed); }));
+      else {
+        const file = await new Promise((done, failed) => { entry.file(done, failed); });
+        paths.set(file, entry.fullPath.slice(1));
+        files.push(file);
+      }
     }
   }
 }
@@ -68,6 +73,12 @@ export function giveTruth(item, file) {
   compareTruth(item);
 }
 
+/** The path of a file below the folder that was dropped or chosen. */
+function pathOf(file) {
+  const path = paths.get(file) ?? file.webkitRelativePath;
+  return path ? path.slice(path.indexOf('/') + 1) : file.name;
+}
+
 function itemOf(file, stem) {
   const { maxBytes } = state.about;
   const tooLarge = file.size > maxBytes
@@ -75,6 +86,7 @@ function itemOf(file, stem) {
   return {
     file,
     name: file.name,
+    path: pathOf(file),
     stem,
     status: tooLarge ? 'failed' : 'queued',
     position: null,
@@ -85,6 +97,11 @@ function itemOf(file, stem) {
     preview: null,
     unseen: '',
     truth: null,
+    mask: null,
+    undo: [],
+    redo: [],
+    kept: null,
+    isSkipped: false,
     ruler: null,
     scale: null,
   };

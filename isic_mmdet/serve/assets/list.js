@@ -2,6 +2,8 @@
 
 import { find, make } from './dom.js';
 import { verdictOf } from './findings.js';
+import { stateOf } from './correction.js';
+import { wordsOf } from './review.js';
 import { on, remove, select, state } from './state.js';
 
 const list = find('list').querySelector('ol');
@@ -63,7 +65,9 @@ function updateRow(row) {
   const { item } = row;
   const open = row.querySelector('.open');
   const isCurrent = item === state.current;
-  row.querySelector('small').textContent = progressOf(item);
+  const outline = item.status === 'done' ? stateOf(item) : '';
+  row.querySelector('small').textContent = outline && outline !== 'predicted' ? wordsOf(item) : progressOf(item);
+  row.dataset.outline = outline;
   row.dataset.status = item.status;
   open.setAttribute('aria-current', isCurrent);
   open.tabIndex = isCurrent ? 0 : -1; // one stop for Tab; arrows go on

@@ -5,6 +5,7 @@ import './download.js';
 import { find } from './dom.js';
 import { add, dropped, giveTruth, imagesAmong } from './files.js';
 import { findingsOf } from './findings.js';
+import './edit.js';
 import './keys.js';
 import './list.js';
 import { drawPanel } from './panel.js';
@@ -20,11 +21,10 @@ let isPlanned = false;
 function plan() {
   if (isPlanned) return;
   isPlanned = true;
-  requestAnimationFrame(async () => {
+  requestAnimationFrame(() => {
     isPlanned = false;
     const item = state.current;
-    const findings = item?.status === 'done' ? await findingsOf(item) : null;
-    if (item !== state.current) return; // and the other one is planned already
+    const findings = item?.status === 'done' ? findingsOf(item) : null;
     drawProgress();
     drawLook();
     drawFindings(findings);
@@ -46,7 +46,7 @@ function drawProgress() {
 
 function drawLook() {
   for (const name of ['threshold', 'opacity']) {
-    find(name).disabled = state[name] === null;
+    find(name).disabled = state[name] === null || (name === 'threshold' && Boolean(state.current?.mask));
     find(name).value = state[name] ?? 50;
     find(`${name}-value`).textContent = state[name] === null ? '' : `${state[name]} %`;
   }
@@ -86,6 +86,9 @@ const ready = about().then((facts) => {
   state.about = facts;
   find('takes').textContent = 'JPEG, PNG, TIFF, BMP or WebP, '
     + `up to ${maxBytes / 2 ** 20} MB and ${maxPixels / 1e6} megapixels`;
+  find('keeping').textContent = facts.saveTo
+    ? `Accepted and corrected outlines are saved with their images in ${facts.saveTo}, and nothing else is kept.`
+    : 'It keeps nothing and writes nothing to disk.';
   find('model').textContent = `${model} (${classes.join(', ')}), isic_mmdet ${version}`;
 });
 

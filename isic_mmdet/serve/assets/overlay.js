@@ -23,7 +23,7 @@ export async function overlay(item) {
   const [shownWidth, shownHeight] = [Math.round(width * factor), Math.round(height * factor)];
   const text = Math.max(14, Math.round(shownHeight / 32));
   const strip = Math.round(1.7 * text);
-  const findings = await findingsOf(item);
+  const findings = findingsOf(item);
   const canvas = new OffscreenCanvas(shownWidth, shownHeight + strip);
   const brush = canvas.getContext('2d');
   caption(brush, item, findings, canvas.width, strip, text);

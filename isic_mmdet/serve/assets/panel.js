@@ -1,5 +1,6 @@
 // What was found, in numbers and words.
 
+import { stateOf } from './correction.js';
 import { find, make } from './dom.js';
 import { scoresOf, verdictOf, written } from './findings.js';
 import { progressOf } from './list.js';
@@ -37,13 +38,12 @@ export function drawPanel(item, findings) {
 /** Name, value, and the same in another unit. */
 function factsOf(item, { area, share, size, iou, dice }) {
   const { label, score, expected_iou: expected } = item.result;
-  if (label === null) return iou === null ? [] : [['IoU', written(iou, 3)], ['Dice', written(dice, 3)]];
+  if (label === null && !item.mask) return iou === null ? [] : [['IoU', written(iou, 3)], ['Dice', written(dice, 3)]];
   const { scale } = item;
   const lengths = (pixels) => (scale
     ? [`${written(pixels / scale, 1)} mm`, `${written(pixels, 1)} px`] : [`${written(pixels, 1)} px`, '']);
   const facts = [
-    ['Class', label],
-    ['Score', written(score, 3)],
+    ...(label === null ? [] : [['Class', label], ['Score', written(score, 3)]]),
     ...(expected === null ? [] : [['Expected IoU', written(expected, 2), 'at the threshold of the model']]),
     ['Area', ...(scale ? [`${written(area / scale ** 2, 1)} mm²`, `${written(area)} px`] : [`${written(area)} px`, ''])],
     ['Share of the image', `${written(100 * share, 1)} %`],
@@ -53,9 +53,10 @@ function factsOf(item, { area, share, size, iou, dice }) {
   return facts;
 }
 
-function caveatOf({ result }, { touches, parts }) {
+function caveatOf(item, { touches, parts }) {
+  const { result } = item;
   const notes = [];
-  if (result.check) notes.push('The model is not certain of this outline: check it.');
+  if (result.check && stateOf(item) === 'predicted') notes.push('The model is not certain of this outline: check it.');
   if (touches) notes.push('The outline meets the border of the image: the lesion may be larger.');
   if (parts > 1) notes.push(`The outline has ${parts} parts; the diameters are those of the largest.`);
   return notes.join(' ');

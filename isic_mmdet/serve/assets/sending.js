@@ -29,8 +29,12 @@ async function send(item) {
   for (let silences = 0; ;) {
     try {
       const onPosition = (position) => { item.position = position; tell('item', item); };
-      item.result = await segment(item.file, onPosition, item.stop.signal);
+      item.result = await segment(item.file, state.about.saveTo && item.path, onPosition, item.stop.signal);
       item.status = 'done';
+      if (item.result.saved?.mask) {
+        item.mask = item.result.saved.mask;
+        item.kept = item.result.saved;
+      }
       state.threshold ??= item.result.threshold;
       compareTruth(item);
       return;

@@ -1,16 +1,17 @@
 // A table of all images. Columns that tools/predict.py writes, too, have its names and rules.
 
+import { stateOf } from './correction.js';
 import { findingsOf } from './findings.js';
 import { state } from './state.js';
 
 const COLUMNS = ['image', 'label', 'score', 'area_px', 'area_share', 'x', 'y', 'width', 'height', 'expected_iou',
   'check', 'image_width', 'image_height', 'threshold', 'longest_px', 'across_px', 'px_per_mm', 'area_mm2', 'longest_mm', 'across_mm',
-  'parts', 'touches_border', 'iou', 'dice', 'note'];
+  'parts', 'touches_border', 'iou', 'dice', 'outline', 'note'];
 
 async function rowOf(item) {
   if (item.status !== 'done') return { image: item.stem, note: item.status === 'failed' ? item.note : 'not done' };
   const { label, score, expected_iou, check, box, lesion } = item.result;
-  const { area, share, size, parts, touches, iou, dice } = await findingsOf(item);
+  const { area, share, size, parts, touches, iou, dice } = findingsOf(item);
   const row = {
     image: item.stem,
     area_px: area,
@@ -19,14 +20,19 @@ async function rowOf(item) {
     check: check === null ? '' : check ? 'True' : 'False',
     image_width: lesion.width,
     image_height: lesion.height,
-    threshold: state.threshold / 100,
+    threshold: item.mask ? '' : state.threshold / 100,
     iou: iou === null ? '' : round(iou, 6),
     dice: dice === null ? '' : round(dice, 6),
+    outline: stateOf(item),
     note: item.truth?.note ?? '',
   };
-  if (label === null) return row;
-  const [x, y, boxWidth, boxHeight] = box;
-  Object.assign(row, { label, score, x, y, width: boxWidth, height: boxHeight, parts, touches_border: touches });
+  if (label !== null) Object.assign(row, { label, score });
+  if (!area) return row;
+  Object.assign(row, { parts, touches_border: touches });
+  if (!item.mask) { // the box is that of the prediction
+    const [x, y, boxWidth, boxHeight] = box;
+    Object.assign(row, { x, y, width: boxWidth, height: boxHeight });
+  }
   if (size) Object.assign(row, { longest_px: round(size.longest, 2), across_px: round(size.across, 2) });
   if (!item.scale) return row;
   Object.assign(row, { px_per_mm: round(item.scale, 4), area_mm2: round(area / item.scale ** 2, 3) });

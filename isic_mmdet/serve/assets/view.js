@@ -32,6 +32,7 @@ function lay() {
   image.classList.toggle('near', scale() > 3);
   view.classList.toggle('zoomed', place.scale !== null);
   find('zoom-fit').disabled = place.scale === null;
+  tell('view');
 }
 
 /** Make the image `by` times as large, with the point at (x, y) of the frame kept where it is. */
@@ -64,11 +65,20 @@ export function inImage(event) {
   ];
 }
 
+/** Screen pixels for a pixel of the image. */
+export const screenScale = scale;
+
+/** Whether a point of the image is inside the frame. */
+export function isInView(x, y) {
+  const [left, top] = [place.x + x * scale(), place.y + y * scale()];
+  return left >= 0 && top >= 0 && left <= view.clientWidth && top <= view.clientHeight;
+}
+
 export const imageSize = () => [place.width, place.height];
 
 function sized(width, height) {
   Object.assign(place, { width, height });
-  for (const svg of [find('lines'), find('ruler')]) svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  for (const svg of [find('lines'), find('ruler'), find('editor')]) svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   lay();
 }
 
@@ -133,15 +143,20 @@ on('item', (item) => { if (item === state.current) showImage(); });
 
 /** Draw what was found, or with null nothing. */
 export function drawFindings(findings) {
-  const { shown, opacity } = state;
-  const found = findings ? pathOf(findings.rings) : '';
+  const { shown } = state;
   const lines = findings?.size?.lines ?? [];
-  find('fill').setAttribute('d', found);
-  find('fill').style.opacity = opacity / 100;
-  course(find('found-lines'), shown.found ? found : '');
+  drawOutline(findings?.rings ?? []);
   course(find('truth-lines'), shown.truth ? pathOf(findings?.truthRings ?? []) : '');
   course(find('diameter-lines'), shown.diameters
     ? lines.map(([x1, y1, x2, y2]) => `M${x1} ${y1}L${x2} ${y2}`).join('') : '');
+}
+
+/** Draw an outline alone, while it is changed. */
+export function drawOutline(rings) {
+  const path = pathOf(rings);
+  find('fill').setAttribute('d', path);
+  find('fill').style.opacity = state.opacity / 100;
+  course(find('found-lines'), state.shown.found ? path : '');
 }
 
 /** Hide all lines as long as `hidden` is true, to see the skin below. */
@@ -158,7 +173,8 @@ view.addEventListener('wheel', (event) => {
 const fingers = new Map(); // where each pointer was last
 
 view.addEventListener('pointerdown', (event) => {
-  if (event.button) return;
+  if (event.button > 1) return; // the middle button moves the image, whatever tool is taken
+  if (event.button) event.preventDefault();
   fingers.set(event.pointerId, event);
   view.setPointerCapture(event.pointerId);
 });
@@ -171,20 +187,25 @@ view.addEventListener('pointermove', (event) => {
   if (other) {
     const apart = (finger) => Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
     const box = view.getBoundingClientRect();
+    moveBy((event.clientX - before.clientX) / 2, (event.clientY - before.clientY) / 2);
     zoom(apart(event) / Math.max(apart(before), 1),
       (event.clientX + other.clientX) / 2 - box.left, (event.clientY + other.clientY) / 2 - box.top);
-  } else if (place.scale !== null) {
-    place.x += event.clientX - before.clientX;
-    place.y += event.clientY - before.clientY;
-    lay();
-  }
+  } else if (!('drawing' in view.dataset)) moveBy(event.clientX - before.clientX, event.clientY - before.clientY);
 });
+
+function moveBy(dx, dy) {
+  if (place.scale === null) return;
+  place.x += dx;
+  place.y += dy;
+  lay();
+}
 
 for (const kind of ['pointerup', 'pointercancel']) {
   view.addEventListener(kind, (event) => fingers.delete(event.pointerId));
 }
 
 view.addEventListener('dblclick', (event) => {
+  if (state.tool) return; // two quick strokes
   const box = view.getBoundingClientRect();
   if (place.scale === null) zoom(2.5, event.clientX - box.left, event.clientY - box.top);
   else fit();

@@ -1,16 +1,6 @@
 // A zip of files that are compressed already: stored as they are (PKWARE's APPNOTE, 6.3.10).
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value;
-});
-
-function crc32(bytes) {
-  let value = 0xffffffff;
-  for (const byte of bytes) value = TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
-  return (value ^ 0xffffffff) >>> 0;
-}
+import { crc32 } from './crc32.js';
 
 /** Numbers of 2 and 4 bytes, the lowest byte first. */
 function packed(...fields) {

@@ -205,3 +205,48 @@ def test_the_load_benchmark_runs(root, exported, tmp_path):
     assert result['rows'][0]['ours_per_s'] > 0
     assert len(result['details']['memory_mb']) == 40
     assert 1 < result['details']['last_place'] < 8
+
+
+OUTLINE_STATE = "document.getElementById('outline-state').dataset.outline"
+FOUND = "document.querySelector('#found-lines .contour').getAttribute('d')"
+
+
+@pytest.mark.skipif(find_browser() is None, reason='needs Chromium (on Debian: chromium)')
+def test_a_correction_survives_a_kill_and_is_loaded_again(root, exported, images, tmp_path):
+    folder = tmp_path / 'corrections'
+    photo = next(images.glob('ISIC*'))
+    command = ('--model', exported, '--port', '0', '--threads', '1', '--save', folder)
+
+    @contextmanager
+    def opened(profile):
+        """Yield the server and its page with the photo."""
+        process = serve(root, *command)
+        with (
+            serving(process) as (port, printed),
+            Browser(find_browser(), tmp_path / profile) as page,
+        ):
+            assert f'saved in {folder}' in printed
+            page.show(1300, 900)
+            page.open(f'http://127.0.0.1:{port}/')
+            page.drop([photo], 400, 300)
+            page.wait("document.querySelectorAll('#list [data-status=done]').length === 1", 60)
+            yield process, page
+
+    with opened('first') as (process, page):
+        page.press('b')
+        page.wait(
+            "import('/correction.js').then(async (m) => "
+            'm.maskNow((await import("/state.js")).state.current) !== null)'
+        )
+        page.drag((400, 200), (600, 300))
+        page.wait(f"{OUTLINE_STATE} === 'changed'")
+        page.press('a')
+        page.wait(f"{OUTLINE_STATE} === 'corrected'")
+        process.kill()
+        drawn = page.run(FOUND)
+    mask = folder / f'masks/{photo.stem}_segmentation.png'
+    saved = mask.read_bytes()
+    with opened('second') as (_, page):
+        page.wait(f"{OUTLINE_STATE} === 'corrected'")
+        page.wait(f'{FOUND} === {json.dumps(drawn)}')
+    assert mask.read_bytes() == saved

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from isic_mmdet.evaluation.scores import confusion, dice, jaccard
+from isic_mmdet.masks.binary_png import decode_binary_png
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.paste import BoxCells, paste_probability
 from isic_mmdet.serve.lesion import Lesion
@@ -177,3 +178,145 @@ def test_zips_are_those_that_python_reads(page):
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(zipped))) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == files
+
+
+def expression(mask):
+    """The expression for a mask of the page."""
+    height, width = mask.shape
+    values = f'Uint8Array.from({(255 * mask.astype(int)).ravel().tolist()})'
+    return (
+        f"(await import('/mask.js')).maskOf({{width: {width}, height: {height}, values: {values}}})"
+    )
+
+
+PIXELS = (
+    '[((made) => Array.from({ length: made.height }, (_, y) => Array.from(m.bytesOf(made, y))))'
+    '(%s)][0]'
+)
+
+
+def pixels_of(page, changed):
+    """Return the pixels of a mask of the page as bool."""
+    return np.array(call(page, 'mask.js', PIXELS % changed)) == 255
+
+
+def blob(seed, shape=(40, 50)):
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).random(shape, np.float32), (0, 0), 4)
+    return noise > np.median(noise)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_runs_of_a_mask_are_its_pixels(page, seed):
+    mask, other = blob(seed), blob(seed + 10)
+    np.testing.assert_array_equal(pixels_of(page, expression(mask)), mask)
+    assert call(page, 'mask.js', f'm.areaOf({expression(mask)})') == mask.sum()
+    both = f'm.common({expression(mask)}, {expression(other)})'
+    assert call(page, 'mask.js', both) == (mask & other).sum()
+    inner = np.pad(mask, 1)
+    for tested in (mask, inner):
+        border = tested[[0, -1]].any() or tested[:, [0, -1]].any()
+        assert call(page, 'mask.js', f'm.atBorder({expression(tested)})') == border
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_rings_run_along_the_borders_of_the_pixels(page, seed):
+    mask = np.random.default_rng(seed).random((14, 17)) < 0.5  # with parts that share corners
+    rings = call(page, 'rings.js', f'm.ringsOf({expression(mask)})')
+    inside = np.zeros(mask.shape, int)
+    for ring in rings:
+        corners = np.reshape(ring, (-1, 1, 2)).astype(np.float32)
+        way = np.abs(np.diff(np.vstack([corners[:, 0], corners[:1, 0]]), axis=0))
+        assert (way.min(axis=1) == 0).all()
+        turn = 1 if cv2.contourArea(corners, True) > 0 else -1
+        for y, x in np.ndindex(mask.shape):
+            hit = cv2.pointPolygonTest(corners, (x + 0.5, y + 0.5), False) > 0
+            inside[y, x] += turn * hit
+    np.testing.assert_array_equal(inside, mask)
+    pieces, _ = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    outer = [r for r in rings if cv2.contourArea(np.reshape(r, (-1, 1, 2)).astype('f4'), True) > 0]
+    assert len(outer) == pieces - 1
+
+
+@pytest.mark.parametrize('is_lesion', [True, False])
+@pytest.mark.parametrize(
+    ('start', 'end', 'radius'),
+    [
+        ((10.3, 12.1), (33.7, 25.2), 4.5),
+        ((20, 20), (20, 20), 7),
+        ((5, 30), (45, 30), 1),
+        ((25.5, 2), (25.5, 39), 3),
+        ((-4, 10), (60, 44), 6),
+        ((40, 5), (8, 11), 2.2),
+    ],
+)
+def test_a_stroke_changes_the_pixels_near_its_line(page, start, end, radius, is_lesion):
+    mask = blob(1)
+    y, x = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5
+    (x1, y1), (x2, y2) = start, end
+    length = max((x2 - x1) ** 2 + (y2 - y1) ** 2, 1e-9)
+    along = np.clip(((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length, 0, 1)
+    near = np.hypot(x - x1 - along * (x2 - x1), y - y1 - along * (y2 - y1)) <= radius
+    drawn = (
+        f'm.painted({expression(mask)}, {[*start]}, {[*end]}, {radius}, {json.dumps(is_lesion)})'
+    )
+    np.testing.assert_array_equal(
+        pixels_of(page, drawn), mask | near if is_lesion else mask & ~near
+    )
+
+
+def dragged(page, mask, number, dx, dy):
+    """Return a mask after one of its points moved, and where the point was."""
+    point = f"""(await (async () => {{
+        const [reshape, rings] = [await import('/reshape.js'), await import('/rings.js')];
+        const mask = {expression(mask)};
+        const point = reshape.pointsOn(rings.ringsOf(mask), 12)[{number}];
+        return [reshape.dragged(mask, point, {dx}, {dy}, 12), point];
+    }})())"""
+    x, y = call(page, 'mask.js', f'[{point}[1].x, {point}[1].y]')
+    return pixels_of(page, f'{point}[0]'), x, y
+
+
+def test_dragging_a_point_moves_the_outline_around_it(page):
+    y, x = np.mgrid[:60, :80] + 0.5
+    mask = np.hypot(x - 40, y - 30) < 15
+    for number in range(6):
+        same, *_ = dragged(page, mask, number, 0, 0)
+        np.testing.assert_array_equal(same, mask)
+        _, px, py = dragged(page, mask, number, 0, 0)
+        out = np.array([px - 40, py - 30]) / np.hypot(px - 40, py - 30)
+        grown, *_ = dragged(page, mask, number, *(8 * out))
+        shrunk, *_ = dragged(page, mask, number, *(-8 * out))
+        assert (grown >= mask).all() and (shrunk <= mask).all()
+        for changed, moved in ((grown, 6), (shrunk, -6)):
+            py2, px2 = int(py + moved * out[1]), int(px + moved * out[0])
+            assert changed[py2, px2] == (moved > 0) and changed[py2, px2] != mask[py2, px2]
+            # The opposite side stays as it is.
+            far = (x - 40) * out[0] + (y - 30) * out[1] < 0
+            np.testing.assert_array_equal(changed[far], mask[far])
+
+
+def test_dragging_over_a_hole_and_another_part_takes_nothing_away(page):
+    mask = np.zeros((40, 80), bool)
+    mask[10:30, 10:40] = True
+    mask[18:22, 30:34] = False
+    mask[15:25, 44:60] = True
+    # A point on the right side of the left part, or next to it.
+    number = int(np.argmin([abs(dragged(page, mask, n, 0, 0)[1] - 40) for n in range(6)]))
+    grown, *_ = dragged(page, mask, number, 12, 0)
+    assert (grown >= mask).all() and grown.sum() > mask.sum()
+    shrunk, *_ = dragged(page, mask, number, -16, 0)
+    assert (shrunk <= mask).all() and shrunk.sum() < mask.sum()
+
+
+def test_a_png_is_flawless_and_has_the_pixels_of_the_mask(page):
+    for mask in (blob(3, (131, 70)), np.ones((1, 1), bool), np.zeros((5, 9), bool)):
+        text = call(
+            page,
+            'png.js',
+            f"""{{
+                const png = await m.pngOf({expression(mask)});
+                return btoa(String.fromCharCode(...new Uint8Array(await png.arrayBuffer())));
+            }}""",
+        )
+        decoded = decode_binary_png(base64.b64decode(text))
+        np.testing.assert_array_equal(decoded.unpacked(), mask)

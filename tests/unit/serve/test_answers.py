@@ -5,6 +5,7 @@ import io
 import json
 import zlib
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,7 +16,17 @@ from isic_mmdet.evaluation.scores import confusion, dice, jaccard
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.orientation import stored_mask
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.serve.answers import MAP_SIDE, compare, mask_file, preview, segment
+from isic_mmdet.serve.answers import (
+    compare,
+    find_saved,
+    mask_file,
+    mask_map,
+    preview,
+    save,
+    segment,
+    stored_file,
+)
+from isic_mmdet.serve.corrections import open_corrections
 from isic_mmdet.serve.lesion import Lesion
 from tests.support.fake_predictor import FakePredictor
 
@@ -109,13 +120,56 @@ def test_comparison_is_that_of_the_metrics(predictor, orientation):
     np.testing.assert_array_equal(stored_mask(upright, orientation), truth)
 
 
-def test_a_large_truth_is_sent_small(predictor):
-    _, lesion = answered(predictor)
-    large = Lesion(lesion.views, 1, (1400, 2000), 1)
-    compared = compare(large, png(np.full((1400, 2000), 255, np.uint8)), LIMIT)
-    size = compared['map']['width'], compared['map']['height']
-    assert size == (MAP_SIDE, round(MAP_SIDE * 0.7))
-    assert compared['area'] == 1400 * 2000
+def unpacked(packed):
+    values = np.frombuffer(zlib.decompress(base64.b64decode(packed['data'])), np.uint8)
+    return values.reshape(packed['height'], packed['width'])
+
+
+@pytest.mark.parametrize('orientation', [1, 6, 7])
+def test_the_map_of_a_lesion_is_its_mask_file_upright(predictor, orientation):
+    _, lesion = answered(predictor, orientation)
+    shown = unpacked(mask_map(lesion, 40))
+    np.testing.assert_array_equal(stored_mask(shown, orientation) > 0, mask_of(lesion, 40))
+    assert stored_file(png(shown), orientation) == mask_file(lesion, 40)
+
+
+@pytest.mark.parametrize('orientation', [1, 6, 7])
+def test_a_drawn_mask_is_saved_as_the_image_is_stored_and_found_upright(
+    predictor, tmp_path, orientation
+):
+    image = photo(orientation)
+    answer, lesion = answered(predictor, orientation)
+    drawn = unpacked(mask_map(lesion, 40)).copy()
+    drawn[5, 7:60] = 255
+    with open_corrections(tmp_path) as corrections:
+        found = partial(find_saved, corrections, 'a.jpg', image, answer['lesion'], LIMIT)
+        assert found() is None
+        save(corrections, 'a.jpg', image, png(drawn), 'corrected', False, LIMIT)
+        np.testing.assert_array_equal(unpacked(found()['map']), drawn)
+        assert found()['decision'] == 'corrected'
+        mask = tmp_path / 'masks/a_segmentation.png'
+        np.testing.assert_array_equal(cv2.imread(str(mask), -1), stored_mask(drawn, orientation))
+        mask.write_bytes(png(drawn[:-1]))
+        assert 'another size' in found()['error']
+        mask.write_bytes(b'no mask')
+        assert 'not a' in found()['error']
+
+
+@pytest.mark.parametrize(
+    ('image', 'drawn', 'problem'),
+    [
+        (photo(), np.zeros((140, 201), np.uint8), 'another size'),
+        (photo(), np.full((140, 200), 7, np.uint8), 'not a PNG of one channel'),
+        (photo(), np.zeros((140, 200, 3), np.uint8), 'not a PNG of one channel'),
+        (photo()[:-200], np.zeros((140, 200), np.uint8), 'truncated'),
+        (b'no image', np.zeros((140, 200), np.uint8), 'not a JPEG'),
+    ],
+)
+def test_wrong_uploads_are_not_saved(tmp_path, image, drawn, problem):
+    refused = pytest.raises(UnreadableError, match=problem)
+    with open_corrections(tmp_path) as corrections, refused:
+        save(corrections, 'a.jpg', image, png(drawn), 'corrected', False, LIMIT)
+    assert not (tmp_path / 'images').exists()
 
 
 def test_a_truth_of_another_size_is_refused(predictor):
