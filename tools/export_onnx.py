@@ -43,6 +43,7 @@ def parse_args() -> argparse.Namespace:
         metavar='DIR',
         help='folder of real images for the check (default: images of the validation split)',
     )
+    parser.add_argument('--data-root', metavar='DIR', help='use another prepared data set')
     return parser.parse_args()
 
 
@@ -56,7 +57,9 @@ def main() -> None:
     from isic_mmdet.deploy.export.run import ExportSettings, export
 
     require_writable(args.out)
-    settings = ExportSettings(args.half, args.batch, args.input_size, args.check_images)
+    settings = ExportSettings(
+        args.half, args.batch, args.input_size, args.check_images, args.data_root
+    )
     print(export(args.config, args.checkpoint, args.out, settings))
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[2] / 'models'
 NAME = 'lesion_lite.onnx'
+CHECKSUMS = 'checksums.txt'
 #: Shown wherever the model is used.
 NOTICE = 'for research, not a medical device'
 _REMEDY = f'restore it with `git checkout -- models` in {FOLDER.parent}, or name another model'
@@ -26,13 +27,12 @@ def shipped_model(folder: Path = FOLDER) -> Path:
     path = folder / NAME
     if not path.is_file():
         raise InputError(f'{path}: the model of the project is missing; {_REMEDY}')
-    expected = read_checksums(folder / 'checksums.txt').get(NAME)
+    expected = read_checksums(folder / CHECKSUMS).get(NAME)
     if expected is None:
-        raise InputError(f'{folder / "checksums.txt"} does not list {NAME}; {_REMEDY}')
+        raise InputError(f'{folder / CHECKSUMS} does not list {NAME}; {_REMEDY}')
     if sha256(path) != expected:
         raise InputError(
-            f'{path} is damaged or another file: its SHA-256 is not that in checksums.txt; '
-            f'{_REMEDY}'
+            f'{path} is damaged or another file: its SHA-256 is not that in {CHECKSUMS}; {_REMEDY}'
         )
     return path
 

@@ -1,4 +1,4 @@
-"""Compares an exported file with PyTorch on real images."""
+"""Compares another form of a model, such as an exported file, with PyTorch on real images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
-from isic_mmdet.deploy.segmentation import Segmentation
+from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.scores import confusion, jaccard
@@ -23,7 +22,7 @@ SCORE_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well PyTorch and ONNX Runtime, in this order, agree on an image.
+    """How well PyTorch and the other form of the model, in this order, agree on an image.
 
     Attributes:
         name: of the image.
@@ -52,21 +51,21 @@ class Agreement:
         )
 
     def __str__(self) -> str:
-        (score, onnx_score), (label, onnx_label) = self.scores, self.labels
+        (score, other_score), (label, other_label) = self.scores, self.labels
         return (
             f'{self.name}: mask IoU {self.iou:.4f}; PyTorch: {label} {score:.4f}, '
-            f'ONNX Runtime: {onnx_label} {onnx_score:.4f}'
+            f'the other: {other_label} {other_score:.4f}'
         )
 
 
 def agreement(name: str, expected: Segmentation, found: Segmentation) -> Agreement:
-    """Compare the results of PyTorch (`expected`) and ONNX Runtime (`found`) for an image."""
+    """Compare the results of PyTorch (`expected`) and the other form (`found`) for an image."""
     iou = jaccard(confusion(BitMask.of(expected.mask), BitMask.of(found.mask)))
     return Agreement(name, iou, (expected.score, found.score), (expected.label, found.label))
 
 
 def compare(
-    segmenter: LesionSegmenter, net: OnnxSegmenter, images: Mapping[str, SourceFile]
+    segmenter: LesionSegmenter, other: Segmenter, images: Mapping[str, SourceFile]
 ) -> list[Agreement]:
     """Predict every image with both.
 
@@ -81,12 +80,12 @@ def compare(
             raise InputError(
                 f'{file}: {error}; fix or remove it, or check with other images'
             ) from error
-        found.append(agreement(name, segmenter(pixels), net(pixels)))
+        found.append(agreement(name, segmenter(pixels), other(pixels)))
     return found
 
 
-def summarize_agreement(agreements: Sequence[Agreement]) -> str:
-    """Return a line about the agreement on all images.
+def summarize_agreement(agreements: Sequence[Agreement], other: str) -> str:
+    """Return a line about the agreement on all images; `other` names the other form.
 
     Raises:
         InputError: the results differ too much; `errors` names the images.
@@ -101,7 +100,7 @@ def summarize_agreement(agreements: Sequence[Agreement]) -> str:
     differing = [agreed for agreed in by_iou if not agreed.is_close]
     if differing or mean < MEAN_IOU:
         raise InputError(
-            f'ONNX Runtime and PyTorch disagree on {len(agreements)} images: {line}. Required: '
+            f'{other} and PyTorch disagree on {len(agreements)} images: {line}. Required: '
             f'IoU {MEAN_IOU} on average and {WORST_IOU} at worst, scores {SCORE_DIFFERENCE:g} '
             'apart at most, equal labels. They differ in:',
             [str(agreed) for agreed in differing or by_iou],

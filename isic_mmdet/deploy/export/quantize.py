@@ -27,7 +27,12 @@ CALIBRATION = 48
 #: The IoU on the validation split must fall by less than this.
 TOLERANCE = 0.005
 _KINDS = ('Conv', 'ConvTranspose', 'Gemm')
-# The last layers stay in float32. They cost little, and 256 steps are too few for a coordinate.
+# The range of a layer is taken behind its activation. In front of a ReLU6, most of the 256 steps
+# would be spent on values that it cuts off: the IoU of an EfficientNet-Lite 0 falls by 0.017.
+_ACTIVATIONS = ('Clip', 'Relu')
+# The first layers stay in float32: few weights, and an error there passes through all others.
+_FIRST_LAYERS = 3
+# So do the last layers. They cost little, and 256 steps are too few for a coordinate.
 _LAST_LAYERS = ('rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits')
 
 
@@ -112,8 +117,8 @@ def _write(model: Path, path: Path, net: OnnxSegmenter, training: Sequence[dict[
         graph,
         path,
         _Images(net, training),
-        op_types_to_quantize=list(_KINDS),
-        nodes_to_exclude=list(_last_layers(graph)),
+        op_types_to_quantize=[*_KINDS, *_ACTIVATIONS],
+        nodes_to_exclude=list(_layers_in_float32(graph)),
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
@@ -122,9 +127,10 @@ def _write(model: Path, path: Path, net: OnnxSegmenter, training: Sequence[dict[
     onnx.save(with_metadata(onnx.load(path), metadata), path)
 
 
-def _last_layers(graph: onnx.ModelProto) -> Iterator[str]:
-    """Yield the names of the nodes that stay in float32."""
-    for node in graph.graph.node:
+def _layers_in_float32(graph: onnx.ModelProto) -> Iterator[str]:
+    """Yield the names of the layers that are not quantized."""
+    layers = [node for node in graph.graph.node if node.op_type in _KINDS]
+    for number, node in enumerate(layers):
         parts = {part for name in node.input for part in name.split('.')}
-        if node.op_type in _KINDS and parts.intersection(_LAST_LAYERS):
+        if number < _FIRST_LAYERS or parts.intersection(_LAST_LAYERS):
             yield node.name

@@ -43,12 +43,14 @@ class ExportSettings:
         input_size: images are resized to fit into a square of this side, in pixels; None for the
             size in the config's test pipeline.
         check_images: folder of images for the check; None for images of the validation split.
+        data_root: prepared data set of that split; None for that of the config.
     """
 
     half: bool = False
     batch: int | None = None
     input_size: int | None = None
     check_images: str | None = None
+    data_root: str | None = None
 
 
 def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) -> str:
@@ -59,7 +61,7 @@ def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) ->
             the check, or results that differ from PyTorch.
     """
     with new_onnx_file(out) as part:
-        cfg = _config(config, settings.input_size)
+        cfg = _config(config, settings)
         follow_checkpoint(cfg, checkpoint)
         init_default_scope(cfg.default_scope)
         images = check_images(cfg, settings.check_images)
@@ -77,13 +79,13 @@ def export(config: str, checkpoint: str, out: Path, settings: ExportSettings) ->
     )
 
 
-def _config(path: str, input_size: int | None) -> Config:
-    """Load a config, in float32 and with the given size of images.
+def _config(path: str, settings: ExportSettings) -> Config:
+    """Load a config, in float32 and with the size and data of the settings.
 
     Raises:
         InputError: the model is no Mask R-CNN, or `isic_mmdet.deploy` lacks a step of the pipeline.
     """
-    cfg = load_config(path)
+    cfg = load_config(path, data_root=settings.data_root)
     check_exportable(cfg.model)
     if 'precision' in cfg.model:
         cfg.model.precision = 'float32'
@@ -96,8 +98,8 @@ def _config(path: str, input_size: int | None) -> Config:
             'scale and keep_ratio, and a square scale if keep_ratio=False, because '
             'isic_mmdet.deploy does nothing else'
         )
-    if input_size is not None:
-        steps[0].scale = (input_size, input_size)
+    if side := settings.input_size:
+        steps[0].scale = (side, side)
     return cfg
 
 
@@ -145,4 +147,6 @@ def _check(cfg: Config, checkpoint: str, path: Path, images: CheckImages) -> str
         config = Path(folder, 'config.py')
         cfg.dump(config)  # with the size and precision that were exported
         segmenter = LesionSegmenter(config, checkpoint, 'cpu')
-    return summarize_agreement(compare(segmenter, OnnxSegmenter(path), images.files))
+    return summarize_agreement(
+        compare(segmenter, OnnxSegmenter(path), images.files), 'ONNX Runtime'
+    )

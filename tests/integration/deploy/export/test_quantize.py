@@ -36,7 +36,7 @@ def falls_by(monkeypatch):
     return patch
 
 
-def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
+def test_weights_and_activations_have_8_bits_but_for_the_first_and_last_layers(
     model, config, tiny_data, falls_by, tmp_path, caplog
 ):
     falls_by(0.0049)
@@ -49,11 +49,20 @@ def test_weights_and_activations_have_8_bits_but_for_the_last_layers(
     onnx.checker.check_model(graph)
     types = {each.name: each.data_type for each in graph.graph.initializer}
     in_float = {
-        name.split('.')[-2]
+        name.removesuffix('.weight')
         for name, kind in types.items()
         if kind == onnx.TensorProto.FLOAT and name.endswith('.weight')
     }
-    assert in_float == {'rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits'}
+    first = {'backbone.conv1', 'backbone.layer1.0.conv1', 'backbone.layer1.0.conv2'}
+    assert {name for name in in_float if name.startswith('backbone')} == first
+    last = {'rpn_cls', 'rpn_reg', 'fc_cls', 'fc_reg', 'conv_logits'}
+    assert {name.split('.')[-1] for name in in_float - first} == last
+    # Ranges are those behind the activation: nothing of 8 bits is in front of one.
+    dequantized = {n.output[0] for n in graph.graph.node if n.op_type == 'DequantizeLinear'}
+    layers = {n.output[0] for n in graph.graph.node if n.op_type == 'Conv'}
+    activations = [n for n in graph.graph.node if n.op_type == 'Relu']
+    assert any(layers.intersection(n.input) for n in activations)
+    assert not [n.name for n in activations if dequantized.intersection(n.input)]
     before, after = OnnxSegmenter(model), OnnxSegmenter(out)
     assert after.metadata.weights == 'int8'
     assert after.metadata.checkpoint_sha256 == before.metadata.checkpoint_sha256

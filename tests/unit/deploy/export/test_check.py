@@ -41,17 +41,17 @@ def test_an_agreement_has_the_iou_of_the_masks():
 def test_one_image_that_differs_too_much_is_named(changes):
     other = dataclasses.replace(SAME, name='ISIC_7', **changes)
     with pytest.raises(InputError, match='disagree on 31 images') as error:
-        summarize_agreement([SAME] * 30 + [other])
+        summarize_agreement([SAME] * 30 + [other], 'ONNX Runtime')
     assert [problem.split(':')[0] for problem in error.value.errors] == ['ISIC_7']
 
 
 def test_images_that_differ_a_little_may_be_too_many():
     near = dataclasses.replace(SAME, name='near', iou=0.9905)
     assert '0.99952 on average, 0.99050 at worst (near)' in summarize_agreement(
-        [SAME] * 19 + [near]
+        [SAME] * 19 + [near], 'ONNX Runtime'
     )
     with pytest.raises(InputError, match=r'0\.99842 on average') as error:
-        summarize_agreement([SAME] * 5 + [near])
+        summarize_agreement([SAME] * 5 + [near], 'ONNX Runtime')
     assert len(error.value.errors) == 6
     assert error.value.errors[0].startswith('near')
 
