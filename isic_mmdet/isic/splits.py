@@ -21,7 +21,11 @@ _HEADERS = {'image_id', 'image', 'isic_id', 'image_name', 'id', 'name'}
 Twins = tuple[str, str, int]
 
 
-def read_id_lists(folder: Path, id_of: Callable[[str], str | None] = listed_id) -> dict[str, str]:
+def read_id_lists(
+    folder: Path,
+    id_of: Callable[[str], str | None] = listed_id,
+    otherwise: str = 'official, ratio',
+) -> dict[str, str]:
     """Read `train.txt`, and `val.txt` and `test.txt` where they exist: one id a line.
 
     Blank lines and lines that begin with `#` are skipped. An id may be quoted or be written as a
@@ -30,6 +34,7 @@ def read_id_lists(folder: Path, id_of: Callable[[str], str | None] = listed_id) 
     Args:
         folder: of the lists.
         id_of: returns the id that a line means; None if it means no single image.
+        otherwise: what `--split` takes instead of a folder.
 
     Returns:
         Id to split.
@@ -44,7 +49,7 @@ def read_id_lists(folder: Path, id_of: Callable[[str], str | None] = listed_id) 
         if not path.is_file():
             if split == 'train':
                 raise InputError(
-                    f'{path} does not exist: --split takes official, ratio, or a folder with '
+                    f'{path} does not exist: --split takes {otherwise}, or a folder with '
                     'train.txt and, if wanted, val.txt and test.txt, each with one id a line'
                 )
             continue

@@ -1,7 +1,7 @@
 """Prepares the data set of a plan: from its samples to annotations and a report."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def prepare_plan(plan: Plan, out: Path, options: Options) -> dict[str, Any]:
         jobs = [sample_job(sample, options.resize, out) for sample in plan.samples.values()]
         records = progress.finish(jobs, 'pairs', plan, workers)
         twins = _find_twins(records, options.duplicate_distance)
-        assignment = plan.assign(list(records), twins)
+        assignment = _assigned(plan, list(records), twins)
         plan.notes += assignment.notes
         members = _members(records, assignment.split_of)
         if options.flip_copies:
@@ -91,6 +91,17 @@ def prepare_plan(plan: Plan, out: Path, options: Options) -> dict[str, Any]:
             info = {'description': f'{plan.dataset} lesions, {name}', **plan.settings}
             write_json(out / _annotation_file(name), coco_split(info, chosen, plan))
     return report
+
+
+def _assigned(plan: Plan, ids: Sequence[str], twins: Sequence[Twins]) -> Assignment:
+    """Return the splits; if there are none, the images that were skipped may be the reason."""
+    try:
+        return plan.assign(ids, twins)
+    except InputError as error:
+        if not plan.errors:
+            raise
+        skipped = list(map(str, sorted(plan.errors)))
+        raise InputError(f'{error}\n{len(skipped)} images were skipped:', skipped) from error
 
 
 def _annotation_file(split: str) -> str:

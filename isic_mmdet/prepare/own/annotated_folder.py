@@ -61,6 +61,9 @@ def prepare_annotations(
     if folder is None:
         raise InputError('name the images with --images')
     images = find_images(folder, '--images')
+    if not images.files:
+        errors_of_files = list(map(str, images.errors))
+        raise InputError(f'{folder} holds no image; correct --images', errors_of_files)
     found = annotated_images(export, str(path), images.files, source.one_lesion)
     plan = own_plan(
         'own images',

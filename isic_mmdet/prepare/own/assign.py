@@ -51,7 +51,9 @@ def read_splitting(split: str, ids: Sequence[str], seed: int, folds: int | None)
         found = names.find(line) or [line]  # an image that does not exist, see `unfound`
         return found[0] if len(found) == 1 else None
 
-    return Splitting(None, read_id_lists(Path(split), image_id), seed, folds)
+    return Splitting(
+        None, read_id_lists(Path(split), image_id, f'shares such as {DEFAULT_SPLIT}'), seed, folds
+    )
 
 
 def assign(

@@ -87,7 +87,8 @@ def _images_2(path: Path, content: Any) -> list[tuple[str, _Regions]]:
     if isinstance(content, dict):
         content = content.get('_via_img_metadata', content)
     if errors := shape_errors(content, _FILE_2):
-        raise InputError(f'{path}: damaged, or another kind of file; {_REMEDY}:', errors)
+        shown = [f'{error:.150}' for error in errors]
+        raise InputError(f'{path}: damaged, or another kind of file; {_REMEDY}:', shown)
     images = []
     for image in content.values():
         regions = image['regions']

@@ -143,6 +143,20 @@ def test_a_changed_outline_is_prepared_again(folder):
     assert any('11 pairs were finished by an earlier run' in note for note in report['notes'])
 
 
+def test_skipped_images_are_listed_where_they_leave_too_few(folder):
+    (folder / 'labels.csv').write_text('name,dx\n00.png,x')
+    labels = {'labels': folder / 'labels.csv', 'id_column': 'name', 'label_column': 'dx'}
+    with pytest.raises(InputError, match=r'would be empty(.|\n)*11 images were skipped') as caught:
+        prepared(folder, **labels)
+    assert 'a/02: bad label' in caught.value.errors[0]
+
+
+def test_a_folder_without_images_is_refused(folder):
+    source = AnnotationSource(folder / 'coco.json', folder / 'coco.json')
+    with pytest.raises(InputError, match='holds no image'):
+        prepare_annotations(source, folder / 'out', Choices(), Options(parse_rule('none'), 1))
+
+
 CASES = {
     'coco': (coco, lambda path: {'coco': path / 'export.json'}),
     'labelme': (labelme, lambda path: {'labelme': path}),

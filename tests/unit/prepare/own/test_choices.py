@@ -50,7 +50,10 @@ def test_images_without_a_label_are_skipped_with_an_error(table):
         (Choices(group_column='patient'), '--group-column needs a table'),
         (Choices(classes='a=b'), 'there are no labels'),
         (Choices(split='70/20'), 'add up to 100'),
-        (Choices(split='nowhere'), 'does not exist'),
+        (
+            Choices(split='nowhere'),
+            'does not exist: --split takes shares such as 70/15/15, or a folder',
+        ),
     ],
 )
 def test_choices_that_do_not_fit_are_refused(choices, text):
