@@ -34,8 +34,8 @@ python tools/test.py configs/quickstart.py "$best" \
     --work-dir "$work/test" --show-dir "$work/test/pictures" --overwrite
 
 echo "== segmenting: the model that comes with the project"
-python tools/predict.py data/official/synthetic/ISIC-2017_Test_v2_Data --out "$work/masks" \
-    --overlay --resume
+rm -rf "$work/masks"
+python tools/predict.py data/official/synthetic/ISIC-2017_Test_v2_Data --out "$work/masks" --overlay
 echo
 echo "to segment your own images (or drop them on the page of tools/serve.py):"
 echo "  source .venv/bin/activate"

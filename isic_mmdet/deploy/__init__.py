@@ -1,7 +1,8 @@
 """From images to masks, with a checkpoint or an exported model.
 
 `segmenter` runs a checkpoint with torch and mmdet. `onnx_segmenter` runs an exported file without
-them. `export` writes such files, and `predict` applies either model to folders of images.
+them, and `shipped_model` finds the one that comes with the project. `export` writes such files, and
+`predict` applies either model to folders of images.
 """
 
 from importlib import import_module

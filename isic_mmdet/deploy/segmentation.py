@@ -18,7 +18,7 @@ from isic_mmdet.evaluation.expected_iou import ExpectedIoU
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.encoding import encode_mask
 from isic_mmdet.images.frame import Frame
-from isic_mmdet.images.reading import read_image, rgb_pixels
+from isic_mmdet.images.reading import MODES, read_image, rgb_pixels
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.paste import (
     BoxCells,
@@ -149,6 +149,8 @@ class Segmenter(ABC):
         if isinstance(image, np.ndarray):
             return self.prepare(image)
         if isinstance(image, Image.Image):
+            if image.mode not in MODES:
+                raise ValueError(f'an image of mode {image.mode}; use image.convert("RGB")')
             return self.prepare(rgb_pixels(ImageOps.exif_transpose(image)))
         path = Path(image)
         try:

@@ -23,7 +23,8 @@ from isic_mmdet.images.sources import SourceFile
 _OFFICIAL_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 # What Pillow decodes 16-bit gray to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
-_MODES = _OFFICIAL_MODES | _DEEP_MODES | {'1', 'LA', 'PA', 'RGBX', 'YCbCr'}
+#: Pillow's names of the kinds of pixels that `rgb_pixels` takes.
+MODES = _OFFICIAL_MODES | _DEEP_MODES | {'1', 'LA', 'PA', 'RGBX', 'YCbCr'}
 # Rows of pixels that are converted at a time.
 _STRIP = 64
 
@@ -65,7 +66,7 @@ def read_image(
         UnreadableError: truncated, damaged, not an image, or larger than `decoding.MAX_PIXELS`.
     """
     data = file if isinstance(file, bytes) else read_bytes(file)
-    return _read(data, _MODES, lambda image: reduction(*_shape(image)) if reduction else 1)
+    return _read(data, MODES, lambda image: reduction(*_shape(image)) if reduction else 1)
 
 
 def read_official_image(

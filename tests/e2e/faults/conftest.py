@@ -57,7 +57,8 @@ def predict_job(root, checkpoint, image_files, tmp_path_factory) -> Job:
     def arguments(out: Path) -> list:
         model = [image_files, '--config', NARROW, '--checkpoint', checkpoint, '--device', 'cpu']
         more = ['--batch-size', 3, '--overlay', '--submission', out / 'sent.zip']
-        return [*model, *more, '--out', out]
+        outputs = ['--probabilities', '--crops', 0.1, '--format', 'coco']
+        return [*model, *more, *outputs, '--out', out]
 
     return Job(Tool(root, 'predict.py'), arguments, ('--resume',)).measure(folder)
 

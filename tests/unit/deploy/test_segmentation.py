@@ -85,6 +85,12 @@ def test_every_kind_of_image_becomes_rgb(mode):
     assert model.shown[0].shape == (30, 20, 3)
 
 
+@pytest.mark.parametrize('mode', ['F', 'HSV', 'LAB'])
+def test_other_kinds_of_pixels_are_refused(mode):
+    with pytest.raises(ValueError, match=f'mode {mode}; use image.convert'):
+        Recorder()(Image.new(mode, (20, 30)))
+
+
 def test_a_large_jpeg_is_read_at_reduced_size_and_its_mask_is_large(tmp_path):
     path = tmp_path / 'mole.jpg'
     Image.new('RGB', (1600, 1200)).save(path)
