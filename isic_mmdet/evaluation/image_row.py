@@ -45,6 +45,8 @@ def image_row(sample: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         for mask in _masks(detections, len(scores), sample)
     ]
     top = int(scores.argmax()) if found else None
+    # Mask Scoring R-CNN multiplies a score with a predicted IoU, which may exceed 1.
+    scores = np.minimum(scores, 1)
     # Without a detection the prediction is all background.
     nothing = Confusion(0, 0, truth.area(), truth.size - truth.area())
     gt_label = sample.get('gt_label')

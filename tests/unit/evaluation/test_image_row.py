@@ -39,6 +39,14 @@ def test_top_scoring_and_best_detection(tmp_path):
     assert (row['iou'], row['iou_max']) == (0.75, 1)
 
 
+def test_scores_above_one_are_ranked_and_count_as_one(tmp_path):
+    masks = [box_mask(8, 20), TRUTH]
+    row = row_of(tmp_path, 1, TRUTH, masks, [1.01, 1.04])
+    assert (row['iou'], row['score']) == (1, 1)
+    two = row_of(tmp_path, 1, TRUTH, masks, [1.01, 1.04], classes=('lesion', 'other'))
+    assert two['lesion_score'] == 1
+
+
 def test_the_confidence_is_that_of_the_highest_score(tmp_path):
     sample = make_sample(tmp_path, 1, TRUTH, [TRUTH, TRUTH], [0.4, 0.9])
     sample.pred_instances.mask_confidences = torch.tensor([0.75, 0.875])
