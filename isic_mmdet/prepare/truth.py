@@ -134,8 +134,9 @@ class FoundMask:
         try:
             found = find_lesion(self.file, self.threshold)
         except UnreadableError as reason:
-            kind = 'unclear mask' if isinstance(reason, UnclearMaskError) else 'unreadable mask'
-            raise TruthError(kind, f'{self.file}: {reason}') from None
+            if isinstance(reason, UnclearMaskError):
+                raise TruthError('unclear mask', f'{self.file}: {reason}') from None
+            raise TruthError('unreadable mask', f'{self.file}: {reason}; get it again') from None
         if not found.mask.area():
             detail = f'{self.file}: no pixel is lesion ({found.rule}); outline it, or remove both'
             raise TruthError('empty mask', detail)

@@ -84,7 +84,8 @@ def pair_files(
 def _require_images(found: ImageFiles, source: Path) -> None:
     if not found.files:
         raise InputError(
-            f'{source}: holds no image that can be used; {len(found.others)} other files are there',
+            f'{source}: holds no image that can be used, and {len(found.others)} other files; name '
+            'another folder or zip with --images and --masks',
             list(map(str, found.errors)),
         )
 

@@ -27,6 +27,7 @@ from isic_mmdet.synthetic.sample import make_sample
 from tests.e2e.fuzz import (
     fuzz_judge,
     fuzz_load,
+    fuzz_own,
     fuzz_predict,
     fuzz_prepare,
     fuzz_report,
@@ -83,9 +84,24 @@ class Result:
 
 def variants(times: int, heavy: bool = True) -> list[Variant]:
     """Return all variants; those of kinds that are drawn at random `times` as many."""
-    image_stages = (fuzz_prepare.prepare_image, fuzz_load.load_image, fuzz_predict.predict_image)
-    mask_stages = (fuzz_prepare.prepare_mask, fuzz_load.load_mask, fuzz_score.score_mask)
-    zip_stages = (fuzz_prepare.prepare_zip, fuzz_predict.predict_zip, fuzz_score.score_zip)
+    image_stages = (
+        fuzz_prepare.prepare_image,
+        fuzz_own.own_image,
+        fuzz_load.load_image,
+        fuzz_predict.predict_image,
+    )
+    mask_stages = (
+        fuzz_prepare.prepare_mask,
+        fuzz_own.own_mask,
+        fuzz_load.load_mask,
+        fuzz_score.score_mask,
+    )
+    zip_stages = (
+        fuzz_prepare.prepare_zip,
+        fuzz_own.own_zip,
+        fuzz_predict.predict_zip,
+        fuzz_score.score_zip,
+    )
     table_stages = (
         fuzz_prepare.prepare_labels,
         fuzz_score.score_table,

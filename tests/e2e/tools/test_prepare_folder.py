@@ -1,12 +1,15 @@
-"""tools/prepare_folder.py as users run it."""
+"""tools/prepare_folder.py as users run it, and what the other tools make of its data set."""
 
 import json
 
 import pytest
 
 from tests.support.annotation_exports import coco, labelme, via3, write
-from tests.support.official_files import jpeg, picture
+from tests.support.official_files import annotations, jpeg, lesion, picture, png
+from tests.support.own_files import add_pairs
 from tests.support.tool_runs import fail, run_tool, succeed
+
+NAMES = [f'clinic {number % 2}/ä {number:02d}' for number in range(20)]
 
 
 @pytest.fixture
@@ -63,3 +66,52 @@ def test_an_export_of_other_images_is_one_message(photos, tmp_path):
     export = write(tmp_path / 'coco.json', content)
     arguments = ('--images', photos, '--coco', export, '--out', tmp_path / 'out')
     assert 'the images have names such as one' in fail('prepare_folder', *arguments)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    add_pairs(tmp_path, *NAMES, image='photos/NAME.JPG', mask='masks/NAME_lesion.bmp')
+    folders = ('--images', tmp_path / 'photos', '--masks', tmp_path / 'masks')
+    return ('prepare_folder', *folders, '--out', tmp_path / 'out')
+
+
+def test_prepares_and_says_what_was_found(pairs, tmp_path):
+    printed = succeed(*pairs, '--resize', 'max-side', 40)
+    assert 'own images prepared in' in printed
+    assert 'note: 20 pairs: mask = image name + `_lesion`' in printed
+    assert 'lesion in 20 masks: 255 of 0 and 255' in printed
+    assert 'errors: none' in printed
+    written = annotations(tmp_path / 'out')
+    assert list(written) == ['test.json', 'train.json', 'val.json']
+    assert '20 pairs were finished by an earlier run' in succeed(
+        *pairs, '--resize', 'max-side', 40, '--workers', 1
+    )
+    assert annotations(tmp_path / 'out') == written
+
+
+def test_the_errors_end_a_strict_run(pairs, tmp_path):
+    (tmp_path / f'masks/{NAMES[3]}_lesion.bmp').write_bytes(png(picture(1)))
+    assert f'{NAMES[3]}: unclear mask' in succeed(*pairs, '--workers', 1)
+    assert '--mask-threshold' in fail(*pairs, '--workers', 1, '--strict')
+
+
+def test_other_tools_take_the_data_set(pairs, tmp_path):
+    for number, name in enumerate(NAMES):
+        (tmp_path / f'photos/{name}.JPG').write_bytes(jpeg(picture(number, 120, 160)))
+        (tmp_path / f'masks/{name}_lesion.bmp').write_bytes(png(lesion(120, 160)))
+    succeed(*pairs, '--workers', 1)
+    config, data = 'configs/quickstart.py', ('--data-root', tmp_path / 'out')
+    assert 'errors: none' in succeed('check_dataset', config, *data, '--workers', 1)
+    sheets = tmp_path / 'sheets'
+    succeed('browse_dataset', config, *data, '--out', sheets, '--number', 4, '--augmented')
+    assert sorted(path.name for path in sheets.iterdir()) == [
+        'augmented.png',
+        'masks.png',
+        'resolution.png',
+    ]
+    scores = tmp_path / 'scores/scores.json'
+    truth = tmp_path / 'out/original_masks'
+    table = tmp_path / 'out/annotations/train.json'
+    succeed('score', truth, tmp_path / 'masks', '--out', scores, '--annotations', table)
+    found = json.loads(scores.read_text())
+    assert (found['images'], found['metrics']['lesion/iou']) == (20, 1)
