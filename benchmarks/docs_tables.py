@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.ablations import ABLATIONS, ablation_table
+from benchmarks.model_card import model_card_table
 from benchmarks.table import performance_table, profile_table
 from benchmarks.uncertainty_table import uncertainty_table
 from benchmarks.zoo_table import zoo_table
@@ -104,6 +105,10 @@ def _uncertainty(files: Sequence[Path]) -> str:
     return uncertainty_table(read_reports(files))
 
 
+def _model_card(files: Sequence[Path]) -> str:
+    return model_card_table({path.stem: _read(path) for path in files})
+
+
 def _published(_: Sequence[Path]) -> str:
     return '\n\n'.join(map(_protocol, PROTOCOLS))
 
@@ -147,6 +152,7 @@ BLOCKS = (
     Block('docs/results.md', 'external', _results, ('external/*',)),
     Block('docs/results.md', 'uncertainty', _uncertainty, ('isic2018/*test*', 'external/*')),
     Block('docs/results.md', 'zoo', _zoo, ('zoo/*',)),
+    Block('models/README.md', 'scores', _model_card, ('model/isic2018*', 'model/ham10000*')),
     Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
     Block('docs/gpu.md', 'results', _recipes, ('r18_gpu/*',)),

@@ -84,6 +84,12 @@ def parse_args() -> argparse.Namespace:
         help='true masks are lesion from this value on (default: found in each mask: 0 and 255, 0'
         ' and 1, two colors, or two groups of grays)',
     )
+    parser.add_argument(
+        '--images',
+        type=Path,
+        metavar='DIR',
+        help='folder or zip of the images, to estimate hair and the tone of the skin for --groups',
+    )
     parser.add_argument('--workers', type=int, help='threads (default: one for each core)')
     args = parser.parse_args()
     masks = [path for path in (args.predictions, args.baseline) if path and not is_table(path)]
@@ -94,6 +100,8 @@ def parse_args() -> argparse.Namespace:
             parser.error('--strict uses the threshold of the challenge; remove --mask-threshold')
         if not 1 <= args.mask_threshold <= 255:
             parser.error('--mask-threshold takes a gray value from 1 to 255')
+    if args.images and is_table(args.predictions):
+        parser.error('--images needs masks and their TRUTH')
     if args.workers is not None and args.workers < 1:
         parser.error('--workers must be at least 1')
     return args

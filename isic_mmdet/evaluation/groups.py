@@ -11,13 +11,17 @@ from isic_mmdet.evaluation.summary import summarize
 
 UNKNOWN = 'unknown'
 #: What images can be grouped by.
-GROUPINGS = ('diagnosis', 'size', 'share', 'border', 'sex', 'age')
+GROUPINGS = ('diagnosis', 'size', 'share', 'border', 'sex', 'age', 'hair', 'skin_tone')
+
+#: Groups of skin tones, from the lowest typology angle to the highest.
+SKIN_TONES = ('dark', 'brown', 'tan', 'intermediate', 'light', 'very light')
 
 # Edges and names of the bins; a value at an edge is in the upper bin.
 _BINS = {
     'size': ((1, 4, 8), ('below 1 MP', '1 to 4 MP', '4 to 8 MP', '8 MP and more')),
     'share': ((0.05, 0.2, 0.5), ('below 5 %', '5 to 20 %', '20 to 50 %', '50 % and more')),
     'border': ((1,), ('inside the image', 'touches the border')),
+    'hair': ((0.005, 0.04), ('no or few hairs', 'some hair', 'much hair')),
     'age': ((30, 50, 70), ('below 30', '30 to 49', '50 to 69', '70 and more')),
 }
 
@@ -45,7 +49,7 @@ def by_group(rows: Sequence[Row], keys: Sequence[str] = ()) -> dict[str, list[di
     if keys and blank:
         raise InputError(
             f'nothing is known of {", ".join(blank)}; give an annotation file with diagnosis, sex '
-            'and age, and masks of the truth for share and border'
+            'and age, masks of the truth for share and border, and --images for hair and skin_tone'
         )
     return {
         key: [
@@ -65,6 +69,7 @@ def _group(row: Row, key: str) -> str | None:
         'size': row['height'] * row['width'] / 1e6,
         'share': row.get('lesion_share'),
         'border': row.get('touches_border'),
+        'hair': row.get('hair'),
         'age': row.get('age'),
     }[key]
     edges, names = _BINS[key]
@@ -72,5 +77,5 @@ def _group(row: Row, key: str) -> str | None:
 
 
 def _order(key: str, group: str) -> tuple[bool, int, str]:
-    names = _BINS[key][1] if key in _BINS else ()
+    names = _BINS[key][1] if key in _BINS else SKIN_TONES if key == 'skin_tone' else ()
     return group == UNKNOWN, names.index(group) if group in names else len(names), group

@@ -21,6 +21,7 @@ from isic_mmdet.evaluation.groups import by_group
 from isic_mmdet.evaluation.mask_scores import ScoredMasks, score_masks
 from isic_mmdet.evaluation.metrics_file import write_metrics
 from isic_mmdet.evaluation.per_image import (
+    APPEARANCE_COLUMNS,
     BOUNDARY_COLUMNS,
     LABEL_COLUMNS,
     PER_IMAGE_COLUMNS,
@@ -57,6 +58,7 @@ def evaluate(
     show_progress: bool = True,
     strict: bool = False,
     mask_threshold: int | None = None,
+    images: Path | None = None,
 ) -> dict[str, Any]:
     """Score a set of predictions.
 
@@ -75,6 +77,7 @@ def evaluate(
         show_progress: show progress bars on stderr.
         strict: refuse truths that the challenge refuses.
         mask_threshold: lowest gray value of a lesion in the truth, 1 to 255; None detects it.
+        images: folder or zip of the images, to estimate hair and skin tone.
 
     Returns:
         The content of `scores.json`: `metrics`, `images`, `extra_predictions` (files without a
@@ -89,7 +92,7 @@ def evaluate(
     """
     table = None
     if out:
-        require_not_read(out, (predictions, truth, baseline, annotations, scores))
+        require_not_read(out, (predictions, truth, baseline, annotations, scores, images))
         if not is_table(predictions):
             table = _table_next_to(out)
     # Tables are read first: errors in them are found before the slow scoring of masks.
@@ -106,6 +109,7 @@ def evaluate(
         show_progress=show_progress,
         strict=strict,
         threshold=mask_threshold,
+        images=images,
     )
     scored, *baselines = _score_all(sources, truth, score)
     rows = scored.rows
@@ -133,7 +137,10 @@ def evaluate(
     content['date'] = datetime.now(timezone.utc).isoformat(timespec='seconds')
     # The larger file first: if the disk is full, both files keep their old content.
     if table:
-        names = (*TRUTH_COLUMNS, *UNCERTAINTY_COLUMNS, *BOUNDARY_COLUMNS, *LABEL_COLUMNS)
+        names = (
+            *(*TRUTH_COLUMNS, *UNCERTAINTY_COLUMNS, *BOUNDARY_COLUMNS),
+            *(*LABEL_COLUMNS, *APPEARANCE_COLUMNS),
+        )
         extra = tuple(name for name in names if any(name in row for row in rows))
         write_per_image(table, rows, PER_IMAGE_COLUMNS + extra)
     if out:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +11,19 @@ from typing import Any, NamedTuple
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.mask_folders import MaskPair, pair_masks
-from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS
+from isic_mmdet.evaluation.per_image import (
+    APPEARANCE_COLUMNS,
+    BOUNDARY_COLUMNS,
+    PER_IMAGE_COLUMNS,
+)
 from isic_mmdet.evaluation.scores import confusion, mask_scores
 from isic_mmdet.images.decoding import UnreadableError
+from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile, close_zips
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.lesion_rule import ZERO_AND_255, find_lesion
 from isic_mmdet.masks.mask_files import GRAY_THRESHOLD, read_gray_mask
+from isic_mmdet.prepare.own.image_files import find_images
 from isic_mmdet.utils.prefetch import prefetch
 from isic_mmdet.utils.system import available_cores
 
@@ -62,11 +68,13 @@ def score_masks(
     show_progress: bool = True,
     strict: bool = False,
     threshold: int | None = None,
+    images: Path | None = None,
 ) -> ScoredMasks:
     """Score every prediction against its truth, see `pair_masks`.
 
     With `strict` the truth is read as in the challenge. Otherwise `find_lesion` reads it with the
-    threshold. Predictions are always read as in the challenge.
+    threshold. Predictions are always read as in the challenge. With `images`, a folder or zip,
+    rows have `APPEARANCE_COLUMNS`, too.
 
     Decoding and counting release Python's lock, so they run in `workers` threads, by default one
     per core.
@@ -80,9 +88,10 @@ def score_masks(
     pairing = pair_masks(predictions, truth, strict)
     scored: list[_ScoredPair] = []
     errors = list(pairing.errors)
+    photos = {} if images is None else _photos(images, pairing.pairs, errors)
     workers = workers or available_cores()
     read_truth = _as_in_the_challenge if strict else partial(_as_found, threshold=threshold)
-    score = partial(_score_pair, read_truth=read_truth, boundary=boundary)
+    score = partial(_score_pair, read_truth=read_truth, boundary=boundary, photos=photos)
     with closing(prefetch(score, pairing.pairs, workers, 4 * workers)) as results:
         total = len(pairing.pairs)
         for result in tqdm(results, 'scoring', total, unit='image', disable=not show_progress):
@@ -115,9 +124,12 @@ def _as_found(file: SourceFile, threshold: int | None) -> tuple[BitMask, _Look]:
 
 
 def _score_pair(
-    pair: MaskPair, read_truth: Callable[[SourceFile], tuple[BitMask, _Look]], boundary: bool
+    pair: MaskPair,
+    read_truth: Callable[[SourceFile], tuple[BitMask, _Look]],
+    boundary: bool,
+    photos: Mapping[str, SourceFile],
 ) -> _ScoredPair | list[str]:
-    """Return the scores and looks of one pair, or the errors of its two files."""
+    """Return the scores and looks of one pair, or the errors of its files."""
     masks: list[BitMask] = []
     looks: list[_Look] = []
     errors = []
@@ -149,7 +161,19 @@ def _score_pair(
     }
     if boundary:
         row |= _boundary_columns(truth, prediction)
+    if photo := photos.get(pair.image_id):
+        try:
+            row |= _appearance_columns(photo, truth)
+        except UnreadableError as error:
+            return [f'{photo}: {error}']
     return _ScoredPair(row, *looks)
+
+
+def _photos(images: Path, pairs: Sequence[MaskPair], errors: list[str]) -> dict[str, SourceFile]:
+    """Return the images of all pairs by id, and add an error for each that is missing."""
+    found = find_images(images, '--images').files
+    errors += [f'{p.image_id}: no image in {images}' for p in pairs if p.image_id not in found]
+    return found
 
 
 def _boundary_columns(truth: BitMask, prediction: BitMask) -> dict[str, float | None]:
@@ -166,6 +190,13 @@ def _boundary_columns(truth: BitMask, prediction: BitMask) -> dict[str, float | 
         name: None if math.isnan(value) else value
         for name, value in zip(BOUNDARY_COLUMNS, values, strict=True)
     }
+
+
+def _appearance_columns(photo: SourceFile, truth: BitMask) -> dict[str, Any]:
+    from isic_mmdet.evaluation.appearance import appearance  # imports OpenCV
+
+    found = appearance(read_image(photo).pixels, truth.unpacked())
+    return dict(zip(APPEARANCE_COLUMNS, found, strict=True))
 
 
 def _notes(name: str, looks: Sequence[_Look]) -> list[str]:

@@ -32,14 +32,15 @@ SHIFT_COLUMNS = ('outline_shift_px', 'outline_shift_diagonal', 'iou_shifted')
 BOUNDARY_COLUMNS = DISTANCE_COLUMNS + SHIFT_COLUMNS
 TRUTH_COLUMNS = ('lesion_share', 'touches_border')
 LABEL_COLUMNS = ('diagnosis', 'sex', 'age')
+APPEARANCE_COLUMNS = ('hair', 'skin_tone')
 
 _CLASS_SCORE = '_score'
 _SHARES = {'iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity', 'score'}
-_IN_UNIT = _SHARES | {'iou_shifted', 'mask_confidence', 'expected_iou'}
+_IN_UNIT = _SHARES | {'iou_shifted', 'mask_confidence', 'expected_iou', 'hair'}
 _COUNTS = {'detections', 'height', 'width'}
 _FLAGS = {'touches_border', 'check'}
 _NUMBERS = _IN_UNIT | _COUNTS | {*BOUNDARY_COLUMNS, 'lesion_share', 'age'}
-_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'mask_confidence', 'expected_iou', 'age'}
+_MAY_BE_EMPTY = {*BOUNDARY_COLUMNS, 'score', 'mask_confidence', 'expected_iou', 'age', 'hair'}
 _ANNOTATIONS: Shape = {'images': [{'isic_id': NAME, 'diagnosis?': TEXT, 'sex?': TEXT, 'age?': AGE}]}
 _KNOWN_COLUMNS = {
     *PER_IMAGE_COLUMNS,
@@ -47,6 +48,7 @@ _KNOWN_COLUMNS = {
     *BOUNDARY_COLUMNS,
     *TRUTH_COLUMNS,
     *LABEL_COLUMNS,
+    *APPEARANCE_COLUMNS,
     'image',
 }
 

@@ -63,15 +63,22 @@ def test_groups_stand_in_their_natural_order_with_the_unknown_last():
 
 def test_without_keys_all_that_is_known_is_taken():
     assert list(by_group([row(), row()])) == ['size']
-    everything = row(diagnosis='nevus', lesion_share=0.1, touches_border=True, sex='male', age=50)
-    assert list(by_group([everything, row()])) == [
-        'diagnosis',
-        'size',
-        'share',
-        'border',
-        'sex',
-        'age',
-    ]
+    of_masks = row(diagnosis='nevus', lesion_share=0.1, touches_border=True, sex='male', age=50)
+    everything = {**of_masks, 'hair': 0.1, 'skin_tone': 'light'}
+    keys = ['diagnosis', 'size', 'share', 'border', 'sex', 'age', 'hair', 'skin_tone']
+    assert list(by_group([everything, row()])) == keys
+
+
+def test_hair_and_skin_tones_have_their_natural_order():
+    rows = [row(hair=hair) for hair in (0.2, None, 0.0, 0.01, 0.001)]
+    assert names(rows, 'hair') == {
+        'no or few hairs': 2,
+        'some hair': 1,
+        'much hair': 1,
+        'unknown': 1,
+    }
+    tones = [row(skin_tone=tone) for tone in ('light', 'dark', 'very light', None, 'brown')]
+    assert list(names(tones, 'skin_tone')) == ['dark', 'brown', 'light', 'very light', 'unknown']
 
 
 def test_requesting_an_unknown_grouping_is_an_error():

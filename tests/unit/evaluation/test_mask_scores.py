@@ -5,7 +5,9 @@ import math
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.boundary import boundary_distances, outline_shift
 from isic_mmdet.evaluation.mask_scores import score_masks
 from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS, PER_IMAGE_COLUMNS, TRUTH_COLUMNS
@@ -134,3 +136,22 @@ def test_unusual_masks_get_a_note(tmp_path, predictions, truth, expected):
     found = notes(tmp_path, predictions, truth)
     assert len(found) == len(expected)
     assert all(note.startswith(start) for note, start in zip(found, expected, strict=True))
+
+
+def test_hair_and_skin_tone_come_from_the_images(tmp_path):
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 30:50] = 255
+    photo = np.full((60, 80, 3), (200, 140, 120), np.uint8)
+    photo[mask > 0] = (80, 40, 30)
+    for folder, pixels in (('truth', mask), ('found', mask), ('photos', photo)):
+        (tmp_path / folder).mkdir()
+        ending = 'jpg' if folder == 'photos' else 'png'
+        Image.fromarray(pixels).save(tmp_path / folder / f'ISIC_0000001.{ending}', quality=95)
+    folders = tmp_path / 'found', tmp_path / 'truth'
+    (row,) = score_masks(*folders, images=tmp_path / 'photos', show_progress=False).rows
+    assert (row['hair'], row['skin_tone']) == (0, 'intermediate')
+    assert 'hair' not in score_masks(*folders, show_progress=False).rows[0]
+    (tmp_path / 'photos/ISIC_0000001.jpg').rename(tmp_path / 'photos/other.jpg')
+    with pytest.raises(InputError, match='cannot be scored') as error:
+        score_masks(*folders, images=tmp_path / 'photos', show_progress=False)
+    assert 'ISIC_0000001: no image in' in error.value.errors[0]
