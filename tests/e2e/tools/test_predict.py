@@ -125,6 +125,12 @@ def test_a_run_with_other_options_is_not_continued(model, images, tmp_path):
     assert 'threshold: 0.4, now 0.3' in message
 
 
+def test_without_a_model_that_of_the_project_is_used_in_any_folder(images, tmp_path):
+    printed = succeed('predict', images, '--out', 'out', torch=False, cwd=tmp_path)
+    assert 'model: lesion_lite.onnx, which comes with the project; for research, not a' in printed
+    assert len(masks(tmp_path / 'out')) == 5
+
+
 CHECKPOINT = ('--config', 'a.py', '--checkpoint', 'b.pth')
 
 
