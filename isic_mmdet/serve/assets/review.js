@@ -44,6 +44,11 @@ export function skip() {
 
 let isSaving = false; // one after the other, however fast the keys are
 
+function setSaving(value) {
+  isSaving = value;
+  find('accept').setAttribute('aria-busy', value);
+}
+
 export async function accept() {
   const item = state.current;
   if (item?.status !== 'done' || isSaving) return;
@@ -51,7 +56,7 @@ export async function accept() {
     say('Not accepted: the image is too large to be corrected here. Download its mask.', true);
     return;
   }
-  isSaving = true;
+  setSaving(true);
   say(state.about.saveTo ? 'Saving…' : '');
   try {
     const { mask: corrected, kept } = item;
@@ -72,7 +77,7 @@ export async function accept() {
     if (!(error instanceof Refusal)) throw error;
     say(`Not saved: ${error.message}`, true);
   } finally {
-    isSaving = false;
+    setSaving(false);
   }
 }
 

@@ -43,6 +43,8 @@ def page(chromium: Browser, server: LesionServer) -> Iterator[Browser]:
     chromium.events.clear()
     chromium.show(1300, 900)
     chromium.open(server.url)
+    # Files are dropped by tests faster than by people: the page has to be ready.
+    chromium.wait("document.getElementById('model').textContent !== ''")
     yield chromium
     assert chromium.errors() == []
     own = (server.url, f'blob:{server.url}')
