@@ -5,7 +5,7 @@ import functools
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -73,6 +73,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # Tests fork, and OpenCV's threads do not exist in the child. mmengine sets their number, which
     # would wait for them forever.
     cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def forget_loggers() -> Iterator[None]:
+    """Forget mmengine's loggers, which write into temporary folders that are removed."""
+    yield
+    if HAS_TORCH:
+        from mmengine.logging import MMLogger
+
+        MMLogger._instance_dict.clear()
 
 
 def starts_processes(path: Path, module: ModuleType) -> bool:

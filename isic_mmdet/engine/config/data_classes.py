@@ -63,10 +63,11 @@ def follow_classes(
     """
     if all(_classes_of(dataset) == tuple(classes) for dataset in datasets):
         return
+    own = _classes_of(datasets[0])
     palette = [_PALETTE[index % len(_PALETTE)] for index in range(len(classes))]
     for dataset in datasets:
         dataset.metainfo = ConfigDict(classes=tuple(classes), palette=palette)
-    _set_counts(cfg.model, tuple(classes), counts, str(cfg.filename))
+    _set_counts(cfg.model, own, tuple(classes), counts, str(cfg.filename))
 
 
 def _classes_of(dataset: ConfigDict) -> tuple[str, ...]:
@@ -88,19 +89,27 @@ def _categories(path: Path) -> tuple[list[str], Counter[str]]:
 
 
 def _set_counts(
-    node: dict[str, Any], classes: tuple[str, ...], counts: Mapping[str, int], config: str
+    node: dict[str, Any],
+    own: tuple[str, ...],
+    classes: tuple[str, ...],
+    counts: Mapping[str, int],
+    config: str,
 ) -> None:
-    """Set the number of classes of every head; `datasets.checks` has the same rules."""
+    """Set the number of classes of every head; `datasets.checks` has the same rules.
+
+    A number that does not fit the config's `own` classes stays, and `datasets.checks` reports it.
+    """
     old = None
     for key in _COUNTS:
-        if key in node:
+        if node.get(key) == len(own):
             old, node[key] = node[key], len(classes)
     for key, value in node.items():
         if key == 'rpn_head':
             continue
-        inner = classes
+        inner, inner_own = classes, own
         if 'diagnosis_head' in node:
-            inner = classes if key == 'diagnosis_head' else _LESION
+            if key != 'diagnosis_head':
+                inner, inner_own = _LESION, _LESION
             if len(classes) < 2:
                 raise InputError(
                     f'{config} has a diagnosis_head, which distinguishes classes, and the data '
@@ -111,7 +120,7 @@ def _set_counts(
             if isinstance(child, dict):
                 if old is not None and child.get('class_weight') is not None:
                     child['class_weight'] = _weights(child['class_weight'], old, inner, counts)
-                _set_counts(child, inner, counts, config)
+                _set_counts(child, inner_own, inner, counts, config)
 
 
 def _weights(

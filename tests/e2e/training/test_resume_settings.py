@@ -85,9 +85,13 @@ def test_all_differences_of_another_training_are_listed(copied, tmp_path, argv):
     assert 'load_from=' in str(error.value)
 
 
-def test_other_classes_are_a_difference(copied, argv):
+def test_other_classes_are_a_difference(copied, tmp_path, argv):
+    annotations = tmp_path / 'two.json'
+    content = json.loads((copied.data / 'annotations/train.json').read_text())
+    content['categories'] = [{'id': 1, 'name': 'benign'}, {'id': 2, 'name': 'melanoma'}]
+    annotations.write_text(json.dumps(content))
     with pytest.raises(InputError) as error:
-        checked(copied, train_dataloader__dataset__type='LesionDiagnosisDataset')
+        checked(copied, train_dataloader__dataset__ann_file=str(annotations))
     assert "classes: ['lesion'] -> ['benign', 'melanoma']" in '\n'.join(error.value.errors)
 
 

@@ -87,3 +87,12 @@ def test_a_damaged_file_is_left_to_the_checks(text, root, tmp_path):
         path.write_text(text)
     cfg = load_config(root / 'configs/isic2018_maskrcnn_lite.py', data_root=folder)
     assert cfg.model.roi_head.bbox_head.num_classes == 1
+
+
+def test_a_number_that_never_fitted_stays_and_is_reported(root, tmp_path):
+    option = {'model.roi_head.mask_head.num_classes': 3}
+    folder = data(tmp_path, SEVEN)
+    cfg = load_config(root / 'configs/isic2018_maskrcnn_lite.py', option, data_root=folder)
+    assert cfg.model.roi_head.bbox_head.num_classes == 7
+    (error,) = class_count_errors(cfg.model, SEVEN)
+    assert 'mask_head.num_classes is 3' in error
