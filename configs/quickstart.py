@@ -4,7 +4,7 @@ Command:   bash tools/quickstart.sh
 Data:      tools/make_synthetic.py and tools/prepare_isic.py, data/synthetic, one class: lesion
 Number:    lesion/iou 0.947 on the 40 synthetic test images (seed 0)
 Hardware:  2 CPU cores, no GPU
-Time:      not measured on an idle machine
+Time:      2.8 minutes on an idle machine, 3.2 with data, test and drawings (float32)
 Date:      2026-11-28
 """
 
