@@ -75,7 +75,7 @@ def test_help_ends_with_an_example(call, name):
         ('score', '', 2, 'required'),
         ('score', 'good', 2, 'truth'),
         ('score', 'good.csv --baseline bad', 2, 'baseline'),
-        ('score', 'good truth --groups hair', 2, 'invalid choice'),
+        ('score', 'good truth --groups moles', 2, 'invalid choice'),
         ('score', 'good truth --workers 0', 2, '--workers'),
         ('score', 'good truth --baseline bad worse', 2, 'unrecognized'),
         ('serve', '--config c.py', 2, '--checkpoint'),

@@ -153,6 +153,10 @@ def test_undo_redo_and_the_prediction(page, photos):
     assert page.run("document.getElementById('threshold').disabled")
 
 
+def top(path):
+    return min(map(float, re.findall(r' ([0-9.]+)', path)))
+
+
 def test_a_point_is_dragged_with_the_pointer_and_moved_with_the_keyboard(page, photos):
     add(page, photos[0])
     take(page, 'p')
@@ -163,10 +167,9 @@ def test_a_point_is_dragged_with_the_pointer_and_moved_with_the_keyboard(page, p
     )
     before = page.run(OUTLINE)
     page.drag((x, y), (x, y - 60))  # the first point is the uppermost one
-    page.wait(f"{STATE} === 'changed'")
+    moved = pytest.approx(60 / place(page, 1, 1)[0] * 96, abs=6)
+    wait_until(lambda: top(before) - top(page.run(OUTLINE)) == moved)
     after = outline(page)
-    tops = [min(map(float, re.findall(r' ([0-9.]+)', path))) for path in (before, after)]
-    assert tops[0] - tops[1] == pytest.approx(60 / place(page, 1, 1)[0] * 96, abs=6)
     page.run("document.querySelector('#points g').focus()")
     page.press('ArrowUp')
     assert outline(page) != after
