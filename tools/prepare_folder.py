@@ -5,13 +5,11 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
     from isic_mmdet.masks.mask_names import MASK_SUFFIXES
-    from isic_mmdet.masks.resize import parse_rule
+    from isic_mmdet.prepare.arguments import add_common_arguments, parse_with_resize
     from isic_mmdet.prepare.own.layouts import LAYOUTS
 
     parser = make_parser(
@@ -64,24 +62,8 @@ def parse_args() -> argparse.Namespace:
         help='none, max-side N (pixels), or quarter (a quarter of each side above 700 x 700 pixels)'
         ' (default: none)',
     )
-    parser.add_argument('--workers', type=int, help='processes (default: all cores)')
-    parser.add_argument(
-        '--strict', action='store_true', help='end with an error on any error in the data'
-    )
-    parser.add_argument(
-        '--duplicate-distance',
-        type=int,
-        default=DEFAULT_DISTANCE,
-        metavar='BITS',
-        help='images whose 256-bit hashes differ in at most this many bits are near-duplicates'
-        f' (default: {DEFAULT_DISTANCE})',
-    )
-    args = parser.parse_args()
-    args.resize = ' '.join(args.resize)
-    try:
-        parse_rule(args.resize)
-    except InputError as error:
-        parser.error(str(error))
+    add_common_arguments(parser)
+    args = parse_with_resize(parser)
     _check_sources(parser, args)
     if args.layout:
         name, source = args.layout

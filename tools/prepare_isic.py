@@ -5,13 +5,11 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
-    from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
     from isic_mmdet.masks.mask_files import FOREGROUND
-    from isic_mmdet.masks.resize import parse_rule
+    from isic_mmdet.prepare.arguments import add_common_arguments, parse_with_resize
 
     parser = make_parser(
         __doc__,
@@ -64,25 +62,8 @@ def parse_args() -> argparse.Namespace:
         ' default, original_masks/ is written thresholded, so that scores use the same truth'
         f" (default: {FOREGROUND}, the challenge's > {FOREGROUND - 1})",
     )
-    parser.add_argument('--workers', type=int, help='processes (default: all cores)')
-    parser.add_argument(
-        '--strict', action='store_true', help='end with an error on any error in the data'
-    )
-    parser.add_argument(
-        '--duplicate-distance',
-        type=int,
-        default=DEFAULT_DISTANCE,
-        metavar='BITS',
-        help='images whose 256-bit hashes differ in at most this many bits are near-duplicates'
-        f' (default: {DEFAULT_DISTANCE})',
-    )
-    args = parser.parse_args()
-    args.resize = ' '.join(args.resize)
-    try:
-        parse_rule(args.resize)
-    except InputError as error:
-        parser.error(str(error))
-    return args
+    add_common_arguments(parser)
+    return parse_with_resize(parser)
 
 
 def main() -> None:

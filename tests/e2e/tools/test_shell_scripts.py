@@ -272,7 +272,7 @@ def folds(root, tmp_path):
 
     def run(**environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
         calls.write_text('')
-        work = {'WORK_DIR': str(tmp_path / 'work'), 'CALLS': str(calls), 'PYTHON': str(python)}
+        work = {'WORK_DIR': str(tmp_path / 'runs'), 'CALLS': str(calls), 'PYTHON': str(python)}
         command = ('tools/cross_validate.sh', 'configs/quickstart.py', str(data), '--amp')
         done = bash(root, *command, **{'CUDA_VISIBLE_DEVICES': '', **work, **environment})
         return done, calls.read_text().splitlines()
@@ -289,7 +289,7 @@ def test_all_folds_are_trained_and_scored_one_after_the_other(folds, tmp_path):
         for step in (f'train.py fold {k} ', f'test.py fold {k} val', f'test.py fold {k} test')
     ]
     rows = [
-        f'row of {tmp_path}/work/fold_{k}/{s}/metrics.json'
+        f'row of {tmp_path / "runs"}/fold_{k}/{s}/metrics.json'
         for s in ('val', 'test')
         for k in range(3)
     ]
