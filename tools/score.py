@@ -102,6 +102,9 @@ def parse_args() -> argparse.Namespace:
             parser.error('--mask-threshold takes a gray value from 1 to 255')
     if args.images and is_table(args.predictions):
         parser.error('--images needs masks and their TRUTH')
+    seen = {'hair', 'skin_tone'} & set(args.groups or ())
+    if seen and not args.images and not is_table(args.predictions):
+        parser.error(f'--groups {min(seen)} needs --images')
     if args.workers is not None and args.workers < 1:
         parser.error('--workers must be at least 1')
     return args

@@ -157,8 +157,11 @@ def top(path):
     return min(map(float, re.findall(r' ([0-9.]+)', path)))
 
 
-def test_a_point_is_dragged_with_the_pointer_and_moved_with_the_keyboard(page, photos):
-    add(page, photos[0])
+def test_a_point_is_dragged_with_the_pointer_and_moved_with_the_keyboard(page, tmp_path):
+    disk = np.full((96, 96, 3), 220, np.uint8)
+    cv2.circle(disk, (48, 52), 24, (60, 60, 60), -1)
+    cv2.imwrite(str(tmp_path / 'disk.png'), disk)
+    add(page, tmp_path / 'disk.png')
     take(page, 'p')
     page.wait(f'{POINTS} > 3')
     x, y = page.run(
@@ -167,7 +170,8 @@ def test_a_point_is_dragged_with_the_pointer_and_moved_with_the_keyboard(page, p
     )
     before = page.run(OUTLINE)
     page.drag((x, y), (x, y - 60))  # the first point is the uppermost one
-    moved = pytest.approx(60 / place(page, 1, 1)[0] * 96, abs=6)
+    (left, _), (right, _) = place(page, 0, 0), place(page, 1, 1)
+    moved = pytest.approx(60 / (right - left) * 96, abs=1)
     wait_until(lambda: top(before) - top(page.run(OUTLINE)) == moved)
     after = outline(page)
     page.run("document.querySelector('#points g').focus()")

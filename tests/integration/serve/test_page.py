@@ -232,6 +232,7 @@ def test_a_truth_mask_is_compared(page, predictor, photos, tiny_data, tmp_path):
 
 def test_millimeters_from_a_marked_ruler(page, photos):
     drop_and_wait(page, photos[0], photos[1])
+    page.wait("document.querySelectorAll('#numbers dt').length > 0")
     pixels = float(number(page, 'Longest diameter').split()[0])
     area = int(number(page, 'Area').split()[0].replace(',', ''))
     left, top, width = page.run(
