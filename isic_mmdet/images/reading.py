@@ -20,11 +20,12 @@ from isic_mmdet.images.frame import Frame, reduced_frame
 from isic_mmdet.images.orientation import upright
 from isic_mmdet.images.sources import SourceFile
 
-_OFFICIAL_MODES = {'RGB', 'L', 'RGBA', 'CMYK', 'P'}
 # What Pillow decodes 16-bit gray to; I is what it makes of some 16-bit TIFF and PGM files.
 _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 #: Pillow's names of the kinds of pixels that `rgb_pixels` takes.
-MODES = _OFFICIAL_MODES | _DEEP_MODES | {'1', 'LA', 'PA', 'RGBX', 'YCbCr'}
+MODES = _DEEP_MODES | {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'}
+# A camera of 12 bits stores 0 to 4095 in 16 bits, of which the upper 8 are at most 15.
+_DARKEST_MAXIMUM = 16
 # Rows of pixels that are converted at a time.
 _STRIP = 64
 
@@ -40,6 +41,7 @@ class UprightImage:
         data: the bytes of the file.
         is_plain: whether `data` is an 8-bit RGB JPEG that is stored upright, so that every reader
             gets the same pixels and the file can be copied.
+        is_deep: whether a color has 16 bits in the file.
     """
 
     pixels: NDArray[np.uint8]
@@ -47,6 +49,7 @@ class UprightImage:
     orientation: int
     data: bytes
     is_plain: bool
+    is_deep: bool
 
 
 def read_image(
@@ -63,16 +66,17 @@ def read_image(
             next lower one of 8, 4, 2 and 1 is taken. None decodes all pixels.
 
     Raises:
-        UnreadableError: truncated, damaged, not an image, or larger than `decoding.MAX_PIXELS`.
+        UnreadableError: truncated, damaged, not an image, larger than `decoding.MAX_PIXELS`, or so
+            dark that the upper 8 bits are black.
     """
     data = file if isinstance(file, bytes) else read_bytes(file)
-    return _read(data, MODES, lambda image: reduction(*_shape(image)) if reduction else 1)
+    return _read(data, lambda image: reduction(*_shape(image)) if reduction else 1)
 
 
 def read_official_image(
     file: SourceFile, size_of: Callable[[int, int], tuple[int, int]] | None = None
 ) -> UprightImage:
-    """Decode an 8-bit image and bring it upright; see `read_image`.
+    """Decode an image of a data set and bring it upright; see `read_image`.
 
     Official images carry no EXIF orientation. If a copy does, its upright pixels have to fit the
     mask.
@@ -88,14 +92,16 @@ def read_official_image(
             return 1
         return decoding_step(_shape(image), size_of(*_shape(image)))
 
-    return _read(read_bytes(file), _OFFICIAL_MODES, step_of)
+    return _read(read_bytes(file), step_of)
 
 
-def _read(data: bytes, modes: set[str], largest_step: Callable[[Image.Image], int]) -> UprightImage:
-    stored, step = (0, 0), 1
+def _read(data: bytes, largest_step: Callable[[Image.Image], int]) -> UprightImage:
+    stored, step, is_deep = (0, 0), 1, False
 
     def draft(image: Image.Image) -> None:
-        nonlocal stored, step
+        nonlocal stored, step, is_deep
+        # Pillow decodes 16-bit colors to 8 bits; only the name of the stored pixels shows it.
+        is_deep = ';16' in str(image.tile)
         stored = height, width = _shape(image)
         largest = largest_step(image)
         # For HEIC, Pillow would take a preview whose size is not a whole fraction.
@@ -104,19 +110,24 @@ def _read(data: bytes, modes: set[str], largest_step: Callable[[Image.Image], in
             if drafted is not None:
                 step = round(width / drafted[1][2])
 
-    image = decode_whole(data, modes, draft)
+    image = decode_whole(data, MODES, draft)
     # Pillow brings TIFF files upright when it decodes them, and then removes the tag.
     is_upright = image.format == 'TIFF'
     orientation = orientation_of(Image.open(io.BytesIO(data)) if is_upright else image)
     plain, pixels = is_plain(image), rgb_pixels(image)
     del image
+    if is_deep and pixels.max() < _DARKEST_MAXIMUM:
+        raise UnreadableError(
+            f'16 bits a color, and none is above {int(pixels.max()) * 256 + 255} of 65535, as in '
+            'images of 12 bits or less; scale its colors to 8 bits'
+        )
     if not is_upright:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
     if step == 1:
         frame = Frame((pixels.shape[0], pixels.shape[1]))
     else:
         frame = reduced_frame(stored, step, orientation)
-    return UprightImage(pixels, frame, orientation, data, plain)
+    return UprightImage(pixels, frame, orientation, data, plain, is_deep)
 
 
 def _shape(image: Image.Image) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def convert(sample: Sample, rule: ResizeRule, out: Path, key: str = '') -> Recor
     try:
         image = read_official_image(sample.image, partial(_least_size, rule))
     except UnreadableError as reason:
-        detail = f'{sample.image}: {reason}; get it again'
+        detail = f'{sample.image}: {reason}; get it again, or save it as PNG with 8 bits a color'
         return PairError(sample.isic_id, 'unreadable image', detail)
     try:
         truth = sample.truth.read(*image.frame.shape)
@@ -94,6 +94,7 @@ def convert(sample: Sample, rule: ResizeRule, out: Path, key: str = '') -> Recor
         mask_bytes=len(mask.data),
         orientation=image.orientation,
         mask_was_upright=turned is truth and image.orientation != 1,
+        is_deep=image.is_deep,
     )
 
 

@@ -9,7 +9,7 @@ from isic_mmdet.masks.run_lengths import run_lengths_problem
 from isic_mmdet.utils.schema import COUNT, FLAG, NUMBER, TEXT, Shape, shape_errors
 
 #: Goes up whenever a prepared file or record of the same input would come out differently.
-FORMAT = 5
+FORMAT = 6
 
 _SHAPE: dict[str, Shape] = {
     'isic_id': TEXT,
@@ -28,6 +28,7 @@ _SHAPE: dict[str, Shape] = {
     'mask_bytes': COUNT,
     'orientation': COUNT,
     'mask_was_upright': FLAG,
+    'is_deep': FLAG,
     'copy_of': TEXT,
 }
 
@@ -62,6 +63,7 @@ class Record:
     mask_bytes: int
     orientation: int  # EXIF's number of how the original image is stored; 1 is upright
     mask_was_upright: bool = False  # where the image is stored turned and its mask is not
+    is_deep: bool = False  # whether a color of the original image has 16 bits
     copy_of: str = ''  # id of the original of a flipped copy
 
     @classmethod

@@ -232,6 +232,11 @@ def _notes_on_images(records: dict[str, Record]) -> list[str]:
             f'{", ".join(turned[:3])}: {were_turned}{fitted if fitting else ""}; see '
             'stored_turned in prepare_report.json, and look at them with tools/browse_dataset.py'
         )
+    if deep := [record.isic_id for record in records.values() if record.is_deep]:
+        notes.append(
+            f'{len(deep)} images have 16 bits a color, such as {", ".join(deep[:3])}: the upper 8 '
+            'bits are used'
+        )
     inverted = [
         record for record in records.values() if record.share > 0.5 and record.touches_border
     ]

@@ -14,6 +14,8 @@ from isic_mmdet.prepare.plan import Assignment
 
 #: Shares of train, validation and test.
 DEFAULT_SPLIT = '70/15/15'
+# Of fewer images, one moves a mean score by more than 0.1.
+_FEW_IMAGES = 10
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def assign(
     else:
         groups = joined(ids, group_of, pairs)
         split_of = stratified(groups, class_of, splitting.shares, splitting.seed)
+    if splitting.folds is None:
+        notes += _notes_on_sizes(split_of)
     notes += _notes_on_classes(split_of, class_of)
     fold_of: dict[str, int] = {}
     if splitting.folds is not None:
@@ -101,6 +105,17 @@ def _require_whole_groups(split_of: Mapping[str, str], group_of: Mapping[str, st
                 errors.append(f'group {group!r:.60}: {text}')
     if errors:
         raise InputError('the id lists part groups; keep each in one list:', errors)
+
+
+def _notes_on_sizes(split_of: Mapping[str, str]) -> list[str]:
+    counts = Counter(split_of.values())
+    few = [
+        f'{split} has {counts[split]}'
+        for split in ('val', 'test')
+        if split in counts and counts[split] < _FEW_IMAGES
+    ]
+    advice = 'scores of so few images depend on chance; --folds validates on every image'
+    return [f'{" and ".join(few)} images: {advice}'] if few else []
 
 
 def _notes_on_classes(split_of: Mapping[str, str], class_of: Mapping[str, str]) -> list[str]:

@@ -41,7 +41,7 @@ def stratified(
     """Assign every group to a part; return image id to part.
 
     Large groups come first, then the order is that of a hash over seed and id. Each group goes to
-    the part that lacks most of its classes.
+    the part that lacks most of its classes. The last groups go to parts that would stay empty.
 
     Args:
         groups: ids of the images that stay together, such as those of one patient.
@@ -50,31 +50,34 @@ def stratified(
         seed: of the draw.
 
     Raises:
-        InputError: a part gets no image.
+        InputError: there are fewer groups than parts.
     """
     ordered = sorted(map(sorted, groups), key=lambda group: (-len(group), _place(group[0], seed)))
     totals = Counter(class_of[image_id] for group in ordered for image_id in group)
     everything = sum(totals.values())
+    if len(ordered) < len(shares):
+        raise InputError(
+            f'{everything} images in {len(ordered)} groups do not make {len(shares)} parts '
+            f'({", ".join(shares)}): add images, or choose fewer parts, such as --split 50/50. '
+            'A group are near-duplicates and the images of one --group-column'
+        )
     lacking = {part: {c: share * n for c, n in totals.items()} for part, share in shares.items()}
     room = {part: share * everything for part, share in shares.items()}
     part_of: dict[str, str] = {}
-    for group in ordered:
+    for place, group in enumerate(ordered):
+        empty = [part for part in shares if part not in part_of.values()]
+        open_parts = empty if len(ordered) - place == len(empty) else shares
         own = Counter(class_of[image_id] for image_id in group)
 
         def need(part: str, own: Counter[str] = own) -> tuple[float, float]:
             by_class = sum(n * lacking[part][c] / totals[c] for c, n in own.items())
             return round(by_class, 9), round(room[part], 9)
 
-        part = max(shares, key=need)
+        part = max(open_parts, key=need)
         for name, count in own.items():
             lacking[part][name] -= count
         room[part] -= len(group)
         part_of.update(dict.fromkeys(group, part))
-    if empty := [part for part in shares if part not in part_of.values()]:
-        raise InputError(
-            f'{everything} images in {len(ordered)} groups do not make {len(shares)} parts, and '
-            f'{", ".join(empty)} would be empty; choose other shares or fewer folds'
-        )
     return part_of
 
 
@@ -90,9 +93,10 @@ def fold_parts(
     Raises:
         InputError: there are more folds than groups.
     """
-    if not 2 <= folds <= len(groups):
+    if folds > len(groups):
         raise InputError(
-            f'--folds {folds}: {len(groups)} groups of images make 2 to {len(groups)} folds'
+            f'--folds {folds}: the images for training and validation are {len(groups)} groups, '
+            'and a fold needs one or more; choose fewer folds, or add images'
         )
     parts = stratified(groups, class_of, {str(k): 1 / folds for k in range(folds)}, seed)
     counts = Counter(class_of[image_id] for image_id in parts)

@@ -72,6 +72,8 @@ def test_gray_images_become_gray_colors(read, mode):
 def test_of_16_bits_the_upper_8_are_taken(read, kind):
     deep = (picture()[..., 0].astype(np.uint16) << 8) | 0xA5
     image = read(Image.fromarray(deep), kind)
+    assert image.is_deep
+    assert not read(Image.fromarray(picture()), kind).is_deep
     np.testing.assert_array_equal(image.pixels, np.stack([picture()[..., 0]] * 3, axis=2))
 
 
@@ -81,7 +83,14 @@ def test_of_16_bit_colors_too(tmp_path, ending):
     path = tmp_path / f'deep{ending}'
     cv2.imwrite(str(path), deep[..., ::-1])
     image = read_image(SourceFile(path, None, path.stat().st_size, 0))
+    assert image.is_deep
     np.testing.assert_array_equal(image.pixels, picture())
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'TIFF'])
+def test_12_bits_in_16_would_be_black_and_are_refused(read, kind):
+    with pytest.raises(UnreadableError, match='as in images of 12 bits'):
+        read(Image.fromarray(picture()[..., 0].astype(np.uint16) << 4), kind)
 
 
 def test_deeper_grays_are_refused(read):

@@ -67,3 +67,11 @@ def test_a_class_without_images_in_a_split_is_a_note():
     class_of = {**dict.fromkeys(IDS, 'common'), 'p/007': 'rare'}
     found = assign(read_splitting('80/20', IDS, 0, None), class_of, {}, IDS, [])
     assert 'no image of class rare is in val' in found.notes
+
+
+def test_few_images_are_a_note_unless_all_of_them_validate():
+    found = assign(read_splitting('70/15/15', IDS, 0, None), CLASS_OF, {}, IDS[:3], [])
+    assert any('val has 1 and test has 1 images' in note for note in found.notes)
+    for ids, folds in ((IDS[:4], 2), (IDS, None)):
+        found = assign(read_splitting('50/50', IDS, 0, folds), CLASS_OF, {}, ids, [])
+        assert not any('depend on chance' in note for note in found.notes)

@@ -271,6 +271,7 @@ HOSTILE_IMAGES: dict[str, Callable[[], bytes]] = {
     'PNG cut off': lambda: png(picture(1))[:-60],
     'HEIC': lambda: b'\0\0\0\x18ftypheic' + bytes(99),
     'another size': lambda: jpeg(picture(1, 61, 80)),
+    '12 bits in 16': lambda: png(picture(1)[..., 0].astype(np.uint16) << 4),
 }
 
 
@@ -283,6 +284,18 @@ def test_a_hostile_image_is_named_and_the_others_are_prepared(tmp_path: Path, ki
     assert error['isic_id'] == 'b'
     assert error['kind'] == ('size mismatch' if kind == 'another size' else 'unreadable image')
     assert sorted(annotated(tmp_path / 'out')) == [*EIGHT.replace('b', '')]
+
+
+def test_of_16_bits_the_upper_8_are_prepared_and_counted(tmp_path: Path) -> None:
+    add_pairs(tmp_path, *EIGHT)
+    deep = (picture(3)[..., 0].astype(np.uint16) << 8) | 0xA5
+    (tmp_path / 'photos/b.jpg').write_bytes(png(deep))
+    for _ in range(2):  # also if an earlier run prepared it
+        report = prepare_own(tmp_path)
+        assert not report['errors']['list']
+        assert '1 images have 16 bits a color, such as b' in '\n'.join(report['notes'])
+    prepared = np.asarray(Image.open(tmp_path / 'out/images/b.jpg')).astype(int)
+    assert np.abs(prepared - picture(3)[..., :1]).mean() < 5
 
 
 def test_nothing_usable_is_one_message(tmp_path: Path) -> None:

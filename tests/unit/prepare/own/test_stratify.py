@@ -64,9 +64,18 @@ def test_a_draw_stays_the_same_in_every_version():
     }
 
 
-def test_too_few_groups_are_refused():
-    with pytest.raises(InputError, match='would be empty'):
-        stratified([['a', 'b', 'c', 'd']], dict.fromkeys('abcd', 'x'), SHARES, seed=0)
+@pytest.mark.parametrize(('count', 'expected'), [(3, [1, 1, 1]), (4, [2, 1, 1]), (7, [5, 1, 1])])
+@pytest.mark.parametrize('seed', range(5))
+def test_few_images_fill_every_part(count, expected, seed):
+    class_of = images(count, 0)
+    part_of = stratified(single(class_of), class_of, SHARES, seed)
+    counts = Counter(part_of.values())
+    assert [counts[part] for part in SHARES] == expected
+
+
+def test_fewer_groups_than_parts_are_refused():
+    with pytest.raises(InputError, match=r'4 images in 2 groups .* \(train, val, test\)'):
+        stratified([['a'], ['b', 'c', 'd']], dict.fromkeys('abcd', 'x'), SHARES, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +115,9 @@ def test_a_class_with_fewer_images_than_folds_is_a_note():
     assert 'rare has 3 images' in notes[0]
 
 
-@pytest.mark.parametrize('folds', [1, 0, -2, 4])
-def test_a_wrong_number_of_folds_is_refused(folds):
+def test_more_folds_than_groups_are_refused():
     with pytest.raises(InputError, match='3 groups'):
-        fold_parts([['a'], ['b'], ['c', 'd']], dict.fromkeys('abcd', 'x'), folds, seed=0)
+        fold_parts([['a'], ['b'], ['c', 'd']], dict.fromkeys('abcd', 'x'), 4, seed=0)
 
 
 def test_groups_and_near_duplicates_are_joined():
