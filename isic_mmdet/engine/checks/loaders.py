@@ -35,17 +35,20 @@ def loader_errors(cfg: Config, loaders: Sequence[str]) -> list[str]:
 
 
 def repeated_images(ids: Sequence[str], where: str) -> list[str]:
-    """Return an error for each image that an evaluation would count more than once.
+    """Return an error if images of an evaluation have the same id, by which it counts them.
 
     Args:
         ids: of all images of the evaluation.
         where: name of its loader, for the message.
     """
+    repeated = [name for name, times in sorted(Counter(ids).items()) if times > 1]
+    if not repeated:
+        return []
     return [
-        f'{where}: {name} comes {times} times and would count {times} times; remove it from all '
-        'data sets except one'
-        for name, times in sorted(Counter(ids).items())
-        if times > 1
+        f'{where}: {len(repeated)} ids of images come several times, such as '
+        f'{", ".join(repeated[:3])}. If they are the same images, keep them in one data set. If '
+        'they are different ones, give the images of one data set a folder of their own, such as '
+        'photos/clinic_b, and prepare --images photos anew: the folder becomes a part of the id'
     ]
 
 

@@ -83,6 +83,7 @@ def test_a_sampler_cannot_balance_the_classes_inside_a_wrapper():
     assert 'ClassAwareSampler' in problem
 
 
-def test_an_image_of_two_data_sets_is_named_once():
-    (problem,) = repeated_images(['ISIC_1', 'ISIC_2', 'ISIC_1'], 'val_dataloader')
-    assert 'ISIC_1 comes 2 times' in problem
+def test_images_of_the_same_id_are_one_error():
+    (problem,) = repeated_images(['a', 'b', 'a', 'c', 'b'], 'val_dataloader')
+    assert 'val_dataloader: 2 ids of images come several times, such as a, b' in problem
+    assert not repeated_images(['a', 'b'], 'val_dataloader')
