@@ -3,10 +3,11 @@
 
 import argparse
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
-from isic_mmdet.engine.config.option_text import add_run_arguments
+from isic_mmdet.engine.config.option_text import add_run_arguments, not_ending_in
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -23,6 +24,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--resume',
+        type=partial(not_ending_in, ('.py',)),
         nargs='?',
         const='auto',
         metavar='CKPT',

@@ -8,6 +8,7 @@ import argparse
 import ast
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 
@@ -19,6 +20,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
     """Add the arguments that training and testing share; `example` is for the help."""
     parser.add_argument(
         '--data-root',
+        type=partial(not_ending_in, ('.py', '.pth')),
         nargs='+',
         metavar='DIR',
         help="prepared data set, instead of the config's own; of several, with the same classes,"
@@ -43,6 +45,20 @@ def add_run_arguments(parser: argparse.ArgumentParser, example: str) -> None:
         help='what starts the processes (default: none)',
     )
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def not_ending_in(endings: tuple[str, ...], text: str) -> str:
+    """Return a value of an option that would also take the arguments of the command behind it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is such an argument, by the ending of its name.
+    """
+    if text.endswith(endings):
+        raise argparse.ArgumentTypeError(
+            f'{text} is no value of this option; write config and checkpoint first, options after'
+            ' them'
+        )
+    return text
 
 
 def add_cfg_options(parser: argparse.ArgumentParser, example: str) -> None:
