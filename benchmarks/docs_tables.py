@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.ablations import ABLATIONS, ablation_table
+from benchmarks.finetune_table import finetune_table
 from benchmarks.model_card import model_card_table
 from benchmarks.table import performance_table, profile_table
 from benchmarks.uncertainty_table import uncertainty_table
@@ -153,6 +154,7 @@ BLOCKS = (
     Block('docs/results.md', 'uncertainty', _uncertainty, ('isic2018/*test*', 'external/*')),
     Block('docs/results.md', 'zoo', _zoo, ('zoo/*',)),
     Block('models/README.md', 'scores', _model_card, ('model/isic2018*', 'model/ham10000*')),
+    Block('docs/finetune.md', 'finetune', finetune_table, ('finetune/*',)),
     Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
     Block('docs/gpu.md', 'results', _recipes, ('r18_gpu/*',)),

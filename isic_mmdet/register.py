@@ -18,6 +18,7 @@ from isic_mmdet.datasets import (  # noqa: E402, F401
 )
 from isic_mmdet.engine.hooks import (  # noqa: E402, F401
     expected_iou_hook,
+    frozen_statistics_hook,
     resumption_hooks,
     staged_training_hook,
     validation_loss_hook,
@@ -39,7 +40,11 @@ from isic_mmdet.models import (  # noqa: E402, F401
 )
 from isic_mmdet.models.batched import roi_head, rpn_head  # noqa: E402, F401
 from isic_mmdet.models.torchvision import anchors  # noqa: E402, F401
-from isic_mmdet.report import draw_lesions_hook, evaluation_report_hook  # noqa: E402, F401
+from isic_mmdet.report import (  # noqa: E402, F401
+    before_after_hook,
+    draw_lesions_hook,
+    evaluation_report_hook,
+)
 from isic_mmdet.utils import exit_with_parent  # noqa: E402, F401
 from isic_mmdet.utils.renamed import register_old_names  # noqa: E402
 

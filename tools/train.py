@@ -50,6 +50,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
     """Train and return the config; None if nothing is left to do."""
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.checks.resume_check import check_resume
+    from isic_mmdet.engine.config.epochs import follow_images
     from isic_mmdet.engine.config.folds import select_fold
     from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir, use_amp
     from isic_mmdet.engine.config.refused_options import refused_in_training
@@ -60,11 +61,12 @@ def train(args: argparse.Namespace) -> 'Config | None':
 
     refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
-    use_resumable_loop(cfg, process_count(args.launcher), args.cfg_options or ())
-    use_same_shape_batches(cfg)
     fold = '' if args.fold is None else f'fold_{args.fold}'
     if fold:
         select_fold(cfg, args.fold)
+    follow_images(cfg, args.cfg_options or ())
+    use_resumable_loop(cfg, process_count(args.launcher), args.cfg_options or ())
+    use_same_shape_batches(cfg)
     set_work_dir(cfg, args.work_dir, args.config, fold)
     is_first = is_first_process(args.launcher)
     # Processes of an attempt that torchrun gave up may still be ending.

@@ -65,6 +65,8 @@ class EvaluationReportHook(Hook):
         """Report the validation and redraw the curves of the training."""
         if is_main_process():
             _report_scores(runner, runner.val_loop)
+            if runner.iter == 0:
+                return  # `BeforeAfterHook` validates before the training has losses
             try:
                 # Draws nothing if the visualizer writes to another folder.
                 draw_training(runner.work_dir)

@@ -227,7 +227,9 @@ def set_resume(cfg: Config, resume: str | None) -> None:
     elif checkpoint is not None:
         _require_checkpoint(checkpoint)
     is_own = checkpoint is not None and holds(work_dir, checkpoint)
-    if not is_own and any(work_dir.glob('*.pth')):
+    # Of a run that ended before its first checkpoint; `BeforeAfterHook` validates before epoch 1.
+    early = set(work_dir.glob('best_*_epoch_0.pth'))
+    if not is_own and set(work_dir.glob('*.pth')) - early:
         raise InputError(
             f'{work_dir} already holds the checkpoints of a run; continue that run with --resume '
             'alone, name another --work-dir, or remove the folder'
@@ -239,8 +241,8 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             'checkpoints (and the best one, if it is of a later epoch)'
         )
     if not is_own and int(os.environ.get('RANK', 0)) == 0:
-        # They are of a run that ended before its first checkpoint.
-        (work_dir / 'scalars.json').unlink(missing_ok=True)
+        for path in (*early, work_dir / 'scalars.json'):
+            path.unlink(missing_ok=True)
     cfg.resume = checkpoint is not None
     if checkpoint is not None:
         cfg.load_from = checkpoint

@@ -71,8 +71,9 @@ _WITHOUT_TYPE: Mapping[str, tuple[_Target, ...]] = {
 _READ_BY_CALLER = {
     '': (
         *('activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval'),
-        *('find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
+        *('epochs_by_images', 'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
     ),
+    'epochs_by_images': ('images', 'power'),
     r'\w+_dataloader': ('num_batch_per_epoch', 'disable_subprocess_warning'),
     'train_cfg': ('by_epoch',),
     'optim_wrapper': ('optimizer', 'constructor', 'paramwise_cfg'),
@@ -266,7 +267,7 @@ def _part(
     for pattern, names in _READ_BY_CALLER.items():
         if re.fullmatch(pattern, path):
             parameters |= dict.fromkeys(names)
-    is_closed = bool(targets) or path in ('env_cfg', 'auto_scale_lr')
+    is_closed = bool(targets) or path in ('env_cfg', 'auto_scale_lr', 'epochs_by_images')
     for target in targets:
         own, is_open = _arguments(target)
         parameters |= own

@@ -46,7 +46,7 @@ def refused_in_test(
     weights = ('load_from', 'model.backbone.init_cfg')
     refused |= dict.fromkeys(weights, 'remove it; all weights come from the checkpoint')
     unused = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
-    refused |= dict.fromkeys(unused, _NOT_IN_TEST)
+    refused |= dict.fromkeys((*unused, 'epochs_by_images'), _NOT_IN_TEST)
     why = 'a test uses test_cfg and test_evaluator, also with --split val'
     refused |= {'val_cfg': why, 'val_evaluator': why}
     if split == 'val':
