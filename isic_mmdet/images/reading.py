@@ -119,7 +119,7 @@ def _read(data: bytes, largest_step: Callable[[Image.Image], int]) -> UprightIma
     if is_deep and pixels.max() < _DARKEST_MAXIMUM:
         raise UnreadableError(
             f'16 bits a color, and none is above {int(pixels.max()) * 256 + 255} of 65535, as in '
-            'images of 12 bits or less; scale its colors to 8 bits'
+            'images of 12 bits or less, which would become black'
         )
     if not is_upright:
         pixels = np.ascontiguousarray(upright(pixels, orientation))
