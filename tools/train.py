@@ -27,8 +27,10 @@ def parse_args() -> argparse.Namespace:
         type=partial(not_ending_in, ('.py',)),
         nargs='?',
         const='auto',
+        action='append',
         metavar='CKPT',
-        help='continue from CKPT, or without CKPT from the newest checkpoint of the work dir',
+        help='continue from CKPT, or without CKPT from the newest checkpoint of the work dir; a '
+        '--resume without CKPT may follow one with CKPT, to start the same command again',
     )
     parser.add_argument(
         '--partial-weights',
@@ -43,7 +45,11 @@ def parse_args() -> argparse.Namespace:
         'ending with a message',
     )
     add_run_arguments(parser, 'train_cfg.max_epochs=2 train_dataloader.batch_size=4')
-    return parser.parse_args()
+    args = parser.parse_args()
+    given = args.resume or [None]
+    args.resume = given[-1]
+    args.resume_start = next((path for path in given[::-1] if path != 'auto'), None)
+    return args
 
 
 def train(args: argparse.Namespace) -> 'Config | None':
@@ -59,7 +65,8 @@ def train(args: argparse.Namespace) -> 'Config | None':
     from isic_mmdet.engine.train.runner import build_runner, use_resumable_loop
     from isic_mmdet.utils.run_lock import is_first_process, is_restarted, run_lock
 
-    refused = refused_in_training(args.work_dir, args.resume, args.amp, args.skip_bad_batches)
+    resumed = args.resume_start or args.resume
+    refused = refused_in_training(args.work_dir, resumed, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     fold = '' if args.fold is None else f'fold_{args.fold}'
     if fold:
@@ -72,7 +79,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
     # Processes of an attempt that torchrun gave up may still be ending.
     patience = 60.0 if is_restarted() else 0.0
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first, patience):
-        set_resume(cfg, args.resume)
+        set_resume(cfg, args.resume, args.resume_start)
         finished = check_resume(cfg, cfg.load_from) if cfg.resume else None
         if finished is not None:
             if is_first:

@@ -199,15 +199,16 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
         backend.save_dir = cfg.work_dir if is_local else str(Path(cfg.work_dir, 'tensorboard'))
 
 
-def set_resume(cfg: Config, resume: str | None) -> None:
+def set_resume(cfg: Config, resume: str | None, start: str | None = None) -> None:
     """Set the checkpoint that training resumes from, and keep two runs from mixing in one folder.
 
     The caller holds the lock of the work dir, see `isic_mmdet.utils.run_lock`.
 
     Args:
         cfg: changed in place; its `work_dir` is set.
-        resume: None for a new run; 'auto' for the newest complete checkpoint of the work dir, or a
-            new run if there is none; else the path of a checkpoint.
+        resume: None for a new run; 'auto' for the newest complete checkpoint of the work dir, or
+            for `start` if there is none; else the path of a checkpoint.
+        start: path of the checkpoint that the run was started from; None for a new run.
 
     Raises:
         InputError: no such checkpoint, or the run would overwrite checkpoints of the work dir that
@@ -215,7 +216,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
     """
     work_dir = Path(cfg.work_dir)
     newest, damaged = newest_checkpoint(work_dir)
-    checkpoint = resume if resume != 'auto' else str(newest or '') or None
+    checkpoint = resume if resume != 'auto' else str(newest or start or '') or None
     if resume == 'auto':
         for path in damaged:
             print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
@@ -224,7 +225,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
                 f'{work_dir} has only damaged checkpoints; remove them to start a new run:',
                 [str(path) for path in damaged],
             )
-    elif checkpoint is not None:
+    if checkpoint is not None:
         _require_checkpoint(checkpoint)
     is_own = checkpoint is not None and holds(work_dir, checkpoint)
     # Of a run that ended before its first checkpoint; `BeforeAfterHook` validates before epoch 1.

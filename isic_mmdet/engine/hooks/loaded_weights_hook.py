@@ -133,10 +133,11 @@ class LoadedWeightsHook(Hook):
             reason = hint(checkpoint, module) if errors and not found.share else ''
             self._report(runner, source, name or 'model', checkpoint, found, errors, reason)
         self._pretrained.clear()
-        if self.partial and not self.records:
+        # A resumed run has the option from the command that started it.
+        if self.partial and not self.records and not runner._resume:
             raise InputError(
                 '--partial-weights has no effect: neither load_from nor an init_cfg of the model '
-                'names a file, or --resume replaces them; remove this option'
+                'names a file; remove this option'
             )
 
     def _report(

@@ -157,7 +157,7 @@ def test_the_newest_checkpoint_wins_when_a_job_is_started_again(root, monkeypatc
     given = ['a.py', '--resume', 'epoch_3.pth', '--cfg-options', 'a=1', '--resume']
     monkeypatch.setattr('sys.argv', ['train.py', *given])
     args = runpy.run_path(str(root / 'tools/train.py'))['parse_args']()
-    assert args.resume == 'auto'
+    assert (args.resume, args.resume_start) == ('auto', 'epoch_3.pth')
     assert args.cfg_options == {'a': 1}
 
 

@@ -149,6 +149,12 @@ def test_a_resumption_needs_all_weights(train, tmp_path):
         train(checkpoint, resume=True)
 
 
+def test_a_resumption_takes_partial_weights_as_done(train, tmp_path):
+    train({'state_dict': weights(**{'fc_cls.weight': None})}, partial=True)
+    checkpoint = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=True)
+    assert not train(checkpoint, partial=True, resume=True).records
+
+
 def pretrained(path, prefix=None) -> TwoParts:
     """A model whose backbone names a file of its own."""
     model = TwoParts()

@@ -188,6 +188,16 @@ def test_a_run_is_continued_in_another_folder_only_if_that_has_no_checkpoints(cf
     assert [path.parent.name for path in runs.glob('*/scalars.json')] == ['a']
 
 
+def test_a_run_that_ended_before_its_first_checkpoint_starts_where_it_did(cfg, runs):
+    first = save(runs / 'a/epoch_1.pth')
+    set_resume(cfg, 'auto', start=first)
+    assert cfg.resume
+    assert cfg.load_from == first
+    newest = save(runs / 'b/epoch_2.pth', 6)
+    set_resume(cfg, 'auto', start=first)
+    assert cfg.load_from == newest
+
+
 def test_a_wrong_checkpoint_is_named(cfg, runs):
     save(runs / 'a/epoch_1.pth')
     (runs / 'b/epoch_3.pth').touch()
