@@ -101,7 +101,7 @@ def _read(data: bytes, largest_step: Callable[[Image.Image], int]) -> UprightIma
     def draft(image: Image.Image) -> None:
         nonlocal stored, step, is_deep
         # Pillow decodes 16-bit colors to 8 bits; only the name of the stored pixels shows it.
-        is_deep = ';16' in str(image.tile)
+        is_deep = ';16' in str(getattr(image, 'tile', ''))
         stored = height, width = _shape(image)
         largest = largest_step(image)
         # For HEIC, Pillow would take a preview whose size is not a whole fraction.
