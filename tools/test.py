@@ -74,33 +74,36 @@ def test(args: argparse.Namespace) -> 'Config':
     from mmengine.dist import is_main_process
 
     from isic_mmdet.engine.checks.preflight import preflight
-    from isic_mmdet.engine.config import load as experiment
+    from isic_mmdet.engine.config import run_options
     from isic_mmdet.engine.config.folds import select_fold
+    from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.refused_options import refused_in_test
+    from isic_mmdet.engine.config.run_state import set_checkpoint, set_work_dir
     from isic_mmdet.engine.distributed import launched
     from isic_mmdet.engine.results_folder import check_results_folder
     from isic_mmdet.engine.train.checkpoints import write_calibrated
     from isic_mmdet.engine.train.evaluation import use_same_shape_batches
     from isic_mmdet.evaluation.per_image import read_per_image
+    from isic_mmdet.evaluation.score_table import score_table
     from isic_mmdet.utils.files import require_not_read
     from isic_mmdet.utils.run_lock import is_first_process, run_lock
 
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
-    cfg = experiment.load_config(args.config, args.cfg_options, args.data_root, refused)
+    cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     subfolder = f'{args.split}_tta' if args.tta else args.split
     if args.fold is not None:
         select_fold(cfg, args.fold)
         subfolder = f'fold_{args.fold}/{subfolder}'
-    experiment.set_work_dir(cfg, args.work_dir, args.config, subfolder)
-    experiment.select_split(cfg, args.split)
-    experiment.set_checkpoint(cfg, args.checkpoint)
+    set_work_dir(cfg, args.work_dir, args.config, subfolder)
+    run_options.select_split(cfg, args.split)
+    set_checkpoint(cfg, args.checkpoint)
     if args.show_dir:
-        experiment.enable_drawing(cfg, args.show_dir)
-    experiment.enable_result_dump(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
+        run_options.enable_drawing(cfg, args.show_dir)
+    run_options.enable_result_dump(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))
     if args.amp:
-        experiment.use_amp(cfg)
+        run_options.use_amp(cfg)
     if args.tta:
-        experiment.use_tta(cfg)
+        run_options.use_tta(cfg)
     is_first = is_first_process(args.launcher)
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first):
         if args.calibrate:
@@ -112,7 +115,7 @@ def test(args: argparse.Namespace) -> 'Config':
         with launched(cfg, args.launcher):
             metrics = score(cfg, args.checkpoint)
             if is_main_process():
-                print(experiment.score_table(cfg, metrics, args.show_dir))
+                print(score_table(metrics, Path(cfg.work_dir), args.show_dir))
                 if args.calibrate:
                     rows = read_per_image(Path(cfg.work_dir, 'per_image.csv'))
                     write_calibrated(args.checkpoint, rows, args.calibrate)

@@ -58,8 +58,10 @@ def train(args: argparse.Namespace) -> 'Config | None':
     from isic_mmdet.engine.checks.resume_check import check_resume
     from isic_mmdet.engine.config.epochs import follow_images
     from isic_mmdet.engine.config.folds import select_fold
-    from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir, use_amp
+    from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.refused_options import refused_in_training
+    from isic_mmdet.engine.config.run_options import use_amp
+    from isic_mmdet.engine.config.run_state import set_resume, set_work_dir
     from isic_mmdet.engine.distributed import launched, process_count
     from isic_mmdet.engine.train.evaluation import use_same_shape_batches
     from isic_mmdet.engine.train.runner import build_runner, use_resumable_loop

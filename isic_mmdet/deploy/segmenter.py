@@ -27,15 +27,11 @@ from isic_mmdet.engine.checks.detectors import (
     predicts_box_masks,
 )
 from isic_mmdet.engine.checks.preflight import load_strictly
-from isic_mmdet.engine.config.load import (
-    follow_checkpoint,
-    load_config,
-    set_checkpoint,
-    tested_dataset,
-    use_amp,
-    use_tta,
-)
+from isic_mmdet.engine.config.data_sets import tested_dataset
+from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.config.run_options import use_amp, use_tta
+from isic_mmdet.engine.config.run_state import follow_checkpoint, set_checkpoint
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame, reduction, shrunk
@@ -75,8 +71,8 @@ class LesionSegmenter(Segmenter):
             checkpoint.
         checkpoint: path of its weights; all of them must exist and fit.
         device: such as 'cuda:1' or 'cpu'; None for a GPU if there is one.
-        tta: average over flips of the image, see `isic_mmdet.engine.config.load.use_tta`.
-        amp: compute in bfloat16, see `isic_mmdet.engine.config.load.use_amp`.
+        tta: average over flips of the image, see `isic_mmdet.engine.config.run_options.use_tta`.
+        amp: compute in bfloat16, see `isic_mmdet.engine.config.run_options.use_amp`.
         max_lesions: largest number of lesions in an image, see
             `isic_mmdet.models.tta.further_detections`; above 1 not with `tta`.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.data_sets import leaf_datasets
 from isic_mmdet.engine.config.recorded_config import settings_of
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import require_not_read, sha256, sha256_together
@@ -69,7 +69,7 @@ def check_results_folder(cfg: Config, overwrite: bool) -> None:
     """
     annotations = [
         Path(dataset.get('data_root') or '', dataset.ann_file)
-        for dataset in leaf_datasets(Config({'test_dataloader': cfg.test_dataloader}))
+        for dataset in leaf_datasets(cfg, 'test_dataloader')
     ]
     for path in _outputs(cfg):
         require_not_read(path, [*annotations, cfg.load_from, cfg.filename])

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from isic_mmdet.engine.checks.preflight import preflight
-from isic_mmdet.engine.config.load import LOADERS, leaf_datasets
+from isic_mmdet.engine.config.data_sets import LOADERS, leaf_datasets
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.encoding import encode_png
 from isic_mmdet.prepare.flips import original_id
@@ -56,7 +56,7 @@ def browse(
     loader = f'{split or "train"}_dataloader'
     used = {loader, 'train_dataloader'} if augmented else {loader}
     if augmented:
-        for leaf in _leaves(cfg, ['train_dataloader']):
+        for leaf in leaf_datasets(cfg, 'train_dataloader'):
             leaf.pipeline = leaf.pipeline[:-1]
     preflight(cfg, tuple(sorted(used)), with_workers=False)
 
@@ -65,7 +65,7 @@ def browse(
     figure = resolution_figure(originals)
     save_figure(figure, Path(out, 'resolution.png'))
     # The first leaf is the data set without the wrappers that balance or repeat it.
-    dataset = _build(next(_leaves(cfg, [loader])))
+    dataset = _build(next(leaf_datasets(cfg, loader)))
     sheets = {'masks.png': _masks_sheet(dataset, sizes, number, seed)}
     if augmented:
         dataset = _build(cfg.train_dataloader.dataset)
@@ -78,7 +78,7 @@ def browse(
 def _official_sizes(cfg: Config, loaders: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Return height and width of the official images by ISIC id; absent splits are skipped."""
     sizes = {}
-    for dataset in _leaves(cfg, loaders):
+    for dataset in leaf_datasets(cfg, *loaders):
         path = Path(dataset.get('data_root') or '', dataset.ann_file)
         if path.is_file():
             for image in json.loads(path.read_text(encoding='utf-8'))['images']:
@@ -115,10 +115,6 @@ def _augmented_sheet(dataset: BaseDataset, number: int, seed: int) -> np.ndarray
             lesion = results['gt_masks'].masks.any(axis=0)
             cards.append(_card(results['img'], lesion, f'draw {draw}', 'as trained'))
     return contact_sheet(cards, 1 + DRAWS)
-
-
-def _leaves(cfg: Config, loaders: Iterable[str]) -> Iterator[Any]:
-    return leaf_datasets(Config({name: cfg[name] for name in loaders if cfg.get(name)}))
 
 
 def _build(dataset: Config) -> BaseDataset:

@@ -16,7 +16,8 @@ from mmengine.logging import MMLogger
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet import cli
-from isic_mmdet.engine.config.load import load_config, set_resume, set_work_dir
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.run_state import set_resume, set_work_dir
 from isic_mmdet.engine.train.runner import build_runner
 from tests.support.unexpected_errors import keep_tracebacks
 from tests.support.waiting import wait_until

@@ -9,7 +9,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 
 from isic_mmdet.deploy.predict.inputs import find_images
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.data_sets import leaf_datasets
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
 
@@ -59,7 +59,7 @@ def split_records(cfg: Config, loader: str) -> list[dict[str, Any]]:
         InputError: the data cannot be read.
     """
     records = []
-    for leaf in leaf_datasets(Config({loader: cfg[loader]})):
+    for leaf in leaf_datasets(cfg, loader):
         dataset_cfg = {**leaf, 'pipeline': [], 'test_mode': True}
         annotations = Path(dataset_cfg['data_root'], dataset_cfg['ann_file']).resolve()
         try:

@@ -16,8 +16,8 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 
 from isic_mmdet.engine.checks.preflight import load_strictly
-from isic_mmdet.engine.config.load import set_checkpoint
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.config.run_state import set_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.models.batch_norm_fusion import fuse_batch_norms, fused
 

@@ -26,8 +26,10 @@ from isic_mmdet.deploy.metadata import ModelMetadata
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 from isic_mmdet.deploy.segmenter import LesionSegmenter
 from isic_mmdet.engine.checks.detectors import check_exportable
-from isic_mmdet.engine.config.load import follow_checkpoint, load_config, tested_dataset
+from isic_mmdet.engine.config.data_sets import tested_dataset
+from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.config.run_state import follow_checkpoint
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256

@@ -20,7 +20,8 @@ from isic_mmdet.datasets.lesion_dataset import LesionDataset
 from isic_mmdet.engine.checks.detectors import detector_errors
 from isic_mmdet.engine.checks.loaders import loader_errors, repeated_images
 from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_memory_errors
-from isic_mmdet.engine.config.load import configured_hooks, lazy_datasets, leaf_datasets
+from isic_mmdet.engine.config.data_sets import lazy_datasets, leaf_datasets
+from isic_mmdet.engine.config.hooks import configured_hooks
 from isic_mmdet.engine.config.parts import argument_errors, built_with
 from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_errors
 from isic_mmdet.engine.train.checkpoints import trained_classes
@@ -45,7 +46,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     """
     init_default_scope(cfg.default_scope)
     for name in loaders:
-        list(leaf_datasets(Config({name: cfg.get(name)})))  # raises for a wrong shape
+        list(leaf_datasets(cfg, name))  # raises for a wrong shape
     errors = argument_errors(cfg, built_with(loaders)) + loader_errors(cfg, loaders)
     errors += detector_errors(cfg, loaders)
     if 'train_dataloader' in loaders:

@@ -10,7 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from isic_mmdet.engine.config.load import configured_hooks, lazy_datasets
+from isic_mmdet.engine.config.data_sets import lazy_datasets
+from isic_mmdet.engine.config.hooks import configured_hooks
 from isic_mmdet.engine.config.recorded_config import Change, recorded_changes
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY, ITERATIONS, VALIDATED, open_checkpoint
 from isic_mmdet.errors import InputError

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.data_sets import leaf_datasets
 from isic_mmdet.errors import InputError
 
 _FEWEST, _MOST = 2, 60
@@ -40,8 +40,8 @@ def follow_images(cfg: Config, given: Collection[str] = ()) -> None:
             f'{cfg.filename}: epochs_by_images is {dict(rule)}; give two positive numbers, such as '
             'dict(images=50, power=0.4)'
         )
-    loaders = Config({'train_dataloader': cfg.train_dataloader})
-    files = [Path(each.get('data_root') or '', each.ann_file) for each in leaf_datasets(loaders)]
+    datasets = leaf_datasets(cfg, 'train_dataloader')
+    files = [Path(each.get('data_root') or '', each.ann_file) for each in datasets]
     images = sum(map(_images, files))
     if not images:
         return

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.data_sets import distinct_datasets
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256_together
 
@@ -24,10 +24,7 @@ def select_fold(cfg: Config, fold: int) -> None:
     Raises:
         InputError: a data set has no such fold.
     """
-    loaders = ('train_dataloader', 'val_dataloader')
-    found = leaf_datasets(Config({name: cfg.get(name) for name in loaders}))
-    # A config may name one data set in two places.
-    for dataset in {id(leaf): leaf for leaf in found}.values():
+    for dataset in distinct_datasets(cfg, 'train_dataloader', 'val_dataloader'):
         path = Path(dataset.ann_file)
         chosen = path.parent / f'fold{fold}' / path.name
         folder = Path(dataset.get('data_root') or '', path.parent)

@@ -4,7 +4,7 @@ from mmengine.config import Config
 
 from isic_mmdet.datasets.checks import AnnotationFile
 from isic_mmdet.datasets.lesion_dataset import LesionDataset
-from isic_mmdet.engine.config.load import lazy_datasets
+from isic_mmdet.engine.config.data_sets import lazy_datasets
 from isic_mmdet.errors import InputError
 
 

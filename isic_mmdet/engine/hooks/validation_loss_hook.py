@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 from torch.nn import Module
 from tqdm import tqdm
 
-from isic_mmdet.engine.config.load import leaf_datasets
+from isic_mmdet.engine.config.data_sets import leaf_datasets
 from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.errors import InputError
 

@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from isic_mmdet.engine.checks.loaders import type_name
-from isic_mmdet.engine.config.load import configured_hooks
+from isic_mmdet.engine.config.hooks import configured_hooks
 from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.engine.train.loop import ResumableEpochTrainLoop

@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from isic_mmdet.engine.checks.preflight import preflight
-from isic_mmdet.engine.config.load import leaf_datasets, load_config
+from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.config.load import load_config
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)

@@ -21,7 +21,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from isic_mmdet.deploy.segmenter import LesionSegmenter
-from isic_mmdet.engine.config.load import leaf_datasets, load_config, select_split, set_checkpoint
+from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.run_options import select_split
+from isic_mmdet.engine.config.run_state import set_checkpoint
 from isic_mmdet.engine.train.evaluation import use_same_shape_batches
 from isic_mmdet.images.reading import read_image
 

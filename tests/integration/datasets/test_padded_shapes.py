@@ -13,7 +13,9 @@ from mmengine.runner import Runner
 
 from isic_mmdet.datasets.samplers import SameShapeBatchSampler
 from isic_mmdet.engine.checks.preflight import load_weights
-from isic_mmdet.engine.config.load import load_config, set_checkpoint, set_work_dir, use_tta
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.run_options import use_tta
+from isic_mmdet.engine.config.run_state import set_checkpoint, set_work_dir
 from isic_mmdet.engine.train.evaluation import use_same_shape_batches
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import read_json

@@ -3,13 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from isic_mmdet.engine.config.load import (
-    enable_drawing,
-    enable_result_dump,
-    load_config,
-    set_work_dir,
-    use_tta,
-)
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.run_options import enable_drawing, enable_result_dump, use_tta
+from isic_mmdet.engine.config.run_state import set_work_dir
 from isic_mmdet.engine.results_folder import check_results_folder, evaluation_settings
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256

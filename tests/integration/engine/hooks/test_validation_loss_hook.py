@@ -15,7 +15,8 @@ from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 
-from isic_mmdet.engine.config.load import load_config, set_work_dir
+from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.engine.config.run_state import set_work_dir
 from isic_mmdet.engine.hooks import validation_loss_hook
 from isic_mmdet.errors import InputError
 

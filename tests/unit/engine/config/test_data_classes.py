@@ -6,7 +6,8 @@ import pytest
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.datasets.checks import class_count_errors
-from isic_mmdet.engine.config.load import leaf_datasets, load_config
+from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
 SEVEN = ['akiec', 'bcc', 'bkl', 'df', 'mel', 'nv', 'vasc']
