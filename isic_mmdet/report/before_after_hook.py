@@ -25,17 +25,38 @@ class BeforeAfterHook(Hook):
     holds the weights that the training started from, and early stopping counts from their score.
     The work dir gets `per_image_before.csv`, `per_image_best.csv` and `comparison.json`, in which
     a paired bootstrap compares the two, see `isic_mmdet.evaluation.comparison`.
+
+    Weights of a model with other classes are not validated, because they do not know the classes of
+    the data: they could be the best outlines, and never the best diagnoses.
     """
 
     # After CheckpointHook, which notes the best epoch. It validates before the training, when all
     # other hooks are ready for that.
     priority = 'LOWEST'
 
+    def __init__(self) -> None:
+        self._classes: tuple[str, ...] | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note the classes of the weights."""
+        meta = checkpoint.get('meta') or {}
+        self._classes = tuple((meta.get('dataset_meta') or {}).get('classes') or ())
+
     def before_train(self, runner: Runner) -> None:
         """Validate the weights that the training starts from."""
-        if runner.val_loop is not None and runner.iter == 0:
+        if runner.val_loop is None or runner.iter > 0:
+            return
+        if is_main_process():
+            for name in (_BEFORE, _BEST):  # of a run whose checkpoints were removed
+                Path(runner.work_dir, name).unlink(missing_ok=True)
+        if self._classes == tuple(runner.train_dataloader.dataset.metainfo['classes']):
             runner.logger.info('validating the weights that the training starts from, as epoch 0')
             runner.val_loop.run()
+        else:
+            runner.logger.info(
+                'the weights that the training starts from do not know these classes: the end will '
+                'bring no comparison with them'
+            )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Keep the scores of the images if this is the first validation, or the best so far."""
@@ -51,10 +72,7 @@ class BeforeAfterHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Compare, write and log the result."""
         folder = Path(runner.work_dir)
-        if not is_main_process():
-            return
-        if missing := [name for name in (_BEFORE, _BEST) if not (folder / name).is_file()]:
-            runner.logger.warning(f'no comparison: {folder} has no {" and no ".join(missing)}')
+        if not is_main_process() or not (folder / _BEFORE).is_file():
             return
         before, best = (read_per_image(folder / name) for name in (_BEFORE, _BEST))
         comparison = compare(best, before)

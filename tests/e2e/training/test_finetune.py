@@ -1,6 +1,7 @@
 """Fine-tuning the model that comes with the project: `tools/train.py configs/finetune.py`."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,26 @@ def test_weights_that_nothing_improves_stay_the_best(tune, tiny_data, root, tmp_
     content = json.loads((tmp_path / 'run/comparison.json').read_text())
     assert content['best_epoch'] == 0
     assert content['comparison']['lesion/iou']['difference'] == 0
+
+
+@pytest.mark.slow
+def test_weights_with_other_classes_are_never_the_best(tune, tiny_data, tmp_path):
+    """They may have the best outlines, but know nothing of the classes."""
+    data = shutil.copytree(tiny_data, tmp_path / 'data')
+    (data / 'prepare_report.json').unlink()
+    for path in (data / 'annotations').iterdir():
+        coco = json.loads(path.read_text())
+        coco['categories'] = [{'id': 1, 'name': 'nevus'}, {'id': 2, 'name': 'melanoma'}]
+        for number, annotation in enumerate(coco['annotations']):
+            annotation['category_id'] = 1 + number % 2
+        path.write_text(json.dumps(coco))
+    done = tune(data, options=['train_cfg.max_epochs=1'])
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = done.stdout + done.stderr
+    assert 'do not know these classes' in text
+    assert 'from the filters of other classes: roi_head.bbox_head.fc_cls' in text
+    assert (tmp_path / 'run/best_lesion_iou_epoch_1.pth').is_file()
+    assert not (tmp_path / 'run/comparison.json').exists()
 
 
 @pytest.mark.slow
