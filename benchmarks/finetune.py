@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument('data', type=Path, help='prepared data set with a train and a test split')
     parser.add_argument('work', type=Path, help='folder for the drawn data sets and the runs')
     args = parser.parse_args()
-    data, work = args.data.resolve(), args.work.resolve()
+    data, work = args.data, args.work
     coco = json.loads((data / 'annotations/train.json').read_text(encoding='utf-8'))
     pool = [image['id'] for image in coco['images']]
     random.Random(0).shuffle(pool)
@@ -86,7 +86,7 @@ def write_draw(
     shutil.copyfile(data / 'annotations/test.json', out / 'annotations/test.json')
     for name in ('images', 'original_masks', 'prepare_report.json'):
         if not (out / name).exists():
-            (out / name).symlink_to(data / name)
+            (out / name).symlink_to((data / name).resolve())
 
 
 def _measure(method: str, name: str, images: int, work: Path) -> None:
