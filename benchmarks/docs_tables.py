@@ -70,6 +70,8 @@ def _folds(files: Sequence[Path]) -> str:
     """Return one row per fold, and the mean over the folds as published work states it."""
     reports = read_reports(files)
     one_view = [report['metrics'] for report in reports if not report.get('tta')]
+    if len(one_view) < 2:
+        return results_table(reports)
     means = ', '.join(
         f'`{name}` {mean(metrics[f"lesion/{name}"] for metrics in one_view):.4f}'
         for name in ('iou', 'dice')
