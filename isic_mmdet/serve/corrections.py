@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.formats import FORMAT_NAMES, SUFFIXES, suffix
-from isic_mmdet.utils.append_log import LineFile, whole_lines
+from isic_mmdet.utils.append_log import LineFile, complete_lines
 from isic_mmdet.utils.files import write_atomically
 from isic_mmdet.utils.run_lock import run_lock
 
@@ -156,7 +156,7 @@ def _read_log(path: Path) -> dict[str, Decision]:
         return {}
     wrong = InputError(f'{path}: not a log of tools/serve.py; name another folder with --save')
     try:
-        text = whole_lines(path).decode()
+        text = b''.join(complete_lines(path)).decode()
     except UnicodeDecodeError as error:
         raise wrong from error
     except OSError as error:

@@ -1,15 +1,16 @@
 """Files that grow line by line. A kill or a full disk damages at most their last line."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from isic_mmdet.utils.files import writing
 
 
-def whole_lines(path: Path) -> bytes:
-    """Return the content of a file up to the end of its last complete line."""
-    content, end, _ = path.read_bytes().rpartition(b'\n')
-    return content + end
+def complete_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file with their line feeds, without an incomplete last line."""
+    with path.open('rb') as file:
+        yield from (line for line in file if line.endswith(b'\n'))
 
 
 class LineFile:
@@ -26,7 +27,7 @@ class LineFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: a line that could not be written is not tried again at the end.
             self._file = self._path.open('ab', buffering=0)
-            os.truncate(self._path, len(whole_lines(self._path)))
+            os.truncate(self._path, sum(map(len, complete_lines(self._path))))
         return self
 
     def add(self, line: str) -> None:

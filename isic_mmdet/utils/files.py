@@ -47,7 +47,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def write_atomically(
-    path: str | Path, data: bytes, writer: str = '', durable: bool = False
+    path: str | Path, data: bytes | Iterable[bytes], writer: str = '', durable: bool = False
 ) -> None:
     """Write a file under a temporary name in its folder, which is created, and then rename it.
 
@@ -55,7 +55,7 @@ def write_atomically(
 
     Args:
         path: of the file.
-        data: its complete content.
+        data: its complete content, at once or in parts.
         writer: distinguishes processes that may write the same file at the same time.
         durable: wait until the data are on the disk, so that the file survives a loss of power.
 
@@ -68,7 +68,8 @@ def write_atomically(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open('wb') as file:
-                file.write(data)
+                for content in (data,) if isinstance(data, bytes) else data:
+                    file.write(content)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())

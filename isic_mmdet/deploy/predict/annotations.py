@@ -18,7 +18,7 @@ from isic_mmdet.deploy.predict.lesions import FoundLesion
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.outlines import polygons
-from isic_mmdet.utils.append_log import LineFile, whole_lines
+from isic_mmdet.utils.append_log import LineFile, complete_lines
 from isic_mmdet.utils.files import write_json
 from isic_mmdet.utils.schema import read_checked_json
 
@@ -143,7 +143,7 @@ def _records(folder: Path) -> dict[str, dict[str, Any]]:
     records = _read_file(folder / COCO_FILE) if (folder / COCO_FILE).is_file() else {}
     for part in _parts(folder):
         try:
-            for line in whole_lines(part).splitlines():
+            for line in complete_lines(part):
                 record = json.loads(line)
                 records[record['name']] = record
         except (ValueError, KeyError, TypeError) as error:

@@ -44,13 +44,17 @@ Item: TypeAlias = tuple[str, SourceFile]
 
 def still_to_do(names: Iterable[str], settings: FolderSettings) -> set[str]:
     """Return the names of images without all their files or without a row in the table."""
-    rows = read_rows(settings.out)
-    done = coco_names(settings.out) & set(rows) if 'coco' in settings.formats else set(rows)
+    wanted = set(names)
+    rows = (row for row in read_rows(settings.out) if row['image'] in wanted)
+    has_lesion = {row['image']: bool(row['label']) for row in rows}
+    done = set(has_lesion)
+    if 'coco' in settings.formats:
+        done &= coco_names(settings.out)
     return {
         name
-        for name in names
+        for name in wanted
         if name not in done
-        or not all(path.is_file() for path in settings.files_of(name, bool(rows[name]['label'])))
+        or not all(path.is_file() for path in settings.files_of(name, has_lesion[name]))
     }
 
 

@@ -1,5 +1,6 @@
 """Predicts a set of images: check, distribute, predict, join the tables."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.models import Model
 from isic_mmdet.deploy.predict.processes import Group
 from isic_mmdet.deploy.predict.settings import FolderSettings
-from isic_mmdet.deploy.predict.table import is_begun, join_parts
+from isic_mmdet.deploy.predict.table import is_begun, join_parts, read_rows
 from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import REMEDY
@@ -67,7 +68,7 @@ def predict(
         errors = _predict_share(segmenter, files, settings, facts, group)
         if group.rank != 0:
             return ''
-        rows = join_parts(settings.out)
+        join_parts(settings.out)
         if 'coco' in settings.formats:
             join_coco_parts(settings.out, segmenter.classes)
         if errors:
@@ -82,8 +83,7 @@ def predict(
         if submission is not None:
             write_submission(submission, settings.out, files)
         why_unknown = _NOT_KNOWN if segmenter.calibration is None else _OTHER_THRESHOLD
-        unchecked = '' if any(rows[name]['check'] for name in files) else why_unknown
-        return _summary(settings, [rows[name] for name in files], submission, skipped, unchecked)
+        return _summary(settings, files, submission, skipped, why_unknown)
 
 
 def _loaded(model: Model) -> tuple[Segmenter, dict[str, Any]]:
@@ -95,15 +95,18 @@ def _loaded(model: Model) -> tuple[Segmenter, dict[str, Any]]:
 
 def _summary(
     settings: FolderSettings,
-    rows: Sequence[Mapping[str, str]],
+    files: Mapping[str, SourceFile],
     submission: str | None,
     skipped: str,
-    unchecked: str,
+    why_unknown: str,
 ) -> str:
-    """Return what was written; `unchecked` is why no image says whether to check it."""
+    """Return what was written; `why_unknown` is why no image says whether to check it."""
     out = settings.out
-    missed = sum(not row['label'] for row in rows)
-    checked = sum(row['check'] == 'True' for row in rows)
+    rows = (row for row in read_rows(out) if row['image'] in files)
+    counts = Counter((bool(row['label']), row['check']) for row in rows)
+    missed = sum(number for (has_lesion, _), number in counts.items() if not has_lesion)
+    checked = sum(number for (_, check), number in counts.items() if check == 'True')
+    is_known = any(check for _, check in counts)
     lines = {
         'masks': out,
         'table': out / 'predictions.csv',
@@ -114,11 +117,11 @@ def _summary(
         'LabelMe': out / 'labelme' if 'labelme' in settings.formats else None,
         'submission': submission,
         'skipped': skipped,
-        'to check': unchecked or f'{checked} images',
+        'to check': f'{checked} images' if is_known else why_unknown,
     }
     width = max(11, *(len(title) + 1 for title, line in lines.items() if line))
     summary = [f'{title + ":":<{width}} {line}' for title, line in lines.items() if line]
-    return '\n'.join([f'{len(rows)} images, {missed} without a detection', *summary])
+    return '\n'.join([f'{counts.total()} images, {missed} without a detection', *summary])
 
 
 def _predict_share(

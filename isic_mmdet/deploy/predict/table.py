@@ -9,13 +9,20 @@ folders, and its file name.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeAlias
 
 from isic_mmdet.errors import InputError
-from isic_mmdet.utils.append_log import LineFile, whole_lines
-from isic_mmdet.utils.files import write_atomically
+from isic_mmdet.utils.append_log import LineFile, complete_lines
+from isic_mmdet.utils.files import write_atomically, writing
+from isic_mmdet.utils.prefetch import batches
 
 BOX_COLUMNS = ('x', 'y', 'width', 'height')
 COLUMNS = (
@@ -25,46 +32,75 @@ COLUMNS = (
 )
 _NAME = 'predictions.csv'
 _HEADER = dict(zip(COLUMNS, COLUMNS, strict=True))
+_IMAGE = itemgetter('image')
+# About 30 MB.
+_SORTED_AT_ONCE = 20_000
+_WRITTEN_AT_ONCE = 1000
+
+Row: TypeAlias = dict[str, str]
 
 
-def read_rows(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the row of every finished image in `folder`, by the name of its mask.
+def read_rows(folder: Path) -> Iterator[Row]:
+    """Yield the rows of all finished images in `folder`.
+
+    An image that was predicted again has several rows until the parts are joined. The last one
+    holds.
 
     Raises:
         InputError: a file is damaged, or `predictions.csv` has other columns.
     """
     table = folder / _NAME
-    rows = _parsed(table, table.read_bytes(), [_HEADER]) if table.is_file() else []
+    if table.is_file():
+        with table.open('rb') as lines:
+            yield from _parsed(table, lines, has_header=True)
     for part in _parts(folder):
-        rows += _parsed(part, whole_lines(part), [])
-    return {row['image']: row for row in rows}
+        yield from _parsed(part, complete_lines(part))
 
 
-def _parsed(path: Path, content: bytes, start: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the rows of a file after the rows that it must start with."""
+def _parsed(path: Path, lines: Iterable[bytes], has_header: bool = False) -> Iterator[Row]:
     try:
-        rows = list(csv.DictReader(io.StringIO(content.decode(), newline=''), COLUMNS))
-        if rows[: len(start)] != start:
+        rows = csv.DictReader((line.decode() for line in lines), COLUMNS)
+        if has_header and next(rows, None) != _HEADER:
             raise csv.Error(f'its columns are not {", ".join(COLUMNS)}')
-        # DictReader fills short rows with None, and lists the cells of long ones under None.
-        if any(None in row or None in row.values() for row in rows):
-            raise csv.Error(f'a row does not have {len(COLUMNS)} cells')
+        for row in rows:
+            # DictReader fills short rows with None, and lists the cells of long ones under None.
+            if None in row or None in row.values():
+                raise csv.Error(f'a row does not have {len(COLUMNS)} cells')
+            yield row
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f'{path}: damaged, or not written by predict.py ({error}); name another --out, or '
             'remove the file and run with --resume, which predicts its images again'
         ) from error
-    return rows[len(start) :]
 
 
-def join_parts(folder: Path) -> dict[str, dict[str, str]]:
-    """Move the rows of all parts to `predictions.csv`, sorted by image, and return all rows."""
-    rows = read_rows(folder)
-    text = csv_lines([_HEADER, *(rows[name] for name in sorted(rows))])
-    write_atomically(folder / _NAME, text.encode())
+def join_parts(folder: Path) -> None:
+    """Move the rows of all parts to `predictions.csv`, sorted by image.
+
+    Memory does not depend on the number of rows: blocks of them are sorted into temporary files in
+    `folder`, and the blocks are merged.
+    """
+    with ExitStack() as files:
+        blocks = [
+            csv.DictReader(files.enter_context(_sorted_block(rows, folder)), COLUMNS)
+            for rows in batches(read_rows(folder), _SORTED_AT_ONCE)
+        ]
+        # Sorting and merging keep the order of the rows of one image.
+        groups = groupby(merge(*blocks, key=_IMAGE), _IMAGE)
+        last_rows = (deque(rows, maxlen=1).pop() for _, rows in groups)
+        parts = batches(chain([_HEADER], last_rows), _WRITTEN_AT_ONCE)
+        write_atomically(folder / _NAME, (csv_lines(rows).encode() for rows in parts))
     for part in _parts(folder):
         part.unlink()
-    return rows
+
+
+def _sorted_block(rows: Sequence[Row], folder: Path) -> IO[str]:
+    """Return a temporary file in `folder` with the rows sorted by image."""
+    with writing(folder / _NAME):
+        file = TemporaryFile('w+', dir=folder, encoding='utf-8', newline='')  # noqa: SIM115
+        file.write(csv_lines(sorted(rows, key=_IMAGE)))
+        file.seek(0)
+        return file
 
 
 def is_begun(folder: Path) -> bool:

@@ -9,11 +9,12 @@ from isic_mmdet.deploy.predict.folder import in_groups, predict_groups, still_to
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.outputs import HEIGHT
 from isic_mmdet.deploy.predict.settings import FolderSettings
-from isic_mmdet.deploy.predict.table import join_parts, read_rows
+from isic_mmdet.deploy.predict.table import join_parts
 from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.images.reading import read_image
+from tests.support.predictions import rows_by_image
 
 UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,7 +33,7 @@ def predicted(segmenter, settings: FolderSettings, *inputs: Path) -> dict[str, d
     groups = in_groups(files, settings.batch_size)
     assert predict_groups(segmenter, groups, files, settings) == []
     join_parts(settings.out)
-    return read_rows(settings.out)
+    return rows_by_image(settings.out)
 
 
 def box_of(row: dict[str, str]) -> list[float]:

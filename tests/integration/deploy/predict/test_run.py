@@ -10,11 +10,11 @@ from PIL import Image
 from isic_mmdet.deploy.predict.models import Model, checkpoint_model
 from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.predict.settings import FolderSettings
-from isic_mmdet.deploy.predict.table import read_rows
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.expected_iou import REMEDY
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.models import tta
+from tests.support.predictions import rows_by_image
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_unreadable_images_can_be_fixed_and_the_run_resumed(model, image_files, 
         str(path) for path in broken
     ]
     kept = masks(settings)
-    assert len(kept) == len(read_rows(settings.out)) == 4
+    assert len(kept) == len(rows_by_image(settings.out)) == 4
 
     with pytest.raises(InputError, match='add --resume'):
         predict(model, [str(mine)], settings)
@@ -51,7 +51,7 @@ def test_unreadable_images_can_be_fixed_and_the_run_resumed(model, image_files, 
     assert '6 images, 0 without a detection' in written
     assert kept.items() < masks(settings).items()
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
-    assert set(read_rows(settings.out)) == {path.stem for path in image_files}
+    assert set(rows_by_image(settings.out)) == {path.stem for path in image_files}
 
 
 def test_a_killed_run_can_be_resumed(model, image_files, settings):
@@ -65,7 +65,7 @@ def test_a_killed_run_can_be_resumed(model, image_files, settings):
     with pytest.raises(InputError, match='add --resume'):
         predict(model, inputs, settings)
     predict(model, inputs, settings, resume=True)
-    assert set(read_rows(settings.out)) == {path.stem for path in image_files}
+    assert set(rows_by_image(settings.out)) == {path.stem for path in image_files}
     assert not list(settings.out.glob('.*'))
 
 
@@ -118,13 +118,13 @@ def test_no_submission_with_an_empty_mask(config, checkpoint, image_files, setti
     with pytest.raises(InputError, match='no lesion was detected'):
         predict(blind, [str(image_files[0])], settings, submission=str(sent))
     assert not sent.exists()
-    row = read_rows(settings.out)[image_files[0].stem]
+    row = rows_by_image(settings.out)[image_files[0].stem]
     assert (row['label'], row['score'], row['x'], row['area_px']) == ('', '', '', '0')
 
 
 def test_the_table_says_which_masks_to_check(model, segmenter, image_files, settings):
     written = predict(model, [str(path) for path in image_files[:3]], settings)
-    rows = read_rows(settings.out)
+    rows = rows_by_image(settings.out)
     for path in image_files[:3]:
         lesion, row = segmenter(read_image(path.read_bytes()).pixels), rows[path.stem]
         assert float(row['expected_iou']) == pytest.approx(lesion.expected_iou, abs=1e-4)
@@ -141,7 +141,7 @@ def test_without_a_calibration_the_remedy_is_named(
     torch.save(content, tmp_path / 'older.pth')
     older = checkpoint_model(str(config), str(tmp_path / 'older.pth'), device='cpu')
     written = predict(older, [str(image_files[0])], settings)
-    row = read_rows(settings.out)[image_files[0].stem]
+    row = rows_by_image(settings.out)[image_files[0].stem]
     assert row['expected_iou'] == row['check'] == ''
     assert REMEDY in written
 
@@ -177,7 +177,7 @@ def test_a_nested_set_reports_skipped_files(model, image_files, settings, tmp_pa
     assert '2 images' in message
     assert 'skipped:    1 file in formats that are not read: 1 .avif (phone.avif' in message
     assert (settings.out / 'a/1_segmentation.png').is_file()
-    rows = read_rows(settings.out)
+    rows = rows_by_image(settings.out)
     assert {name: row['file'] for name, row in rows.items()} == {
         'a/1': 'a/1.jpg',
         'b/1': 'b/1.png',
@@ -224,7 +224,7 @@ def test_every_unreadable_image_is_reported(model, image_files, settings, tmp_pa
         predict(model, [str(tmp_path)], settings)
     for (name, problem), line in zip(expected.items(), sorted(error.value.errors), strict=True):
         assert line.startswith(f'{tmp_path / name}: ') and problem in line
-    assert set(read_rows(settings.out)) == {'png'}
+    assert set(rows_by_image(settings.out)) == {'png'}
 
 
 OPTIONS = {
@@ -273,7 +273,7 @@ def test_a_resumed_run_restores_every_lost_file(model, image_files, settings, tm
 
 def test_another_threshold_leaves_the_expected_iou_empty(model, image_files, settings):
     written = predict(model, [str(image_files[0])], replace(settings, threshold=0.25))
-    row = read_rows(settings.out)[image_files[0].stem]
+    row = rows_by_image(settings.out)[image_files[0].stem]
     assert row['expected_iou'] == row['check'] == ''
     assert 'to check:   not known, because the model is calibrated for its own threshold' in written
 

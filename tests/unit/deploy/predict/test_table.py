@@ -6,9 +6,9 @@ from isic_mmdet.deploy.predict.table import (
     is_begun,
     join_parts,
     part_of,
-    read_rows,
 )
 from isic_mmdet.errors import InputError
+from tests.support.predictions import rows_by_image
 
 
 def add(folder, *names: str, rank: int = 0, score: float | None = 0.5) -> None:
@@ -23,7 +23,7 @@ def test_parts_are_joined_in_the_order_of_the_images(tmp_path):
     add(tmp_path, 'c', 'a')
     add(tmp_path, 'b, or not', 'd', rank=1)
     assert is_begun(tmp_path)
-    assert set(read_rows(tmp_path)) == {'a', 'b, or not', 'c', 'd'}
+    assert set(rows_by_image(tmp_path)) == {'a', 'b, or not', 'c', 'd'}
     join_parts(tmp_path)
     (table,) = tmp_path.iterdir()
     lines = table.read_text().splitlines()
@@ -38,16 +38,17 @@ def test_a_truncated_line_is_not_done(tmp_path):
     (tmp_path / '.predictions.0.csv').write_text(
         'a,a.jpg,lesion,0.5,7,0.1,1,2,3,4,0.8,False,0.2\nb,b.jpg,lesion,0.'
     )
-    assert set(read_rows(tmp_path)) == {'a'}
+    assert set(rows_by_image(tmp_path)) == {'a'}
     add(tmp_path, 'c')
-    assert set(join_parts(tmp_path)) == {'a', 'c'}
+    join_parts(tmp_path)
+    assert set(rows_by_image(tmp_path)) == {'a', 'c'}
 
 
 def test_a_newer_row_wins_and_older_ones_stay(tmp_path):
     for score in (0.1, 0.2):
         add(tmp_path, 'a', f'of {score}', score=score)
         join_parts(tmp_path)
-    rows = read_rows(tmp_path)
+    rows = rows_by_image(tmp_path)
     assert {name: row['score'] for name, row in rows.items()} == {
         'a': '0.2',
         'of 0.1': '0.1',
@@ -70,5 +71,5 @@ def test_a_damaged_table_and_that_of_another_program_are_named(tmp_path, content
     ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=rf'{path}: damaged, or not .* name another --out'):
-            read_rows(tmp_path)
+            rows_by_image(tmp_path)
         path.unlink()
