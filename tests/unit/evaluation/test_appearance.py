@@ -43,7 +43,8 @@ def test_dots_blobs_and_the_lesion_are_no_hair():
 
 # arctan((L - 50) / 12) in degrees: -39.8, 0, 22.6, 34, 50.2, 64.4.
 @pytest.mark.parametrize(
-    ('lightness', 'tone'), zip((40.0, 50.0, 55.0, 58.1, 64.4, 75.0), SKIN_TONES, strict=True)
+    ('lightness', 'tone'),
+    list(zip((40.0, 50.0, 55.0, 58.1, 64.4, 75.0), SKIN_TONES, strict=True)),
 )
 def test_the_tone_follows_the_typology_angle(lightness, tone):
     pixels, lesion = skin(lightness)

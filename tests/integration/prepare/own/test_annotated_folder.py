@@ -146,7 +146,9 @@ def test_a_changed_outline_is_prepared_again(folder):
 def test_skipped_images_are_listed_where_they_leave_too_few(folder):
     (folder / 'labels.csv').write_text('name,dx\n00.png,x')
     labels = {'labels': folder / 'labels.csv', 'id_column': 'name', 'label_column': 'dx'}
-    with pytest.raises(InputError, match=r'would be empty(.|\n)*11 images were skipped') as caught:
+    with pytest.raises(
+        InputError, match=r'do not make 3 parts(.|\n)*11 images were skipped'
+    ) as caught:
         prepared(folder, **labels)
     assert 'a/02: bad label' in caught.value.errors[0]
 
