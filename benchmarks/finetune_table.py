@@ -32,7 +32,7 @@ def finetune_table(files: Sequence[Path]) -> str:
         for size in sizes
     ]
     head = ['training images', *(f'`iou`, {name}' for name in _METHODS.values())]
-    table = markdown_table([*head, 'minutes to fine-tune'], rows)
+    table = markdown_table([*head, 'minutes to the best epoch, fine-tuned'], rows)
     scores = before['metrics']
     interval = f'{scores["lesion/iou_ci_low"]:.3f} to {scores["lesion/iou_ci_high"]:.3f}'
     return (
@@ -48,7 +48,8 @@ def draw_curve(files: Sequence[Path], out: Path) -> None:
     before = _read(files)[_BEFORE]['metrics']['lesion/iou']
     figure = new_figure(5.4, 3.9)
     axes = figure.subplots()
-    for method, runs in _by_method(files).items():
+    methods = _by_method(files)
+    for method, runs in methods.items():
         color, sizes = _COLORS[method], sorted(runs)
         axes.plot(sizes, [mean(runs[size]) for size in sizes], color=color, label=_METHODS[method])
         for size in sizes:
@@ -56,7 +57,7 @@ def draw_curve(files: Sequence[Path], out: Path) -> None:
     axes.axhline(before, color='black', linestyle='--', linewidth=1, label='the model before')
     axes.set(xscale='log', xlabel='training images', ylabel='mean IoU, 500 test images')
     axes.xaxis.set_major_formatter('{x:g}')
-    axes.set_xticks(sizes)
+    axes.set_xticks(sorted({size for runs in methods.values() for size in runs}))
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8, loc='lower right')
@@ -85,6 +86,7 @@ def _minutes(reports: Mapping[str, Any], size: int) -> str:
     seconds = [
         report['training']['seconds']
         for name, report in reports.items()
-        if name.startswith(f'finetuned_n{size}_')
+        # Of a run without a better epoch than the model before, the time is not known.
+        if name.startswith(f'finetuned_n{size}_') and report['epoch']
     ]
     return f'{mean(seconds) / 60:.0f}' if seconds else UNKNOWN
