@@ -17,6 +17,7 @@ OTHER_SUBJECTS = {
     'integration/configs/test_configs.py',
     'integration/configs/test_configs_page.py',
     'integration/configs/test_same_masks.py',
+    'integration/deploy/predict/test_scale.py',
     'integration/deploy/test_without_torch.py',
     'integration/engine/hooks/test_averaged_weights.py',
     'integration/serve/test_correcting.py',

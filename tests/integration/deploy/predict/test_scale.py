@@ -1,4 +1,4 @@
-"""Two hundred thousand generated rows and files."""
+"""Many generated rows and files."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from tests.support.predictions import rows_by_image
 pytestmark = pytest.mark.slow
 
 NUMBER = 200_000
+FILES = 20_000
 PARTS = 8
 # Prints the growth of the peak memory in bytes.
 JOIN = """
@@ -63,11 +64,11 @@ def test_the_memory_of_a_join_does_not_grow_with_the_rows(tmp_path, root):
 def test_a_large_folder_is_listed_and_resumed(tmp_path):
     images, out = tmp_path / 'images', tmp_path / 'out'
     images.mkdir()
-    for index in range(NUMBER):
+    for index in range(FILES):
         (images / f'ISIC_{index:07d}.jpg').touch()
     names = list(find_images([str(images)], out).files)
-    assert names == [f'ISIC_{index:07d}' for index in range(NUMBER)]
-    write_parts(out, NUMBER - 3)
+    assert names == [f'ISIC_{index:07d}' for index in range(FILES)]
+    write_parts(out, FILES - 3)
     for name in names[1:]:
         (out / f'{name}_segmentation.png').touch()
     settings = FolderSettings(out, overlay=False, batch_size=4, workers=4)
@@ -75,4 +76,4 @@ def test_a_large_folder_is_listed_and_resumed(tmp_path):
     assert still_to_do(names, settings) == expected
     join_parts(out)
     assert still_to_do(names, settings) == expected
-    assert len(rows_by_image(out)) == NUMBER - 3
+    assert len(rows_by_image(out)) == FILES - 3
