@@ -3,10 +3,12 @@
 Command:   python tools/train.py configs/isic2017_maskrcnn.py
 Data:      tools/prepare_isic.py 2017 --resize max-side 1024, data/isic2017, two classes:
            benign, melanoma
-Number:    not measured with COCO weights (they were not available)
-Hardware:  one GPU, batch 2; the learning rate follows the batch size
-Time:      not measured
-Date:      2026-11-22
+Number:    not measured with COCO weights (they were not available). Two epochs with --amp from
+           ImageNet weights of the stem to layer2 alone: lesion/iou 0.672 and melanoma/auc 0.594
+           on the 138 validation images, seed 0
+Hardware:  one GPU, batch 2; the learning rate follows the batch size. The two epochs: two CPU cores
+Time:      1.4 seconds a step of two images (1,778 steps), next to other work
+Date:      2026-11-28
 """
 
 _base_ = [
