@@ -74,6 +74,12 @@ class BeforeAfterHook(Hook):
         folder = Path(runner.work_dir)
         if not is_main_process() or not (folder / _BEFORE).is_file():
             return
+        if not (folder / _BEST).is_file():
+            runner.logger.warning(
+                'no comparison with the weights before: default_hooks.checkpoint.save_best has to '
+                'name one score'
+            )
+            return
         before, best = (read_per_image(folder / name) for name in (_BEFORE, _BEST))
         comparison = compare(best, before)
         content = {'best_epoch': _best_epoch(runner), 'comparison': comparison}

@@ -14,7 +14,7 @@ from isic_mmdet.engine.distributed import unwrapped
 class FrozenStatisticsHook(Hook):
     """Normalizes with the running statistics of all batch norms, and does not update them.
 
-    The statistics of a few small batches are worse than those of the loaded weights. Scale and
+    The statistics of a few small batches are noisier than those of the loaded weights. Scale and
     shift are trained. mmdet's `norm_eval` does the same for a backbone alone.
     """
 

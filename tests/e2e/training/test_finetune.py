@@ -100,6 +100,15 @@ def test_weights_that_nothing_improves_stay_the_best(tune, tiny_data, root, tmp_
 
 
 @pytest.mark.slow
+def test_without_a_best_epoch_the_end_says_that_there_is_no_comparison(tune, tiny_data, tmp_path):
+    options = ['train_cfg.max_epochs=1', 'default_hooks.checkpoint.save_best=None']
+    done = tune(tiny_data, options=options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'no comparison with the weights before' in done.stdout + done.stderr
+    assert not (tmp_path / 'run/comparison.json').exists()
+
+
+@pytest.mark.slow
 def test_weights_with_other_classes_are_never_the_best(tune, tiny_data, tmp_path):
     """They may have the best outlines, but know nothing of the classes."""
     data = shutil.copytree(tiny_data, tmp_path / 'data')
