@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.finetune_table import finetune_table
 from benchmarks.model_card import model_card_table
+from benchmarks.scale_table import scale_table
 from benchmarks.table import performance_table, profile_table
 from benchmarks.uncertainty_table import uncertainty_table
 from benchmarks.zoo_table import zoo_table
@@ -129,6 +130,13 @@ def _benchmarks(files: Sequence[Path]) -> str:
     return performance_table([_read(path) for path in files])
 
 
+def _scale(files: Sequence[Path]) -> str:
+    (content,) = map(_read, files)
+    prepare = RESULTS / 'prepare.json'
+    plan = scale_table(content, _read(prepare) if prepare.is_file() else None)
+    return f'{performance_table([content])}\n\n{plan}'
+
+
 def _profile(files: Sequence[Path]) -> str:
     (content,) = map(_read, files)
     return profile_table(content)
@@ -170,6 +178,7 @@ BLOCKS = (
     Block('docs/performance.md', 'profile', _profile, ('train',)),
     Block('docs/deploy.md', 'onnx', _benchmarks, ('onnx',)),
     Block('docs/deploy.md', 'serve', _benchmarks, ('serve',)),
+    Block('docs/scale.md', 'plan', _scale, ('scale',)),
     Block('docs/reliability.md', 'figures', _reliability, ('reliability',)),
 )
 
