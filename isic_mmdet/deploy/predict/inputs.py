@@ -50,7 +50,7 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
     """
     errors: list[str] = []
     all_skipped: Skipped = []
-    found: dict[tuple[str, str | None], Found] = {}
+    found: dict[tuple[str, str, str | None], Found] = {}
     for text in inputs:
         skipped: Skipped = []
         try:
@@ -65,8 +65,9 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
             others = f'; {_summary(skipped)}' if skipped else ''
             errors.append(f'{text}: no image is there that can be read{others}')
         for image in images:
-            # realpath accepts circular links.
-            found.setdefault((os.path.realpath(image.file.path), image.file.member), image)
+            # Two links to one file are two images: each name gets a mask.
+            folder, name = os.path.split(image.file.path)
+            found.setdefault((os.path.realpath(folder), name, image.file.member), image)
         all_skipped += skipped
     files, name_errors = name_masks(list(found.values()), out)
     if errors or name_errors:

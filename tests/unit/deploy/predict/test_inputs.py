@@ -62,6 +62,12 @@ def test_an_image_named_twice_counts_once(folder, monkeypatch):
     assert set(found(folder, 'a.jpg', folder / 'a.jpg', folder)) == {'a', 'sub/b', 'c'}
 
 
+def test_each_link_to_a_file_is_an_image(folder):
+    (folder / 'first.jpg').symlink_to('a.jpg')
+    (folder / 'second.jpg').symlink_to('a.jpg')
+    assert set(found(folder, folder)) == {'a', 'first', 'second', 'sub/b', 'c'}
+
+
 def test_all_errors_are_reported_at_once(folder):
     (folder / 'sub/b.avif').touch()
     (folder / 'gone.jpg').symlink_to('nowhere')
