@@ -57,11 +57,18 @@ def _one_table(content: Mapping[str, Any]) -> str:
     lines = [
         f'`{content["command"]}`, {content["hardware"]}, {content["date"][:10]}',
         '',
-        markdown_table(_COLUMNS, rows),
+        _without_empty_columns(rows),
     ]
     for reason in content.get('skipped', ()):
         lines += ['', f'Not measured: {reason}.']
     return '\n'.join(lines)
+
+
+def _without_empty_columns(rows: Sequence[Sequence[str]]) -> str:
+    filled = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]
+    return markdown_table(
+        [_COLUMNS[index] for index in filled], [[row[index] for index in filled] for row in rows]
+    )
 
 
 def _quantity(entry: Mapping[str, Any], of: str) -> str:

@@ -18,6 +18,13 @@ def test_the_table_shows_the_rows_of_the_file():
     assert 'Not measured: a scorer.' in text
 
 
+def test_columns_that_no_row_fills_are_left_out():
+    head = {'command': 'python -m benchmarks scale', 'hardware': '2 CPU cores'}
+    rows = [{'what': 'a list', 'ours_mb': 3.0}]
+    content = {**head, 'date': '2026-11-25T10:00:00+00:00', 'rows': rows}
+    assert '| what | ours |\n| --- | --- |\n| a list | 3 MB |' in performance_table([content])
+
+
 def test_a_profile_is_next_to_that_of_the_baseline():
     details = {
         'profile': {'ours': {'conv': 0.5, 'mm': 0.25}, 'stock': {'roi_align': 0.9, 'nms': 0.1}},
