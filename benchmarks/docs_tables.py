@@ -1,4 +1,4 @@
-"""The generated blocks of the documentation, rendered from committed result files alone."""
+"""The generated blocks of the documentation: of committed result files, and of `--help`."""
 
 import json
 import textwrap
@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.ablations import ABLATIONS, ablation_table
+from benchmarks.command_lines import command_lines
 from benchmarks.finetune_table import finetune_table
 from benchmarks.model_card import model_card_table
 from benchmarks.scale_table import scale_table
@@ -26,6 +27,11 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 # A new file that one of these patterns matches is a new row.
 _ISIC_2018 = ('isic2018/*test*',)
 _ISIC_2017 = ('isic2017/*test*',)
+_METRICS_KEYS = (
+    *('metrics', 'images', 'config', 'data', 'split', 'data_digest', 'trained_on', 'checkpoint'),
+    *('checkpoint_sha256', 'epoch', 'seed', 'hardware', 'command', 'date', 'versions'),
+    *('tta', 'amp', 'settings_digest'),
+)
 _SUMMARY = ('config', 'split', '`iou`', '`dice`')
 
 
@@ -126,6 +132,17 @@ def _protocol(protocol: Protocol) -> str:
     return f'### {protocol.images}\n\n{textwrap.fill(protocol.about, 120)}\n\n{table}'
 
 
+def _metrics_file(files: Sequence[Path]) -> str:
+    """Return the first level of a `metrics.json`, without the parts that take pages."""
+    (content,) = map(_read, files)
+    shown = {name: content[name] for name in _METRICS_KEYS}
+    return f'```json\n{json.dumps(shown, indent=2)}\n```'
+
+
+def _help(_: Sequence[Path]) -> str:
+    return command_lines()
+
+
 def _benchmarks(files: Sequence[Path]) -> str:
     return performance_table([_read(path) for path in files])
 
@@ -164,8 +181,8 @@ BLOCKS = (
     Block('docs/finetune.md', 'finetune', finetune_table, ('finetune/*',)),
     Block('docs/ablations.md', 'ablations', _ablations, ('ablations/*',)),
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
-    Block('docs/gpu.md', 'results', _recipes, ('r18_gpu/*',)),
-    Block('docs/isic2017.md', 'results', _recipes, ('r18_cpu_2017/*',)),
+    Block('docs/ablations.md', 'r18_gpu', _recipes, ('r18_gpu/*',)),
+    Block('docs/ablations.md', 'r18_cpu_2017', _recipes, ('r18_cpu_2017/*',)),
     Block(
         'docs/performance.md',
         'performance',
@@ -176,6 +193,8 @@ BLOCKS = (
         ),
     ),
     Block('docs/performance.md', 'profile', _profile, ('train',)),
+    Block('docs/files.md', 'metrics', _metrics_file, ('quickstart',)),
+    Block('docs/tools.md', 'help', _help),
     Block('docs/deploy.md', 'onnx', _benchmarks, ('onnx',)),
     Block('docs/deploy.md', 'serve', _benchmarks, ('serve',)),
     Block('docs/scale.md', 'plan', _scale, ('scale',)),

@@ -12,7 +12,7 @@ Date:      2026-11-28
 _base_ = './isic2018_maskrcnn_lite.py'
 
 # Box and mask heads know one class, lesion. A second backbone predicts the diagnosis, once per
-# image, from a crop around the lesion and from the image; docs/isic2017.md says what that brings.
+# image, from a crop around the lesion and from the image; docs/ablations.md says what that brings.
 model = dict(
     # The pyramid takes the place of the finest map, which it does not use, for the image.
     backbone=dict(out_indices=(2, 3, 4), return_images=True),

@@ -13,7 +13,7 @@ Date:      2026-11-26
 _base_ = './isic2018_r18_256px.py'
 
 # Box and mask heads know one class, lesion. A separate head reads the stages of the backbone that
-# have weights, and predicts the diagnosis. docs/isic2017.md says what that brings.
+# have weights, and predicts the diagnosis. docs/ablations.md says what that brings.
 model = dict(
     neck=dict(passthrough_levels=(0, 1, 2)),
     roi_head=dict(

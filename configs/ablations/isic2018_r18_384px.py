@@ -3,7 +3,7 @@
 Command:   python tools/train.py configs/ablations/isic2018_r18_384px.py --amp
 Data:      tools/prepare_isic.py 2018, data/isic2018, one class: lesion
 Number:    lesion/iou 0.847 on the validation split, 0.828 on the test split (mean of seeds 0 to 2),
-           see docs/gpu.md
+           see docs/ablations.md
 Hardware:  one GPU, batch 16; 1.1 GB
 Time:      7 minutes on an H200
 Date:      2026-11-26

@@ -1,10 +1,14 @@
-"""The pages name files that exist."""
+"""The pages name files that exist, are on the site, and show files as the tools write them."""
 
+import json
 import re
 
 import pytest
 
-PAGES = ('README.md', 'data/README.md', 'docs')
+from isic_mmdet.deploy.predict.table import COLUMNS
+from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, UNCERTAINTY_COLUMNS
+
+PAGES = ('README.md', 'data/README.md', 'models/README.md', 'docs')
 
 
 def pages(root):
@@ -30,3 +34,27 @@ def test_the_tests_of_the_reliability_page_exist(root):
     text = (root / 'docs' / 'reliability.md').read_text()
     for name in set(re.findall(r'\b((?:unit|integration|e2e)/[\w/]+\.py)', text)):
         assert (root / 'tests' / name).exists(), name
+
+
+def test_the_site_has_all_pages_and_at_most_twenty(root):
+    listed = re.findall(r'^ +- .+: (\S+\.md)$', (root / 'mkdocs.yml').read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(str(page.relative_to(root)) for page in pages(root))
+    assert len(listed) <= 20, 'merge pages instead of adding one'
+
+
+def blocks(root, page, language):
+    return re.findall(rf'^```{language}\n(.*?)^```', (root / page).read_text(), re.M | re.S)
+
+
+def test_examples_of_tables_have_the_columns_that_are_written(root):
+    tables = [block.splitlines() for block in blocks(root, 'docs/files.md', 'csv')]
+    headers = [lines[0] for lines in tables]
+    assert ','.join(COLUMNS) in headers
+    assert ','.join((*PER_IMAGE_COLUMNS, *UNCERTAINTY_COLUMNS)) in headers
+    for lines in tables:
+        assert len({line.count(',') for line in lines}) == 1, lines[0]
+
+
+def test_examples_of_json_can_be_read(root):
+    for block in blocks(root, 'docs/files.md', 'json'):
+        json.loads(block)

@@ -28,7 +28,7 @@ def test_a_table_that_was_edited_by_hand_is_reported(monkeypatch, tmp_path):
 
 def test_every_marker_belongs_to_a_block_with_files(root):
     for page in {block.page for block in BLOCKS}:
-        names = re.findall(r'<!-- (\w+):begin -->', (root / page).read_text())
+        names = re.findall(r'^<!-- (\w+):begin -->$', (root / page).read_text(), re.MULTILINE)
         assert sorted(names) == sorted(b.name for b in BLOCKS if b.page == page and b.exists)
 
 

@@ -1,4 +1,4 @@
-"""docs/configs.md lists every registered class, and what it says of them is true."""
+"""docs/configs.md and docs/api.md list every registered class, and what they say is true."""
 
 import inspect
 import re
@@ -22,15 +22,31 @@ def page(root) -> str:
     return (root / 'docs/configs.md').read_text()
 
 
-def test_the_page_lists_every_registered_class_with_its_base_class(page):
-    expected = {
-        name: f'`{target.__mro__[1].__name__}`' if inspect.isclass(target) else 'function'
+@pytest.fixture(scope='module')
+def registered() -> dict[str, object]:
+    """Every class and function that the project registers, by its current name."""
+    return {
+        name: target
         for each in REGISTRIES
         for name, target in each.module_dict.items()
         if target.__module__.startswith('isic_mmdet.') and name not in NAMES
     }
+
+
+def test_the_page_lists_every_registered_class_with_its_base_class(page, registered):
+    expected = {
+        name: f'`{target.__mro__[1].__name__}`' if inspect.isclass(target) else 'function'
+        for name, target in registered.items()
+    }
     rows = re.findall(r'^\| `(\w+)` \| (\S+) \| .+ \| .+ \|$', page, re.MULTILINE)
     assert dict(rows) == expected and len(rows) == len(expected)
+
+
+def test_the_page_of_the_api_has_the_docstring_of_each(root, registered):
+    shown = re.findall(r'^::: (\S+)$', (root / 'docs/api.md').read_text(), re.MULTILINE)
+    assert len(shown) == len(set(shown))
+    for target in registered.values():
+        assert f'{target.__module__}.{target.__qualname__}' in shown
 
 
 def test_the_configs_that_it_names_use_the_class(page, root):
