@@ -1,7 +1,7 @@
 """Predicts a set of images: check, distribute, predict, join the tables."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def predict(
             check_submission(submission, files)
         segmenter, facts = _loaded(model)
         facts |= settings.facts()
-        _check_folder(settings.out, facts, resume)
+        _check_folder(settings, files, facts, resume)
         errors = _predict_share(segmenter, files, settings, facts, group)
         if group.rank != 0:
             return ''
@@ -144,8 +144,14 @@ def _predict_share(
     return [error for part in group.gather(errors) for error in part]
 
 
-def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
+def _check_folder(
+    settings: FolderSettings, names: Iterable[str], facts: Mapping[str, Any], resume: bool
+) -> None:
+    out = settings.out
     if not is_begun(out):
+        # An earlier run that was killed before its first row has left the file of its model.
+        if not (out / _MODEL_FILE).exists():
+            _check_masks([path for path in map(settings.mask, names) if path.exists()])
         return
     if not resume:
         raise InputError(
@@ -158,3 +164,12 @@ def _check_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> None:
         'predictions of another model or with other options',
         'name another --out, or remove the folder',
     )
+
+
+def _check_masks(found: Sequence[Path]) -> None:
+    """Refuse to replace masks that no prediction wrote, such as the true ones of the user."""
+    if found:
+        raise InputError(
+            'masks that predict.py did not write would be replaced; name another --out:',
+            list(map(str, found)),
+        )

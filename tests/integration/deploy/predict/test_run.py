@@ -54,6 +54,20 @@ def test_unreadable_images_can_be_fixed_and_the_run_resumed(model, image_files, 
     assert set(rows_by_image(settings.out)) == {path.stem for path in image_files}
 
 
+@pytest.mark.parametrize('resume', [False, True])
+def test_masks_of_others_are_never_replaced(model, image_files, settings, resume):
+    true_mask = settings.mask(image_files[0].stem)
+    true_mask.parent.mkdir(parents=True, exist_ok=True)
+    true_mask.write_bytes(b'drawn by hand')
+    with pytest.raises(
+        InputError, match='did not write would be replaced; name another --out'
+    ) as error:
+        predict(model, list(map(str, image_files)), settings, resume=resume)
+    assert error.value.errors == [str(true_mask)]
+    assert true_mask.read_bytes() == b'drawn by hand'
+    assert [path.name for path in settings.out.iterdir() if path.suffix] == [true_mask.name]
+
+
 def test_a_killed_run_can_be_resumed(model, image_files, settings):
     inputs = [str(path) for path in image_files]
     predict(model, inputs[:3], settings)
