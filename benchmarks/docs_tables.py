@@ -196,7 +196,7 @@ BLOCKS = (
     Block('docs/files.md', 'metrics', _metrics_file, ('quickstart',)),
     Block('docs/tools.md', 'help', _help),
     Block('docs/deploy.md', 'onnx', _benchmarks, ('onnx',)),
-    Block('docs/deploy.md', 'serve', _benchmarks, ('serve',)),
+    Block('docs/correct.md', 'serve', _benchmarks, ('serve',)),
     Block('docs/scale.md', 'plan', _scale, ('scale',)),
     Block('docs/reliability.md', 'figures', _reliability, ('reliability',)),
 )

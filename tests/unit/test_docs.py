@@ -6,15 +6,10 @@ import re
 import pytest
 
 from isic_mmdet.deploy.predict.table import COLUMNS
+from isic_mmdet.evaluation.classification import class_metrics
 from isic_mmdet.evaluation.per_image import PER_IMAGE_COLUMNS, UNCERTAINTY_COLUMNS
-
-PAGES = ('README.md', 'data/README.md', 'models/README.md', 'docs')
-
-
-def pages(root):
-    for name in PAGES:
-        path = root / name
-        yield from sorted(path.glob('*.md')) if path.is_dir() else [path]
+from isic_mmdet.evaluation.summary import SCORES, full_name
+from tests.support.docs_pages import NOT_RUN, examples, pages
 
 
 def test_every_link_leads_to_a_file(root):
@@ -58,3 +53,42 @@ def test_examples_of_tables_have_the_columns_that_are_written(root):
 def test_examples_of_json_can_be_read(root):
     for block in blocks(root, 'docs/files.md', 'json'):
         json.loads(block)
+
+
+def test_every_metric_is_defined(root):
+    text = (root / 'docs/metrics.md').read_text()
+    rows = [
+        {
+            'label': label,
+            'predicted_label': label,
+            'benign_score': score,
+            'melanoma_score': 1 - score,
+        }
+        for label, score in (('benign', 0.9), ('melanoma', 0.2))
+    ]
+    names = {name.replace('auc/benign', 'auc/<class>') for name in class_metrics(rows, 'melanoma')}
+    names -= {'classes/auc/melanoma'}
+    for name in (*map(full_name, SCORES), *names):
+        assert f'| `{name}` |' in text, name
+
+
+def test_every_option_of_a_command_exists(root):
+    reference = (root / 'docs/tools.md').read_text()
+    helps = dict(re.findall(r'^### (\S+)\n\n```text\n(.*?)^```', reference, re.M | re.S))
+    for example in examples(root):
+        for command in example.commands:
+            if found := re.search(r'python tools/(\w+\.py)(.*)', command.partition('#')[0]):
+                tool, arguments = found.groups()
+                for option in re.findall(r'(?<!\S)--[\w-]+', arguments):
+                    known = rf'(?<![\w-]){option}(?![\w-])'
+                    assert re.search(known, helps[tool]), f'{example.page}: {command}'
+
+
+def test_tests_that_run_a_command_instead_exist(root):
+    reasons = [*NOT_RUN.values(), *(example.not_run for example in examples(root))]
+    names = [
+        name for reason in reasons for name in re.findall(r'\S+\.(?:py|sh)\b|\.ci/run', reason)
+    ]
+    assert len(names) > 10
+    for name in names:
+        assert (root / name).is_file(), name
