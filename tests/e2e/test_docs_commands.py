@@ -1,5 +1,6 @@
 """Every command of the documentation runs as it is printed, with small data and a small network."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,3 +35,15 @@ def test_the_commands_run(example: Example, tmp_path, tiny_data, checkpoint, exp
     sandbox = Sandbox(tmp_path, tiny_data, checkpoint, exported)
     for command in example.runnable():
         sandbox.run(command)
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/deploy.md'])
+def test_the_example_in_python_runs(page, tmp_path, tiny_data, checkpoint, exported):
+    sandbox = Sandbox(tmp_path, tiny_data, checkpoint, exported)
+    (block,) = re.findall(
+        r'^```python\n(from isic_mmdet .*?)^```',
+        (ROOT / page).read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    (tmp_path / 'example.py').write_text(f'{block}\nprint(lesion.mask.shape)')
+    assert '(96, ' in sandbox.run('python example.py photo.jpg')
