@@ -103,6 +103,8 @@ def _open_streams() -> None:
 
 def _has_lost_reader() -> bool:
     """Return whether stdout or stderr is a pipe that nobody reads any more, as after `| head`."""
+    if not hasattr(select, 'poll'):  # Windows
+        return True
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
         poll.register(stream.fileno(), 0)

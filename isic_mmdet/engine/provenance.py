@@ -214,7 +214,7 @@ def hardware_here(gpu: bool | None = None) -> str:
     if torch.cuda.is_available() if gpu is None else gpu:
         return torch.cuda.get_device_name()
     cores, info = available_cores(), Path('/proc/cpuinfo')
-    text = info.read_text() if info.is_file() else ''
+    text = info.read_text(encoding='utf-8') if info.is_file() else ''
     models = re.findall(r'^model name\s*: (.*)', text, re.MULTILINE)
     name = models[0].strip() if models else platform.processor()
     return f'{cores} CPU core{"s" if cores != 1 else ""}' + (f' ({name})' if name else '')

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -30,9 +29,11 @@ def start_server(module: str) -> BaseContext:
     """
     if sys.platform != 'linux':
         return multiprocessing.get_context('spawn')
+    from multiprocessing import forkserver
+
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['__main__', module])
-    multiprocessing.forkserver.ensure_running()
+    forkserver.ensure_running()
     return context
 
 

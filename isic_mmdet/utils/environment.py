@@ -27,7 +27,7 @@ def prepare_for_tool() -> None:
         getpass.getuser()
     except (ImportError, KeyError, OSError):
         # A user id without a name (`docker run -u`); torch names its cache folder after the user.
-        os.environ['USER'] = f'uid{os.getuid()}'
+        os.environ['USER'] = f'uid{os.getuid() if hasattr(os, "getuid") else 0}'
     if os.path.expanduser('~') == '~':  # noqa: PTH111 - pathlib raises instead
         # Such a user id without HOME. Caches would use a folder named '~', or end the tool.
         os.environ['HOME'] = '/nonexistent'

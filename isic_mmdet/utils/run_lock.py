@@ -1,7 +1,6 @@
 """One process at a time writes into a folder of results."""
 
 import errno
-import fcntl
 import json
 import os
 import shlex
@@ -14,12 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from isic_mmdet.errors import InputError
+from isic_mmdet.utils.file_lock import lock
 from isic_mmdet.utils.files import writing
 
 LOCK = '.lock'
 # Environment variables with the number of a process, by launcher.
 _RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
-# Errors of flock on a file system without locks (some network file systems).
+# Errors of a lock on a file system without locks (some network file systems).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _descriptors: set[int] = set()
 
@@ -67,9 +67,13 @@ def run_lock(
         yield
     finally:
         # Unlinked before the lock is released: a waiting process opens the new file.
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
         _descriptors.discard(descriptor)
         os.close(descriptor)
+        # Windows removes only closed files, and only if no other process has opened them since.
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
@@ -80,7 +84,7 @@ def _locked(path: Path, remedy: str, until: float) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except BlockingIOError:
             holder = os.read(descriptor, 1 << 16)
             os.close(descriptor)
@@ -115,7 +119,8 @@ def _describe_holder(descriptor: int) -> None:
         'command': shlex.join(sys.argv),
     }
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(holder).encode())
 
 
 def _holder(content: bytes) -> str:
@@ -133,4 +138,5 @@ def _release_in_child() -> None:
             os.close(_descriptors.pop())
 
 
-os.register_at_fork(after_in_child=_release_in_child)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_release_in_child)

@@ -1,6 +1,7 @@
 """From a config file, its overrides and its data to a complete config."""
 
 import copy
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def load_config(
                 f'{path} has no {name}, so it is only a part of a config; name such files in the '
                 '_base_ of a config, as those in configs/ do'
             )
+    if sys.platform == 'darwin':  # forked processes may crash in libraries of macOS
+        cfg.merge_from_dict({'env_cfg.mp_cfg.mp_start_method': 'spawn'})
     if options:
         refused = dict(refused or {})
         if roots:

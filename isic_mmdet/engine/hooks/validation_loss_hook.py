@@ -146,7 +146,8 @@ def mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[
             if 'loss' in name:
                 sums[name] += count * float(value)
     device = next(model.parameters()).device
-    totals = torch.tensor([images, *sums.values()], dtype=torch.float64, device=device)
+    precision = torch.float32 if device.type == 'mps' else torch.float64  # mps has no float64
+    totals = torch.tensor([images, *sums.values()], dtype=precision, device=device)
     all_reduce(totals)
     return dict(zip(sums, (totals[1:] / totals[0]).tolist(), strict=True))
 

@@ -7,6 +7,9 @@ from types import FrameType
 
 from isic_mmdet.errors import Terminated
 
+# Windows has no such signal; there `DataLoader` itself checks whether its processes are alive.
+_SIGCHLD: int | None = getattr(signal, 'SIGCHLD', None)
+
 
 class Termination:
     """Turns SIGTERM into `Terminated`, at once or at the end of a step.
@@ -36,13 +39,14 @@ class Termination:
         If a data loading process dies, torch raises in its SIGCHLD handler, possibly in the middle
         of a weight update. `deliver` lets it raise later.
         """
-        on_death = signal.signal(signal.SIGCHLD, self._note_child)
+        on_death = _SIGCHLD and signal.signal(_SIGCHLD, self._note_child)
         self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
-            signal.signal(signal.SIGCHLD, on_death)
+            if _SIGCHLD:
+                signal.signal(_SIGCHLD, on_death)
 
     def deliver(self) -> None:
         """Call torch's SIGCHLD handler if a child has ended in a deferred block.
@@ -51,9 +55,8 @@ class Termination:
             RuntimeError: the child was a data loading process that died.
         """
         has_ended, self._child_has_ended = self._child_has_ended, False
-        handler = signal.getsignal(signal.SIGCHLD)
-        if has_ended and callable(handler):
-            handler(signal.SIGCHLD, None)
+        if _SIGCHLD and has_ended and callable(handler := signal.getsignal(_SIGCHLD)):
+            handler(_SIGCHLD, None)
 
     def _note_child(self, number: int, frame: FrameType | None) -> None:
         self._child_has_ended = True

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import socket
@@ -76,10 +77,10 @@ def test_patience_waits_for_the_other_process(tmp_path):
 
 
 def test_a_file_system_without_locks_gets_a_warning(tmp_path, monkeypatch, capsys):
-    def unsupported(descriptor, operation):
-        raise OSError(module.errno.ENOLCK, 'no locks')
+    def unsupported(descriptor):
+        raise OSError(errno.ENOLCK, 'no locks')
 
-    monkeypatch.setattr(module.fcntl, 'flock', unsupported)
+    monkeypatch.setattr(module, 'lock', unsupported)
     with run_lock(tmp_path, 'x'):
         pass
     assert 'has no locks' in capsys.readouterr().err

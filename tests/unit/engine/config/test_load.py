@@ -61,3 +61,10 @@ def test_loaders_without_workers_keep_no_settings_of_workers(root, tmp_path):
     for name in names:
         assert with_workers[name].prefetch_factor == 4
         assert not without[name].persistent_workers and 'prefetch_factor' not in without[name]
+
+
+def test_macos_starts_new_processes_instead_of_forks(root, monkeypatch):
+    monkeypatch.setattr('sys.platform', 'darwin')
+    name, config = 'env_cfg.mp_cfg.mp_start_method', root / 'configs/quickstart.py'
+    assert load_config(config).env_cfg.mp_cfg.mp_start_method == 'spawn'
+    assert load_config(config, {name: 'fork'}).env_cfg.mp_cfg.mp_start_method == 'fork'
