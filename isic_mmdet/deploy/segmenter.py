@@ -250,6 +250,6 @@ def _device(name: str | torch.device | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition('. ')[0]
         raise InputError(f'device {name} cannot be used ({reason}); try cpu') from error
     return device

@@ -23,6 +23,7 @@ from isic_mmdet.engine.checks.shared_memory import bytes_of_an_image, shared_mem
 from isic_mmdet.engine.config.data_sets import lazy_datasets, leaf_datasets
 from isic_mmdet.engine.config.hooks import configured_hooks
 from isic_mmdet.engine.config.parts import argument_errors, built_with
+from isic_mmdet.engine.config.trackers import tracker_errors
 from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_errors
 from isic_mmdet.engine.train.checkpoints import trained_classes
 from isic_mmdet.engine.train.evaluation import packing_errors
@@ -49,6 +50,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
         list(leaf_datasets(cfg, name))  # raises for a wrong shape
     errors = argument_errors(cfg, built_with(loaders)) + loader_errors(cfg, loaders)
     errors += detector_errors(cfg, loaders)
+    errors += tracker_errors(cfg)
     if 'train_dataloader' in loaders:
         errors += wrapper_errors(cfg)
     _require_none(cfg, errors)

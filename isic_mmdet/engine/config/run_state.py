@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from isic_mmdet.engine.config.data_classes import follow_classes
 from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.config.trackers import set_tracker_folders
 from isic_mmdet.engine.train.checkpoints import (
     holds,
     newest_checkpoint,
@@ -34,9 +35,7 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_path: str, subfolder:
     require_text(work_dir)
     own = cfg.get('work_dir') or Path('work_dirs') / Path(config_path).stem
     cfg.work_dir = str(work_dir or Path(own) / subfolder)
-    for backend in cfg.visualizer.vis_backends:
-        is_local = backend.type == 'LocalVisBackend'
-        backend.save_dir = cfg.work_dir if is_local else str(Path(cfg.work_dir, 'tensorboard'))
+    set_tracker_folders(cfg)
 
 
 def set_resume(cfg: Config, resume: str | None, start: str | None = None) -> None:
