@@ -3,6 +3,7 @@
 
 import argparse
 import webbrowser
+from collections.abc import Callable
 from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
@@ -69,7 +70,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def _integer(least: int, most: int):
+def _integer(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         number = int(text)
         if not least <= number <= most:

@@ -66,7 +66,8 @@ def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
 
     runner = Runner.from_cfg(cfg)
     load_weights(runner, checkpoint)
-    return runner.test()
+    metrics: dict[str, float] = runner.test()
+    return metrics
 
 
 def test(args: argparse.Namespace) -> 'Config':

@@ -43,7 +43,7 @@ class LoadedArray(np.ndarray):
         """Return an empty array, whatever the file demands."""
         return np.empty(0).view(cls)
 
-    def __setstate__(self, state: tuple[Any, ...], /) -> None:  # type: ignore[override]
+    def __setstate__(self, state: tuple[Any, ...], /) -> None:
         _, shape, number_type, fortran_order, raw = state
         super().__setstate__((1, shape, number_type.dtype, fortran_order, raw))
 
@@ -65,7 +65,7 @@ class LoadedHistoryBuffer(HistoryBuffer):
     """Stands in for `HistoryBuffer`: takes only its numbers and becomes a plain one."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__class__ = HistoryBuffer  # type: ignore[assignment]
+        self.__class__ = HistoryBuffer
         HistoryBuffer.__init__(
             self, state['_log_history'], state['_count_history'], state['max_length']
         )

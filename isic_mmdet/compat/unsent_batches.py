@@ -16,10 +16,11 @@ from torch.utils.data import get_worker_info
 
 from isic_mmdet.utils.loader_errors import UnsentBatchError
 
+# The stubs of multiprocessing have only its public names.
 _report = queues.Queue._on_queue_feeder_error  # type: ignore[attr-defined]
 
 
-def _send_instead(queue: queues.Queue, error: Exception, item: Any) -> None:
+def _send_instead(queue: 'queues.Queue[Any]', error: Exception, item: Any) -> None:
     """Send the error instead of the batch; `DataLoader` raises it."""
     worker = get_worker_info()
     if worker is None:

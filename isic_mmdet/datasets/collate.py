@@ -15,7 +15,7 @@ from torch.utils.data import default_collate, get_worker_info
 
 
 @FUNCTIONS.register_module()
-def shared_memory_collate(samples: Sequence[dict]) -> dict:
+def shared_memory_collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Collate as mmengine's `pseudo_collate`, in a form that is sent faster.
 
     Images of one size become one tensor, which mmdet's preprocessor accepts like a list. Workers
@@ -47,7 +47,7 @@ class _Message:
     def __init__(self, content: Any) -> None:
         self._bytes = bytes(_ByValue.dumps(content))
 
-    def __reduce__(self) -> tuple[Callable, tuple[bytes]]:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
         return ForkingPickler.loads, (self._bytes,)
 
 

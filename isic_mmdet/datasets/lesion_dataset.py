@@ -1,7 +1,7 @@
 """The ISIC lesion data sets for MMDetection."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -40,9 +40,9 @@ class LesionDataset(CocoDataset):
         **kwargs: of `CocoDataset`.
     """
 
-    METAINFO: ClassVar[dict] = {'classes': ('lesion',), 'palette': [(230, 159, 0)]}
+    METAINFO: ClassVar[dict[str, Any]] = {'classes': ('lesion',), 'palette': [(230, 159, 0)]}
 
-    def __init__(self, *args, subset: dict[str, int] | None = None, **kwargs) -> None:
+    def __init__(self, *args: Any, subset: dict[str, int] | None = None, **kwargs: Any) -> None:
         if subset is not None and set(subset) != {'size', 'seed'}:
             raise InputError(
                 f'{type(self).__name__}: subset={dict(subset)}; write subset=dict(size=100, seed=0)'
@@ -60,7 +60,7 @@ class LesionDataset(CocoDataset):
             self.metainfo['classes'],
         )
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         """Return one record per image, after the checks of the annotation file."""
         errors = annotation_errors(self.annotation_file)
         if errors:
@@ -71,7 +71,7 @@ class LesionDataset(CocoDataset):
             )
         return super().load_data_list()
 
-    def parse_data_info(self, raw_data_info: dict) -> dict:
+    def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any]:
         """Return mmdet's record of one image with the metadata of the lesion."""
         record = super().parse_data_info(raw_data_info)
         image = raw_data_info['raw_img_info']
@@ -81,7 +81,7 @@ class LesionDataset(CocoDataset):
             record['gt_label'] = record['instances'][0]['bbox_label']
         return record
 
-    def filter_data(self) -> list[dict]:
+    def filter_data(self) -> list[dict[str, Any]]:
         """Return the records that `filter_cfg` and `subset` keep, at least one."""
         kept = super().filter_data()
         if self.subset is not None:
@@ -93,7 +93,7 @@ class LesionDataset(CocoDataset):
             )
         return kept
 
-    def _drawn(self, records: list[dict], size: int, seed: int) -> list[dict]:
+    def _drawn(self, records: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
         if not 1 <= size <= len(records):
             raise InputError(
                 f'{self.ann_file}: a subset of {size} of its {len(records)} images; give a size '
@@ -102,7 +102,7 @@ class LesionDataset(CocoDataset):
         chosen = np.random.default_rng(seed).choice(len(records), size, replace=False)
         return [records[index] for index in sorted(chosen)]
 
-    def prepare_data(self, idx: int) -> dict | None:
+    def prepare_data(self, idx: int) -> dict[str, Any] | None:
         """Return the output of the pipeline, with the seed of a `SeededIndex`."""
         if isinstance(idx, SeededIndex):
             idx.seed()
@@ -135,7 +135,7 @@ class LesionDiagnosisDataset(LesionDataset):
     Seborrheic keratosis counts as benign.
     """
 
-    METAINFO: ClassVar[dict] = {
+    METAINFO: ClassVar[dict[str, Any]] = {
         'classes': CATEGORIES['diagnosis'],
         'palette': [(0, 158, 115), (213, 94, 0)],
     }

@@ -24,7 +24,7 @@ class GaussianBlur(BaseTransform):
     def __init__(self, sigma: tuple[float, float] = (0.0, 2.0)) -> None:
         self.sigma = sigma
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Blur `img`, (H, W, 3) uint8."""
         sigma = self._draw()
         if sigma > 0:
@@ -50,7 +50,7 @@ class ChannelBrightness(BaseTransform):
     def __init__(self, factor: tuple[float, float] = (0.7, 1.3)) -> None:
         self.factor = factor
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Scale the channels of `img`, (H, W, 3) uint8."""
         scaled = np.rint(results['img'] * self._draw())
         results['img'] = np.clip(scaled, 0, 255).astype(np.uint8)
@@ -84,7 +84,7 @@ class BytePhotoMetricDistortion(PhotoMetricDistortion):
         super().__init__(**kwargs)
         self.swap_channels = swap_channels
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Distort `img`, (H, W, 3) uint8, BGR.
 
         Raises:

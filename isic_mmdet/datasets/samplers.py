@@ -7,7 +7,7 @@ resumes inside an epoch, gets the same images as an uninterrupted run.
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from copy import copy
 from itertools import islice
 from typing import Any
@@ -40,6 +40,7 @@ class SeededIndex(int):
         self.entropy = entropy
         return self
 
+    # The stub of int has one argument.
     def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # type: ignore[override]
         return int(self), self.entropy
 
@@ -74,7 +75,7 @@ class SeededBatchSampler(AspectRatioBatchSampler):
 
     start = 0
 
-    def __init__(self, sampler: Sampler, batch_size: int, drop_last: bool = False) -> None:
+    def __init__(self, sampler: Sampler[int], batch_size: int, drop_last: bool = False) -> None:
         super().__init__(sampler, batch_size, drop_last)
         if not (hasattr(sampler, 'epoch') and hasattr(sampler, 'seed')):
             raise InputError(
@@ -83,7 +84,7 @@ class SeededBatchSampler(AspectRatioBatchSampler):
                 "dict(type='FixedLengthSampler', num_samples=...) for epochs of another length"
             )
 
-    def __iter__(self) -> Iterator[list[SeededIndex]]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[list[SeededIndex]]:
         start, self.start = self.start, 0
         yield from islice(self._batches(), start, None)
 
@@ -127,7 +128,7 @@ class FixedLengthSampler(Sampler[int]):
         InputError: `num_samples` is less than 1.
     """
 
-    def __init__(self, dataset, num_samples: int, seed: int | None = None) -> None:
+    def __init__(self, dataset: Sized, num_samples: int, seed: int | None = None) -> None:
         if num_samples < 1:
             raise InputError(f'FixedLengthSampler: num_samples={num_samples}; give at least 1')
         self.rank, self.processes = get_dist_info()

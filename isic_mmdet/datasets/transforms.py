@@ -1,6 +1,7 @@
 """Geometric transforms of the recipes, `SomeOf`, and the packing of inputs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ class ContiguousRandomFlip(RandomFlip):
     as the flip takes here.
     """
 
-    def _flip(self, results: dict) -> None:
+    def _flip(self, results: dict[str, Any]) -> None:
         image = results['img']
         super()._flip(results)
         results['img'] = cv2.flip(image, _FLIP_CODES[results['flip_direction']])
@@ -51,7 +52,7 @@ class RandomLesionCrop(RandomCrop):
         super().__init__((smallest, smallest), 'relative_range', recompute_bbox=True)
         self.min_kept = min_kept
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Crop `img`, (H, W, 3), `gt_masks` and `gt_bboxes`."""
         areas = results['gt_masks'].areas
         for _ in range(self.DRAWS):
@@ -74,7 +75,7 @@ class RandomTranspose(BaseTransform):
     def __init__(self, prob: float = 0.5) -> None:
         self.prob = prob
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Transpose `img`, (H, W, 3), and `gt_masks`, bitmaps; `gt_bboxes` become theirs."""
         if not self._is_drawn():
             return results
@@ -108,7 +109,9 @@ class SomeOf(BaseTransform):
         InputError: there are no transforms, or `number` does not fit.
     """
 
-    def __init__(self, transforms: Sequence[dict], number: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, transforms: Sequence[dict[str, Any]], number: tuple[int, int] | None = None
+    ) -> None:
         self.transforms = [TRANSFORMS.build(transform) for transform in transforms]
         self.number = (0, len(transforms)) if number is None else tuple(number)
         low, high = self.number
@@ -118,7 +121,7 @@ class SomeOf(BaseTransform):
                 'and the most, 0 <= fewest <= most <= how many there are'
             )
 
-    def transform(self, results: dict) -> dict | None:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
         """Apply the drawn transforms; None as soon as one of them returns None."""
         for index in self._draw():
             results = self.transforms[index](results)
@@ -157,7 +160,7 @@ class PackLesionInputs(PackDetInputs):
     def __init__(self) -> None:
         super().__init__(meta_keys=self.META_KEYS)
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack `img`, (H, W, 3), and the truth; see mmdet."""
         image = results.get('img')
         # mmdet's CopyPaste returns int64, which OpenCV cannot split.

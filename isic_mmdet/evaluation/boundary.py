@@ -117,7 +117,8 @@ def _bounds(mask: Mask, margin: int) -> tuple[slice, ...]:
 
 def _border(mask: Mask) -> Mask:
     inner = cv2.erode(mask.astype(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return mask & (inner == 0)
+    border: Mask = mask & (inner == 0)
+    return border
 
 
 def _distances(mask: Mask) -> NDArray[np.float32]:

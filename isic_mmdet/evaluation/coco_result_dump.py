@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmdet.registry import METRICS
 from mmengine.dist import all_gather_object, is_main_process
@@ -21,11 +22,11 @@ class CocoResultDump(BaseMetric):
     of several annotation files, `image_id` may not be unique; `isic_id` is.
     """
 
-    def __init__(self, out_file: str, **kwargs) -> None:
+    def __init__(self, out_file: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = Path(out_file)
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the detections of a batch, masks as run-length codes."""
         for sample in data_samples:
             found = sample['pred_instances']
@@ -58,7 +59,7 @@ class CocoResultDump(BaseMetric):
         self.results.clear()
         return self.compute_metrics(gathered) if is_main_process() else {}
 
-    def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[list[dict[str, Any]]]) -> dict[str, float]:
         """Write the file and return no metrics."""
         # Padding repeats images. Only ISIC ids are unique: two annotation files may share numbers.
         by_image = {entries[0]['isic_id']: entries for entries in results if entries}

@@ -133,7 +133,7 @@ class LesionMetric(BaseMetric):
         self.positive = positive_class(self._wanted_positive, meta['classes'])
         self._dataset_meta = meta
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Score one batch.
 
         Raises:

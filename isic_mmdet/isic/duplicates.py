@@ -51,7 +51,9 @@ def _cell_means(gray: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDA
     left = np.arange(columns + 1) * width / columns
     full = left.astype(np.intp)
     sums = summed[:, full] + (left - full) * bands[:, np.minimum(full, width - 1)]
-    return (sums[:, 1:] - sums[:, :-1]) * (rows * columns / (height * width))
+    means: npt.NDArray[np.float64] = sums[:, 1:] - sums[:, :-1]
+    means *= rows * columns / (height * width)
+    return means
 
 
 def near_duplicates(hashes: Sequence[str], distance: int) -> list[tuple[int, int, int]]:

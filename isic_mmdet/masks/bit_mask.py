@@ -41,7 +41,8 @@ class BitMask:
     @property
     def size(self) -> int:
         """Number of pixels."""
-        return self.bits.shape[0] * self.width
+        height, width = self.shape
+        return height * width
 
     def unpacked(self) -> NDArray[np.bool_]:
         """Return the mask as (H, W) bool."""

@@ -153,4 +153,5 @@ def _weights(start: int, stop: int, low: float, high: float, number: int) -> NDA
     """Return the weights of `number` cells from `low` to `high` in the pixels `start` to `stop`."""
     pixels = np.arange(start, stop) + 0.5
     position = (pixels - low) / (high - low) * number - 0.5
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(number)))
+    distance: NDArray[np.float64] = np.abs(position[:, None] - np.arange(number))
+    return np.maximum(0, 1 - distance)

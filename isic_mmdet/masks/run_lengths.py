@@ -27,7 +27,7 @@ def encode_run_lengths(mask: NDArray[np.bool_]) -> str:
     from pycocotools import mask as coco_mask
 
     encoded = coco_mask.frPyObjects({'size': list(mask.shape), 'counts': counts}, *mask.shape)
-    return encoded['counts'].decode('ascii')
+    return str(encoded['counts'], 'ascii')
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> list[int]:

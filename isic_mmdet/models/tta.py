@@ -1,6 +1,7 @@
 """Test-time augmentation with masks: predictions of several views of an image, merged."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -98,7 +99,7 @@ class LesionTTAModel(BaseTTAModel):
         mask_threshold: probability above which a pixel belongs to the lesion, in (0, 1).
     """
 
-    def __init__(self, mask_threshold: float = 0.5, **kwargs) -> None:
+    def __init__(self, mask_threshold: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_threshold = mask_threshold
         return_box_masks(self.module)

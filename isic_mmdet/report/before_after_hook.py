@@ -37,7 +37,7 @@ class BeforeAfterHook(Hook):
     def __init__(self) -> None:
         self._classes: tuple[str, ...] | None = None
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Note the classes of the weights."""
         meta = checkpoint.get('meta') or {}
         self._classes = tuple((meta.get('dataset_meta') or {}).get('classes') or ())

@@ -49,7 +49,8 @@ class Confusion:
     @property
     def images(self) -> NDArray[np.int64]:
         """Number of images of each true class, (K,)."""
-        return self.counts.sum(axis=1) + self.undetected
+        images: NDArray[np.int64] = self.counts.sum(axis=1) + self.undetected
+        return images
 
     @property
     def columns(self) -> dict[str, NDArray[np.int64]]:

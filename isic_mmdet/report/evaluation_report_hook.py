@@ -32,7 +32,7 @@ class EvaluationReportHook(Hook):
     def __init__(self) -> None:
         self._training = TrainingRecord()
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Read how the loaded model was trained."""
         self._training.load(checkpoint)
 
@@ -49,7 +49,7 @@ class EvaluationReportHook(Hook):
             _check_monitored(runner, metric)
         self._training.start(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Write into the checkpoint how it was trained."""
         self._training.save(checkpoint)
 

@@ -82,7 +82,7 @@ def _with_parts(reports: Sequence[Report]) -> list[Report]:
 
 def _recipes(reports: Sequence[Report]) -> list[list[Run]]:
     """Return the runs of each recipe, one per seed and fold, in the order of the reports."""
-    runs: dict[tuple, dict[bool, Report]] = {}
+    runs: dict[tuple[Any, ...], dict[bool, Report]] = {}
     for number, report in enumerate(reports):
         is_tta = report.get('tta') is True
         repeat = report.get('seed'), _trained_fold(report).get('number')
@@ -90,7 +90,7 @@ def _recipes(reports: Sequence[Report]) -> list[list[Run]]:
         if is_tta in runs.get(key, ()):
             key = (*key[:2], number)  # evaluated again, with other settings
         runs.setdefault(key, {})[is_tta] = report
-    recipes: dict[tuple, dict[Any, Run]] = {}
+    recipes: dict[tuple[Any, ...], dict[Any, Run]] = {}
     for key, run in runs.items():
         recipe, repeat, _ = key
         # Without seed or settings nobody knows which other run is of this recipe.
@@ -99,7 +99,7 @@ def _recipes(reports: Sequence[Report]) -> list[list[Run]]:
     return [list(repeats.values()) for repeats in recipes.values()]
 
 
-def _recipe(report: Report) -> tuple:
+def _recipe(report: Report) -> tuple[Any, ...]:
     """Return what the seeds and folds of one recipe on one split have in common."""
     training = report.get('training') or {}
     of_training, of_split = _trained_fold(report), report.get('fold') or {}

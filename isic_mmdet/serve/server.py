@@ -39,7 +39,9 @@ class Connection(H11Protocol):
     #: How long a client may be silent; up to twice this time can pass.
     silence_seconds = 30.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the type in the same way
+        self, transport: asyncio.Transport
+    ) -> None:
         """Start to watch for silence."""
         super().connection_made(transport)
         self._watch()

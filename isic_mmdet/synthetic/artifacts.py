@@ -130,7 +130,8 @@ def through_lens(rng: np.random.Generator, color: Field, dark_corners: bool) -> 
     photo = cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.35, 0.9) * unit)
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
     photo += noise * np.float32(rng.uniform(0.004, 0.016))
-    return np.clip(photo, 0, 1).astype(np.float32, copy=False)
+    in_range: Field = np.clip(photo, 0, 1).astype(np.float32, copy=False)
+    return in_range
 
 
 def _shrink(canvas: NDArray[np.uint8], shape: tuple[int, int]) -> Field:

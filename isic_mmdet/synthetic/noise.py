@@ -9,7 +9,7 @@ Field = NDArray[np.float32]
 
 def smoothstep(low: float, high: float, values: Field) -> Field:
     """Return 0 below `low`, 1 above `high` and a smooth rise between, shaped like `values`."""
-    share = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    share: Field = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
 
@@ -42,7 +42,8 @@ def fractal(
         top, left = (int(offset) for offset in rng.uniform(0, 2 * step, 2))
         layer = layer[top : top + height, left : left + width]
         total += layer * np.float32(0.5**octave)
-    return (total - total.mean()) / max(float(total.std()), 1e-6)
+    scaled: Field = (total - total.mean()) / max(float(total.std()), 1e-6)
+    return scaled
 
 
 def honeycomb(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -> Field:

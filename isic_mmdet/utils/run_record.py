@@ -24,7 +24,7 @@ def require_same_run(
     """
     if not record.is_file():
         return {}
-    recorded = read_checked_json(record, {}, remedy)
+    recorded: dict[str, Any] = read_checked_json(record, {}, remedy)
     changed = [
         f'{name}: {recorded.get(name)}, now {value}'
         for name, value in now.items()

@@ -36,13 +36,14 @@ class Group:
         from isic_mmdet.engine.distributed import is_lost_process
 
         try:
-            return all_gather_object(value)
+            values: list[Any] = all_gather_object(value)
         except RuntimeError as error:
             if not is_lost_process(error):
                 raise
             raise InputError(
                 f'another of the {self.size} processes has ended (see its own message). {_REMEDY}'
             ) from error
+        return values
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def _missing_parts(cfg: Config, loader: str) -> Iterator[str]:
         yield f'the config has no {" and no ".join(missing)}; set {", ".join(names)}{hint}'
 
 
-def _setting_errors(name: str, loader: Mapping) -> Iterator[str]:
+def _setting_errors(name: str, loader: Mapping[str, Any]) -> Iterator[str]:
     batch_size = loader.get('batch_size')
     if type(batch_size) is not int or batch_size < 1:
         yield f'{name}.batch_size is {batch_size!r}; set a whole number from 1'
@@ -90,7 +90,7 @@ def _setting_errors(name: str, loader: Mapping) -> Iterator[str]:
 
 
 def _training_errors(
-    name: str, loader: Mapping, wrappers: Sequence[tuple[str, Mapping]]
+    name: str, loader: Mapping[str, Any], wrappers: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> Iterator[str]:
     for where, dataset in wrappers:
         kind, inside = type_name(dataset), dataset.get('dataset')
@@ -115,7 +115,7 @@ def _training_errors(
 
 
 def _evaluation_errors(
-    name: str, loader: Mapping, wrappers: Sequence[tuple[str, Mapping]]
+    name: str, loader: Mapping[str, Any], wrappers: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> Iterator[str]:
     for where, dataset in wrappers:
         kind = type_name(dataset)
@@ -134,7 +134,7 @@ def _evaluation_errors(
         )
 
 
-def _wrappers(dataset: Mapping, where: str) -> Iterator[tuple[str, Mapping]]:
+def _wrappers(dataset: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield key and config of every data set that holds others, outer ones first."""
     if 'ann_file' in dataset:
         return

@@ -54,7 +54,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     if 'train_dataloader' in loaders:
         errors += wrapper_errors(cfg)
     _require_none(cfg, errors)
-    metainfo: dict[str, dict] = {}
+    metainfo: dict[str, dict[str, Any]] = {}
     image_bytes = dict.fromkeys(loaders, 0)
     splits: dict[str, dict[str, Path]] = {}
     notes: list[str] = []
@@ -98,7 +98,7 @@ def _require_none(cfg: Config, errors: Sequence[str]) -> None:
         raise InputError(f'{cfg.filename} cannot be run, fix this first:', distinct)
 
 
-def _dataset_errors(dataset: BaseDataset, model: dict) -> list[str]:
+def _dataset_errors(dataset: BaseDataset, model: dict[str, Any]) -> list[str]:
     """Load a data set, and return what is wrong with it or does not fit the model."""
     if not isinstance(dataset, LesionDataset):
         return [
@@ -133,7 +133,7 @@ def _dataset_notes(dataset: BaseDataset, records: Sequence[Mapping[str, Any]]) -
     return notes
 
 
-def _different_classes(metainfo: Mapping[str, Mapping]) -> list[str]:
+def _different_classes(metainfo: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return which data sets have other classes, or other class facts, than the first one.
 
     Args:
@@ -173,7 +173,7 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
 
 
 def load_strictly(
-    load: Callable[..., dict], checkpoint: str, config: str, classes: Sequence[str]
+    load: Callable[..., dict[str, Any]], checkpoint: str, config: str, classes: Sequence[str]
 ) -> None:
     """Load all weights of a model from a checkpoint, and nothing else.
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 
-class BareList(list):
+class BareList(list[Any]):
     """A list that was written without brackets, as `a,b`: one text may have been meant."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
@@ -57,7 +58,7 @@ def use_tta(cfg: Config) -> None:
     cfg.model = dict(type='LesionTTAModel', mask_threshold=threshold, module=cfg.model)
 
 
-def _with_views(cfg: Config, pipeline: Sequence[ConfigDict]) -> list[Mapping]:
+def _with_views(cfg: Config, pipeline: Sequence[ConfigDict]) -> list[Mapping[str, Any]]:
     """Return a test pipeline that makes all flips of an image."""
     *steps, pack = pipeline
     place = next((i for i, step in enumerate(steps) if step.type == 'Resize'), None)

@@ -23,7 +23,7 @@ class ExpectedIoUHook(Hook):
     def __init__(self) -> None:
         self._calibration: ExpectedIoU | None = None
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Read the calibration of the loaded weights."""
         self._calibration = expected_iou_in(checkpoint, runner._load_from)
 
@@ -51,7 +51,7 @@ class ExpectedIoUHook(Hook):
                 f'copy with one: {REMEDY}'
             )
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Write the calibration into the checkpoint."""
         if self._calibration is not None:
             checkpoint['meta'][EXPECTED_IOU] = self._calibration.to_json()

@@ -80,7 +80,7 @@ class FiniteTrainingHook(Hook):
         """Check the weights that are validated, which an EMAHook may have averaged."""
         _require_finite_weights(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check all weights that are written, averaged ones too."""
         _raise_for(
             non_finite(checkpoint['state_dict']) + non_finite(checkpoint.get('ema_state_dict', {}))

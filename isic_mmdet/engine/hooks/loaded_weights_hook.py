@@ -83,7 +83,7 @@ class LoadedWeightsHook(Hook):
                         )
                 self._pretrained.append((name, source, {**checkpoint, 'state_dict': weights}))
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check a checkpoint of the complete model, before mmengine loads it."""
         source = str(runner._load_from or 'the checkpoint')
         model = unwrapped(runner.model)
@@ -204,7 +204,7 @@ def _require_finite(source: str, weights: Mapping[str, Any]) -> None:
         )
 
 
-def _replace_weights(checkpoint: dict, weights: Mapping[str, Any]) -> None:
+def _replace_weights(checkpoint: dict[str, Any], weights: Mapping[str, Any]) -> None:
     """Put weights, by the model's names, where mmengine and its hooks read them."""
     state = checkpoint.get('state_dict')
     if state is None:

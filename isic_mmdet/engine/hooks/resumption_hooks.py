@@ -62,7 +62,7 @@ class RunStateHook(Hook):
         if hasattr(runner.train_loop, 'epoch'):
             runner.message_hub.update_info(VALIDATED, runner.epoch)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Note the lengths."""
         length, scalars = EpochLength.of(runner), Path(runner.work_dir, _SCALARS)
         checkpoint['meta'] |= {
@@ -91,7 +91,7 @@ class ResumeHook(Hook):
         self._saved_as: Path | None = None
         self._saved_validation: int | None = None
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Adapt the checkpoint of a resumed training to this run."""
         if not runner._resume or 'optimizer' not in checkpoint:
             return
@@ -123,7 +123,7 @@ class ResumeHook(Hook):
             runner.logger.info(f'validating epoch {runner.epoch}, which was not validated before')
             runner.val_loop.run()
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Remember the last checkpoint from which training can be resumed."""
         if 'optimizer' in checkpoint:
             info = runner.message_hub.runtime_info
@@ -210,7 +210,7 @@ class RateRampHook(Hook):
         """Restore the rates of the schedule."""
         self._restore(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Save the rates of the schedule, also after a step that failed."""
         if self._scheduled and 'optimizer' in checkpoint:
             groups = param_groups(checkpoint['optimizer'])

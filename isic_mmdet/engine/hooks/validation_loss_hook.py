@@ -51,7 +51,7 @@ class ValidationLossHook(Hook):
         self.split = split
         self.by_epoch = by_epoch
         self._loader: Any = None
-        self._batches: Iterator[dict] = iter(())
+        self._batches: Iterator[dict[str, Any]] = iter(())
 
     def before_train(self, runner: Runner) -> None:
         """Build the loader, which checks the data before the first iteration."""
@@ -86,7 +86,7 @@ class ValidationLossHook(Hook):
             self._log(runner, in_step(self._next_batch(), 1), runner.iter + 1)
 
     def _log(
-        self, runner: Runner, batches: Iterable[tuple[dict, bool]], step: int
+        self, runner: Runner, batches: Iterable[tuple[dict[str, Any], bool]], step: int
     ) -> dict[str, float]:
         model: Any = unwrapped(runner.model)
         with _unchanged_randomness(), _evaluating(model):
@@ -95,7 +95,7 @@ class ValidationLossHook(Hook):
         runner.visualizer.add_scalars(losses, step=step)
         return losses
 
-    def _next_batch(self) -> Iterator[dict]:
+    def _next_batch(self) -> Iterator[dict[str, Any]]:
         """Yield the next batch of the split, and the first one after the last."""
         batch = next(self._batches, None)
         if batch is None:
@@ -104,7 +104,7 @@ class ValidationLossHook(Hook):
         yield batch
 
 
-def _with_truth(config: dict) -> dict:
+def _with_truth(config: dict[str, Any]) -> dict[str, Any]:
     """Return a dataloader config with a fixed order, whose pipeline loads boxes and masks."""
     config = copy.deepcopy(config)
     for dataset in leaf_datasets(Config({'val_dataloader': config})):
@@ -117,7 +117,9 @@ def _with_truth(config: dict) -> dict:
     return config
 
 
-def in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]:
+def in_step(
+    batches: Iterable[dict[str, Any]], number: int
+) -> Iterator[tuple[dict[str, Any], bool]]:
     """Yield (batch, True) for each batch, then (last batch, False) up to `number` in all.
 
     Processes may have different numbers of batches of one shape, but the losses of some heads
@@ -132,7 +134,9 @@ def in_step(batches: Iterable[dict], number: int) -> Iterator[tuple[dict, bool]]
         done += 1
 
 
-def mean_losses(model: BaseModel, batches: Iterable[tuple[dict, bool]]) -> dict[str, float]:
+def mean_losses(
+    model: BaseModel, batches: Iterable[tuple[dict[str, Any], bool]]
+) -> dict[str, float]:
     """Return the mean of each loss over the counted images of all processes."""
     sums: dict[str, float] = defaultdict(float)
     images = 0

@@ -57,7 +57,7 @@ def ids(samples: Iterable[Any]) -> list[str]:
     return [sample.metainfo.get('isic_id', '?') for sample in samples]
 
 
-def ids_at(loader: DataLoader, position: int) -> list[str]:
+def ids_at(loader: DataLoader[Any], position: int) -> list[str]:
     """Return the image ids of the batch at a position, from 0, of the current epoch."""
     dataset: Any = loader.dataset
     sampler: Any = loader.batch_sampler

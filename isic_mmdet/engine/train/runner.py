@@ -94,7 +94,7 @@ def use_resumable_loop(cfg: Config, processes: int, given: Iterable[str] = ()) -
         print_log(f'log_metric_by_epoch={by_epoch}, as log_processor.by_epoch', 'current')
 
 
-def _kind(loop: Mapping) -> str:
+def _kind(loop: Mapping[str, Any]) -> str:
     if 'type' in loop and 'by_epoch' in loop:
         raise InputError('train_cfg has a type and by_epoch; remove by_epoch')
     if 'by_epoch' in loop:

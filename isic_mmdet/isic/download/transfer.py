@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from tqdm import tqdm
 
@@ -206,7 +206,15 @@ class Transfer:
 class SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from an encrypted address to a plain one."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         """Raise a `TransferError` for a plain address."""
         if req.type == 'https' and not newurl.startswith('https://'):
             raise TransferError(f'the server redirects to the unencrypted {newurl}')

@@ -1,5 +1,7 @@
 """The anchors that torchvision's detectors were trained with."""
 
+from typing import Any
+
 import torch
 from mmdet.models.task_modules import AnchorGenerator
 from mmdet.registry import TASK_UTILS
@@ -22,13 +24,13 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
     Args are those of `AnchorGenerator`.
     """
 
-    def gen_single_level_base_anchors(self, *args, **kwargs) -> Tensor:
+    def gen_single_level_base_anchors(self, *args: Any, **kwargs: Any) -> Tensor:
         """Return the (A, 4) anchors of a level around the origin, in whole pixels."""
         return super().gen_single_level_base_anchors(*args, **kwargs).round()
 
     def grid_priors(
         self,
-        featmap_sizes: list[tuple],
+        featmap_sizes: list[tuple[int, int]],
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = 'cuda',
     ) -> list[Tensor]:
@@ -55,7 +57,7 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
     def valid_flags(
         self,
         featmap_sizes: list[tuple[int, int]],
-        pad_shape: tuple,
+        pad_shape: tuple[int, ...],
         device: str | torch.device = 'cuda',
     ) -> list[Tensor]:
         """Return True for every anchor, (rows * columns * A,) for each level."""
