@@ -17,7 +17,7 @@ from isic_mmdet.utils import failures
 # Names of modules with `-` for `_`. Each brings its own data and alternates with its baselines.
 BENCHMARKS = (
     *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads'),
-    *('onnx', 'serve', 'many-images', 'scale', 'zoo'),
+    *('onnx', 'serve', 'many-images', 'recipe', 'scale', 'zoo'),
 )
 #: Measured if no name is given.
 DEFAULT = BENCHMARKS[:8]
@@ -103,7 +103,7 @@ def measure(name: str, out: Path | None, quick: bool, files: dict[str, Path]) ->
         quick: see `--help`.
         files: arguments of the benchmark's `run`, for an own model.
     """
-    from benchmarks.harness import without_goals
+    from benchmarks.harness import instructions, without_goals
     from benchmarks.table import performance_table
     from isic_mmdet.engine.provenance import hardware_here, versions
     from isic_mmdet.utils.files import write_json
@@ -112,7 +112,7 @@ def measure(name: str, out: Path | None, quick: bool, files: dict[str, Path]) ->
     content: dict[str, Any] = {
         'benchmark': name,
         'command': shlex.join(['python', '-m', 'benchmarks', *sys.argv[1:]]),
-        'hardware': hardware_here(),
+        'hardware': hardware_here() + instructions(),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'versions': {**versions(), 'onnxruntime': version('onnxruntime')},
         **module.run(quick, **files),

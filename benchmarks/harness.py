@@ -280,6 +280,19 @@ def without_bfloat16() -> str | None:
     return None
 
 
+def instructions() -> str:
+    """Return the vector instructions that PyTorch uses, such as `, AVX2, no bfloat16`.
+
+    Nothing for a GPU.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return ''
+    bfloat16 = 'no bfloat16' if without_bfloat16() else 'bfloat16'
+    return f', {torch.backends.cpu.get_cpu_capability()}, {bfloat16}'
+
+
 def without_official_scorer() -> str | None:
     """Return what is skipped and why if the challenge's scorer is not installed, else None."""
     if find_spec('isic_challenge_scoring') is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.harness import Worker, goal, peak_mb, row
+from benchmarks.harness import Worker, goal, peak_mb, row, without_bfloat16
 from benchmarks.images import write_pictures
 from benchmarks.predictors import image_worker
 
@@ -54,10 +54,11 @@ def run(
         (image,) = write_pictures(1, 1024, work / 'image')
         stock = work / 'stock.py'
         stock.write_text(_STOCK)
+        skipped = without_bfloat16()
         ways: Ways = {
             'ONNX Runtime': ('onnx', model.resolve()),
             'PyTorch': ('pytorch', config, checkpoint, False),
-            'PyTorch, bfloat16': ('pytorch', config, checkpoint, True),
+            **({} if skipped else {'PyTorch, bfloat16': ('pytorch', config, checkpoint, True)}),
             "mmdet's inferencer, our model": ('mmdet', config, checkpoint),
             "mmdet's inferencer, stock R50-FPN": ('mmdet', stock, None),
         }
@@ -65,6 +66,7 @@ def run(
         seconds, peaks = _rounds(image, ways, 1 if quick else 9, 1 if quick else 3)
     return {
         'rows': _rows(starts, seconds, peaks, config.stem),
+        'skipped': [skipped] if skipped else [],
         'details': {
             'model': model.name,
             'config': config.name,

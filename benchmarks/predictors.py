@@ -21,15 +21,13 @@ FilePredictor = Callable[[Path], None]
 _SHARE_OF_MEMORY = 0.8
 
 
-def segmenter_files(config: Path, checkpoint: Path, amp: bool, mask: Path) -> FilePredictor:
+def segmenter_files(segmenter: Any, mask: Path) -> FilePredictor:
     """Return what `tools/predict.py` does with a loaded model; it writes `mask`."""
     from isic_mmdet.deploy.predict.folder import predict_groups
     from isic_mmdet.deploy.predict.settings import FolderSettings
-    from isic_mmdet.deploy.segmenter import LesionSegmenter
     from isic_mmdet.images.sources import SourceFile
     from isic_mmdet.isic.submission import mask_name
 
-    segmenter = LesionSegmenter(config, checkpoint, 'cpu', amp=amp)
     settings = FolderSettings(mask.parent, overlay=False, batch_size=4, workers=4)
 
     def predict(path: Path) -> None:
@@ -88,14 +86,28 @@ def torchvision_files(model: Any, mask: Path) -> FilePredictor:
 
 
 def file_worker(name: str, mask: Path, *arguments: Any) -> Callable[[Path], float]:
-    """Return, for a `Worker`, a function that returns the seconds of one image file."""
+    """Return, for a `Worker`, a function that returns the seconds of one image file.
+
+    Args:
+        name: `onnx`, `ours`, `stock mmdet` or `torchvision`.
+        mask: file to write.
+        arguments: an exported file; or config, checkpoint and whether to use bfloat16; or the
+            image size of a baseline.
+    """
+    if name == 'onnx':
+        from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
+
+        predict = segmenter_files(OnnxSegmenter(*arguments), mask)
+        return lambda path: _seconds(predict, path)
     from benchmarks import networks
 
     limit = int(_SHARE_OF_MEMORY * psutil.virtual_memory().available)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     if name == 'ours':
+        from isic_mmdet.deploy.segmenter import LesionSegmenter
+
         config, checkpoint, amp = arguments
-        predict = segmenter_files(config, checkpoint, amp, mask)
+        predict = segmenter_files(LesionSegmenter(config, checkpoint, 'cpu', amp=amp), mask)
     elif name == 'stock mmdet':
         (size,) = arguments
         predict = mmdet_files(networks.stock_mmdet(), size, mask)

@@ -78,9 +78,7 @@ def _steps(size: int, batch: list[Picture], device: torch.device) -> dict[str, C
         'ours, bfloat16': lambda: mmdet_step(ours(), batch, device),
         'ours, float32': lambda: mmdet_step(networks.ours('float32'), batch, device),
         'stock mmdet': lambda: mmdet_step(stock(), batch, device),
-        'torchvision': lambda: _torchvision_step(
-            networks.torchvision_baseline(size), batch, device
-        ),
+        'torchvision': lambda: torchvision_step(networks.torchvision_baseline(size), batch, device),
         bound.format('stock'): lambda: _bound_step(stock(), size, len(batch), device),
         bound.format('our'): lambda: _bound_step(ours(), size, len(batch), device),
     }
@@ -102,7 +100,8 @@ def mmdet_step(model: Any, batch: list[Picture], device: torch.device) -> Step:
     return step
 
 
-def _torchvision_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
+def torchvision_step(model: nn.Module, batch: list[Picture], device: torch.device) -> Step:
+    """Return a training step of a detector of torchvision on a batch in memory."""
     model.to(device).train()
     optimizer = _optimizer(model)
     images = [torch.from_numpy(each.image.transpose(2, 0, 1) / np.float32(255)) for each in batch]
