@@ -54,14 +54,6 @@ def parse_args() -> argparse.Namespace:
         ' 0 and 255, 0 and 1, two colors, or two groups of grays as in a JPEG)',
     )
     _add_choices(parser)
-    parser.add_argument(
-        '--resize',
-        nargs='+',
-        default=['none'],
-        metavar='RULE',
-        help='none, max-side N (pixels), or quarter (a quarter of each side above 700 x 700 pixels)'
-        ' (default: none)',
-    )
     add_common_arguments(parser)
     args = parse_with_resize(parser)
     _check_sources(parser, args)

@@ -35,14 +35,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0, help='of what is drawn (default: 0)')
     parser.add_argument(
-        '--resize',
-        nargs='+',
-        default=['none'],
-        metavar='RULE',
-        help='none, max-side N (pixels), or quarter (a quarter of each side above 700 x 700 pixels)'
-        ' (default: none)',
-    )
-    parser.add_argument(
         '--classes',
         choices=('lesion', 'diagnosis'),
         help='one class, or benign and melanoma (default: diagnosis for 2017, else lesion)',

@@ -55,7 +55,10 @@ class DecodedMask:
 
     def turned(self, orientation: int) -> 'DecodedMask':
         """Return the mask rotated or mirrored as EXIF's number says; of grays only the lesion."""
-        lesion = self.lesion.turned(orientation)
+        return self.with_lesion(self.lesion.turned(orientation))
+
+    def with_lesion(self, lesion: BitMask) -> 'DecodedMask':
+        """Return the mask with the pixels of another lesion, and the file to store for them."""
         return replace(self, lesion=lesion, data=encode_mask(lesion.unpacked()))
 
 

@@ -1,7 +1,8 @@
-"""How images and masks are resized, and the three rules by which prepared images become smaller.
+"""How images and masks are resized, and the rules by which preparation changes their size.
 
-Preparation never enlarges. An image fits its mask to a fraction of a prepared pixel, also if it
-comes from a JPEG that was decoded at reduced scale.
+Only `center-crop` enlarges, and only images of which a side is smaller than the crop. An image fits
+its mask to a fraction of a prepared pixel, also if it comes from a JPEG that was decoded at reduced
+scale.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.bit_mask import BitMask
@@ -21,32 +23,74 @@ QUARTER_SCALE = 0.25
 
 @dataclass(frozen=True)
 class ResizeRule:
-    """The rule `none`, `quarter` or `max-side`, the last with the longest side in pixels."""
+    """How large a prepared image is.
+
+    Attributes:
+        name: `none`, `quarter`, `max-side` or `center-crop`.
+        side: the longest side of `max-side`, or both sides of `center-crop`, in pixels.
+    """
 
     name: str
-    max_side: int = 0
+    side: int = 0
+
+    @property
+    def crops(self) -> bool:
+        """Whether only the central square of an image is kept."""
+        return self.name == 'center-crop'
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the prepared (height, width) of an official image, in pixels."""
+        if self.crops:
+            return self.side, self.side
         scale = 1.0
         if self.name == 'quarter' and height * width > QUARTER_AREA:
             scale = QUARTER_SCALE
         elif self.name == 'max-side':
-            scale = min(1.0, self.max_side / max(height, width))
+            scale = min(1.0, self.side / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def __str__(self) -> str:
-        return f'max-side={self.max_side}' if self.name == 'max-side' else self.name
+        return f'{self.name}={self.side}' if self.side else self.name
 
 
 def parse_rule(text: str) -> ResizeRule:
-    """Read `none`, `quarter`, `max-side=N` or `max-side N`; raises `InputError` otherwise."""
+    """Read `none`, `quarter`, `max-side=N` or `center-crop=N`, also with a space before N.
+
+    Raises:
+        InputError: it is none of these.
+    """
     if text in {'none', 'quarter'}:
         return ResizeRule(text)
-    match = re.fullmatch(r'max-side[= ]([1-9]\d*)', text)
+    match = re.fullmatch(r'(max-side|center-crop)[= ]([1-9]\d*)', text)
     if not match:
-        raise InputError(f'resize rule {text!r}: give none, quarter or max-side=N (N >= 1 pixels)')
-    return ResizeRule('max-side', int(match[1]))
+        raise InputError(
+            f'resize rule {text!r}: give none, quarter, max-side=N or center-crop=N (N >= 1 pixels)'
+        )
+    return ResizeRule(match[1], int(match[2]))
+
+
+def crop_center(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Return the central square of an (H, W, 3) uint8 image as `side` x `side` pixels.
+
+    Each pixel is a mean of the pixels it covers, weighted by their distance (Pillow's bilinear
+    filter, which the published 512 px copies of ISIC 2018 were made with).
+    """
+    square = Image.fromarray(image[_central_square(*image.shape[:2])])
+    return np.asarray(square.resize((side, side), Image.Resampling.BILINEAR))
+
+
+def crop_mask_center(mask: BitMask, side: int) -> BitMask:
+    """Return the central square of a mask as `side` x `side` pixels, by nearest neighbor."""
+    square = Image.fromarray(mask.unpacked()[_central_square(*mask.shape)])
+    return BitMask.of(np.asarray(square.resize((side, side), Image.Resampling.NEAREST)))
+
+
+def _central_square(height: int, width: int) -> tuple[slice, slice]:
+    """Return the rows and the columns of the largest square in the center."""
+    side = min(height, width)
+    # Half a pixel is rounded to even, as in the published copies.
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    return slice(top, top + side), slice(left, left + side)
 
 
 def resize_image(

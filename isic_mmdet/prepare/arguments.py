@@ -8,7 +8,15 @@ from isic_mmdet.masks.resize import parse_rule
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `--workers`, `--strict` and `--duplicate-distance`."""
+    """Add `--resize`, `--workers`, `--strict` and `--duplicate-distance`."""
+    parser.add_argument(
+        '--resize',
+        nargs='+',
+        default=['none'],
+        metavar='RULE',
+        help='none, max-side N (pixels), quarter (a quarter of each side above 700 x 700 pixels),'
+        ' or center-crop N (the central square of image and mask as N x N pixels) (default: none)',
+    )
     parser.add_argument('--workers', type=int, help='processes (default: all cores)')
     parser.add_argument(
         '--strict', action='store_true', help='end with an error on any error in the data'

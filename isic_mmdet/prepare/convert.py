@@ -14,7 +14,7 @@ from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.isic.duplicates import HASHED_SIDE, difference_hash
 from isic_mmdet.isic.layouts import PairError
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.masks.resize import ResizeRule, reduce_bit_mask, resize_image
+from isic_mmdet.masks.resize import ResizeRule, crop_center, reduce_bit_mask, resize_image
 from isic_mmdet.masks.run_lengths import bounding_box, encode_run_lengths
 from isic_mmdet.prepare.record import FORMAT, Lesion, Record, digest, image_path, mask_path
 from isic_mmdet.prepare.truth import TrueLesions, Truth, TruthError
@@ -66,15 +66,20 @@ def convert(sample: Sample, rule: ResizeRule, out: Path, key: str = '') -> Recor
         truth = sample.truth.read(*image.frame.shape)
         turned = _oriented(sample, image, truth)
         size = rule.size(*image.frame.shape)
-        lesions = _reduced(sample.truth, turned, size, rule)
+        is_cropped = rule.crops and size != image.frame.shape
+        stored = turned.cropped(rule.side) if is_cropped else turned
+        lesions = _reduced(sample.truth, stored, size, rule)
     except TruthError as error:
         return PairError(sample.isic_id, error.kind, error.detail)
 
+    pixels, extent = image.pixels, image.frame.extent
+    if is_cropped:
+        pixels, extent = crop_center(pixels, rule.side), size
     if image.is_plain and size == image.frame.shape:
         jpeg = image.data
     else:
-        jpeg = encode_jpeg(resize_image(image.pixels, size, image.frame.extent))
-    mask = turned.mask
+        jpeg = encode_jpeg(resize_image(pixels, size, extent))
+    mask = stored.mask
     write_atomically(out / image_path(sample.isic_id), jpeg)
     write_atomically(out / mask_path(sample.isic_id), mask.data)
     return Record(
@@ -82,14 +87,14 @@ def convert(sample: Sample, rule: ResizeRule, out: Path, key: str = '') -> Recor
         key=key,
         height=size[0],
         width=size[1],
-        original_height=image.frame.shape[0],
-        original_width=image.frame.shape[1],
+        original_height=mask.lesion.shape[0],
+        original_width=mask.lesion.shape[1],
         lesions=lesions,
         share=round(mask.lesion.area() / mask.lesion.size, 6),
         touches_border=mask.lesion.touches_border(),
         grays=mask.grays,
         rule=turned.rule,
-        hash=difference_hash(image.pixels),
+        hash=difference_hash(pixels),
         image_bytes=len(jpeg),
         mask_bytes=len(mask.data),
         orientation=image.orientation,
@@ -104,6 +109,8 @@ def _reduced(
     """Return the lesions at the size of the prepared image."""
     lesions = []
     for mask, category in found.lesions:
+        if not mask.area():
+            raise TruthError('lesion lost', f'{truth}: a lesion is outside the crop of {rule}')
         reduced = reduce_bit_mask(mask, size)
         if not reduced.any():
             lost = f'none of its {mask.area()} lesion pixels survives {rule}'
@@ -164,4 +171,6 @@ def _least_size(rule: ResizeRule, height: int, width: int) -> tuple[int, int]:
     size = rule.size(height, width)
     if size == (height, width):
         return HASHED_SIDE, HASHED_SIDE  # it is copied, and its pixels are only hashed
+    if rule.crops:
+        return height, width
     return max(size[0], HASHED_SIDE), max(size[1], HASHED_SIDE)

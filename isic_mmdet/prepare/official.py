@@ -56,7 +56,8 @@ def prepare(
         split: `official`, `ratio`, or a folder with `train.txt`, `val.txt` and `test.txt`. 2016
             has no official validation part: 15 % of its training part are drawn for it.
         seed: of what is drawn.
-        resize: `none`, `quarter` or `max-side=N`.
+        resize: `none`, `quarter`, `max-side=N` or `center-crop=N`. With the last, `original_masks`
+            hold the crop of the masks, so that scores are computed on the square that was kept.
         classes: `lesion` or `diagnosis` (benign and melanoma), the default for 2017.
         flip_copies: store each training and validation image also flipped vertically and
             horizontally. These copies take no part in the search for near-duplicates.

@@ -17,6 +17,7 @@ from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.masks.bit_mask import BitMask
 from isic_mmdet.masks.lesion_rule import UnclearMaskError, find_lesion
 from isic_mmdet.masks.mask_files import DecodedMask, decode_mask
+from isic_mmdet.masks.resize import crop_mask_center
 
 
 class TruthError(Exception):
@@ -61,6 +62,14 @@ class TrueLesions:
             lesion._replace(mask=lesion.mask.turned(orientation)) for lesion in self.lesions
         )
         return replace(self, lesions=turned, mask=self.mask.turned(orientation))
+
+    def cropped(self, side: int) -> 'TrueLesions':
+        """Return the lesions in the central square, `side` x `side` pixels; some may be empty."""
+        cropped = tuple(
+            lesion._replace(mask=crop_mask_center(lesion.mask, side)) for lesion in self.lesions
+        )
+        mask = self.mask.with_lesion(crop_mask_center(self.mask.lesion, side))
+        return replace(self, lesions=cropped, mask=mask)
 
 
 class Truth(Protocol):

@@ -1,12 +1,22 @@
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.masks.bit_mask import BitMask
-from isic_mmdet.masks.resize import ResizeRule, parse_rule, reduce_bit_mask, resize_image
+from isic_mmdet.masks.mask_files import read_bit_mask
+from isic_mmdet.masks.resize import (
+    ResizeRule,
+    crop_center,
+    crop_mask_center,
+    parse_rule,
+    reduce_bit_mask,
+    resize_image,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +30,8 @@ from isic_mmdet.masks.resize import ResizeRule, parse_rule, reduce_bit_mask, res
         ('max-side 512', (4288, 2848), (512, 340)),
         ('max-side=512', (300, 512), (300, 512)),
         ('max-side=5', (1, 1000), (1, 5)),
+        ('center-crop=512', (2848, 4288), (512, 512)),
+        ('center-crop 512', (400, 300), (512, 512)),
     ],
 )
 def test_sizes(rule: str, size: tuple[int, int], expected: tuple[int, int]) -> None:
@@ -27,12 +39,13 @@ def test_sizes(rule: str, size: tuple[int, int], expected: tuple[int, int]) -> N
 
 
 def test_rules_are_read_back() -> None:
-    for text in ('none', 'quarter', 'max-side=512'):
+    for text in ('none', 'quarter', 'max-side=512', 'center-crop=512'):
         assert str(parse_rule(text)) == text
 
 
 @pytest.mark.parametrize(
-    'text', ['', 'half', 'max-side', 'max-side=0', 'max-side=-5', 'max-side=5.5']
+    'text',
+    ['', 'half', 'max-side', 'max-side=0', 'max-side=-5', 'max-side=5.5', 'center-crop', 'none=5'],
 )
 def test_other_rules_are_refused(text: str) -> None:
     with pytest.raises(InputError, match='resize rule'):
@@ -44,6 +57,68 @@ def test_images_are_block_averages() -> None:
     means = image.reshape(10, 4, 15, 4, 3).mean(axis=(1, 3))
     assert np.abs(resize_image(image, (10, 15)) - means).max() <= 0.5
     assert resize_image(image, (40, 60)) is image
+
+
+@pytest.mark.parametrize('shape', [(40, 61), (61, 40), (50, 50)])
+def test_a_crop_keeps_the_central_square(shape: tuple[int, int]) -> None:
+    """The square begins at half of what is cut off, rounded to even."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = rng.random(shape) < 0.5
+    side = min(shape)
+    top, left = (round((length - side) / 2) for length in shape)
+    square = np.s_[top : top + side, left : left + side]
+    assert np.array_equal(crop_center(image, side), image[square])
+    assert np.array_equal(crop_mask_center(BitMask.of(mask), side).unpacked(), mask[square])
+
+
+@pytest.mark.parametrize('side', [16, 30, 70])
+def test_pixels_of_a_crop_are_weighted_by_their_distance(side: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    scale = 48 / side
+    places = (np.arange(side) + 0.5) * scale
+    distance = np.abs(np.arange(48) + 0.5 - places[:, None])
+    weights = np.maximum(0, 1 - distance / max(1, scale))
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = np.einsum('yh,xw,hwc->yxc', weights, weights, image)
+    assert np.abs(crop_center(image, side) - expected).max() <= 1.1
+
+
+def test_the_nearest_pixel_of_a_mask_is_taken() -> None:
+    mask = np.random.default_rng(0).random((48, 48)) < 0.5
+    third = crop_mask_center(BitMask.of(mask), 16)
+    assert np.array_equal(third.unpacked(), mask[1::3, 1::3])
+    twice = crop_mask_center(BitMask.of(mask), 96)
+    assert np.array_equal(twice.unpacked(), mask.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.shared_data
+def test_crops_are_those_of_the_published_copies(shared: Path) -> None:
+    """Official images and their 512 px copies differ by no more than the JPEG of the copies.
+
+    The masks of 2017 were drawn again for 2018 where they differ.
+    """
+    official, copies = shared / 'isic2017_fullsize', shared / 'isic2018'
+    same_masks = 0
+    images = [
+        path
+        for path in sorted(official.glob('*_Data/*.jpg'))
+        if (copies / 'ISIC2018_Task1-2_Training_Input' / path.name).is_file()
+    ]
+    assert len(images) == 45
+    for path in images[::5]:
+        crop = crop_center(np.asarray(Image.open(path)), 512)
+        stream = io.BytesIO()
+        Image.fromarray(crop).save(stream, 'JPEG', quality=75)
+        copy = np.asarray(Image.open(copies / 'ISIC2018_Task1-2_Training_Input' / path.name))
+        assert np.abs(np.asarray(Image.open(stream)).astype(int) - copy).mean() < 0.8
+        assert np.abs(crop.astype(int) - copy).mean() < 3
+    for path in sorted(official.glob('*_GroundTruth/*.png')):
+        copy = copies / 'ISIC2018_Task1_Training_GroundTruth' / path.name
+        if copy.is_file():
+            crop = crop_mask_center(read_bit_mask(path), 512)
+            same_masks += np.array_equal(crop.unpacked(), read_bit_mask(copy).unpacked())
+    assert same_masks == 5
 
 
 def test_images_of_more_than_half_a_side_leave_no_pixel_out() -> None:
