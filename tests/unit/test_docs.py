@@ -92,3 +92,17 @@ def test_tests_that_run_a_command_instead_exist(root):
     assert len(names) > 10
     for name in names:
         assert (root / name).is_file(), name
+
+
+def test_no_path_leads_out_of_the_project(root):
+    """Neither to a neighbor of the checkout nor to a folder of the machine of an author."""
+    outside = re.compile(
+        r'(?:^|(?<=[\s"\'`=(:]))(?:/(?:work|home|root|tmp|mnt|data|Users)/|(?:\.\./)+shared/)[^\s"\'`]*'
+    )
+    kinds = {'.md', '.py', '.sh', '.txt', '.json', '.yml', '.toml'}
+    places = ('configs', 'tools', 'data/splits', 'benchmarks', 'isic_mmdet')
+    files = [path for place in places for path in (root / place).rglob('*')]
+    for path in [*pages(root), *files, root / 'mkdocs.yml', root / 'pyproject.toml']:
+        if path.suffix in kinds:
+            found = outside.findall(path.read_text())
+            assert not found, f'{path.relative_to(root)}: {found[0]}; give a path in the project'

@@ -202,13 +202,18 @@ def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'source'),
+    ('arguments', 'source', 'weights'),
     [
-        ([], 'data/official/isic2018 --resize max-side 1024'),
-        (['images'], '{images} --split {images}/splits'),
+        ([], 'data/official/isic2018', ''),
+        (['--data', 'images'], '{project}/images', ''),
+        (
+            ['--weights', 'b.pth', '--data', 'images'],
+            '{project}/images',
+            ' --cfg-options model.backbone.init_cfg.checkpoint={project}/b.pth',
+        ),
     ],
 )
-def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source):
+def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source, weights):
     """Every command is seen, and the run's folder is handed from one to the next."""
     programs = tmp_path / 'bin'
     programs.mkdir()
@@ -220,7 +225,9 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source):
     work.mkdir()
     (work / 'best_lesion_iou_epoch_3.pth').touch()
     project = tmp_path / 'project'
-    (project / 'tools').mkdir(parents=True)
+    for folder in ('tools', 'images'):
+        (project / folder).mkdir(parents=True)
+    (project / 'b.pth').touch()
     shutil.copy(root / 'tools/reproduce.sh', project / 'tools')
     done = bash(
         project,
@@ -232,16 +239,34 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source):
     assert done.returncode == 0, done.stderr
     _, prepare, train, test, table = seen.read_text().splitlines()
     config = 'configs/isic2018_maskrcnn_lite.py'
-    source = source.format(images=project / 'images')
-    assert prepare == f'tools/prepare_isic.py 2018 --src {source} --out data/isic2018'
+    source, weights = (text.format(project=project) for text in (source, weights))
+    assert prepare == (
+        f'tools/prepare_isic.py 2018 --src {source} --out data/isic2018 '
+        '--split data/splits/isic2018 --resize center-crop 512'
+    )
     assert train == (
         f'tools/train.py {config} --data-root data/isic2018 --work-dir {work} --resume --amp'
+        + weights
     )
     assert test == (
         f'tools/test.py {config} {work}/best_lesion_iou_epoch_3.pth --data-root data/isic2018 '
         f'--work-dir {work}/test --overwrite'
     )
     assert table == f'tools/results_table.py {work}/test/metrics.json'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['images'], 'usage: bash tools/reproduce.sh [--data DIR] [--weights FILE]'),
+        (['--data'], 'usage: bash tools/reproduce.sh [--data DIR] [--weights FILE]'),
+        (['--weights', 'no.pth'], 'error: --weights no.pth: it does not exist; correct the path'),
+        (['--data', 'no/x'], 'error: --data no/x: it does not exist; correct the path'),
+    ],
+)
+def test_nothing_is_reproduced_from_wrong_arguments(root, arguments, message):
+    done = bash(root, 'tools/reproduce.sh', *arguments)
+    assert (done.returncode, done.stderr.strip()) == (2, message)
 
 
 FOLD_PYTHON = """#!/bin/bash

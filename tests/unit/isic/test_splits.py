@@ -1,4 +1,6 @@
+import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from isic_mmdet.isic.splits import (
 from tests.support.official_files import isic
 
 IDS = [isic(number) for number in range(2594)]
+#: A training image that is a near-duplicate of a test image, in one split of 2018 only.
+DROPPED = 'ISIC_0000206'
 SINGLE = [[isic_id] for isic_id in IDS]
 
 
@@ -138,3 +142,49 @@ def test_near_duplicates_are_parted(split_of, twins, skipped) -> None:
     assert kept == {i: split for i, split in split_of.items() if i not in skipped}
     found = {entry.isic_id: entry.kind for entry in entries}
     assert found == {i: f'near-duplicate, {kind}' for i, kind in skipped.items()}
+
+
+@pytest.fixture(scope='module')
+def published(root: Path) -> dict[str, dict[str, str]]:
+    """The lists behind the results: folder to id to split. Reading refuses an id in two lists."""
+    return {path.name: read_id_lists(path) for path in sorted((root / 'data/splits').glob('*/'))}
+
+
+def test_the_lists_behind_the_results_are_plain(root: Path) -> None:
+    for path in (root / 'data/splits').glob('*/*'):
+        ids = path.read_text().splitlines()
+        assert path.name in {'train.txt', 'val.txt', 'test.txt'}
+        assert ids == sorted(set(ids))
+        assert path.read_text() == ''.join(f'{isic(int(each[5:]))}\n' for each in ids)
+
+
+def test_the_page_of_the_lists_counts_them(
+    root: Path, published: dict[str, dict[str, str]]
+) -> None:
+    page = (root / 'data/splits/README.md').read_text()
+    rows = re.findall(r'^\| `(\w+)` \| ([\d,]*) ?\| ([\d,]*) ?\| ([\d,]*) ?\|', page, re.MULTILINE)
+    stated = {name: [int(count.replace(',', '') or 0) for count in found] for name, *found in rows}
+    assert stated == {name: [*counts(split_of).values()] for name, split_of in published.items()}
+
+
+def test_the_lists_hold_as_many_images_as_the_results(
+    root: Path, published: dict[str, dict[str, str]]
+) -> None:
+    for report, trained, tested in (
+        ('isic2018/lite_test', 'isic2018', 'isic2018'),
+        ('ms_red/fold1_test', 'isic2018_ms_red_fold1', 'isic2018_ms_red_fold1'),
+        ('isic2017/lite_test', 'isic2017', 'isic2017'),
+        ('external/lite', 'isic2018', 'ham10000'),
+    ):
+        metrics = json.loads((root / f'benchmarks/results/{report}.json').read_text())
+        assert metrics['training']['images'] == counts(published[trained])['train']
+        assert metrics['images'] == counts(published[tested])['test']
+
+
+def test_what_a_model_is_scored_on_is_in_no_list_that_it_learns_from(
+    published: dict[str, dict[str, str]],
+) -> None:
+    ham10000, tuning = published['ham10000'], published['ham10000_tuning']
+    assert tuning.keys() == {i for i, split in ham10000.items() if split == 'train'}
+    assert not ham10000.keys() & (published['isic2018'].keys() | published['isic2017'].keys())
+    assert published['isic2018_ms_red_fold1'].keys() <= {*published['isic2018'], DROPPED}
