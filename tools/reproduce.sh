@@ -7,9 +7,9 @@
 # example:
 #   bash tools/reproduce.sh --data data/official/isic2018
 #
-# DIR holds the official files of ISIC 2018 (default: data/official/isic2018, see data/README.md), or copies
-# of them whose central square has 512 x 512 px. The images are those of data/splits/isic2018. FILE holds the
-# weights of the backbone to start from (default: those that the config names).
+# DIR holds the official files of ISIC 2018 (default: data/official/isic2018, see data/README.md), or central
+# squares of them of 512 x 512 px. All images that data/splits/isic2018 names have to be there. FILE holds
+# the weights of the backbone to start from (default: those that the config names).
 # The recipe is the same for one GPU and for a CPU. It uses bfloat16 if the processor supports it.
 # WORK_DIR names the folder of the run.
 set -euo pipefail
@@ -42,7 +42,7 @@ fi
 work=${WORK_DIR:-work_dirs/$(basename "$config" .py)}
 
 python tools/prepare_isic.py 2018 --src "$source" --out "$data" --split data/splits/isic2018 \
-    --resize center-crop 512
+    --resize center-crop 512 --strict
 python tools/train.py "$config" --data-root "$data" --work-dir "$work" --resume ${amp[@]+"${amp[@]}"} \
     ${weights[@]+"${weights[@]}"}
 # There are two only if a run was killed while it replaced the best checkpoint.

@@ -242,7 +242,7 @@ def test_a_number_is_made_from_the_files_on(root, tmp_path, arguments, source, w
     source, weights = (text.format(project=project) for text in (source, weights))
     assert prepare == (
         f'tools/prepare_isic.py 2018 --src {source} --out data/isic2018 '
-        '--split data/splits/isic2018 --resize center-crop 512'
+        '--split data/splits/isic2018 --resize center-crop 512 --strict'
     )
     assert train == (
         f'tools/train.py {config} --data-root data/isic2018 --work-dir {work} --resume --amp'
