@@ -21,7 +21,7 @@ from typing import Any
 from isic_mmdet.compat.operator_finder import install_finder
 from isic_mmdet.utils.environment import set_waiting_time
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 set_waiting_time()
 install_finder()

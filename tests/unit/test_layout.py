@@ -12,6 +12,8 @@ OTHER_SUBJECTS = {
     'unit/test_architecture.py',
     'unit/test_docs.py',
     'unit/test_layout.py',
+    'unit/test_contributing.py',
+    'integration/test_contributing.py',
     'integration/test_docs_site.py',
     'integration/test_figures.py',
     'integration/test_no_code_in_files.py',

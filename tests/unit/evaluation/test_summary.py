@@ -8,6 +8,10 @@ from isic_mmdet.evaluation.per_image import BOUNDARY_COLUMNS
 from isic_mmdet.evaluation.summary import SCORES, summarize, values_of
 
 NAMES = ('iou', 'iou_max', 'dice', 'pixel_accuracy', 'sensitivity', 'specificity')
+# Metrics that follow from the IoU of an image.
+DERIVED = {
+    'iou_thr65': lambda iou: iou * (iou >= 0.65),
+}
 
 
 def make_rows(number, seed=0):
@@ -31,9 +35,7 @@ def test_every_metric_has_scipys_interval():
     found = summarize(rows)
     assert len(found) == 3 * len(SCORES) + 1
     for name in SCORES:
-        values = [
-            row['iou'] * (row['iou'] >= 0.65) if name == 'iou_thr65' else row[name] for row in rows
-        ]
+        values = [DERIVED[name](row['iou']) if name in DERIVED else row[name] for row in rows]
         expected = scipy.stats.bootstrap(
             (values,),
             np.mean,
