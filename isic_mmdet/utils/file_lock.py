@@ -24,7 +24,7 @@ def lock(descriptor: int) -> None:
         return
     os.lseek(descriptor, _BYTE, os.SEEK_SET)
     try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except PermissionError as error:
         raise BlockingIOError(*error.args) from error
     finally:

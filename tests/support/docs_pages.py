@@ -14,6 +14,8 @@ NOT_RUN = {
     r'--calibrate ': 'needs 20 validation images; tests/e2e/tools/test_train_and_test.py',
     r'tools/serve\.py': 'serves until it is stopped; tests/e2e/tools/test_serve.py',
     r'tools/quickstart\.sh': 'installs packages; .ci/short_run.sh',
+    r'tools/quickstart\.py': 'trains for minutes; .ci/short_run.sh',
+    r'^docker ': 'needs Docker; tests/e2e/test_dockerfile.py',
     r'tools/build_docs\.sh': 'writes the pages; tests/integration/test_docs_site.py',
     r'tools/run_tests\.sh': 'runs the tests; .ci/run',
     r'tools/slurm_train\.sh': 'needs Slurm; tests/e2e/tools/test_shell_scripts.py',

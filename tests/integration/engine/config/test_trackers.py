@@ -9,6 +9,7 @@ from isic_mmdet.engine.checks.preflight import preflight
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.engine.config.trackers import set_tracker_folders
 from isic_mmdet.errors import InputError
+from tests.support.waiting import wait_until
 
 EXPECTED = {'loss', 'lr', 'lesion/iou'}
 
@@ -51,9 +52,10 @@ def test_mlflow_gets_losses_rates_and_scores(record):
 def test_weights_and_biases_gets_losses_rates_and_scores_offline(record):
     pytest.importorskip('wandb')
     (path,) = record('WandbVisBackend').glob('wandb/offline-run-*/*.wandb')
-    content = path.read_bytes()
     # In the protocol buffers of a history, the name of a value is followed by tag 16, its JSON.
-    assert [name for name in EXPECTED if name.encode() + b'\x82\x01' not in content] == []
+    # A process of the library writes them.
+    names = [name.encode() + b'\x82\x01' for name in EXPECTED]
+    wait_until(lambda: all(name in path.read_bytes() for name in names))
 
 
 def test_a_missing_package_is_named_before_the_training(root, tiny_data, monkeypatch):
