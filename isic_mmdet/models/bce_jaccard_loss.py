@@ -19,18 +19,26 @@ class BCEJaccardLoss(nn.Module):
     Use it in place of `CrossEntropyLoss(use_mask=True)` as `mask_head.loss_mask`.
     """
 
-    def forward(self, pred: Tensor, target: Tensor, label: Tensor) -> Tensor:
+    def forward(
+        self, pred: Tensor, target: Tensor, label: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
         """Return the loss, a scalar.
 
         Args:
             pred: logits, (R, K, h, w) float32, one map for each of K classes; R is at least 1.
             target: share of each cell that is lesion, (R, h, w) float32 in [0, 1].
             label: class of each region, (R,) int64 below K.
+            weight: 1 for each region that counts and 0 for the others, (R,) float32; all count
+                where it is None. The loss is 0 where none counts.
         """
-        logits = pred[torch.arange(len(pred), device=pred.device), label]
-        cross_entropy = functional.binary_cross_entropy_with_logits(logits, target)
-        probability, truth = logits.sigmoid().flatten(1), target.flatten(1)
+        logits = pred[torch.arange(len(pred), device=pred.device), label].flatten(1)
+        probability, truth = logits.sigmoid(), target.flatten(1)
+        cross_entropy = functional.binary_cross_entropy_with_logits(
+            logits, truth, reduction='none'
+        ).mean(1)
         intersection = (probability * truth).sum(1)
         union = (probability + truth).sum(1) - intersection
         distance = (1 - intersection / union.clamp(min=1e-6)) * (truth.sum(1) > 0)
-        return cross_entropy + distance.mean()
+        if weight is None:
+            return (cross_entropy + distance).mean()
+        return ((cross_entropy + distance) * weight).sum() / weight.sum().clamp(min=1)

@@ -1,13 +1,18 @@
 """Mask R-CNN with a choice of precision, and its preparation for prediction."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmdet.models.detectors import MaskRCNN
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from torch import Tensor, nn
 
 from isic_mmdet.models.batch_norm_fusion import fused
+from isic_mmdet.models.batched.roi_head import BatchedRoIHead
+from isic_mmdet.models.batched.rpn_head import BatchedRPNHead
+from isic_mmdet.models.batched.truth import Truth, collect
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -50,6 +55,33 @@ class LesionMaskRCNN(MaskRCNN):
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
             return super().forward(inputs, *args, **kwargs)
+
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample]
+    ) -> dict[str, Tensor]:
+        """Return the losses; batched heads compute them for all images at once."""
+        batched = isinstance(self.rpn_head, BatchedRPNHead) and isinstance(
+            self.roi_head, BatchedRoIHead
+        )
+        if not batched:
+            return super().loss(batch_inputs, batch_data_samples)
+        return self.batch_loss(batch_inputs, collect(batch_data_samples, batch_inputs.device))
+
+    def batch_loss(self, inputs: Tensor, truth: Truth) -> dict[str, Tensor]:
+        """Return the losses of batched heads.
+
+        Shapes depend on the size of the images and on the padded number of lesions only, and no
+        operation waits for the device, so that `torch.compile` and a CUDA graph cover all of it;
+        `BatchedRoIHead` names the exceptions.
+
+        Args:
+            inputs: (N, 3, H, W) float32, normalized and padded to a common size.
+            truth: of the N images.
+        """
+        maps = self.extract_feat(inputs)
+        rules = self.train_cfg.get('rpn_proposal', self.test_cfg.rpn)
+        losses, proposals, real = self.rpn_head.batch_loss(maps, truth, rules)
+        return losses | self.roi_head.batch_loss(maps, proposals, real, truth)
 
 
 def prepare_for_prediction(model: nn.Module) -> None:

@@ -1,18 +1,33 @@
-"""The second stage with regions, targets and losses of all images of a batch at once."""
+"""The second stage with regions, targets and losses of all images of a batch at once.
 
+N images, S regions in an image, R = N * S; a region is the index of its image and a box.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from mmcv.ops import roi_align
 from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.utils import _pair
 
-from isic_mmdet.models.batched.targets import assign, check_rules, draw, pad
+from isic_mmdet.models.batched.boxes import encode
+from isic_mmdet.models.batched.pool import pool, roi_align
+from isic_mmdet.models.batched.targets import (
+    IGNORED,
+    assign,
+    check_rules,
+    draw,
+    most_positives,
+    numbers,
+    pick,
+)
+from isic_mmdet.models.batched.truth import Truth
+from isic_mmdet.models.bce_jaccard_loss import BCEJaccardLoss
 
 
 @MODELS.register_module()
@@ -20,6 +35,11 @@ class BatchedRoIHead(StandardRoIHead):
     """mmdet's `StandardRoIHead` whose number of operations does not grow with the batch.
 
     The losses are those of mmdet's head, except for which proposals are drawn at random.
+    `LesionMaskRCNN` trains this head together with `BatchedRPNHead`.
+
+    The mask head gets a fixed number of regions, with a weight of 0 for those without a lesion, if
+    it has no batch norm and its loss is `BCEJaccardLoss`. Any other gets the regions with a lesion
+    only, and a GPU waits for their number in each step.
 
     Args:
         **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`, with a mask head and a mask
@@ -31,101 +51,123 @@ class BatchedRoIHead(StandardRoIHead):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not self.with_mask or self.share_roi_extractor or self.bbox_head.reg_decoded_bbox:
+        extractors = (self.bbox_roi_extractor, self.mask_roi_extractor) if self.with_mask else ()
+        known = (
+            self.with_mask
+            and not self.share_roi_extractor
+            and not self.with_shared_head
+            and all(type(each) is SingleRoIExtractor for each in extractors)
+            and type(self.bbox_head.bbox_coder) is DeltaXYWHBBoxCoder
+            and not self.bbox_head.reg_decoded_bbox
+            and not self.bbox_head.custom_activation
+            and not _has_batch_norm(self.bbox_head)
+        )
+        if not known:
             raise ValueError(
-                'BatchedRoIHead needs mask_head, mask_roi_extractor and reg_decoded_bbox=False: '
+                'BatchedRoIHead needs mask_head and mask_roi_extractor, no shared_head, '
+                'extractors of type SingleRoIExtractor, and a bbox_head with DeltaXYWHBBoxCoder, '
+                'reg_decoded_bbox=False, a loss_cls without custom activation and no batch norm: '
                 'use StandardRoIHead'
             )
         if self.train_cfg:
             check_rules(self.bbox_assigner, self.bbox_sampler)
             if self.train_cfg.get('soft_mask_target', False):
                 raise ValueError('BatchedRoIHead supports no soft_mask_target: use StandardRoIHead')
+        weighted = isinstance(self.mask_head.loss_mask, BCEJaccardLoss)
+        self._mask_regions_are_fixed = weighted and not _has_batch_norm(self.mask_head)
 
-    def loss(
-        self,
-        x: tuple[Tensor, ...],
-        rpn_results_list: list[InstanceData],
-        batch_data_samples: list[DetDataSample],
+    def batch_loss(
+        self, x: Sequence[Tensor], proposals: Tensor, usable: Tensor, truth: Truth
     ) -> dict[str, Tensor]:
-        """Return `loss_cls`, `acc`, `loss_bbox` and `loss_mask`; see mmdet for the arguments."""
-        truths = [sample.gt_instances for sample in batch_data_samples]
-        regions, lesion, positive = self._regions(rpn_results_list, truths)
-        # Regions without a lesion take the last row.
-        boxes = torch.cat([*(truth.bboxes for truth in truths), regions.new_zeros(1, 4)])
-        labels = torch.cat([*(truth.labels for truth in truths), lesion.new_zeros(1)])
-        losses = self._box_losses(x, regions, positive, boxes[lesion], labels[lesion])
-        masks = np.concatenate([truth.masks.to_ndarray() for truth in truths])
-        chosen = lesion[positive]
-        return losses | self._mask_loss(x, regions[positive], chosen, masks, labels[chosen])
+        """Return `loss_cls`, `acc`, `loss_bbox` and `loss_mask`.
 
-    def _regions(
-        self, proposals: list[InstanceData], truths: list[InstanceData]
+        Args:
+            x: feature maps.
+            proposals: (N, P, 4).
+            usable: (N, P) bool, which of them are real.
+            truth: of N images.
+        """
+        boxes, lesion, drawn = self._sample(proposals, usable, truth)
+        losses = self._box_losses(x, boxes, lesion, drawn, truth)
+        # Regions with a lesion come first.
+        most = most_positives(self.bbox_sampler)
+        return losses | self._mask_loss(x, boxes[:, :most], lesion[:, :most], truth)
+
+    def _sample(
+        self, proposals: Tensor, usable: Tensor, truth: Truth
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw the regions that are trained on.
+        """Draw the boxes that are trained on.
 
         Returns:
-            Regions (R, 5); the lesion of each, (R,) int64, an index into all lesions of the batch
-            or -1; and (R,) bool, whether it has one.
+            Boxes (N, S, 4); the lesion of each, (N, S) int64, an index into the lesions of its
+            image or -1; and (N, S) bool, which boxes were drawn. The others have no lesion.
         """
-        lesions, real = pad([truth.bboxes for truth in truths])
-        boxes, usable = pad([each.bboxes for each in proposals])
-        assigned = assign(self.bbox_assigner, boxes, usable, lesions, real)
+        assigned = assign(self.bbox_assigner, proposals, usable, truth.boxes, truth.real)
         if self.bbox_sampler.add_gt_as_proposals:
-            boxes = torch.cat([lesions, boxes], 1)
-            own = torch.arange(1, real.shape[1] + 1, device=real.device)
-            assigned = torch.cat([torch.where(real, own, -1), assigned], 1)
+            proposals = torch.cat([truth.boxes, proposals], 1)
+            own = numbers(truth.real).expand_as(truth.real).masked_fill(~truth.real, IGNORED)
+            assigned = torch.cat([own, assigned], 1)
         index, drawn = draw(self.bbox_sampler, assigned)
-        image, place = drawn.nonzero(as_tuple=True)
-        index = index[image, place]
-        chosen = assigned[image, index]
-        regions = torch.cat([image[:, None].to(boxes.dtype), boxes[image, index]], 1)
-        positive = chosen > 0
-        before = torch.tensor([0, *(len(truth) for truth in truths[:-1])], device=image.device)
-        lesion = torch.where(positive, before.cumsum(0)[image] + chosen - 1, -1)
-        return regions, lesion, positive
+        lesion = (pick(assigned, index) - 1).clamp(min=-1).masked_fill(~drawn, -1)
+        return pick(proposals, index), lesion, drawn
 
     def _box_losses(
-        self,
-        x: tuple[Tensor, ...],
-        regions: Tensor,
-        positive: Tensor,
-        boxes: Tensor,
-        labels: Tensor,
+        self, x: Sequence[Tensor], boxes: Tensor, lesion: Tensor, drawn: Tensor, truth: Truth
     ) -> dict[str, Tensor]:
-        """Return the losses of the box head; boxes (R, 4) and labels (R,) are those of lesions."""
+        """Return the losses of the box head; see `_sample` for boxes, lesion and drawn."""
         head = self.bbox_head
-        results = self._bbox_forward(x, regions)
-        targets = torch.where(positive[:, None], boxes, regions[:, 1:])
-        weights = torch.ones_like(regions[:, 0])
+        scores, deltas = head(pool(self.bbox_roi_extractor, x, _regions(boxes)))
+        own = lesion.clamp(min=0)
+        targets = encode(head.bbox_coder, boxes, pick(truth.boxes, own)).flatten(0, 1)
+        labels = pick(truth.labels, own).masked_fill(lesion < 0, head.num_classes).flatten()
+        positive, drawn = (lesion >= 0).flatten(), drawn.flatten()
+        weights = drawn.float()
         if self.train_cfg.pos_weight > 0:
-            weights = torch.where(positive, self.train_cfg.pos_weight, weights)
-        return head.loss(
-            results['cls_score'],
-            results['bbox_pred'],
-            regions,
-            torch.where(positive, labels, head.num_classes),
-            weights,
-            head.bbox_coder.encode(regions[:, 1:], targets),
-            positive[:, None].expand(-1, 4).float(),
-        )
+            weights = weights.masked_fill(positive, self.train_cfg.pos_weight)
+        number = drawn.sum().clamp(min=1)
+        right = (scores.argmax(1) == labels) & drawn
+        # The deltas of the class of the lesion, or those of all classes.
+        deltas = deltas.unflatten(1, (-1, 4))
+        deltas = pick(deltas, labels.clamp(max=deltas.shape[1] - 1)[:, None])[:, 0]
+        # mmdet's losses of boxes wait for the sum of weights; equal deltas need no weight.
+        other = ~positive[:, None]
+        deltas, targets = deltas.masked_fill(other, 0), targets.masked_fill(other, 0)
+        return {
+            'loss_cls': head.loss_cls(scores, labels, weights, avg_factor=number),
+            'acc': 100 * right.sum(0, keepdim=True) / number,
+            'loss_bbox': head.loss_bbox(deltas, targets, avg_factor=number),
+        }
 
     def _mask_loss(
-        self,
-        x: tuple[Tensor, ...],
-        regions: Tensor,
-        lesion: Tensor,
-        masks: np.ndarray,
-        labels: Tensor,
+        self, x: Sequence[Tensor], boxes: Tensor, lesion: Tensor, truth: Truth
     ) -> dict[str, Tensor]:
-        """Return the loss of the mask head; masks (L, H, W) are those of all lesions."""
-        predicted = self._mask_forward(x, regions)['mask_preds']
+        """Return the loss of the mask head; see `_sample` for boxes and lesion."""
+        own = lesion.clamp(min=0)
+        regions, labels = _regions(boxes), pick(truth.labels, own).flatten()
+        first = truth.boxes.shape[1] * torch.arange(len(boxes), device=boxes.device)[:, None]
+        mask, positive = (first + own).flatten(), (lesion >= 0).flatten()
+        if not self._mask_regions_are_fixed:
+            regions, labels, mask = (each[positive] for each in (regions, labels, mask))
+        predicted = self.mask_head(pool(self.mask_roi_extractor, x, regions))
         if not len(predicted):
             return {'loss_mask': predicted.sum()}
-        truth = torch.from_numpy(masks).to(regions.device)[:, None].to(regions.dtype)
-        where = torch.cat([lesion[:, None].to(regions.dtype), regions[:, 1:]], 1)
+        masks = truth.masks.flatten(0, 1)[:, None].to(boxes.dtype)
+        where = torch.cat([mask[:, None].to(boxes.dtype), regions[:, 1:]], 1)
         # `BitmapMasks.crop_and_resize` does the same for one image.
-        cells = roi_align(truth, where, _pair(self.train_cfg.mask_size), 1.0, 0, 'avg', True)
+        cells = roi_align(masks, where, _pair(self.train_cfg.mask_size), 1.0)
+        targets = (cells[:, 0] >= 0.5).to(boxes.dtype)
         if self.mask_head.class_agnostic:
             labels = torch.zeros_like(labels)
-        targets = (cells[:, 0] >= 0.5).to(regions.dtype)
-        return {'loss_mask': self.mask_head.loss_mask(predicted, targets, labels)}
+        weight = (positive.float(),) if self._mask_regions_are_fixed else ()
+        return {'loss_mask': self.mask_head.loss_mask(predicted, targets, labels, *weight)}
+
+
+def _regions(boxes: Tensor) -> Tensor:
+    """Return (N * S, 5) regions of (N, S, 4) boxes."""
+    image = torch.arange(len(boxes), device=boxes.device)[:, None, None]
+    image = image.expand(-1, boxes.shape[1], -1).to(boxes.dtype)
+    return torch.cat([image, boxes], 2).flatten(0, 1)
+
+
+def _has_batch_norm(head: nn.Module) -> bool:
+    return any(isinstance(module, _NormBase) for module in head.modules())

@@ -5,14 +5,18 @@ from typing import Any
 
 import torch
 import torch.nn.functional as functional
-from mmdet.models.task_modules.prior_generators import anchor_inside_flags
+from mmdet.models.losses import CrossEntropyLoss
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
+from mmdet.models.task_modules.prior_generators import AnchorGenerator
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from isic_mmdet.models.batched.boxes import decode, encode
 from isic_mmdet.models.batched.nms import kept_boxes
-from isic_mmdet.models.batched.targets import assign, check_rules, draw, pad, pick
+from isic_mmdet.models.batched.targets import assign, check_rules, draw, pick
+from isic_mmdet.models.batched.truth import Truth, sides
 from isic_mmdet.models.float32_heads import Float32RPNHead
 
 
@@ -21,6 +25,7 @@ class BatchedRPNHead(Float32RPNHead):
     """`Float32RPNHead` whose number of operations does not grow with the batch.
 
     Losses and proposals are those of mmdet's head, except for which anchors are drawn at random.
+    `LesionMaskRCNN` trains this head together with `BatchedRoIHead`.
 
     Raises:
         ValueError: the config has settings that this head does not support.
@@ -28,61 +33,84 @@ class BatchedRPNHead(Float32RPNHead):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.reg_decoded_bbox or not self.bbox_coder.clip_border:
+        coder = self.bbox_coder
+        known = (
+            type(self.prior_generator) is AnchorGenerator
+            and type(coder) is DeltaXYWHBBoxCoder
+            and coder.clip_border
+            and not coder.add_ctr_clamp
+            and not self.reg_decoded_bbox
+            and type(self.loss_cls) is CrossEntropyLoss
+            and self.use_sigmoid_cls
+            and (not self.train_cfg or self.train_cfg.allowed_border < 0)
+        )
+        if not known:
             raise ValueError(
-                'BatchedRPNHead needs reg_decoded_bbox=False and clip_border=True of its '
-                'bbox_coder: use Float32RPNHead'
+                'BatchedRPNHead needs an AnchorGenerator, a DeltaXYWHBBoxCoder with '
+                'clip_border=True and add_ctr_clamp=False, reg_decoded_bbox=False, '
+                'CrossEntropyLoss with use_sigmoid=True, and allowed_border=-1: use Float32RPNHead'
             )
         if self.train_cfg:
             check_rules(self.assigner, self.sampler)
+        # A buffer is on the device already when the anchors are made.
+        self.register_buffer(
+            'base_anchors', torch.stack(self.prior_generator.base_anchors), persistent=False
+        )
 
-    def loss_by_feat(
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        batch_gt_instances: list[InstanceData],
-        batch_img_metas: list[dict[str, Any]],
-        batch_gt_instances_ignore: list[InstanceData] | None = None,
-    ) -> dict[str, Tensor]:
-        """Return `loss_rpn_cls` and `loss_rpn_bbox`, scalars.
+    def batch_loss(
+        self, x: Sequence[Tensor], truth: Truth, cfg: ConfigDict
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Return losses and proposals.
 
-        Args are those of mmdet: (N, A, H, W) objectness and (N, 4A, H, W) deltas of each level,
-        lesions with `bboxes` and metas of N images; regions to ignore are not supported.
+        Args:
+            x: feature maps.
+            truth: of N images.
+            cfg: `train_cfg.rpn_proposal`.
+
+        Returns:
+            `loss_rpn_cls` and `loss_rpn_bbox`, scalars; boxes of P proposals, (N, P, 4); and
+            (N, P) bool, which of them are real.
         """
-        sizes = [level.shape[-2:] for level in cls_scores]
-        anchors = torch.cat(self.prior_generator.grid_priors(sizes, device=cls_scores[0].device))
-        usable = self._usable(anchors, sizes, batch_img_metas)
-        lesions, real = pad([truth.bboxes for truth in batch_gt_instances])
-        assigned = assign(self.assigner, anchors.expand(len(usable), -1, -1), usable, lesions, real)
+        cls_scores, bbox_preds = self(x)
+        anchors, corners = self._anchors(cls_scores)
+        losses = self._losses(cls_scores, bbox_preds, torch.cat(anchors), torch.cat(corners), truth)
+        boxes, scores = self._proposals(cls_scores, bbox_preds, anchors, truth.sizes, cfg)
+        return losses, boxes, scores >= 0
+
+    def _losses(
+        self,
+        cls_scores: Sequence[Tensor],
+        bbox_preds: Sequence[Tensor],
+        anchors: Tensor,
+        corners: Tensor,
+        truth: Truth,
+    ) -> dict[str, Tensor]:
+        """Return the losses; see `_anchors` for anchors and corners."""
+        # Cells that begin in the padding have no anchors.
+        usable = (corners < truth.padded[:, None]).all(-1)
+        boxes = anchors.expand(len(usable), -1, -1)
+        assigned = assign(self.assigner, boxes, usable, truth.boxes, truth.real)
         index, drawn = draw(self.sampler, assigned)
         chosen = pick(assigned, index)
         positive = drawn & (chosen > 0)
-        # The background is the class after the last one.
-        labels = torch.where(positive, 0, self.num_classes)
         weights = drawn.float()
         if self.train_cfg.pos_weight > 0:
-            weights = torch.where(positive, self.train_cfg.pos_weight, weights)
-        of = anchors[index]
-        # Without a lesion, an anchor is its own target, with weight 0.
-        targets = of.clone()
-        if lesions.shape[1]:
-            targets = torch.where(positive[..., None], pick(lesions, (chosen - 1).clamp(min=0)), of)
-        targets = self.bbox_coder.encode(of.flatten(0, 1), targets.flatten(0, 1))
+            weights = weights.masked_fill(positive, self.train_cfg.pos_weight)
+        own = pick(truth.boxes, (chosen - 1).clamp(min=0))
+        targets = encode(self.bbox_coder, anchors[index], own)
         # As in mmdet: at least one of each kind for every image.
         number = positive.sum(1).clamp(min=1) + (drawn & ~positive).sum(1).clamp(min=1)
         average = number.sum()
-        scores = pick(_by_anchor(cls_scores, self.cls_out_channels), index)
+        scores = pick(_by_anchor(cls_scores, 1), index)
         deltas = pick(_by_anchor(bbox_preds, 4), index)
+        # mmdet's losses of boxes wait for the sum of weights; equal deltas need no weight.
+        other = ~positive[..., None]
+        deltas, targets = deltas.masked_fill(other, 0), targets.masked_fill(other, 0)
         return {
             'loss_rpn_cls': self.loss_cls(
-                scores.flatten(0, 1), labels.flatten(), weights.flatten(), avg_factor=average
+                scores, positive[..., None], weights[..., None], avg_factor=average
             ),
-            'loss_rpn_bbox': self.loss_bbox(
-                deltas.flatten(0, 1),
-                targets,
-                positive.flatten()[:, None].expand(-1, 4).float(),
-                avg_factor=average,
-            ),
+            'loss_rpn_bbox': self.loss_bbox(deltas, targets, avg_factor=average),
         }
 
     def predict_by_feat(
@@ -103,48 +131,73 @@ class BatchedRPNHead(Float32RPNHead):
             ValueError: an argument or the kind of suppression is not supported.
         """
         cfg = self.test_cfg if cfg is None else cfg
-        plain = cfg.nms.type == 'nms' and set(cfg.nms) == {'type', 'iou_threshold'}
-        if rescale or not with_nms or not plain or not self.use_sigmoid_cls:
+        if rescale or not with_nms:
             raise ValueError(
-                'BatchedRPNHead makes proposals for a second stage, by plain nms and a sigmoid: '
-                'use Float32RPNHead'
+                'BatchedRPNHead makes proposals for a second stage: use Float32RPNHead'
             )
         assert batch_img_metas is not None
-        levels = self.prior_generator.grid_priors(
-            [level.shape[-2:] for level in cls_scores], device=cls_scores[0].device
-        )
-        sizes = cls_scores[0].new_tensor([meta['img_shape'][:2] for meta in batch_img_metas])
+        device = cls_scores[0].device
+        sizes = sides([meta['img_shape'] for meta in batch_img_metas], device)
+        anchors, _ = self._anchors(cls_scores)
+        boxes, scores = self._proposals(cls_scores, bbox_preds, anchors, sizes, cfg)
+        counts = (scores >= 0).sum(1).tolist()
+        return [
+            InstanceData(
+                bboxes=boxes[image, :count],
+                scores=scores[image, :count],
+                labels=torch.zeros(count, dtype=torch.int64, device=device),
+            )
+            for image, count in enumerate(counts)
+        ]
+
+    def _anchors(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the anchors of each level, (B, 4), and the corner of the cell of each, (B, 2)."""
+        strides = self.prior_generator.strides
+        anchors, corners = [], []
+        for each, base, (width, height) in zip(maps, self.base_anchors, strides, strict=True):
+            rows, columns = (torch.arange(side, device=each.device) for side in each.shape[-2:])
+            y, x = torch.meshgrid(rows * height, columns * width, indexing='ij')
+            corner = torch.stack([x, y], -1).reshape(-1, 1, 2)
+            anchors.append((base + corner.repeat(1, 1, 2)).reshape(-1, 4))
+            corners.append(corner.expand(-1, len(base), -1).reshape(-1, 2))
+        return anchors, corners
+
+    def _proposals(
+        self,
+        cls_scores: Sequence[Tensor],
+        bbox_preds: Sequence[Tensor],
+        anchors: Sequence[Tensor],
+        sizes: Tensor,
+        cfg: ConfigDict,
+    ) -> tuple[Tensor, Tensor]:
+        """Suppress boxes in each level, and return the best of all levels for each image.
+
+        Args:
+            cls_scores: (N, A, H, W) of each level.
+            bbox_preds: (N, 4A, H, W) of each level.
+            anchors: see `_anchors`.
+            sizes: (N, 2), width and height of the images.
+            cfg: see `predict_by_feat`.
+
+        Returns:
+            Boxes (N, P, 4) and falling scores (N, P); a score of -1 marks padding.
+
+        Raises:
+            ValueError: the kind of suppression is not supported.
+        """
+        if cfg.nms.type != 'nms' or set(cfg.nms) != {'type', 'iou_threshold'}:
+            raise ValueError('BatchedRPNHead makes proposals by plain nms: use Float32RPNHead')
+        limits = sizes.repeat(1, 2)[:, None]
         found = []
-        for anchors, scores, deltas in zip(levels, cls_scores, bbox_preds, strict=True):
+        for level, scores, deltas in zip(anchors, cls_scores, bbox_preds, strict=True):
             # The second stage does not train the boxes of the first.
             scores = _by_anchor([scores.detach()], 1)[..., 0].sigmoid()
             count = scores.shape[1]
             scores, best = scores.topk(min(cfg.nms_pre, count) if cfg.nms_pre > 0 else count)
-            boxes = self.bbox_coder.decode(
-                anchors[best].flatten(0, 1),
-                pick(_by_anchor([deltas.detach()], 4), best).flatten(0, 1),
-            ).view(*best.shape, 4)
-            limits = sizes[:, None, [1, 0, 1, 0]]
-            found.append((torch.minimum(boxes.clamp(min=0), limits), scores))
+            deltas = pick(_by_anchor([deltas.detach()], 4), best)
+            boxes = decode(self.bbox_coder, level[best], deltas).clamp(min=0)
+            found.append((torch.minimum(boxes, limits), scores))
         return _best(found, cfg)
-
-    def _usable(
-        self, anchors: Tensor, sizes: Sequence[torch.Size], metas: Sequence[dict[str, Any]]
-    ) -> Tensor:
-        """Return which anchors of levels of these sizes lie in each image, (N, B) bool."""
-        known: dict[Any, Tensor] = {}
-        flags = []
-        for meta in metas:
-            shapes = (tuple(meta['pad_shape'][:2]), tuple(meta['img_shape'][:2]))
-            if shapes not in known:
-                valid = torch.cat(
-                    self.prior_generator.valid_flags(sizes, shapes[0], device=anchors.device)
-                )
-                known[shapes] = anchor_inside_flags(
-                    anchors, valid, shapes[1], self.train_cfg.allowed_border
-                )
-            flags.append(known[shapes])
-        return torch.stack(flags)
 
 
 def _by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
@@ -153,36 +206,27 @@ def _by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
     return torch.cat(flat, 1)
 
 
-def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> list[InstanceData]:
-    """Suppress boxes in each level, and return the best of all levels for each image.
+def _best(found: Sequence[tuple[Tensor, Tensor]], cfg: ConfigDict) -> tuple[Tensor, Tensor]:
+    """Return boxes and scores as `BatchedRPNHead._proposals`.
 
     Args:
         found: boxes (N, B, 4) and falling scores (N, B) of each level.
         cfg: see `BatchedRPNHead.predict_by_feat`.
     """
     images = len(found[0][0])
-    lengths = torch.tensor([scores.shape[1] for _, scores in found], device=found[0][0].device)
     longest = max(scores.shape[1] for _, scores in found)
     boxes = torch.cat(
         [functional.pad(each, (0, 0, 0, longest - each.shape[1])) for each, _ in found]
     )
-    scores = torch.cat([functional.pad(each, (0, longest - each.shape[1])) for _, each in found])
-    real = torch.arange(longest, device=boxes.device) < lengths.repeat_interleave(images)[:, None]
+    # Objectness is at least 0, so -1 marks padding and, further below, suppressed boxes.
+    scores = torch.cat(
+        [functional.pad(each, (0, longest - each.shape[1]), value=-1) for _, each in found]
+    )
+    real = scores >= 0
     if cfg.min_bbox_size >= 0:
         real = real & (boxes[..., 2:] - boxes[..., :2] > cfg.min_bbox_size).all(-1)
-    kept = kept_boxes(boxes, real, cfg.nms.iou_threshold)
+    scores = scores.masked_fill(~kept_boxes(boxes, real, cfg.nms.iou_threshold), -1)
     # From (levels * N, B) to (N, levels * B).
-    boxes, scores, kept = (torch.cat(each.split(images), 1) for each in (boxes, scores, kept))
-    # Objectness is at least 0, so -1 marks suppressed boxes.
-    scores = scores.masked_fill(~kept, -1)
+    boxes, scores = (torch.cat(each.split(images), 1) for each in (boxes, scores))
     scores, index = scores.topk(min(cfg.max_per_img, scores.shape[1]))
-    boxes = pick(boxes, index)
-    counts = (scores >= 0).sum(1).tolist()
-    return [
-        InstanceData(
-            bboxes=boxes[image, :count],
-            scores=scores[image, :count],
-            labels=index.new_zeros(count),
-        )
-        for image, count in enumerate(counts)
-    ]
+    return pick(boxes, index), scores

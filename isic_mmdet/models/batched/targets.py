@@ -2,21 +2,21 @@
 
 mmdet does both image by image, in about a hundred small operations each. On a GPU each of them has
 a launch time, which is most of the step for a batch of 16. Here `MaxIoUAssigner` and
-`RandomSampler` run on padded tensors, and the number of operations does not grow with the batch.
+`RandomSampler` run on padded tensors. The number of operations does not grow with the batch, all
+shapes are fixed, and no operation waits for the GPU.
 
 N images, B boxes (anchors or proposals) and G lesions in an image, padded; boxes are
 (x1, y1, x2, y2) in pixels.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmdet.models.task_modules.assigners import MaxIoUAssigner
 from mmdet.models.task_modules.samplers import RandomSampler
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+
+from isic_mmdet.models.batched.boxes import overlaps
 
 IGNORED, BACKGROUND = -1, 0
 
@@ -40,17 +40,6 @@ def check_rules(assigner: Any, sampler: Any) -> None:
         )
 
 
-def pad(boxes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return (N, G, 4) boxes, padded with zeros, and (N, G) bool, which of them are real.
-
-    Args:
-        boxes: (g, 4) for each of N images.
-    """
-    padded = pad_sequence(list(boxes), batch_first=True)
-    counts = torch.tensor([len(each) for each in boxes], device=padded.device)
-    return padded, torch.arange(padded.shape[1], device=padded.device) < counts[:, None]
-
-
 def assign(
     assigner: MaxIoUAssigner, boxes: Tensor, usable: Tensor, lesions: Tensor, real: Tensor
 ) -> Tensor:
@@ -63,19 +52,24 @@ def assign(
         lesions: (N, G, 4).
         real: (N, G) bool.
     """
-    if not lesions.shape[1]:
-        return torch.where(usable, BACKGROUND, IGNORED)
     pairs = real[:, :, None] & usable[:, None]
-    overlaps = bbox_overlaps(lesions, boxes).masked_fill(~pairs, -1)
-    best, nearest = overlaps.max(1)
-    assigned = torch.where(best < assigner.neg_iou_thr, BACKGROUND, IGNORED)
+    shares = overlaps(lesions, boxes).masked_fill(~pairs, -1)
+    best, nearest = shares.max(1)
+    assigned = torch.full_like(nearest, IGNORED)
+    assigned = assigned.masked_fill(best < assigner.neg_iou_thr, BACKGROUND)
     assigned = torch.where(best >= assigner.pos_iou_thr, nearest + 1, assigned)
     if assigner.match_low_quality:
-        most = overlaps.amax(2, keepdim=True)
-        nearest_boxes = (overlaps == most) & (most >= assigner.min_pos_iou) & pairs
-        for lesion, chosen in enumerate(nearest_boxes.unbind(1), 1):
-            assigned = torch.where(chosen, lesion, assigned)
-    return torch.where(usable, assigned, IGNORED)
+        most = shares.amax(2, keepdim=True)
+        nearest_boxes = (shares == most) & (most >= assigner.min_pos_iou) & pairs
+        # Of several lesions, the last takes the box.
+        last = (nearest_boxes * numbers(real)[:, None]).amax(1)
+        assigned = torch.where(last > 0, last, assigned)
+    return assigned.masked_fill(~usable, IGNORED)
+
+
+def numbers(real: Tensor) -> Tensor:
+    """Return the numbers of the lesions of an image, (G,) int64 from 1 up."""
+    return torch.arange(1, real.shape[1] + 1, device=real.device)
 
 
 def draw(sampler: RandomSampler, assigned: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,11 +81,11 @@ def draw(sampler: RandomSampler, assigned: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Indices of boxes, (N, S) int64, positives first, and (N, S) bool, whether each was drawn;
-        S is at most the number to draw.
+        S is at most the number to draw. Every positive one that was drawn is among the first
+        `most_positives(sampler)`.
     """
     noise = torch.rand(assigned.shape, device=assigned.device)
-    most_positives = int(sampler.num * sampler.pos_fraction)
-    positives, are_positive = _lowest(noise, assigned > BACKGROUND, most_positives)
+    positives, are_positive = _lowest(noise, assigned > BACKGROUND, most_positives(sampler))
     negatives, are_negative = _lowest(noise, assigned == BACKGROUND, sampler.num)
     left = sampler.num - are_positive.sum(1, keepdim=True)
     are_negative &= torch.arange(negatives.shape[1], device=noise.device) < left
@@ -100,6 +94,11 @@ def draw(sampler: RandomSampler, assigned: Tensor) -> tuple[Tensor, Tensor]:
     # At most `num` are drawn; they go to the front.
     order = drawn.int().argsort(dim=1, descending=True, stable=True)[:, : sampler.num]
     return index.gather(1, order), drawn.gather(1, order)
+
+
+def most_positives(sampler: RandomSampler) -> int:
+    """Return how many positive boxes of an image are drawn at most."""
+    return int(sampler.num * sampler.pos_fraction)
 
 
 def _lowest(noise: Tensor, among: Tensor, number: int) -> tuple[Tensor, Tensor]:

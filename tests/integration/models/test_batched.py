@@ -2,17 +2,13 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
-from mmengine.structures import InstanceData
 from torch.profiler import ProfilerActivity, profile
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from tests.support.batches import BATCHED, batch, build
 
 # All anchors and proposals are drawn, so nothing is random.
 ALL = {
@@ -23,62 +19,11 @@ ONE_BY_ONE = {
     'model.rpn_head.type': 'Float32RPNHead',
     'model.roi_head.type': 'StandardRoIHead',
 }
-BATCHED = {
-    'model.rpn_head.type': 'BatchedRPNHead',
-    'model.roi_head.type': 'BatchedRoIHead',
-}
 
 
 @pytest.fixture(scope='module')
 def cfg(root):
     return load_config(root / 'configs/quickstart.py')
-
-
-def build(cfg, *settings):
-    changed = copy.deepcopy(cfg)
-    for each in settings:
-        changed.merge_from_dict(each)
-    torch.manual_seed(0)
-    model = MODELS.build(changed.model)
-    model.init_weights()
-    return model
-
-
-def random_boxes(count, size, rng):
-    corners = rng.uniform(0, size, (count, 2, 2))
-    return torch.tensor(
-        np.concatenate([corners.min(1), corners.max(1)], 1), dtype=torch.float32
-    ).reshape(-1, 4)
-
-
-def sample(shape, count, seed):
-    """Return a data sample of an image with some square lesions."""
-    rng = np.random.default_rng(seed)
-    height, width = shape
-    boxes = random_boxes(count, min(shape), rng)
-    masks = np.zeros((count, height, width), np.uint8)
-    for mask, (left, top, right, bottom) in zip(masks, boxes.long().tolist(), strict=True):
-        mask[top : bottom + 1, left : right + 1] = 1
-    done = DetDataSample(
-        metainfo=dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
-    )
-    done.gt_instances = InstanceData(
-        bboxes=boxes,
-        labels=torch.zeros(count, dtype=torch.int64),
-        masks=BitmapMasks(masks, height, width),
-    )
-    return done
-
-
-def batch(*sizes):
-    """Return images of these sizes and numbers of lesions, before the padding."""
-    generator = torch.Generator().manual_seed(3)
-    images = [
-        torch.randint(0, 256, (3, *shape), generator=generator, dtype=torch.uint8)
-        for shape, _ in sizes
-    ]
-    samples = [sample(shape, count, seed) for seed, (shape, count) in enumerate(sizes)]
-    return {'inputs': images, 'data_samples': samples}
 
 
 BATCHES = {
@@ -97,12 +42,46 @@ def losses(model, data):
     return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
-@pytest.mark.parametrize('name', BATCHES)
-def test_losses_and_gradients_are_mmdets(cfg, name):
-    data = batch(*BATCHES[name])
+HEADS = {
+    'a fixed number of masks': ({'model.roi_head.mask_head.norm_cfg': None}, 1),
+    'batch norm in the mask head': ({}, 1),
+    'another mask loss': (
+        {
+            'model.roi_head.mask_head.loss_mask': {
+                '_delete_': True,
+                'type': 'CrossEntropyLoss',
+                'use_mask': True,
+            }
+        },
+        1,
+    ),
+    'several classes': (
+        {
+            'model.roi_head.mask_head.norm_cfg': None,
+            'model.roi_head.mask_head.num_classes': 3,
+            'model.roi_head.bbox_head.num_classes': 3,
+        },
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ('name', 'head'),
+    [
+        *((name, 'a fixed number of masks') for name in BATCHES),
+        ('none in one', 'batch norm in the mask head'),
+        ('none at all', 'batch norm in the mask head'),
+        ('several', 'another mask loss'),
+        ('several', 'several classes'),
+    ],
+)
+def test_losses_and_gradients_are_mmdets(cfg, name, head):
+    heads, classes = HEADS[head]
+    data = batch(*BATCHES[name], classes=classes)
     results = []
     for settings in (ONE_BY_ONE, BATCHED):
-        model = build(cfg, ALL, settings).train()
+        model = build(cfg, ALL, heads, settings).train()
         found = losses(model, data)
         sum(value for key, value in found.items() if 'loss' in key).backward()
         results.append((found, {n: p.grad for n, p in model.named_parameters()}))
@@ -156,7 +135,7 @@ def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
         for name, settings in (('one by one', ONE_BY_ONE), ('batched', BATCHED))
     }
     assert more['one by one'] > 1000
-    # Slices of the proposals, labels of the samples, and a round more of suppression.
+    # Labels, boxes and masks of the samples.
     assert more['batched'] < more['one by one'] / 8
 
 
@@ -169,6 +148,15 @@ def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):
         ({'model.train_cfg.rcnn.soft_mask_target': True}, 'soft_mask_target'),
         ({'model.roi_head.bbox_head.reg_decoded_bbox': True}, 'reg_decoded_bbox=False'),
         ({'model.roi_head.mask_head': None}, 'needs mask_head'),
+        (
+            {
+                'model.roi_head.bbox_head.type': 'Shared4Conv1FCBBoxHead',
+                'model.roi_head.bbox_head.norm_cfg': {'type': 'BN'},
+            },
+            'no batch norm: use StandardRoIHead',
+        ),
+        ({'model.train_cfg.rpn.allowed_border': 0}, 'allowed_border=-1'),
+        ({'model.rpn_head.loss_cls.type': 'FocalLoss'}, 'CrossEntropyLoss with use_sigmoid'),
         ({'model.rpn_head.reg_decoded_bbox': True}, 'BatchedRPNHead needs'),
         ({'model.rpn_head.bbox_coder.clip_border': False}, 'BatchedRPNHead needs'),
     ],

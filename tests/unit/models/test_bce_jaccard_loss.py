@@ -60,3 +60,14 @@ def test_gradients(pred, target):
         certain = torch.full((3, 2, 4, 5), value, requires_grad=True)
         loss(certain, target, LABELS).backward()
         assert torch.isfinite(certain.grad).all()
+
+
+def test_regions_of_weight_0_do_not_count(pred, target):
+    some = torch.tensor([True, False, True])
+    logits = pred.clone().requires_grad_()
+    loss = BCEJaccardLoss()(logits, target, LABELS, some.float())
+    torch.testing.assert_close(loss, BCEJaccardLoss()(pred[some], target[some], LABELS[some]))
+    loss.backward()
+    assert logits.grad.flatten(1).any(1).tolist() == some.tolist()
+    none = BCEJaccardLoss()(logits, target, LABELS, torch.zeros(3))
+    assert none.item() == 0

@@ -8,7 +8,8 @@ from mmdet.models.task_modules.samplers import RandomSampler
 from mmengine.structures import InstanceData
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.models.batched.targets import BACKGROUND, IGNORED, assign, draw, pad
+from isic_mmdet.models.batched.targets import BACKGROUND, IGNORED, assign, draw
+from isic_mmdet.models.batched.truth import pad
 
 ASSIGNERS = {
     'rpn': dict(pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.0, match_low_quality=True),
