@@ -96,7 +96,7 @@ def test_the_nearest_pixel_of_a_mask_is_taken() -> None:
 def test_crops_are_those_of_the_published_copies(shared: Path) -> None:
     """Official images and their 512 px copies differ by no more than the JPEG of the copies.
 
-    The masks of 2017 were drawn again for 2018 where they differ.
+    The masks available at full size are those of 2017. Most differ slightly from those of 2018.
     """
     official, copies = shared / 'isic2017_fullsize', shared / 'isic2018'
     same_masks = 0
