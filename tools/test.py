@@ -60,11 +60,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def score(cfg: 'Config', checkpoint: str) -> dict[str, float]:
-    from mmengine.runner import Runner
-
     from isic_mmdet.engine.checks.preflight import load_weights
+    from isic_mmdet.engine.console_runner import ConsoleRunner
 
-    runner = Runner.from_cfg(cfg)
+    runner = ConsoleRunner.from_cfg(cfg)
     load_weights(runner, checkpoint)
     metrics: dict[str, float] = runner.test()
     return metrics
@@ -80,6 +79,7 @@ def test(args: argparse.Namespace) -> 'Config':
     from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.refused_options import refused_in_test
     from isic_mmdet.engine.config.run_state import set_checkpoint, set_work_dir
+    from isic_mmdet.engine.console import open_console
     from isic_mmdet.engine.distributed import launched
     from isic_mmdet.engine.results_folder import check_results_folder
     from isic_mmdet.engine.train.checkpoints import write_calibrated
@@ -89,6 +89,8 @@ def test(args: argparse.Namespace) -> 'Config':
     from isic_mmdet.utils.files import require_not_read
     from isic_mmdet.utils.run_lock import is_first_process, run_lock
 
+    is_first = is_first_process(args.launcher)
+    open_console(is_first)
     refused = refused_in_test(args.work_dir, args.split, args.amp, args.show_dir)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
     subfolder = f'{args.split}_tta' if args.tta else args.split
@@ -105,7 +107,6 @@ def test(args: argparse.Namespace) -> 'Config':
         run_options.use_amp(cfg)
     if args.tta:
         run_options.use_tta(cfg)
-    is_first = is_first_process(args.launcher)
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first):
         if args.calibrate:
             require_not_read(args.calibrate, [args.checkpoint])

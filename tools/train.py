@@ -3,7 +3,9 @@
 
 import argparse
 import os
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
@@ -52,6 +54,27 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def test_command(args: argparse.Namespace, cfg: 'Config') -> list[str]:
+    """Return the words of the command that scores a checkpoint of this training, '{}'."""
+    from isic_mmdet.engine.config.refused_options import reason_to_refuse, refused_in_test
+
+    words = ['python', str(Path(sys.argv[0]).with_name('test.py')), args.config, '{}']
+    if args.work_dir:
+        words += ['--work-dir', str(Path(args.work_dir, 'test'))]
+    if args.fold is not None:
+        words += ['--fold', str(args.fold)]
+    if args.data_root:
+        words += ['--data-root', *map(str, args.data_root)]
+    refused = refused_in_test(args.work_dir, 'test', amp=False, show_dir=None)
+    options = {
+        key: value
+        for key, value in (args.cfg_options or {}).items()
+        if not reason_to_refuse(cfg, key, value, refused)
+    }
+    texts = [word for word in sys.argv if word.partition('=')[0] in options]
+    return [*words, '--cfg-options', *texts] if texts else words
+
+
 def train(args: argparse.Namespace) -> 'Config | None':
     """Train and return the config; None if nothing is left to do."""
     from isic_mmdet.engine.checks.preflight import preflight
@@ -62,11 +85,14 @@ def train(args: argparse.Namespace) -> 'Config | None':
     from isic_mmdet.engine.config.refused_options import refused_in_training
     from isic_mmdet.engine.config.run_options import use_amp
     from isic_mmdet.engine.config.run_state import set_resume, set_work_dir
+    from isic_mmdet.engine.console import open_console
     from isic_mmdet.engine.distributed import launched, process_count
     from isic_mmdet.engine.train.evaluation import use_same_shape_batches
     from isic_mmdet.engine.train.runner import build_runner, use_resumable_loop
     from isic_mmdet.utils.run_lock import is_first_process, is_restarted, run_lock
 
+    is_first = is_first_process(args.launcher)
+    open_console(is_first)
     resumed = args.resume_start or args.resume
     refused = refused_in_training(args.work_dir, resumed, args.amp, args.skip_bad_batches)
     cfg = load_config(args.config, args.cfg_options, args.data_root, refused)
@@ -77,7 +103,6 @@ def train(args: argparse.Namespace) -> 'Config | None':
     use_resumable_loop(cfg, process_count(args.launcher), args.cfg_options or ())
     use_same_shape_batches(cfg)
     set_work_dir(cfg, args.work_dir, args.config, fold)
-    is_first = is_first_process(args.launcher)
     # Processes of an attempt that torchrun gave up may still be ending.
     patience = 60.0 if is_restarted() else 0.0
     with run_lock(cfg.work_dir, 'name another --work-dir', is_first, patience):
@@ -93,7 +118,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
             cfg.train_cfg.skip_bad_batches = True
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
         with launched(cfg, args.launcher):
-            build_runner(cfg, args.partial_weights).train()
+            build_runner(cfg, args.partial_weights, test_command(args, cfg)).train()
     return cfg
 
 

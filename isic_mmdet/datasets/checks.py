@@ -209,7 +209,8 @@ def truth_errors(dataset: 'BaseDataset') -> list[str]:
     transforms = [t for t in dataset.pipeline.transforms if not changes_pixels_only(t)]
     state = np.random.get_state()
     errors = []
-    for index in tqdm(range(len(dataset)), 'checking the truth', unit='image', leave=False):
+    look: dict[str, Any] = {'unit': 'image', 'leave': False, 'disable': None}  # only on a terminal
+    for index in tqdm(range(len(dataset)), 'checking the truth', **look):
         record = dataset.get_data_info(index)
         problem = _lost_truth(record, transforms)
         if problem:

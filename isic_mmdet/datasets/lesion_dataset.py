@@ -1,5 +1,7 @@
 """The ISIC lesion data sets for MMDetection."""
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,7 +71,8 @@ class LesionDataset(CocoDataset):
                 'fix it or prepare the data again with tools/prepare_isic.py:',
                 errors,
             )
-        return super().load_data_list()
+        with redirect_stdout(io.StringIO()):  # pycocotools prints four lines about each file
+            return super().load_data_list()
 
     def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any]:
         """Return mmdet's record of one image with the metadata of the lesion."""

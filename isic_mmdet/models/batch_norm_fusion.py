@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -33,11 +33,9 @@ def fused(backbone: nn.Module) -> nn.Module:
         expected, found = backbone(images.to(device)), folded(images.to(device))
     for before, after in zip(expected, found, strict=True):
         if (before - after).abs().max() > _TOLERANCE * before.abs().max():
-            print_log(
+            MMLogger.get_current_instance().warning(
                 f'the batch norms of {type(backbone).__name__} cannot be folded into its '
-                'convolutions, so predictions are slower',
-                'current',
-                level=30,
+                'convolutions, so predictions are slower'
             )
             return backbone
     return folded

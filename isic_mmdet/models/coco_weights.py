@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
 
 from isic_mmdet.compat.checkpoint import (
@@ -56,11 +56,9 @@ def load_coco_weights(address: str, map_location: Any = None) -> dict[str, Any]:
             f'first: --cfg-options load_from=FILE. To start without them: {START_WITHOUT}',
             [f'{first}: {reason}', f'{second}: {error.reason}'],
         ) from error
-    print_log(
+    MMLogger.get_current_instance().warning(
         f"the training starts from torchvision's COCO weights ({second}), because MMDetection's "
-        f'({first}) cannot be downloaded: {reason}',
-        'current',
-        level=30,
+        f'({first}) cannot be downloaded: {reason}'
     )
     converted = torchvision_weights.convert_torchvision(weights)
     return {'state_dict': converted, 'meta': {'source': _name(second)}}

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from isic_mmdet.datasets.wrapped import named_leaves
+from isic_mmdet.engine.console import FILE_ONLY
 from isic_mmdet.engine.provenance import TrainingRecord, data_facts, evaluation_facts, image_ids
 from isic_mmdet.errors import InputError
 from isic_mmdet.evaluation.lesion_metric import DataSet, LesionMetric
@@ -140,4 +141,4 @@ def _report_scores(runner: Runner, loop: Any) -> None:
     for rule in RULES:
         numbers = summary(values_of(rows, rule))
         text = ', '.join(f'{name} {value:.4f}' for name, value in numbers.items())
-        runner.logger.info(f'lesion/{rule} over {len(rows)} images: {text}')
+        runner.logger.info(f'lesion/{rule} over {len(rows)} images: {text}', extra=FILE_ONLY)

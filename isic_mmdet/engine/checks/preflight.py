@@ -1,6 +1,5 @@
 """Checks before a run: data, heads and weights have to fit together."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import EMAHook
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -89,7 +88,7 @@ def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) 
     _require_none(cfg, errors)
     if int(os.environ.get('RANK', '0')) == 0:
         for note in dict.fromkeys(notes + shared_images(splits)):
-            print_log(note, 'current', logging.WARNING)
+            MMLogger.get_current_instance().warning(note)
 
 
 def _require_none(cfg: Config, errors: Sequence[str]) -> None:

@@ -3,12 +3,11 @@
 import ast
 import hashlib
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from isic_mmdet.engine.config.option_text import literal
 from isic_mmdet.utils.renamed import translate
@@ -49,10 +48,8 @@ def recorded_changes(cfg: Config, checkpoint: Mapping[str, Any]) -> list[Change]
     try:
         recorded = parse_config(checkpoint['meta']['cfg'])
     except (KeyError, TypeError, ValueError) as error:
-        print_log(
-            f'the checkpoint does not record its config ({error!r}): the config is not compared',
-            'current',
-            logging.WARNING,
+        MMLogger.get_current_instance().warning(
+            f'the checkpoint does not record its config ({error!r}): the config is not compared'
         )
         return []
     translate(recorded, warn=False)

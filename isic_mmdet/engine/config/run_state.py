@@ -1,11 +1,10 @@
 """The work dir of a run, and the checkpoint that it starts from."""
 
-import logging
 import os
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from isic_mmdet.engine.config.data_classes import follow_classes
 from isic_mmdet.engine.config.data_sets import leaf_datasets
@@ -58,7 +57,7 @@ def set_resume(cfg: Config, resume: str | None, start: str | None = None) -> Non
     checkpoint = resume if resume != 'auto' else str(newest or start or '') or None
     if resume == 'auto':
         for path in damaged:
-            print_log(f'{path} is damaged and is ignored', 'current', logging.WARNING)
+            MMLogger.get_current_instance().warning(f'{path} is damaged and is ignored')
         if damaged and newest is None:
             raise InputError(
                 f'{work_dir} has only damaged checkpoints; remove them to start a new run:',

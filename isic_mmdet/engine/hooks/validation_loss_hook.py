@@ -19,6 +19,7 @@ from torch.nn import Module
 from tqdm import tqdm
 
 from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.console import FILE_ONLY
 from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.errors import InputError
 
@@ -74,11 +75,11 @@ class ValidationLossHook(Hook):
         if not self.by_epoch:
             return
         number = max(all_gather_object(len(self._loader)))
-        is_hidden = not is_main_process()
+        is_hidden = None if is_main_process() else True  # None hides it outside a terminal
         bar = tqdm(self._loader, f'{self.split} losses', leave=False, disable=is_hidden)
         losses = self._log(runner, in_step(bar, number), runner.iter)
         text = ', '.join(f'{name} {value:.4f}' for name, value in losses.items())
-        runner.logger.info(f'epoch {runner.epoch + 1}, {text}')
+        runner.logger.info(f'epoch {runner.epoch + 1}, {text}', extra=FILE_ONLY)
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Log the losses of the next batch of the split."""

@@ -6,18 +6,17 @@ epoch, and a `FixedLengthSampler` keeps repeating the data set across the epochs
 not count anything else in epochs, because its meaning would change.
 """
 
-import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmdet.registry import LOOPS
 from mmengine.config import Config
-from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.logging import MMLogger, print_log
 
 from isic_mmdet.engine.checks.loaders import type_name
 from isic_mmdet.engine.config.hooks import configured_hooks
+from isic_mmdet.engine.console_runner import ConsoleRunner
 from isic_mmdet.engine.hooks.finite_training_hook import FiniteTrainingHook
 from isic_mmdet.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from isic_mmdet.engine.train.loop import ResumableEpochTrainLoop
@@ -34,9 +33,18 @@ _INTERVAL = 1000  # default val_interval of mmengine's IterBasedTrainLoop
 _COUNTS = ('begin', 'end', 'T_max', 'milestones', 'step_size', 'total_steps')
 
 
-def build_runner(cfg: Config, partial_weights: bool = False) -> Runner:
-    """Return a Runner that checks the initial weights, and that all numbers are finite."""
-    runner = Runner.from_cfg(cfg)
+def build_runner(
+    cfg: Config, partial_weights: bool = False, test_command: Sequence[str] = ()
+) -> ConsoleRunner:
+    """Return a Runner that checks the initial weights, and that all numbers are finite.
+
+    Args:
+        cfg: of the experiment.
+        partial_weights: accept initial weights that fill a part of the model.
+        test_command: printed at the end, see `ConsoleHook`.
+    """
+    runner = ConsoleRunner.from_cfg(cfg)
+    runner.console.test_command = test_command
     runner.register_hook(LoadedWeightsHook(partial_weights))
     runner.register_hook(FiniteTrainingHook())
     return runner
@@ -115,12 +123,10 @@ def _check_rate_scaling(cfg: Config) -> None:
         )
     batches = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if batches > 1:
-        print_log(
+        MMLogger.get_current_instance().warning(
             f'optim_wrapper.accumulative_counts={batches}: an update uses {batches} batches, but '
             'auto_scale_lr scales the learning rate to one; set the rate for all of them, or '
-            'auto_scale_lr.enable=False',
-            'current',
-            logging.WARNING,
+            'auto_scale_lr.enable=False'
         )
 
 
