@@ -33,7 +33,7 @@ LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.p
 SLOW = ('ablations', 'student_projects')
 # Steps and learning rate of models whose masks are empty at first. At such rates, rounding decides
 # whether another model finds anything.
-TRAINING = {'rtmdet_ins': (30, 1e-3), 'mask2former': (6, 1e-4)}
+TRAINING = {'rtmdet_ins': (30, 1e-3), 'mask2former': (6, 1e-4), 'ablation_mask_p3_56': (6, 1e-4)}
 Masks = dict[str, NDArray[np.bool_]]
 
 
