@@ -192,6 +192,7 @@ BLOCKS = (
             *('gpu/train', 'gpu/infer'),
         ),
     ),
+    Block('docs/performance.md', 'avx2', _benchmarks, ('avx2/train', 'avx2/infer', 'avx2/recipe')),
     Block('docs/performance.md', 'profile', _profile, ('train',)),
     Block('docs/files.md', 'metrics', _metrics_file, ('quickstart',)),
     Block('docs/tools.md', 'help', _help),
