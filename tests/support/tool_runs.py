@@ -8,6 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # What requirements.txt names and requirements-runtime.txt does not; torch brings some of the rest.
 TORCH = ('torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'pycocotools', 'scipy', 'matplotlib')
+# `--cfg-options` of a training of one epoch on a tiny data set, in one process.
+ONE_EPOCH = (
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=1',
+    'param_scheduler.0.end=1',
+    'train_dataloader.batch_size=4',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+)
 # Runs the script of its first argument. Importing a module that is None in sys.modules raises.
 WITHOUT_TORCH = f"""
 import runpy, sys

@@ -13,7 +13,8 @@ def pool(extractor: SingleRoIExtractor, maps: Sequence[Tensor], regions: Tensor)
     """Return (R, C, P, P) features, equal to those of the extractor.
 
     The extractor sorts the regions by level, and a GPU waits for their numbers. Here each level
-    pools all of them, those of other levels as an empty box, which takes hardly any time.
+    pools all of them, those of other levels as an empty box. With the default `sampling_ratio=0`
+    an empty box has no samples and takes hardly any time.
 
     Args:
         extractor: its levels, size and number of samples are used.

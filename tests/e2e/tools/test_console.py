@@ -12,18 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tool_runs import ROOT, run_tool
+from tests.support.tool_runs import ONE_EPOCH, ROOT, run_tool
 
-OPTIONS = (
-    'train_cfg.max_epochs=1',
-    'train_cfg.val_interval=1',
-    'param_scheduler.0.end=1',
-    'train_dataloader.batch_size=4',
-    'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
-    'val_dataloader.num_workers=0',
-    'val_dataloader.persistent_workers=False',
-)
 CONFIG_LINE = re.compile(r'^(model = dict|optim_wrapper = dict|sys\.platform)', re.MULTILINE)
 ESCAPE = re.compile(r'\x1b\[[0-9;]*[A-Za-z]')
 
@@ -66,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
 def shown(folder: Path) -> str:
     """The output of a training on a terminal."""
     command = [sys.executable, 'tools/train.py', 'configs/quickstart.py', '--data-root', 'data']
-    return on_terminal([*command, '--work-dir', 'run', '--cfg-options', *OPTIONS], folder)
+    return on_terminal([*command, '--work-dir', 'run', '--cfg-options', *ONE_EPOCH], folder)
 
 
 def test_a_training_starts_with_a_few_lines_that_fit(shown):
@@ -117,7 +107,7 @@ def test_the_log_file_has_config_environment_and_scores(shown, folder):
 
 def test_a_pipe_gets_plain_lines(folder):
     command = ('configs/quickstart.py', '--data-root', 'data', '--work-dir', 'piped')
-    done = run_tool('train', *command, '--cfg-options', *OPTIONS, cwd=folder)
+    done = run_tool('train', *command, '--cfg-options', *ONE_EPOCH, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     assert '\r' not in done.stdout + done.stderr
     assert '\x1b' not in done.stdout + done.stderr

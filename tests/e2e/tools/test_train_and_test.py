@@ -14,17 +14,8 @@ import pytest
 import torch
 
 import isic_mmdet.register  # noqa: F401
+from tests.support.tool_runs import ONE_EPOCH
 
-SMALL = [
-    'train_cfg.max_epochs=1',
-    'train_cfg.val_interval=1',
-    'param_scheduler.0.end=1',
-    'train_dataloader.batch_size=4',
-    'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
-    'val_dataloader.num_workers=0',
-    'val_dataloader.persistent_workers=False',
-]
 SMALL_TEST = [
     '--cfg-options',
     'test_dataloader.num_workers=0',
@@ -70,7 +61,7 @@ def call(root, tiny_data) -> Call:
 
 def small(*more: str) -> list[str]:
     changed = {word.partition('=')[0] for word in more}
-    kept = [word for word in SMALL if word.partition('=')[0] not in changed]
+    kept = [word for word in ONE_EPOCH if word.partition('=')[0] not in changed]
     return ['--cfg-options', *kept, *more]
 
 
