@@ -7,12 +7,13 @@ import torch
 from mmdet.models.detectors import MaskRCNN
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from isic_mmdet.models.batch_norm_fusion import fused
-from isic_mmdet.models.batched.roi_head import BatchedRoIHead
+from isic_mmdet.models.batched.roi_head import BatchedRoIHead, BestRegions
 from isic_mmdet.models.batched.rpn_head import BatchedRPNHead
-from isic_mmdet.models.batched.truth import Truth, collect
+from isic_mmdet.models.batched.truth import Truth, collect, sides
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -60,10 +61,7 @@ class LesionMaskRCNN(MaskRCNN):
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample]
     ) -> dict[str, Tensor]:
         """Return the losses; batched heads compute them for all images at once."""
-        batched = isinstance(self.rpn_head, BatchedRPNHead) and isinstance(
-            self.roi_head, BatchedRoIHead
-        )
-        if not batched:
+        if not self._has_batched_heads:
             return super().loss(batch_inputs, batch_data_samples)
         return self.batch_loss(batch_inputs, collect(batch_data_samples, batch_inputs.device))
 
@@ -82,6 +80,68 @@ class LesionMaskRCNN(MaskRCNN):
         rules = self.train_cfg.get('rpn_proposal', self.test_cfg.rpn)
         losses, proposals, real = self.rpn_head.batch_loss(maps, truth, rules)
         return losses | self.roi_head.batch_loss(maps, proposals, real, truth)
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample], rescale: bool = True
+    ) -> list[DetDataSample]:
+        """Return the samples with predictions, as mmdet's method does.
+
+        Batched heads that keep one detection of an image find it in fixed shapes, and one copy
+        takes those of a batch to the CPU, where the predictions stay. Image by image, mmdet waits
+        for the device several times.
+        """
+        rules = self.test_cfg.rcnn
+        if not self._has_batched_heads or rules.get('max_per_img') != 1:
+            return super().predict(batch_inputs, batch_data_samples, rescale)
+        sizes = sides([sample.img_shape for sample in batch_data_samples], batch_inputs.device)
+        boxes, scores, labels, masks = _on_cpu(self.batch_predict(batch_inputs, sizes))
+        found = [
+            InstanceData(
+                bboxes=boxes[image : image + kept],
+                scores=scores[image : image + kept],
+                labels=labels[image : image + kept],
+            )
+            for image, kept in enumerate((scores > rules.score_thr).tolist())
+        ]
+        results = self.roi_head.mask_head.predict_by_feat(
+            [masks[image : image + len(instances)] for image, instances in enumerate(found)],
+            found,
+            [sample.metainfo for sample in batch_data_samples],
+            rules,
+            rescale=rescale,
+        )
+        samples: list[DetDataSample] = self.add_pred_to_datasample(batch_data_samples, results)
+        return samples
+
+    def batch_predict(self, inputs: Tensor, sizes: Tensor) -> BestRegions:
+        """Return the best detection of each image; only for batched heads.
+
+        As in `batch_loss`, shapes are fixed and no operation waits for the device.
+
+        Args:
+            inputs: (N, 3, H, W) float32, normalized and padded to a common size.
+            sizes: (N, 2) float32, width and height of the images before the padding.
+        """
+        maps = self.extract_feat(inputs)
+        proposals, real = self.rpn_head.batch_predict(maps, sizes)
+        return self.roi_head.best_regions(maps, proposals, real, sizes)
+
+    @property
+    def _has_batched_heads(self) -> bool:
+        return isinstance(self.rpn_head, BatchedRPNHead) and isinstance(
+            self.roi_head, BatchedRoIHead
+        )
+
+
+def _on_cpu(found: BestRegions) -> BestRegions:
+    """Copy detections to the CPU at once; each of several copies would wait for the device."""
+    boxes, scores, labels, masks = found
+    # float32 holds every label exactly.
+    columns = [boxes, scores[:, None], labels[:, None].float(), masks.flatten(1)]
+    boxes, scores, labels, cells = torch.cat(columns, 1).cpu().split([4, 1, 1, masks[0].numel()], 1)
+    return BestRegions(
+        boxes, scores[:, 0], labels[:, 0].long(), cells.unflatten(1, masks.shape[1:])
+    )
 
 
 def prepare_for_prediction(model: nn.Module) -> None:

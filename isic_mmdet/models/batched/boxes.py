@@ -47,3 +47,8 @@ def decode(coder: DeltaXYWHBBoxCoder, boxes: Tensor, deltas: Tensor) -> Tensor:
     center = (boxes[..., :2] + boxes[..., 2:]) * 0.5 + size * deltas[..., :2]
     half = size * deltas[..., 2:].clamp(-_MOST_GROWTH, _MOST_GROWTH).exp() * 0.5
     return torch.cat([center - half, center + half], -1)
+
+
+def clip(boxes: Tensor, sizes: Tensor) -> Tensor:
+    """Return (N, B, 4) boxes inside of N images of (N, 2) widths and heights."""
+    return torch.minimum(boxes.clamp(min=0), sizes.repeat(1, 2)[:, None])

@@ -4,7 +4,7 @@ N images, S regions in an image, R = N * S; a region is the index of its image a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.utils import _pair
 
-from isic_mmdet.models.batched.boxes import encode
+from isic_mmdet.models.batched.boxes import clip, decode, encode
 from isic_mmdet.models.batched.pool import pool, roi_align
 from isic_mmdet.models.batched.targets import (
     IGNORED,
@@ -28,6 +28,15 @@ from isic_mmdet.models.batched.targets import (
 )
 from isic_mmdet.models.batched.truth import Truth
 from isic_mmdet.models.bce_jaccard_loss import BCEJaccardLoss
+
+
+class BestRegions(NamedTuple):
+    """The detection with the highest score in each of N images, on the device of the model."""
+
+    boxes: Tensor  # (N, 4) float32 as (x1, y1, x2, y2) in pixels of the network's input
+    scores: Tensor  # (N,) float32 in [0, 1], -1 in an image without a proposal
+    labels: Tensor  # (N,) int64
+    masks: Tensor  # (N, K, h, w) float32, the logits of the mask head
 
 
 @MODELS.register_module()
@@ -58,6 +67,8 @@ class BatchedRoIHead(StandardRoIHead):
             and not self.with_shared_head
             and all(type(each) is SingleRoIExtractor for each in extractors)
             and type(self.bbox_head.bbox_coder) is DeltaXYWHBBoxCoder
+            and self.bbox_head.bbox_coder.clip_border
+            and not self.bbox_head.bbox_coder.add_ctr_clamp
             and not self.bbox_head.reg_decoded_bbox
             and not self.bbox_head.custom_activation
             and not _has_batch_norm(self.bbox_head)
@@ -65,9 +76,9 @@ class BatchedRoIHead(StandardRoIHead):
         if not known:
             raise ValueError(
                 'BatchedRoIHead needs mask_head and mask_roi_extractor, no shared_head, '
-                'extractors of type SingleRoIExtractor, and a bbox_head with DeltaXYWHBBoxCoder, '
-                'reg_decoded_bbox=False, a loss_cls without custom activation and no batch norm: '
-                'use StandardRoIHead'
+                'extractors of type SingleRoIExtractor, and a bbox_head with DeltaXYWHBBoxCoder '
+                '(clip_border=True, add_ctr_clamp=False), reg_decoded_bbox=False, a loss_cls '
+                'without custom activation and no batch norm: use StandardRoIHead'
             )
         if self.train_cfg:
             check_rules(self.bbox_assigner, self.bbox_sampler)
@@ -92,6 +103,34 @@ class BatchedRoIHead(StandardRoIHead):
         # Regions with a lesion come first.
         most = most_positives(self.bbox_sampler)
         return losses | self._mask_loss(x, boxes[:, :most], lesion[:, :most], truth)
+
+    def best_regions(
+        self, x: Sequence[Tensor], proposals: Tensor, usable: Tensor, sizes: Tensor
+    ) -> BestRegions:
+        """Return the best detection of each image.
+
+        It is what `predict` returns with `max_per_img=1` and `score_thr=-1`: suppression never
+        removes the box with the highest score.
+
+        Args:
+            x: feature maps.
+            proposals: (N, P, 4).
+            usable: (N, P) bool, which of them are real.
+            sizes: (N, 2), width and height of the images.
+        """
+        head = self.bbox_head
+        scores, deltas = head(pool(self.bbox_roi_extractor, x, _regions(proposals)))
+        scores = scores.softmax(1)[:, :-1].unflatten(0, usable.shape)
+        scores = scores.masked_fill(~usable[..., None], -1).flatten(1)
+        scores, best = scores.max(1)
+        index, labels = best // head.num_classes, best % head.num_classes
+        # The deltas of the class, or those of all classes.
+        deltas = deltas.unflatten(1, (-1, 4)).unflatten(0, usable.shape)
+        deltas = pick(deltas, index[:, None])[:, 0]
+        deltas = pick(deltas, labels.clamp(max=deltas.shape[1] - 1)[:, None])
+        boxes = clip(decode(head.bbox_coder, pick(proposals, index[:, None]), deltas), sizes)
+        masks = self.mask_head(pool(self.mask_roi_extractor, x, _regions(boxes)))
+        return BestRegions(boxes[:, 0], scores, labels, masks)
 
     def _sample(
         self, proposals: Tensor, usable: Tensor, truth: Truth

@@ -13,7 +13,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from isic_mmdet.models.batched.boxes import decode, encode
+from isic_mmdet.models.batched.boxes import clip, decode, encode
 from isic_mmdet.models.batched.nms import kept_boxes
 from isic_mmdet.models.batched.targets import assign, check_rules, draw, pick
 from isic_mmdet.models.batched.truth import Truth, sides
@@ -76,6 +76,18 @@ class BatchedRPNHead(Float32RPNHead):
         losses = self._losses(cls_scores, bbox_preds, torch.cat(anchors), torch.cat(corners), truth)
         boxes, scores = self._proposals(cls_scores, bbox_preds, anchors, truth.sizes, cfg)
         return losses, boxes, scores >= 0
+
+    def batch_predict(self, x: Sequence[Tensor], sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return P proposals of N images: boxes (N, P, 4), and (N, P) bool, which are real.
+
+        Args:
+            x: feature maps.
+            sizes: (N, 2), width and height of the images.
+        """
+        cls_scores, bbox_preds = self(x)
+        anchors, _ = self._anchors(cls_scores)
+        boxes, scores = self._proposals(cls_scores, bbox_preds, anchors, sizes, self.test_cfg)
+        return boxes, scores >= 0
 
     def _losses(
         self,
@@ -187,7 +199,6 @@ class BatchedRPNHead(Float32RPNHead):
         """
         if cfg.nms.type != 'nms' or set(cfg.nms) != {'type', 'iou_threshold'}:
             raise ValueError('BatchedRPNHead makes proposals by plain nms: use Float32RPNHead')
-        limits = sizes.repeat(1, 2)[:, None]
         found = []
         for level, scores, deltas in zip(anchors, cls_scores, bbox_preds, strict=True):
             # The second stage does not train the boxes of the first.
@@ -195,8 +206,8 @@ class BatchedRPNHead(Float32RPNHead):
             count = scores.shape[1]
             scores, best = scores.topk(min(cfg.nms_pre, count) if cfg.nms_pre > 0 else count)
             deltas = pick(_by_anchor([deltas.detach()], 4), best)
-            boxes = decode(self.bbox_coder, level[best], deltas).clamp(min=0)
-            found.append((torch.minimum(boxes, limits), scores))
+            boxes = decode(self.bbox_coder, level[best], deltas)
+            found.append((clip(boxes, sizes), scores))
         return _best(found, cfg)
 
 

@@ -8,6 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.models.box_masks import return_box_masks
 from tests.support.batches import BATCHED, batch, build
 
 # All anchors and proposals are drawn, so nothing is random.
@@ -120,6 +121,43 @@ def test_detections_are_mmdets(cfg):
     for expected, own in zip(*found, strict=True):
         assert len(own.pred_instances)
         torch.testing.assert_close(own.pred_instances.bboxes, expected.pred_instances.bboxes)
+
+
+@pytest.mark.parametrize('in_boxes', [False, True])
+@pytest.mark.parametrize('classes', [1, 3])
+def test_the_best_detections_are_mmdets(cfg, classes, in_boxes):
+    heads = {f'model.roi_head.{head}_head.num_classes': classes for head in ('bbox', 'mask')}
+    keep_one = {'model.test_cfg.rcnn.max_per_img': 1}
+    data, found = batch(*BATCHES['of several sizes'], classes=classes), []
+    for each in data['data_samples']:
+        height, width = each.img_shape
+        each.set_metainfo({'ori_shape': (2 * height, 2 * width), 'scale_factor': (0.5, 0.5)})
+    for settings in (ONE_BY_ONE, BATCHED):
+        model = build(cfg, heads, keep_one, settings).eval()
+        if in_boxes:
+            return_box_masks(model)
+        with torch.no_grad():
+            found.append(model.test_step(copy.deepcopy(data)))
+    for expected, own in zip(*([s.pred_instances for s in each] for each in found), strict=True):
+        assert len(expected) == 1 and own.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(own[name], value, msg=name)
+
+
+def test_an_image_whose_best_score_is_too_low_has_no_detection(cfg):
+    keep_one = {'model.test_cfg.rcnn.max_per_img': 1}
+    model = build(cfg, BATCHED, keep_one).eval()
+    return_box_masks(model)
+    model.roi_head.predict = None  # image by image; must not be used
+    data = batch(*BATCHES['of several sizes'])
+    with torch.no_grad():
+        all_found = model.test_step(copy.deepcopy(data))
+        scores = sorted(float(each.pred_instances.scores) for each in all_found)
+        model.test_cfg.rcnn.score_thr = scores[0]
+        found = model.test_step(data)
+    kept = [float(each.pred_instances.scores) > scores[0] for each in all_found]
+    assert [len(each.pred_instances) for each in found] == list(map(int, kept))
+    assert [len(each.pred_instances.masks) for each in found] == list(map(int, kept))
 
 
 def test_the_number_of_operations_does_not_grow_with_the_batch(cfg):

@@ -1,4 +1,4 @@
-"""The training step of batched heads has fixed shapes and never waits for the device."""
+"""The steps of batched heads have fixed shapes and never wait for the device."""
 
 import pytest
 import torch
@@ -70,6 +70,15 @@ def test_no_operation_of_the_step_waits_for_the_device(model, name):
         losses, gradients = step(model, model.batch_loss, inputs, truth)
     assert len(losses) == 6
     assert any(gradient.any() for gradient in gradients.values())
+
+
+@pytest.mark.parametrize('name', SIZES)
+def test_no_operation_of_a_prediction_waits_for_the_device(model, name):
+    inputs, truth = prepared(model, *SIZES[name])
+    with torch.no_grad(), NoWaiting():
+        found = model.batch_predict(inputs, truth.sizes)
+    assert found.masks.shape == (2, 1, 28, 28)
+    assert (found.scores > 0).all()
 
 
 @pytest.mark.parametrize(
