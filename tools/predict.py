@@ -71,9 +71,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--workers',
         type=positive_int,
-        default=4,
         metavar='N',
-        help='threads that decode images, and that write masks (default: %(default)s)',
+        help='threads that read images and write masks, on a GPU processes (default: 4 threads, or '
+        'a process for each core)',
     )
     parser.add_argument('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
     parser.add_argument(

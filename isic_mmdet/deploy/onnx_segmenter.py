@@ -9,10 +9,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from isic_mmdet.deploy.metadata import ModelMetadata
-from isic_mmdet.deploy.pixels import NetworkImage, network_image
+from isic_mmdet.deploy.pixels import NetworkImage, ScalePreparation
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk
 from isic_mmdet.masks.views import FLIP_AXES, ViewPrediction, unflip
 
 
@@ -46,6 +45,9 @@ class OnnxSegmenter(Segmenter):
         entries = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_entries(entries, path)
         self.classes = self.metadata.classes
+        self.preparation = ScalePreparation(
+            self.metadata.scale, self.metadata.keep_ratio, self.metadata.divisor
+        )
         self.batch_size = self.metadata.batch
         self.calibration = self.metadata.expected_iou
         self.threshold = self.metadata.mask_threshold
@@ -55,15 +57,6 @@ class OnnxSegmenter(Segmenter):
                 f'{path} returns the score of one of its {len(self.classes)} classes, and --tta '
                 'averages all; use --tta with --config and --checkpoint, or omit it'
             )
-
-    def reduction(self, height: int, width: int) -> int:
-        """See `Segmenter.reduction`."""
-        return reduction(shrunk(height, width, self.metadata.scale, self.metadata.keep_ratio))
-
-    def resized(self, image: NDArray[np.uint8], frame: Frame) -> NetworkImage:
-        """See `Segmenter.resized`."""
-        to = self.metadata
-        return network_image(image, to.scale, to.keep_ratio, to.divisor, frame)
 
     def feeds(self, images: Sequence[NetworkImage]) -> dict[str, NDArray[Any]]:
         """Return the inputs of the graph for images of one padded size.

@@ -1,4 +1,4 @@
-"""Resizes and pads an image for the network, as the test pipeline of the configs does."""
+"""Prepares images for an exported model, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isic_mmdet.datasets.same_size_batches import padded_shape
-from isic_mmdet.images.frame import Frame
+from isic_mmdet.deploy.segmentation import Preparation
+from isic_mmdet.images.frame import Frame, reduction, shrunk
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.masks.views import FLIP_AXES
 
@@ -57,27 +58,31 @@ class NetworkImage:
         return BoxCells(cells, self.frame.to_full(ends))
 
 
-def network_image(
-    image: NDArray[np.uint8],
-    scale: tuple[int, int],
-    keep_ratio: bool,
-    divisor: int,
-    frame: Frame,
-) -> NetworkImage:
-    """Resize an image to network size and pad it; see `Segmenter.resized`.
+@dataclass(frozen=True)
+class ScalePreparation(Preparation):
+    """Resizes and pads images as the test pipeline of the configs does.
 
-    Args:
-        image: (H, W, 3) uint8, RGB.
+    Attributes:
         scale: longer and shorter side, in pixels, which the image fills as far as it can.
         keep_ratio: of its sides; if not, it is stretched to `scale`, which is a square.
         divisor: the sides are padded to multiples of it.
-        frame: position of the pixels in the full image.
     """
-    height, width = image.shape[:2]
-    rows, columns = scale
-    if keep_ratio:
-        zoom = min(max(scale) / max(height, width), min(scale) / min(height, width))
-        rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
-    padded = np.zeros((*padded_shape((rows, columns), divisor), 3), np.uint8)
-    padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return NetworkImage(padded, (rows, columns), (height, width), frame)
+
+    scale: tuple[int, int]
+    keep_ratio: bool
+    divisor: int
+
+    def reduction(self, height: int, width: int) -> int:
+        """See `Preparation.reduction`."""
+        return reduction(shrunk(height, width, self.scale, self.keep_ratio))
+
+    def resized(self, image: NDArray[np.uint8], frame: Frame) -> NetworkImage:
+        """See `Preparation.resized`."""
+        height, width = image.shape[:2]
+        rows, columns = self.scale
+        if self.keep_ratio:
+            zoom = min(max(self.scale) / max(height, width), min(self.scale) / min(height, width))
+            rows, columns = int(height * zoom + 0.5), int(width * zoom + 0.5)
+        padded = np.zeros((*padded_shape((rows, columns), self.divisor), 3), np.uint8)
+        padded[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return NetworkImage(padded, (rows, columns), (height, width), frame)

@@ -112,65 +112,8 @@ class PreparedImage(Protocol):
         """Its padded size; images of one shape may share a batch."""
 
 
-class Segmenter(ABC):
-    """Finds the lesion in images of any size.
-
-    Attributes:
-        classes: names that `Segmentation.label` can have.
-        batch_size: largest number of images that the model takes together; None for any number.
-        calibration: of the expected IoU; None if the model has none.
-        threshold: a pixel belongs to the lesion if its probability is above this.
-    """
-
-    classes: tuple[str, ...]
-    batch_size: int | None = None
-    calibration: ExpectedIoU | None = None
-    threshold: float
-
-    def __call__(self, image: AnyImage) -> Segmentation:
-        """Return the lesion of one image; see `batch`."""
-        return self.batch([image])[0]
-
-    def batch(self, images: Sequence[AnyImage]) -> list[Segmentation]:
-        """Return the lesions of images of any sizes, in their order.
-
-        Args:
-            images: each the path of a file; an image of Pillow; or an (H, W, 3) uint8 array, RGB
-                (convert those of `cv2.imread` with `image[..., ::-1]`). Files and images of Pillow
-                are brought upright by their EXIF orientation, and so are the results.
-
-        Raises:
-            InputError: a file cannot be read.
-            ValueError: an array or an image is not usable, see `prepare`.
-        """
-        return self.predict([self._prepared(image) for image in images])
-
-    def _prepared(self, image: AnyImage) -> Any:
-        if isinstance(image, np.ndarray):
-            return self.prepare(image)
-        if isinstance(image, Image.Image):
-            if image.mode not in MODES:
-                raise ValueError(f'an image of mode {image.mode}; use image.convert("RGB")')
-            return self.prepare(rgb_pixels(ImageOps.exif_transpose(image)))
-        path = Path(image)
-        try:
-            read = read_image(SourceFile(path, None, path.stat().st_size, 0), self.reduction)
-            return self.prepare(read.pixels, read.frame)
-        except (UnreadableError, OSError, ValueError) as error:
-            raise InputError(f'{path}: {error}; use another image') from error
-
-    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
-        """Return the lesions of images from `prepare`, in their order.
-
-        Only images of one padded size share a batch, so that no image depends on the others.
-        """
-        found: dict[int, Segmentation] = {}
-        for batch in batches_of_one_shape(
-            range(len(prepared)), lambda index: prepared[index].shape, self.batch_size
-        ):
-            lesions = self.predict_batch([prepared[index] for index in batch])
-            found |= dict(zip(batch, lesions, strict=True))
-        return [found[index] for index in range(len(prepared))]
+class Preparation(ABC):
+    """Brings images to the size of the network; it can be sent to other processes."""
 
     @abstractmethod
     def reduction(self, height: int, width: int) -> int:
@@ -205,6 +148,73 @@ class Segmenter(ABC):
     @abstractmethod
     def resized(self, image: NDArray[np.uint8], frame: Frame) -> PreparedImage:
         """Return an image for `predict_batch`; raises a `cv2.error` if nothing is left of it."""
+
+
+class Segmenter(ABC):
+    """Finds the lesion in images of any size.
+
+    Attributes:
+        classes: names that `Segmentation.label` can have.
+        batch_size: largest number of images that the model takes together; None for any number.
+        calibration: of the expected IoU; None if the model has none.
+        threshold: a pixel belongs to the lesion if its probability is above this.
+        preparation: brings images to the size of the network.
+        on_gpu: the model computes on another device than the CPU.
+    """
+
+    classes: tuple[str, ...]
+    preparation: Preparation
+    on_gpu: bool = False
+    batch_size: int | None = None
+    calibration: ExpectedIoU | None = None
+    threshold: float
+
+    def __call__(self, image: AnyImage) -> Segmentation:
+        """Return the lesion of one image; see `batch`."""
+        return self.batch([image])[0]
+
+    def batch(self, images: Sequence[AnyImage]) -> list[Segmentation]:
+        """Return the lesions of images of any sizes, in their order.
+
+        Args:
+            images: each the path of a file; an image of Pillow; or an (H, W, 3) uint8 array, RGB
+                (convert those of `cv2.imread` with `image[..., ::-1]`). Files and images of Pillow
+                are brought upright by their EXIF orientation, and so are the results.
+
+        Raises:
+            InputError: a file cannot be read.
+            ValueError: an array or an image is not usable, see `Preparation.prepare`.
+        """
+        return self.predict([self._prepared(image) for image in images])
+
+    def _prepared(self, image: AnyImage) -> Any:
+        if isinstance(image, np.ndarray):
+            return self.preparation.prepare(image)
+        if isinstance(image, Image.Image):
+            if image.mode not in MODES:
+                raise ValueError(f'an image of mode {image.mode}; use image.convert("RGB")')
+            return self.preparation.prepare(rgb_pixels(ImageOps.exif_transpose(image)))
+        path = Path(image)
+        try:
+            read = read_image(
+                SourceFile(path, None, path.stat().st_size, 0), self.preparation.reduction
+            )
+            return self.preparation.prepare(read.pixels, read.frame)
+        except (UnreadableError, OSError, ValueError) as error:
+            raise InputError(f'{path}: {error}; use another image') from error
+
+    def predict(self, prepared: Sequence[Any]) -> list[Segmentation]:
+        """Return the lesions of images from `preparation`, in their order.
+
+        Only images of one padded size share a batch, so that no image depends on the others.
+        """
+        found: dict[int, Segmentation] = {}
+        for batch in batches_of_one_shape(
+            range(len(prepared)), lambda index: prepared[index].shape, self.batch_size
+        ):
+            lesions = self.predict_batch([prepared[index] for index in batch])
+            found |= dict(zip(batch, lesions, strict=True))
+        return [found[index] for index in range(len(prepared))]
 
     def merged(self, found: Sequence[ViewPrediction | None], frame: Frame) -> Segmentation:
         """Return the lesion that the views of an image show.

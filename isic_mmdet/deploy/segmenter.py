@@ -1,25 +1,19 @@
 """Runs a checkpoint with torch and mmdet."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from math import ceil
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import torch
-from mmcv.transforms import Compose
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
-from numpy.typing import NDArray
 
-from isic_mmdet.datasets.same_size_batches import padded_shape
+from isic_mmdet.deploy.preparation import PipelinePreparation, Prepared
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
 from isic_mmdet.engine.checks.detectors import (
     can_keep_one,
@@ -34,7 +28,7 @@ from isic_mmdet.engine.config.run_options import use_amp, use_tta
 from isic_mmdet.engine.config.run_state import follow_checkpoint, set_checkpoint
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
-from isic_mmdet.images.frame import Frame, reduction, shrunk
+from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.masks.views import ViewPrediction
 from isic_mmdet.models.box_masks import return_box_masks
@@ -43,21 +37,6 @@ from isic_mmdet.models.tta import best_detection, further_detections
 
 # Detections that may belong to one lesion.
 _DETECTIONS_OF_LESION = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """An image at the size of the network.
-
-    Attributes:
-        views: outputs of the test pipeline; several with test-time augmentation.
-        shape: height and width of each view after padding, in pixels.
-        frame: position of the pixels of the views in the full image.
-    """
-
-    views: list[dict[str, Any]]
-    shape: tuple[tuple[int, int], ...]
-    frame: Frame
 
 
 class LesionSegmenter(Segmenter):
@@ -93,13 +72,13 @@ class LesionSegmenter(Segmenter):
         max_lesions: int = 1,
     ) -> None:
         self.device = _device(device)
+        self.on_gpu = self.device.type != 'cpu'
         cfg = load_config(config)
         set_checkpoint(cfg, str(checkpoint))
         follow_checkpoint(cfg, str(checkpoint))
         model_cfg = cfg.model
         self.threshold = mask_threshold(model_cfg)
         self._max_lesions = max_lesions
-        self._in_boxes = predicts_box_masks(model_cfg)
         if amp:
             use_amp(cfg)
         if tta:
@@ -110,35 +89,22 @@ class LesionSegmenter(Segmenter):
             model_cfg.test_cfg.rcnn.max_per_img = 1
         init_default_scope(cfg.default_scope)
         dataset = tested_dataset(cfg)
-        steps = _array_pipeline(dataset.pipeline, str(config))
         with explained(cfg, 'model', 'test_dataloader'):
             built = DATASETS.build({**dataset, 'lazy_init': True})  # reads no file
-            self._pipeline = Compose(steps)
             model = MODELS.build(model_cfg)
+            self.preparation = PipelinePreparation(
+                dataset.pipeline,
+                str(config),
+                model.data_preprocessor.pad_size_divisor,
+                predicts_box_masks(model_cfg),
+            )
         self.classes = tuple(built.metainfo['classes'])
-        self._sizes = list(_sizes(dataset.pipeline))
         return_box_masks(model)
         load = partial(load_checkpoint, model, str(checkpoint), map_location='cpu')
         load_strictly(load, str(checkpoint), str(config), self.classes)
         prepare_for_prediction(model.eval())
         self.calibration = expected_iou_in(open_checkpoint(Path(checkpoint)), checkpoint)
-        self._divisor: int = model.data_preprocessor.pad_size_divisor
         self._model = model.to(self.device)
-
-    def reduction(self, height: int, width: int) -> int:
-        """See `Segmenter.reduction`."""
-        return reduction(min((_shrunk(step, height, width) for step in self._sizes), default=1))
-
-    def resized(self, image: NDArray[np.uint8], frame: Frame) -> Prepared:
-        """See `Segmenter.resized`."""
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        # The scale factor is that of a pipeline without Resize.
-        inputs = self._pipeline({'img': bgr, 'img_id': 0, 'scale_factor': (1.0, 1.0)})
-        views = _views(inputs)
-        if not self._in_boxes:
-            frame = _with_small_masks(views, frame)
-        shape = tuple(padded_shape(view['inputs'].shape[-2:], self._divisor) for view in views)
-        return Prepared(views, shape, frame)
 
     def predict_batch(self, prepared: Sequence[Prepared]) -> list[Segmentation]:
         """See `Segmenter.predict_batch`."""
@@ -168,64 +134,6 @@ def _in_full(found: ViewPrediction | None, frame: Frame) -> ViewPrediction | Non
     if found is None:
         return None
     return replace(found, view=BoxCells(found.view.cells, frame.to_full(found.view.box)))
-
-
-def _array_pipeline(pipeline: Sequence[ConfigDict], config: str) -> list[dict[str, Any]]:
-    """Return a test pipeline that takes an array instead of a file, without annotations."""
-    steps = [step for step in pipeline if step.type != 'LoadAnnotations']
-    if 'LoadImageFromFile' not in [step.type for step in steps]:
-        raise InputError(
-            f'{config}: the test pipeline has no LoadImageFromFile; add it as the first step, '
-            'because it is replaced to predict images in memory'
-        )
-    return [
-        {**step, 'type': 'LoadImageFromNDArray'} if step.type == 'LoadImageFromFile' else step
-        for step in steps
-    ]
-
-
-def _views(inputs: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the views of `TestTimeAug`, or the only view."""
-    if not isinstance(inputs['inputs'], list):
-        return [inputs]
-    return [dict(zip(inputs, view, strict=True)) for view in zip(*inputs.values(), strict=True)]
-
-
-def _with_small_masks(views: Sequence[dict[str, Any]], frame: Frame) -> Frame:
-    """Let masks of the complete image be less than four times as large as the network's input.
-
-    That holds for the side of the image that is shrunk less; pixels of the masks stay square.
-
-    Args:
-        views: outputs of the test pipeline; their samples are changed.
-        frame: position of the pixels of the image.
-
-    Returns:
-        The position of the pixels of the masks.
-    """
-    samples = [view['data_samples'] for view in views]
-    shapes = [(*sample.ori_shape[:2], *sample.img_shape[:2]) for sample in samples]
-    step = max(1, int(min(min(h / rows, w / columns) for h, w, rows, columns in shapes) / 2))
-    for sample, (height, width, rows, columns) in zip(samples, shapes, strict=True):
-        size = ceil(height / step), ceil(width / step)
-        scale = columns / size[1], rows / size[0]
-        sample.set_metainfo({'ori_shape': size, 'scale_factor': scale})
-    return replace(frame, step=frame.step * step)
-
-
-def _sizes(pipeline: Sequence[ConfigDict]) -> Iterator[ConfigDict]:
-    """Yield every `Resize` with a scale, including those in test-time augmentation."""
-    for step in pipeline:
-        if step.type == 'Resize' and step.get('scale'):
-            yield step
-        for branch in step.get('transforms', ()):
-            yield from _sizes(branch)
-
-
-def _shrunk(resize: ConfigDict, height: int, width: int) -> float:
-    """Return by how much a `Resize` shrinks the side of an image that it shrinks less."""
-    scale = resize.scale if isinstance(resize.scale, Sequence) else (resize.scale, resize.scale)
-    return shrunk(height, width, scale, resize.get('keep_ratio', False))
 
 
 def _keep(model: ConfigDict, number: int, config: str | Path) -> None:

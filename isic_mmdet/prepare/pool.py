@@ -51,7 +51,7 @@ def run_calls(calls: Sequence[partial[_Result]], workers: int) -> Generator[_Res
         yield from (call() for call in calls)
         return
     context = start_server(calls[0].func.__module__)
-    executor = ProcessPoolExecutor(min(workers, len(calls)), context, _start_worker)
+    executor = ProcessPoolExecutor(min(workers, len(calls)), context, start_worker)
     try:
         for future in as_completed([executor.submit(call) for call in calls]):
             yield future.result()
@@ -64,7 +64,8 @@ def run_calls(calls: Sequence[partial[_Result]], workers: int) -> Generator[_Res
         executor.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Prepare a process of `start_server` for its work."""
     cv2.setNumThreads(1)  # more threads would compete for the same cores
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C

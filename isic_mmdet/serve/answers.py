@@ -40,9 +40,9 @@ def segment(segmenter: Segmenter, data: bytes, max_pixels: int) -> dict[str, Any
     Raises:
         UnreadableError: see `decode_upload`, or the image is too narrow for the model.
     """
-    image = decode_upload(data, max_pixels, segmenter.reduction)
+    image = decode_upload(data, max_pixels, segmenter.preparation.reduction)
     try:
-        prepared = segmenter.prepare(image.pixels, image.frame)
+        prepared = segmenter.preparation.prepare(image.pixels, image.frame)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
     (found,) = segmenter.predict([prepared])

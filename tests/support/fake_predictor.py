@@ -32,6 +32,7 @@ class FakePredictor:
         self.gate = threading.Event()
         self.gate.set()
         self.sizes: list[tuple[int, int]] = []
+        self.preparation = self
 
     def reduction(self, height: int, width: int) -> int:
         return 1

@@ -103,7 +103,7 @@ class _Images(CalibrationDataReader):
 
     def __init__(self, net: OnnxSegmenter, records: Sequence[dict[str, Any]]) -> None:
         images = (_pixels(record) for record in tqdm(records, 'calibrating'))
-        self._feeds = (net.feeds([net.prepare(image)]) for image in images)
+        self._feeds = (net.feeds([net.preparation.prepare(image)]) for image in images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._feeds, None)

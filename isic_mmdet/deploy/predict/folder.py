@@ -9,29 +9,19 @@ takes images of one padded shape from one group.
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from itertools import groupby
-from operator import itemgetter
 from typing import TypeAlias
 
 from tqdm import tqdm
 
 from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
 from isic_mmdet.deploy.predict.annotations import coco_names, coco_part
-from isic_mmdet.deploy.predict.outputs import (
-    HEIGHT,
-    LoadedImage,
-    Written,
-    shown_image,
-    write_outputs,
-)
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import csv_lines, part_of, read_rows
+from isic_mmdet.deploy.predict.workers import Ready, ToRead, image_workers
 from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
-from isic_mmdet.images.decoding import UnreadableError
-from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.utils.prefetch import batches, prefetch
+from isic_mmdet.utils.prefetch import batches, in_order
 
 # Batches per group: images of a rare shape seldom get a batch of their own, and the decoded images
 # of a group fit into memory.
@@ -88,35 +78,32 @@ def predict_groups(
         File and reason of every wanted image that could not be read.
     """
     errors: list[str] = []
-    items = (
-        (number, *item)
+    images = (
+        ToRead(number, name, file, name in wanted)
         for number, group in enumerate(groups)
         if any(name in wanted for name, _ in group)
-        for item in group
+        for name, file in group
     )
     with (
         tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
         part_of(settings.out, rank) as part,
         coco_part(settings.out, rank) if 'coco' in settings.formats else nullcontext() as coco,
+        image_workers(segmenter, settings) as workers,
     ):
+        # The next batch is read, and the last one written, while the model is busy with this one.
+        ahead = settings.batch_size + workers.number
 
-        def readable() -> Iterator[tuple[int, LoadedImage]]:
-            load = partial(_load, segmenter, settings)
-            waiting = settings.batch_size + settings.workers
-            for group, name, loaded in prefetch(load, items, settings.workers, waiting):
-                if isinstance(loaded, LoadedImage):
-                    yield group, loaded
-                elif name in wanted:
-                    errors.append(loaded)
+        def readable() -> Iterator[Ready]:
+            for read in in_order(workers.read, images, ahead):
+                if isinstance(read, Ready):
+                    yield read
+                elif read.image.wanted:
+                    errors.append(read.reason)
                     bar.update()
 
         predicted = _predicted(segmenter, readable(), settings.batch_size)
-        kept = (results for results in predicted if results[0].name in wanted)
-
-        def write(results: tuple[LoadedImage, Segmentation, float]) -> Written:
-            return write_outputs(settings, *results)
-
-        for written in prefetch(write, kept, settings.workers, settings.workers):
+        kept = (found for found in predicted if found[0].image.wanted)
+        for written in in_order(workers.write, kept, ahead):
             if coco is not None:
                 coco.add(written.coco_line)
             part.add(csv_lines([written.row]))
@@ -124,37 +111,14 @@ def predict_groups(
     return errors
 
 
-def _load(
-    segmenter: Segmenter, settings: FolderSettings, item: tuple[int, str, SourceFile]
-) -> tuple[int, str, LoadedImage | str]:
-    """Return group and name of an image, and the image or the reason why it cannot be read."""
-    group, name, file = item
-
-    def reduction(height: int, width: int) -> int:
-        if settings.crops is not None:
-            return 1
-        most = segmenter.reduction(height, width)
-        return min(most, min(height, width) // HEIGHT) if settings.overlay else most
-
-    try:
-        image = read_image(file, reduction)
-        prepared = segmenter.prepare(image.pixels, image.frame)
-    except (UnreadableError, ValueError) as error:
-        return group, name, f'{file}: {error}'
-    shown = shown_image(image.pixels) if settings.overlay else None
-    pixels = image.pixels if settings.crops is not None else None
-    return group, name, LoadedImage(name, file, image.orientation, prepared, shown, pixels)
-
-
 def _predicted(
-    segmenter: Segmenter, images: Iterator[tuple[int, LoadedImage]], batch_size: int
-) -> Iterator[tuple[LoadedImage, Segmentation, float]]:
+    segmenter: Segmenter, images: Iterator[Ready], batch_size: int
+) -> Iterator[tuple[Ready, Segmentation, float]]:
     """Yield each image, its lesion and its seconds in the model."""
-    for _, group in groupby(images, itemgetter(0)):
-        in_group = (image for _, image in group)
-        for batch in batches_of_one_shape(in_group, lambda i: i.prepared.shape, batch_size):
+    for _, group in groupby(images, lambda ready: ready.image.group):
+        for batch in batches_of_one_shape(group, lambda each: each.prepared.shape, batch_size):
             start = time.perf_counter()
-            lesions = segmenter.predict([image.prepared for image in batch])
+            lesions = segmenter.predict([ready.prepared for ready in batch])
             seconds = (time.perf_counter() - start) / len(batch)
-            for image, lesion in zip(batch, lesions, strict=True):
-                yield image, lesion, seconds
+            for ready, lesion in zip(batch, lesions, strict=True):
+                yield ready, lesion, seconds

@@ -20,7 +20,7 @@ from isic_mmdet.deploy.predict.lesions import (
 )
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import BOX_COLUMNS
-from isic_mmdet.deploy.segmentation import PreparedImage, Segmentation
+from isic_mmdet.deploy.segmentation import Segmentation
 from isic_mmdet.images.encoding import encode_jpeg, encode_mask, encode_png, encode_rgb_png
 from isic_mmdet.images.orientation import stored_box, stored_mask
 from isic_mmdet.images.sources import SourceFile
@@ -33,13 +33,12 @@ HEIGHT = 1024
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
-    """An image that is ready for the model.
+    """What the results of an image need of it.
 
     Attributes:
         name: of its mask, see `mask_names`.
         file: the image.
         orientation: EXIF orientation of the image file.
-        prepared: the image at the size of the network.
         shown: from `shown_image`; None without an overlay.
         pixels: (H, W, 3) uint8, RGB, upright and at full size; None without crops.
     """
@@ -47,7 +46,6 @@ class LoadedImage:
     name: str
     file: SourceFile
     orientation: int
-    prepared: PreparedImage
     shown: NDArray[np.uint8] | None
     pixels: NDArray[np.uint8] | None
 

@@ -15,7 +15,8 @@ class FolderSettings:
         out: folder for all results.
         overlay: draw an overlay of every image.
         batch_size: largest number of images in a batch.
-        workers: number of threads that decode, and of threads that write.
+        workers: number of threads, or on a GPU processes, that read images and write results;
+            None for 4 threads, or as many processes as there are cores.
         probabilities: bits of the probability maps, 8 or 16; None for no maps.
         threshold: a pixel belongs to the lesion if its probability is above this; None for the
             threshold of the model.
@@ -29,7 +30,7 @@ class FolderSettings:
     out: Path
     overlay: bool
     batch_size: int
-    workers: int
+    workers: int | None
     probabilities: int | None = None
     threshold: float | None = None
     crops: float | None = None

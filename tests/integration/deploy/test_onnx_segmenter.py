@@ -86,10 +86,10 @@ def test_a_graph_for_three_takes_any_number(config, checkpoint, net, images, tin
 
 def test_a_large_image_may_be_reduced_first(net, segmenter, images):
     for shape in ((96, 96), (1152, 3000), (3000, 1152), (4499, 6748)):
-        assert net.reduction(*shape) == segmenter.reduction(*shape)
+        assert net.preparation.reduction(*shape) == segmenter.preparation.reduction(*shape)
     frame = Frame((2 * images[2].shape[0], 2 * images[2].shape[1]), step=2)
-    (found,) = net.predict([net.prepare(images[2], frame)])
-    (expected,) = segmenter.predict([segmenter.prepare(images[2], frame)])
+    (found,) = net.predict([net.preparation.prepare(images[2], frame)])
+    (expected,) = segmenter.predict([segmenter.preparation.prepare(images[2], frame)])
     assert_alike(found, expected)
     assert found.shape == (340, 622)
 

@@ -131,10 +131,14 @@ def test_with_several_classes_every_view_counts_for_each(root, changed, tmp_path
 @pytest.mark.parametrize('tta', [False, True])
 def test_a_reduced_image_keeps_four_times_the_size_of_the_model(config, checkpoint, tta):
     segmenter = LesionSegmenter(config, checkpoint, 'cpu', tta=tta)  # at 192 pixels
-    assert segmenter.reduction(96, 96) == 1
-    assert segmenter.reduction(500, 1535) == 1
-    assert segmenter.reduction(500, 1536) == segmenter.reduction(1536, 500) == 2
-    assert segmenter.reduction(4499, 6748) == 8
+    assert segmenter.preparation.reduction(96, 96) == 1
+    assert segmenter.preparation.reduction(500, 1535) == 1
+    assert (
+        segmenter.preparation.reduction(500, 1536)
+        == segmenter.preparation.reduction(1536, 500)
+        == 2
+    )
+    assert segmenter.preparation.reduction(4499, 6748) == 8
 
 
 def test_weights_of_another_model_are_refused(root, config, checkpoint, tmp_path):
@@ -195,7 +199,7 @@ def test_images_that_are_not_resized_are_predicted(changed, checkpoint, segmente
     unsized = LesionSegmenter(config, checkpoint, 'cpu')
     lesion, expected = unsized(image), segmenter(image)
     np.testing.assert_allclose(lesion.box, expected.box, atol=1e-3)
-    assert unsized.reduction(4499, 6748) == 1
+    assert unsized.preparation.reduction(4499, 6748) == 1
 
 
 def test_a_pipeline_that_loads_no_file_is_refused(changed, checkpoint):

@@ -3,9 +3,11 @@ import pytest
 from mmcv.transforms import Compose
 
 import isic_mmdet.register  # noqa: F401
-from isic_mmdet.deploy.pixels import network_image
+from isic_mmdet.deploy.pixels import ScalePreparation
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.views import FLIP_AXES
+
+SQUARE = ScalePreparation((256, 256), True, 32)
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -22,7 +24,7 @@ def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale, ke
     image = noise(*shape)
     resize = Compose([dict(type='mmdet.Resize', scale=scale, keep_ratio=keep_ratio)])
     expected = resize({'img': image})
-    found = network_image(image, scale, keep_ratio, 32, Frame(shape))
+    found = ScalePreparation(scale, keep_ratio, 32).resized(image, Frame(shape))
     height, width = found.size
     assert (height, width) == expected['img'].shape[:2]
     np.testing.assert_array_equal(found.pixels[:height, :width], expected['img'])
@@ -33,7 +35,7 @@ def test_the_size_and_the_pixels_are_those_of_the_test_pipeline(shape, scale, ke
 
 
 def test_a_box_lies_where_mmdet_puts_it():
-    found = network_image(noise(311, 170), (256, 256), True, 32, Frame((311, 170)))
+    found = SQUARE.resized(noise(311, 170), Frame((311, 170)))
     assert found.size == (256, 140)
     cells = np.ones((28, 28), np.float32)
     view = found.to_full(cells, (14.0, 25.6, 70, 256))
@@ -43,14 +45,14 @@ def test_a_box_lies_where_mmdet_puts_it():
 
 def test_a_reduced_image_lies_in_the_full_one():
     frame = Frame((622, 340), step=2, left=-1)
-    found = network_image(noise(311, 170), (256, 256), True, 32, frame)
+    found = SQUARE.resized(noise(311, 170), frame)
     view = found.to_full(np.ones((28, 28)), (14.0, 25.6, 70, 256))
     np.testing.assert_allclose(view.box, (33, 62.2, 169, 622), rtol=1e-6)
 
 
 @pytest.mark.parametrize('direction', FLIP_AXES)
 def test_a_flip_leaves_the_padding_at_the_bottom_and_on_the_right(direction):
-    image = network_image(noise(60, 100), (100, 100), True, 32, Frame((60, 100)))
+    image = ScalePreparation((100, 100), True, 32).resized(noise(60, 100), Frame((60, 100)))
     flipped = image.flipped(direction)
     height, width = flipped.size
     assert (height, width) == image.size == (60, 100)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
+from isic_mmdet.deploy.segmentation import Preparation, Segmentation, Segmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.masks.paste import BoxCells
@@ -24,11 +24,8 @@ class Shown:
         return self.pixels.shape
 
 
-class Recorder(Segmenter):
-    """Finds the upper left quarter of every image, and remembers the images."""
-
-    classes = ('lesion',)
-    threshold = 0.5
+class Recording(Preparation):
+    """Remembers the images."""
 
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []
@@ -39,6 +36,16 @@ class Recorder(Segmenter):
     def resized(self, image: np.ndarray, frame: Frame) -> Shown:
         self.shown.append(image)
         return Shown(image, frame)
+
+
+class Recorder(Segmenter):
+    """Finds the upper left quarter of every image."""
+
+    classes = ('lesion',)
+    threshold = 0.5
+
+    def __init__(self) -> None:
+        self.preparation = Recording()
 
     def predict_batch(self, prepared: Sequence[Shown]) -> list[Segmentation]:
         found = []
@@ -60,7 +67,7 @@ def test_arrays_files_and_images_give_the_same(pixels, tmp_path):
     model = Recorder()
     for image in (pixels, path, str(path), Image.fromarray(pixels), Image.open(path)):
         lesion = model(image)
-        np.testing.assert_array_equal(model.shown[-1], pixels)
+        np.testing.assert_array_equal(model.preparation.shown[-1], pixels)
         assert lesion.mask.shape == lesion.probability.shape == (40, 60)
         assert (lesion.score, lesion.label, lesion.box) == (0.75, 'lesion', (0, 0, 30, 20))
 
@@ -73,16 +80,16 @@ def test_files_and_images_are_brought_upright(pixels, tmp_path, orientation):
     Image.fromarray(pixels).save(path, exif=exif)
     model = Recorder()
     from_file, from_image = model.batch([path, Image.open(path)])
-    np.testing.assert_array_equal(*model.shown)
-    assert not np.array_equal(model.shown[0], pixels)
-    assert from_file.mask.shape == from_image.mask.shape == model.shown[0].shape[:2]
+    np.testing.assert_array_equal(*model.preparation.shown)
+    assert not np.array_equal(model.preparation.shown[0], pixels)
+    assert from_file.mask.shape == from_image.mask.shape == model.preparation.shown[0].shape[:2]
 
 
 @pytest.mark.parametrize('mode', ['L', 'RGBA', 'P', 'CMYK', '1', 'I;16'])
 def test_every_kind_of_image_becomes_rgb(mode):
     model = Recorder()
     assert model(Image.new(mode, (20, 30))).mask.shape == (30, 20)
-    assert model.shown[0].shape == (30, 20, 3)
+    assert model.preparation.shown[0].shape == (30, 20, 3)
 
 
 @pytest.mark.parametrize('mode', ['F', 'HSV', 'LAB'])
@@ -96,7 +103,7 @@ def test_a_large_jpeg_is_read_at_reduced_size_and_its_mask_is_large(tmp_path):
     Image.new('RGB', (1600, 1200)).save(path)
     model = Recorder()
     lesion = model(path)
-    assert model.shown[0].shape == (300, 400, 3)
+    assert model.preparation.shown[0].shape == (300, 400, 3)
     assert lesion.mask.shape == (1200, 1600)
 
 

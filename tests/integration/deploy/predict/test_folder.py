@@ -105,7 +105,7 @@ def test_a_large_jpeg_gets_its_mask_from_fewer_pixels(
     written = predicted(segmenter, settings, tmp_path / 'large.jpg')['large']
 
     file = find_images([str(tmp_path / 'large.jpg')], settings.out).files['large']
-    reduced = read_image(file, segmenter.reduction)
+    reduced = read_image(file, segmenter.preparation.reduction)
     place = reduced.frame
     assert place.step == 4
     lesion = segmenter(reduced.pixels)
@@ -133,7 +133,7 @@ def edges(mask: np.ndarray) -> np.ndarray:
 def test_overlays_are_drawn_from_enough_pixels(segmenter, image_files, tmp_path):
     large = tmp_path / 'large.jpg'
     Image.open(image_files[0]).convert('RGB').resize((3600, 2100)).save(large)
-    assert segmenter.reduction(2100, 3600) > 2
+    assert segmenter.preparation.reduction(2100, 3600) > 2
     settings = FolderSettings(tmp_path / 'out', overlay=True, batch_size=3, workers=1)
     predicted(segmenter, settings, large, *image_files[:2])
     for path in (large, *image_files[:2]):
@@ -159,6 +159,8 @@ class ShapeOnly:
 
     def __init__(self) -> None:
         self.batches: list[list[tuple[int, int]]] = []
+        self.preparation = self
+        self.on_gpu = False
 
     def reduction(self, height: int, width: int) -> int:
         return 1

@@ -56,7 +56,7 @@ def written(image: SourceFile, out: Path, lesion: Segmentation = BEST, **options
     settings = FolderSettings(out, False, 1, 1, **options)
     read = read_image(image)
     assert read.pixels.shape[:2] == UPRIGHT
-    loaded = LoadedImage('a/photo', image, read.orientation, None, None, read.pixels)
+    loaded = LoadedImage('a/photo', image, read.orientation, None, read.pixels)
     return write_outputs(settings, loaded, lesion, 0.1)
 
 
