@@ -17,7 +17,7 @@ from isic_mmdet.utils import failures
 # Names of modules with `-` for `_`. Each brings its own data and alternates with its baselines.
 BENCHMARKS = (
     *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads'),
-    *('onnx', 'serve', 'many-images', 'recipe', 'scale', 'zoo'),
+    *('onnx', 'serve', 'many-images', 'reading', 'recipe', 'scale', 'zoo'),
 )
 #: Measured if no name is given.
 DEFAULT = BENCHMARKS[:8]
