@@ -18,10 +18,10 @@ from isic_mmdet.datasets.same_size_batches import batches_of_one_shape
 from isic_mmdet.deploy.predict.annotations import coco_names, coco_part
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import csv_lines, part_of, read_rows
-from isic_mmdet.deploy.predict.workers import Ready, ToRead, image_workers
-from isic_mmdet.deploy.segmentation import Segmentation, Segmenter
+from isic_mmdet.deploy.predict.workers import Found, Ready, ToRead, image_workers
+from isic_mmdet.deploy.segmentation import Segmenter
 from isic_mmdet.images.sources import SourceFile
-from isic_mmdet.utils.prefetch import batches, in_order
+from isic_mmdet.utils.prefetch import batches
 
 # Batches per group: images of a rare shape seldom get a batch of their own, and the decoded images
 # of a group fit into memory.
@@ -91,10 +91,10 @@ def predict_groups(
         image_workers(segmenter, settings) as workers,
     ):
         # The next batch is read, and the last one written, while the model is busy with this one.
-        ahead = settings.batch_size + workers.number
+        ahead = settings.batch_size
 
         def readable() -> Iterator[Ready]:
-            for read in in_order(workers.read, images, ahead):
+            for read in workers.read(images, ahead):
                 if isinstance(read, Ready):
                     yield read
                 elif read.image.wanted:
@@ -102,8 +102,8 @@ def predict_groups(
                     bar.update()
 
         predicted = _predicted(segmenter, readable(), settings.batch_size)
-        kept = (found for found in predicted if found[0].image.wanted)
-        for written in in_order(workers.write, kept, ahead):
+        kept = (found for found in predicted if found.ready.image.wanted)
+        for written in workers.write(kept, ahead):
             if coco is not None:
                 coco.add(written.coco_line)
             part.add(csv_lines([written.row]))
@@ -111,14 +111,12 @@ def predict_groups(
     return errors
 
 
-def _predicted(
-    segmenter: Segmenter, images: Iterator[Ready], batch_size: int
-) -> Iterator[tuple[Ready, Segmentation, float]]:
-    """Yield each image, its lesion and its seconds in the model."""
+def _predicted(segmenter: Segmenter, images: Iterator[Ready], batch_size: int) -> Iterator[Found]:
+    """Yield the lesion of each image."""
     for _, group in groupby(images, lambda ready: ready.image.group):
         for batch in batches_of_one_shape(group, lambda each: each.prepared.shape, batch_size):
             start = time.perf_counter()
             lesions = segmenter.predict([ready.prepared for ready in batch])
             seconds = (time.perf_counter() - start) / len(batch)
             for ready, lesion in zip(batch, lesions, strict=True):
-                yield ready, lesion, seconds
+                yield Found(ready, lesion, seconds)

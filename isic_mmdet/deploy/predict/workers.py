@@ -1,18 +1,18 @@
 """Workers that read images before the model takes them, and write what it finds.
 
-Two of them are in this file: threads for a model on the CPU, which takes most of the time, and
-processes for a model on a GPU, which is faster than the Python of one process.
+They are threads if the model is on the CPU, where it takes most of the time, and processes if it is
+on a GPU, which is faster than the Python of one process.
 
 An image stays with the worker that has read it. Only its pixels at the size of the network go to
 the model, and only the lesion comes back, so that overlays and crops need no copy of an image.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import cycle
+from itertools import cycle, groupby
 from typing import NamedTuple
 
 from isic_mmdet.deploy.predict.outputs import (
@@ -29,10 +29,15 @@ from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
 from isic_mmdet.images.sources import SourceFile
 from isic_mmdet.prepare.pool import start_server, start_worker
-from isic_mmdet.utils.system import available_cores
+from isic_mmdet.utils.prefetch import batches, in_order
+from isic_mmdet.utils.system import available_cores, keep_freed_memory
 
 # A model on the CPU needs the cores itself.
 _THREADS = 4
+
+
+# A message to a process and its answer take 0.1 ms, so processes get several images at once.
+_IMAGES_OF_MESSAGE = 4
 
 
 class ToRead(NamedTuple):
@@ -59,6 +64,14 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+class Found(NamedTuple):
+    """The lesion of an image, and the seconds of the image in the model."""
+
+    ready: Ready
+    lesion: Segmentation
+    seconds: float
+
+
 class ImageWork:
     """What a worker does.
 
@@ -71,8 +84,18 @@ class ImageWork:
         self._preparation, self._settings = preparation, settings
         self._loaded: dict[str, LoadedImage] = {}
 
-    def read(self, image: ToRead, worker: int) -> Ready | Unreadable:
-        """Return an image for the model, and keep what its results need."""
+    def read(self, images: Sequence[ToRead], worker: int) -> list[Ready | Unreadable]:
+        """Return images for the model, and keep what their results need."""
+        return [self._read(image, worker) for image in images]
+
+    def write(self, found: Sequence[tuple[str, Segmentation, float]]) -> list[Written]:
+        """Write the files of images that this worker has read: name, lesion and seconds."""
+        return [
+            write_outputs(self._settings, self._loaded.pop(name), lesion, seconds)
+            for name, lesion, seconds in found
+        ]
+
+    def _read(self, image: ToRead, worker: int) -> Ready | Unreadable:
         try:
             read = read_image(image.file, self._reduction)
             prepared = self._preparation.prepare(read.pixels, read.frame)
@@ -88,10 +111,6 @@ class ImageWork:
             )
         return Ready(image, prepared, worker)
 
-    def write(self, name: str, lesion: Segmentation, seconds: float) -> Written:
-        """Write the files of an image that this worker has read."""
-        return write_outputs(self._settings, self._loaded.pop(name), lesion, seconds)
-
     def _reduction(self, height: int, width: int) -> int:
         if self._settings.crops is not None:
             return 1
@@ -103,32 +122,51 @@ class Workers:
     """Distributes images over executors.
 
     Args:
-        number: of threads or processes.
-        executors: each holds a part of the images.
+        executors: each keeps the images that it reads.
+        number: of threads or processes in all of them.
+        images_of_message: largest number of images that an executor gets at once.
         read: `ImageWork.read` in an executor.
         write: `ImageWork.write` in an executor.
     """
 
     def __init__(
         self,
-        number: int,
         executors: Sequence[Executor],
-        read: Callable[[ToRead, int], Ready | Unreadable],
-        write: Callable[[str, Segmentation, float], Written],
+        number: int,
+        images_of_message: int,
+        read: Callable[[Sequence[ToRead], int], list[Ready | Unreadable]],
+        write: Callable[[Sequence[tuple[str, Segmentation, float]]], list[Written]],
     ) -> None:
-        self.number = number
         self._executors, self._read, self._write = executors, read, write
+        self._number, self._images_of_message = number, images_of_message
         self._next = cycle(range(len(executors)))
 
-    def read(self, image: ToRead) -> Future[Ready | Unreadable]:
-        """Let the next worker read an image."""
-        worker = next(self._next)
-        return self._executors[worker].submit(self._read, image, worker)
+    def read(self, images: Iterable[ToRead], ahead: int) -> Iterator[Ready | Unreadable]:
+        """Yield images in their order, while the workers read at least `ahead` further ones."""
+        parts = batches(images, self._images_of_message)
+        for read in in_order(self._submit_read, parts, self._parts(ahead)):
+            yield from read
 
-    def write(self, found: tuple[Ready, Segmentation, float]) -> Future[Written]:
-        """Let the worker of an image write its lesion, and the seconds in the model."""
-        ready, lesion, seconds = found
-        return self._executors[ready.worker].submit(self._write, ready.image.name, lesion, seconds)
+    def write(self, found: Iterable[Found], ahead: int) -> Iterator[Written]:
+        """Let the worker of each image write its lesion, and yield what was written, in order."""
+        parts = (
+            part
+            for _, of_worker in groupby(found, lambda each: each.ready.worker)
+            for part in batches(of_worker, self._images_of_message)
+        )
+        for written in in_order(self._submit_write, parts, self._parts(ahead)):
+            yield from written
+
+    def _parts(self, ahead: int) -> int:
+        return -(-ahead // self._images_of_message) + self._number
+
+    def _submit_read(self, images: Sequence[ToRead]) -> Future[list[Ready | Unreadable]]:
+        worker = next(self._next)
+        return self._executors[worker].submit(self._read, images, worker)
+
+    def _submit_write(self, found: Sequence[Found]) -> Future[list[Written]]:
+        results = [(each.ready.image.name, each.lesion, each.seconds) for each in found]
+        return self._executors[found[0].ready.worker].submit(self._write, results)
 
 
 @contextmanager
@@ -145,14 +183,15 @@ def image_workers(segmenter: Segmenter, settings: FolderSettings) -> Iterator[Wo
     number = settings.workers or _usual_number(segmenter)
     executors: list[Executor]
     if segmenter.on_gpu:
+        keep_freed_memory()  # for the images that arrive
         context = start_server(type(segmenter.preparation).__module__)
         start = (segmenter.preparation, settings)
         executors = [ProcessPoolExecutor(1, context, _start, start) for _ in range(number)]
-        workers = Workers(number, executors, _read, _write)
+        workers = Workers(executors, number, _IMAGES_OF_MESSAGE, _read, _write)
     else:
         work = ImageWork(segmenter.preparation, settings)
         executors = [ThreadPoolExecutor(number)]
-        workers = Workers(number, executors, work.read, work.write)
+        workers = Workers(executors, number, 1, work.read, work.write)
     try:
         yield workers
     except BrokenProcessPool as error:
@@ -181,9 +220,9 @@ def _start(preparation: Preparation, settings: FolderSettings) -> None:
     _work = ImageWork(preparation, settings)
 
 
-def _read(image: ToRead, worker: int) -> Ready | Unreadable:
-    return _work.read(image, worker)
+def _read(images: Sequence[ToRead], worker: int) -> list[Ready | Unreadable]:
+    return _work.read(images, worker)
 
 
-def _write(name: str, lesion: Segmentation, seconds: float) -> Written:
-    return _work.write(name, lesion, seconds)
+def _write(found: Sequence[tuple[str, Segmentation, float]]) -> list[Written]:
+    return _work.write(found)

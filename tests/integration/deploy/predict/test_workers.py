@@ -10,7 +10,7 @@ from isic_mmdet.deploy.predict.folder import in_groups, predict_groups
 from isic_mmdet.deploy.predict.inputs import find_images
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import join_parts
-from isic_mmdet.deploy.predict.workers import Ready, ToRead, image_workers
+from isic_mmdet.deploy.predict.workers import Found, ToRead, image_workers
 from isic_mmdet.errors import InputError
 
 
@@ -62,18 +62,19 @@ def test_an_image_stays_with_the_process_that_reads_it(
 ):
     monkeypatch.setattr(segmenter, 'on_gpu', True)
     settings = replace(settings, crops=0.2)
-    files = find_images([str(image_files[0])], settings.out).files
-    ((name, file),) = files.items()
+    files = find_images(list(map(str, image_files)), settings.out).files
+    assert len(files) > 4  # more than a process gets at once
+    images = [ToRead(0, name, file, wanted=True) for name, file in files.items()]
     with image_workers(segmenter, settings) as workers:
-        first = workers.read(ToRead(0, name, file, wanted=True)).result()
-        second = workers.read(ToRead(0, 'other', file, wanted=False)).result()
-        assert isinstance(first, Ready) and isinstance(second, Ready)
-        assert {first.worker, second.worker} == {0, 1}
-        (lesion,) = segmenter.predict([first.prepared])
-        with pytest.raises(KeyError):  # another process
-            workers.write((first._replace(worker=second.worker), lesion, 0.1)).result()
-        assert workers.write((first, lesion, 0.1)).result().row['image'] == name
-    assert settings.crop(name, 1).is_file()
+        ready = list(workers.read(images, 1))
+        assert [each.image.name for each in ready] == list(files)
+        assert {each.worker for each in ready} == {0, 1}
+        found = [Found(each, segmenter.predict([each.prepared])[0], 0.1) for each in ready]
+        other = found[0]._replace(ready=ready[0]._replace(worker=1 - ready[0].worker))
+        with pytest.raises(KeyError):
+            list(workers.write([other], 1))
+        assert [written.row['image'] for written in workers.write(found, 1)] == list(files)
+    assert all(settings.crop(name, 1).is_file() for name in files)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere no server starts the processes')
@@ -81,15 +82,13 @@ def test_a_killed_process_ends_the_prediction_with_its_remedy(
     segmenter, image_files, settings, monkeypatch
 ):
     monkeypatch.setattr(segmenter, 'on_gpu', True)
-    file = find_images([str(image_files[0])], settings.out).files[image_files[0].stem]
+    ((name, file),) = find_images([str(image_files[0])], settings.out).files.items()
     with (
         pytest.raises(InputError, match=r'was killed.*--resume and fewer --workers'),
         image_workers(segmenter, settings) as workers,
     ):
-        image = ToRead(0, 'a', file, wanted=True)
-        workers.read(image).result()
-        for server in psutil.Process().children():
-            for process in server.children():
-                process.kill()
-        workers.read(image).result()
-        workers.read(image).result()
+        images = [ToRead(0, name, file, wanted=True)] * 100
+        for _ in workers.read(images, 1):
+            for server in psutil.Process().children():
+                for process in server.children():
+                    process.kill()
