@@ -1,6 +1,7 @@
 """Mask R-CNN with a choice of precision, and its preparation for prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from isic_mmdet.models.batched.rpn_head import BatchedRPNHead
 from isic_mmdet.models.batched.truth import Truth, collect, sides
 
 PRECISIONS = ('float32', 'bfloat16')
+# A minute to compile for each, and memory of its own.
+_MOST_COMPILED = 4
 
 
 @MODELS.register_module()
@@ -32,17 +35,27 @@ class LesionMaskRCNN(MaskRCNN):
 
     Args:
         precision: one of `PRECISIONS`.
+        compiled: compile the training step of batched heads for the first four sizes of batches;
+            others are trained uncompiled. On a GPU each is one CUDA graph.
         **kwargs: of `mmdet.models.detectors.MaskRCNN`.
 
     Raises:
-        ValueError: `precision` is unknown.
+        ValueError: `precision` is unknown, or the heads cannot be compiled.
     """
 
-    def __init__(self, precision: str = 'float32', **kwargs: Any) -> None:
+    def __init__(self, precision: str = 'float32', compiled: bool = False, **kwargs: Any) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'precision {precision!r}: choose from {", ".join(PRECISIONS)}')
         super().__init__(**kwargs)
         self.precision = precision
+        if compiled and not (self._has_batched_heads and self.roi_head.mask_regions_are_fixed):
+            raise ValueError(
+                'compiled=True needs BatchedRPNHead and BatchedRoIHead, BCEJaccardLoss, and no '
+                'batch norm in the mask head: remove compiled, or use the model of '
+                'configs/isic2018_maskrcnn.py'
+            )
+        self.compiled = compiled
+        self._compiled_sizes: set[tuple[int, ...]] = set()
 
     def forward(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Return losses, predictions or feature maps, as `mmdet.models.BaseDetector.forward`.
@@ -63,7 +76,19 @@ class LesionMaskRCNN(MaskRCNN):
         """Return the losses; batched heads compute them for all images at once."""
         if not self._has_batched_heads:
             return super().loss(batch_inputs, batch_data_samples)
-        return self.batch_loss(batch_inputs, collect(batch_data_samples, batch_inputs.device))
+        truth = collect(batch_data_samples, batch_inputs.device)
+        if self._is_compiled_for(batch_inputs, truth):
+            torch.compiler.cudagraph_mark_step_begin()
+            return _compiled_batch_loss()(self, batch_inputs, truth)
+        return self.batch_loss(batch_inputs, truth)
+
+    def _is_compiled_for(self, inputs: Tensor, truth: Truth) -> bool:
+        if not (self.compiled and self.training and torch.is_grad_enabled()):
+            return False
+        size = (*inputs.shape, *truth.boxes.shape)
+        if len(self._compiled_sizes) < _MOST_COMPILED:
+            self._compiled_sizes.add(size)
+        return size in self._compiled_sizes
 
     def batch_loss(self, inputs: Tensor, truth: Truth) -> dict[str, Tensor]:
         """Return the losses of batched heads.
@@ -131,6 +156,13 @@ class LesionMaskRCNN(MaskRCNN):
         return isinstance(self.rpn_head, BatchedRPNHead) and isinstance(
             self.roi_head, BatchedRoIHead
         )
+
+
+@cache
+def _compiled_batch_loss() -> Callable[..., dict[str, Tensor]]:
+    """Return a compiled `LesionMaskRCNN.batch_loss`, which draws the same random numbers."""
+    options: dict[str, Any] = {'triton.cudagraphs': True, 'fallback_random': True}
+    return torch.compile(LesionMaskRCNN.batch_loss, fullgraph=True, dynamic=False, options=options)
 
 
 def _on_cpu(found: BestRegions) -> BestRegions:

@@ -119,12 +119,24 @@ def _require_finite_losses(model: nn.Module, inputs: Any, output: Any) -> None:
     """Check the losses of a training step; ignore predictions, and losses of a validation."""
     if not isinstance(output, dict) or not torch.is_grad_enabled() or not model.training:
         return
+    losses = [
+        (name, loss.detach())
+        for name, value in output.items()
+        if 'loss' in name  # the rule by which mmengine adds up losses
+        for loss in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(loss, Tensor)
+    ]
+    if not losses:
+        return
+    # One question for all of them: a GPU has to finish its work to answer.
+    are_finite = torch.stack([torch.isfinite(loss).all() for _, loss in losses])
     broken = []
-    for name, value in output.items():
-        if 'loss' in name:  # the rule by which mmengine adds up losses
-            for loss in value if isinstance(value, (list, tuple)) else [value]:
-                if isinstance(loss, Tensor) and not bool(torch.isfinite(loss.detach()).all()):
-                    broken.append(f'{name} is {float(loss.detach().mean())}')
+    if not bool(are_finite.all()):
+        broken = [
+            f'{name} is {float(loss.mean())}'
+            for (name, loss), finite in zip(losses, are_finite.tolist(), strict=True)
+            if not finite
+        ]
     if any_process(bool(broken)):
         raise NonFiniteError(', '.join(broken) or 'the loss of another process is not finite')
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from isic_mmdet.models.batched.boxes import overlaps
 
 
+@torch.library.custom_op('isic_mmdet::kept_boxes', mutates_args=())
 def kept_boxes(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
     """Return which boxes of each set are kept, (S, B) bool.
 
@@ -21,6 +22,17 @@ def kept_boxes(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
         real: (S, B) bool; the others are neither kept nor suppress any box.
         threshold: Jaccard index, compared in single precision as in `isic_mmdet.compat.mmcv_ops`.
     """
+    return suppressed_in_turn(boxes, real, threshold)
+
+
+# A compiler takes minutes to merge hundreds of operations of the loop below, so it gets one.
+@kept_boxes.register_fake
+def _(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
+    return torch.empty_like(real)
+
+
+def suppressed_in_turn(boxes: Tensor, real: Tensor, threshold: float) -> Tensor:
+    """Do the work of `kept_boxes`, with operations that a `TorchDispatchMode` sees."""
     suppresses = (overlaps(boxes, boxes) > threshold).triu(1)
     gone = ~real
     for box, others in enumerate(suppresses.unbind(1)):

@@ -54,6 +54,9 @@ class BatchedRoIHead(StandardRoIHead):
         **kwargs: of `mmdet.models.roi_heads.StandardRoIHead`, with a mask head and a mask
             extractor.
 
+    Attributes:
+        mask_regions_are_fixed: the mask head gets a fixed number of regions in training.
+
     Raises:
         ValueError: the config has settings that this head does not support.
     """
@@ -85,7 +88,7 @@ class BatchedRoIHead(StandardRoIHead):
             if self.train_cfg.get('soft_mask_target', False):
                 raise ValueError('BatchedRoIHead supports no soft_mask_target: use StandardRoIHead')
         weighted = isinstance(self.mask_head.loss_mask, BCEJaccardLoss)
-        self._mask_regions_are_fixed = weighted and not _has_batch_norm(self.mask_head)
+        self.mask_regions_are_fixed = weighted and not _has_batch_norm(self.mask_head)
 
     def batch_loss(
         self, x: Sequence[Tensor], proposals: Tensor, usable: Tensor, truth: Truth
@@ -185,7 +188,7 @@ class BatchedRoIHead(StandardRoIHead):
         regions, labels = _regions(boxes), pick(truth.labels, own).flatten()
         first = truth.boxes.shape[1] * torch.arange(len(boxes), device=boxes.device)[:, None]
         mask, positive = (first + own).flatten(), (lesion >= 0).flatten()
-        if not self._mask_regions_are_fixed:
+        if not self.mask_regions_are_fixed:
             regions, labels, mask = (each[positive] for each in (regions, labels, mask))
         predicted = self.mask_head(pool(self.mask_roi_extractor, x, regions))
         if not len(predicted):
@@ -197,7 +200,7 @@ class BatchedRoIHead(StandardRoIHead):
         targets = (cells[:, 0] >= 0.5).to(boxes.dtype)
         if self.mask_head.class_agnostic:
             labels = torch.zeros_like(labels)
-        weight = (positive.float(),) if self._mask_regions_are_fixed else ()
+        weight = (positive.float(),) if self.mask_regions_are_fixed else ()
         return {'loss_mask': self.mask_head.loss_mask(predicted, targets, labels, *weight)}
 
 

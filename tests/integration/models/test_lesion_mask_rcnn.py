@@ -6,8 +6,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import isic_mmdet.register  # noqa: F401
 from isic_mmdet.engine.config.load import load_config
+from isic_mmdet.models import lesion_mask_rcnn
 from isic_mmdet.models.batched.truth import collect
-from tests.support.batches import STATIC, batch, build
+from tests.support.batches import BATCHED, STATIC, batch, build
 
 ops = torch.ops.aten
 # What makes the program wait for a GPU: a number or a shape that depends on values on the device,
@@ -111,3 +112,57 @@ def test_compiled_without_a_graph_break_the_step_is_the_same(root):
     assert slopes.keys() == gradients.keys()
     for name, gradient in gradients.items():
         assert (slopes[name] - gradient).norm() <= 1e-3 * gradient.norm() + 1e-6, name
+
+
+@pytest.mark.slow
+def test_a_compiled_model_trains_as_an_uncompiled_one(root):
+    cfg, few = (
+        load_config(root / 'configs/quickstart.py'),
+        {'model.train_cfg.rpn_proposal.nms_pre': 20},
+    )
+    runs = []
+    for compiled in (False, True):
+        model = build(cfg, STATIC, few, {'model.compiled': compiled}).train()
+        optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+        losses = []
+        for number in range(4):
+            torch.manual_seed(number)
+            sizes = SIZES['several and none' if number == 2 else 'one lesion each']
+            placed = model.data_preprocessor(batch(*sizes), training=True)
+            loss, _ = model.parse_losses(model(**placed, mode='loss'))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        runs.append(losses)
+        assert len(model._compiled_sizes) == 2 * compiled
+    uncompiled, own = runs
+    assert len(set(uncompiled)) == 4
+    assert own == pytest.approx(uncompiled, rel=1e-4)
+
+
+def test_only_the_first_sizes_are_compiled(root, monkeypatch):
+    model = build(load_config(root / 'configs/quickstart.py'), STATIC, {'model.compiled': True})
+    seen = []
+    monkeypatch.setattr(
+        lesion_mask_rcnn,
+        '_compiled_batch_loss',
+        lambda: lambda model, inputs, truth: seen.append(inputs.shape[-1]) or {},
+    )
+    monkeypatch.setattr(model, 'batch_loss', lambda inputs, truth: {})
+    model.train()
+    for width in (32, 64, 96, 128, 160, 32, 192):
+        placed = model.data_preprocessor(batch(((64, width), 1)), training=True)
+        model(**placed, mode='loss')
+    assert seen == [32, 64, 96, 128, 32]
+    with torch.no_grad():
+        model(**placed, mode='loss')
+    model.eval()
+    model(**placed, mode='loss')
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize('settings', [{}, {'model.roi_head.mask_head.norm_cfg': None}, BATCHED])
+def test_a_model_that_cannot_be_compiled_is_refused(root, settings):
+    with pytest.raises(ValueError, match='compiled=True needs'):
+        build(load_config(root / 'configs/quickstart.py'), settings, {'model.compiled': True})
