@@ -1,16 +1,41 @@
 """Markdown tables of the result files of benchmarks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isic_mmdet.report.markdown import markdown_table
 
-_COLUMNS = ('what', 'ours', 'baseline', 'baseline value', 'ratio', 'goal', 'met')
+_COLUMNS = ('what', 'hardware', 'ours', 'baseline', 'baseline value', 'ratio', 'goal', 'met')
 
 
 def performance_table(contents: Sequence[Mapping[str, Any]]) -> str:
     """Return one table a benchmark, under the command, the machine and the date."""
     return '\n\n'.join(_one_table(content) for content in contents)
+
+
+def comparison_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """Return one table of rows of any benchmarks, without the columns that no row fills.
+
+    Args:
+        rows: hardware, and an entry of `rows` of a result file.
+    """
+    cells = [
+        (
+            entry['what'],
+            hardware,
+            _quantity(entry, 'ours'),
+            entry.get('baseline', ''),
+            _quantity(entry, 'baseline'),
+            f'{entry["ratio"]:.2f}' if entry.get('ratio') is not None else '',
+            entry.get('goal', ''),
+            {True: 'yes', False: '**no**', None: ''}[entry.get('met')],
+        )
+        for hardware, entry in rows
+    ]
+    filled = [index for index in range(len(_COLUMNS)) if any(row[index] for row in cells)]
+    return markdown_table(
+        [_COLUMNS[index] for index in filled], [[row[index] for index in filled] for row in cells]
+    )
 
 
 def profile_table(content: Mapping[str, Any]) -> str:
@@ -42,33 +67,14 @@ def profile_table(content: Mapping[str, Any]) -> str:
 
 
 def _one_table(content: Mapping[str, Any]) -> str:
-    rows = [
-        (
-            entry['what'],
-            _quantity(entry, 'ours'),
-            entry.get('baseline', ''),
-            _quantity(entry, 'baseline'),
-            f'{entry["ratio"]:.2f}' if entry.get('ratio') is not None else '',
-            entry.get('goal', ''),
-            {True: 'yes', False: '**no**', None: ''}[entry.get('met')],
-        )
-        for entry in content['rows']
-    ]
     lines = [
         f'`{content["command"]}`, {content["hardware"]}, {content["date"][:10]}',
         '',
-        _without_empty_columns(rows),
+        comparison_table(('', entry) for entry in content['rows']),
     ]
     for reason in content.get('skipped', ()):
         lines += ['', f'Not measured: {reason}.']
     return '\n'.join(lines)
-
-
-def _without_empty_columns(rows: Sequence[Sequence[str]]) -> str:
-    filled = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]
-    return markdown_table(
-        [_COLUMNS[index] for index in filled], [[row[index] for index in filled] for row in rows]
-    )
 
 
 def _quantity(entry: Mapping[str, Any], of: str) -> str:
