@@ -11,9 +11,10 @@ from typing import Any
 from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.command_lines import command_lines
 from benchmarks.finetune_table import finetune_table
+from benchmarks.headlines import headline_table
 from benchmarks.model_card import model_card_table
 from benchmarks.scale_table import scale_table
-from benchmarks.table import performance_table, profile_table
+from benchmarks.table import comparison_table, performance_table, profile_table
 from benchmarks.uncertainty_table import uncertainty_table
 from benchmarks.zoo_table import zoo_table
 from isic_mmdet.evaluation.metrics_file import read_reports
@@ -27,12 +28,17 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 # A new file that one of these patterns matches is a new row.
 _ISIC_2018 = ('isic2018/*test*',)
 _ISIC_2017 = ('isic2017/*test*',)
+# The benchmarks by machine. A row for docs/performance.md is chosen in benchmarks/headlines.py.
+_CPU = ('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads')
+_AVX2 = ('avx2/train', 'avx2/infer', 'avx2/recipe')
+_GPU = ('gpu/train', 'gpu/infer')
 _METRICS_KEYS = (
     *('metrics', 'images', 'config', 'data', 'split', 'data_digest', 'trained_on', 'checkpoint'),
     *('checkpoint_sha256', 'epoch', 'seed', 'hardware', 'command', 'date', 'versions'),
     *('tta', 'amp', 'settings_digest'),
 )
 _SUMMARY = ('config', 'split', '`iou`', '`dice`')
+_ACCURACY = ('config', 'images', '`iou`', '95 % interval', '`iou_max`', '`iou_thr65`', '`dice`')
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,25 @@ def _help(_: Sequence[Path]) -> str:
     return command_lines()
 
 
+def _headlines(_: Sequence[Path]) -> str:
+    return headline_table(RESULTS)
+
+
+def _missed(files: Sequence[Path]) -> str:
+    """Return the rows that missed their goal."""
+    return comparison_table(
+        (content['hardware'], {**row, 'met': None})
+        for content in map(_read, files)
+        for row in content['rows']
+        if row.get('met') is False
+    )
+
+
+def _accuracy(files: Sequence[Path]) -> str:
+    rows = recipe_rows(read_reports(files))
+    return markdown_table(_ACCURACY, [[row[name] for name in _ACCURACY] for row in rows])
+
+
 def _benchmarks(files: Sequence[Path]) -> str:
     return performance_table([_read(path) for path in files])
 
@@ -183,17 +208,18 @@ BLOCKS = (
     Block('docs/ablations.md', 'results', _recipes, ('r18_cpu/*',)),
     Block('docs/ablations.md', 'r18_gpu', _recipes, ('r18_gpu/*',)),
     Block('docs/ablations.md', 'r18_cpu_2017', _recipes, ('r18_cpu_2017/*',)),
+    Block('docs/performance.md', 'headlines', _headlines),
     Block(
         'docs/performance.md',
-        'performance',
-        _benchmarks,
-        (
-            *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads'),
-            *('gpu/train', 'gpu/infer'),
-        ),
+        'accuracy',
+        _accuracy,
+        ('ablations/stock_budgets', 'ablations/adamw_bn'),
     ),
-    Block('docs/performance.md', 'avx2', _benchmarks, ('avx2/train', 'avx2/infer', 'avx2/recipe')),
-    Block('docs/performance.md', 'profile', _profile, ('train',)),
+    Block('benchmarks/results/README.md', 'missed', _missed, (*_CPU, *_AVX2, *_GPU)),
+    Block('benchmarks/results/README.md', 'cpu', _benchmarks, _CPU),
+    Block('benchmarks/results/README.md', 'avx2', _benchmarks, _AVX2),
+    Block('benchmarks/results/README.md', 'gpu', _benchmarks, _GPU),
+    Block('benchmarks/results/README.md', 'profile', _profile, ('train',)),
     Block('docs/files.md', 'metrics', _metrics_file, ('quickstart',)),
     Block('docs/tools.md', 'help', _help),
     Block('docs/deploy.md', 'onnx', _benchmarks, ('onnx',)),

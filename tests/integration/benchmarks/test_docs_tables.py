@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import docs_tables
 from benchmarks.docs_tables import BLOCKS, Block
+from benchmarks.harness import row
 
 
 def test_the_tables_of_the_docs_equal_their_result_files(root):
@@ -32,9 +33,19 @@ def test_every_marker_belongs_to_a_block_with_files(root):
         assert sorted(names) == sorted(b.name for b in BLOCKS if b.page == page and b.exists)
 
 
-def of_results(name: str) -> Block:
-    (block,) = (b for b in BLOCKS if (b.page, b.name) == ('docs/results.md', name))
+def test_links_of_the_tables_of_all_measurements_lead_to_files(root):
+    page = root / 'benchmarks/results/README.md'
+    for link in re.findall(r'\]\((?!https?:|#)([^)#]+)', page.read_text()):
+        assert (page.parent / link).is_file(), link
+
+
+def of_page(page: str, name: str) -> Block:
+    (block,) = (b for b in BLOCKS if (b.page, b.name) == (page, name))
     return block
+
+
+def of_results(name: str) -> Block:
+    return of_page('docs/results.md', name)
 
 
 @pytest.fixture
@@ -78,3 +89,14 @@ def test_folds_have_a_mean_of_one_view(results):
     results(of_results('ms_red'), **folds)
     ((_, text),) = docs_tables.stale_blocks()
     assert 'Mean over 2 of 5 folds: `iou` 0.8150, `dice` 0.9000.' in text
+
+
+def test_goals_that_were_missed_are_listed(tmp_path):
+    path = tmp_path / 'train.json'
+    rows = [row(f'a step {goal}', 1.0, 'mmdet', 3.0, at_least=goal) for goal in (2, 4)]
+    rows.append(row('without goal', 1.0, 'mmdet', 3.0))
+    path.write_text(json.dumps({'hardware': 'a GPU', 'rows': rows}))
+    text = of_page('benchmarks/results/README.md', 'missed').render([path])
+    assert text.splitlines()[2:] == [
+        '| a step 4 | a GPU | 1.00 s | mmdet | 3.00 s | 3.00 | at least 4 x as fast |'
+    ]
