@@ -32,14 +32,15 @@ def of_config(config: Path, **settings: Any) -> nn.Module:
     return _built({**load_config(config).model, **settings})
 
 
-def ours(precision: str, config: Path = OURS) -> nn.Module:
+def ours(precision: str, config: Path = OURS, compiled: bool = False) -> nn.Module:
     """Return the model of a config.
 
     Args:
         precision: see `isic_mmdet.models.lesion_mask_rcnn`.
         config: path; by default that of the recommended recipe.
+        compiled: the same.
     """
-    return of_config(config, precision=precision)
+    return of_config(config, precision=precision, compiled=compiled)
 
 
 def save_ours(path: Path, config: Path = OURS, distinct_scores: bool = False) -> Path:
