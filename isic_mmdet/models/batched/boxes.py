@@ -15,8 +15,13 @@ _LEAST_UNION = 1e-6
 _MOST_GROWTH = abs(math.log(16 / 1000))
 
 
+@torch.library.custom_op('isic_mmdet::overlaps', mutates_args=())
 def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
-    """Return the Jaccard index of each pair, (S, B, C), of (S, B, 4) and (S, C, 4)."""
+    """Return the Jaccard index of each pair, (S, B, C), of (S, B, 4) and (S, C, 4).
+
+    It is one operator, so that a compiler computes it once. Otherwise it computes a value and the
+    maximum of all values in two ways that are rounded differently, and no value is the maximum.
+    """
     left_top = torch.maximum(boxes[:, :, None, :2], others[:, None, :, :2])
     right_bottom = torch.minimum(boxes[:, :, None, 2:], others[:, None, :, 2:])
     shared = _product((right_bottom - left_top).clamp(min=0))
@@ -24,6 +29,11 @@ def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     other_areas = _product(others[..., 2:] - others[..., :2])
     union = areas[:, :, None] + other_areas[:, None] - shared
     return shared / union.clamp(min=_LEAST_UNION)
+
+
+@overlaps.register_fake
+def _(boxes: Tensor, others: Tensor) -> Tensor:
+    return boxes.new_empty(len(boxes), boxes.shape[1], others.shape[1])
 
 
 def _product(sides: Tensor) -> Tensor:
