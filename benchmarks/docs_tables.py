@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -38,6 +39,7 @@ _METRICS_KEYS = (
     *('tta', 'amp', 'settings_digest'),
 )
 _SUMMARY = ('config', 'split', '`iou`', '`dice`')
+_LAPTOP = ('config', 'split', 'images', '`iou`', 'training, minutes', 'training hardware', 'seed')
 _ACCURACY = ('config', 'images', '`iou`', '95 % interval', '`iou_max`', '`iou_thr65`', '`dice`')
 
 
@@ -163,9 +165,9 @@ def _missed(files: Sequence[Path]) -> str:
     )
 
 
-def _accuracy(files: Sequence[Path]) -> str:
+def _some_columns(columns: Sequence[str], files: Sequence[Path]) -> str:
     rows = recipe_rows(read_reports(files))
-    return markdown_table(_ACCURACY, [[row[name] for name in _ACCURACY] for row in rows])
+    return markdown_table(columns, [[row[name] for name in columns] for row in rows])
 
 
 def _benchmarks(files: Sequence[Path]) -> str:
@@ -212,9 +214,10 @@ BLOCKS = (
     Block(
         'docs/performance.md',
         'accuracy',
-        _accuracy,
+        partial(_some_columns, _ACCURACY),
         ('ablations/stock_budgets', 'ablations/adamw_bn'),
     ),
+    Block('docs/performance.md', 'laptop', partial(_some_columns, _LAPTOP), ('avx2/lite_val',)),
     Block('benchmarks/results/README.md', 'missed', _missed, (*_CPU, *_AVX2, *_GPU)),
     Block('benchmarks/results/README.md', 'cpu', _benchmarks, _CPU),
     Block('benchmarks/results/README.md', 'avx2', _benchmarks, _AVX2),
