@@ -1,9 +1,20 @@
-# Sourced by quickstart.sh and run_tests.sh: makes the virtual environment `.venv` with the packages of
-# the given requirement files. It installs only if one of the files changed since the last call.
+# Make the virtual environment .venv with the packages of requirement files (default:
+# requirements.txt). It installs only if one of the files changed since the last call.
 #
-#   source tools/setup_env.sh requirements.txt [more files]
+#   bash tools/setup_env.sh [requirement files]
 #
-# PYTHON names the interpreter; default: the first suitable one on the PATH.
+# example:
+#   bash tools/setup_env.sh && source .venv/bin/activate
+#
+# PYTHON names the interpreter; default: the first suitable one on the PATH. The other scripts source
+# this file, which also puts the environment on their PATH.
+
+is_sourced() { [ "${BASH_SOURCE[0]}" != "$0" ]; }
+
+if ! is_sourced && { [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; }; then
+    sed -n '1,/^is_sourced/{/^is_sourced/d;s/^# \{0,1\}//;p}' "$0"
+    exit 0
+fi
 
 fits() { "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
 
@@ -31,6 +42,10 @@ enough_room() {
 set_up_environment() {
     local python file stamp want
     for file in "$@"; do
+        if [ ! -f "$file" ]; then
+            echo "error: $file: no such requirement file in $PWD" >&2
+            return 1
+        fi
         stamp=.venv/installed/$file.sha256
         want=$(cat "$file" pyproject.toml | sha256sum)
         if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
@@ -55,4 +70,6 @@ set_up_environment() {
     export PATH="$PWD/.venv/bin:$PATH"
 }
 
-set_up_environment "$@"
+is_sourced || cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+set_up_environment "${@:-requirements.txt}" || return 1 2>/dev/null || exit 1
+is_sourced || echo "(activate the environment: source .venv/bin/activate)"

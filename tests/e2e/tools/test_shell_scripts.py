@@ -185,6 +185,43 @@ def test_setting_up_without_a_fitting_python_says_what_is_needed(root, tmp_path)
     assert not (tmp_path / '.venv' / 'installed' / 'r.txt.sha256').exists()
 
 
+@pytest.fixture
+def bare_project(root, tmp_path) -> Path:
+    """A project of which only the environment can be made; its pip is a stand-in."""
+    (tmp_path / 'tools').mkdir()
+    shutil.copy(root / 'tools/setup_env.sh', tmp_path / 'tools')
+    for name in ('requirements.txt', 'more.txt', 'pyproject.toml'):
+        (tmp_path / name).touch()
+    python = tmp_path / '.venv/bin/python'
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@" >> calls\n')
+    python.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize('files', [[], ['requirements.txt', 'more.txt']])
+def test_setting_up_installs_the_named_files_or_the_requirements(bare_project, files):
+    done = bash(bare_project / 'tools', 'setup_env.sh', *files)
+    assert done.returncode == 0, done.stderr
+    assert 'source .venv/bin/activate' in done.stdout
+    calls = (bare_project / 'calls').read_text().splitlines()
+    installed = [call.split()[-1] for call in calls if ' install ' in call]
+    assert installed == (files or ['requirements.txt'])
+    for file in installed:
+        assert (bare_project / f'.venv/installed/{file}.sha256').exists()
+
+
+def test_setting_up_shows_its_usage_and_refuses_what_is_no_file(bare_project):
+    done = bash(bare_project, 'tools/setup_env.sh', '--help')
+    assert done.returncode == 0
+    assert 'bash tools/setup_env.sh [requirement files]\n' in done.stdout
+    assert 'is_sourced' not in done.stdout
+    done = bash(bare_project, 'tools/setup_env.sh', 'requirement.txt')
+    assert done.returncode == 1
+    assert 'error: requirement.txt: no such requirement file' in done.stderr
+    assert not (bare_project / 'calls').exists()
+
+
 def test_setting_up_on_a_disk_that_is_too_full_is_refused_at_once(root, tmp_path):
     programs = tmp_path / 'bin'
     programs.mkdir()
