@@ -10,7 +10,7 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from isic_mmdet.engine.config.recorded_config import recorded_changes
 from isic_mmdet.engine.train.checkpoints import (
@@ -170,6 +170,11 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     """mmengine's hook, with a count that a resumed run continues."""
 
     priority = 'LOW'  # before CheckpointHook, as RunStateHook
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the loop of a training; mmengine's hook would build one, with its data, in a test."""
+        if isinstance(runner._train_loop, BaseLoop):
+            super().before_run(runner)
 
     def before_train(self, runner: Runner) -> None:
         """Restore the count of the checkpoint."""
