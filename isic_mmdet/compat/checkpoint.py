@@ -7,6 +7,7 @@ Upstream bugs of mmengine 0.10.7, fixed through the registry of its `CheckpointL
   `torch.load` with `weights_only=False`.
 - Without a network the run ends with a traceback of `urllib`. In a distributed run only the first
   process fails, and the others wait for it.
+- Without a logger, `Loads checkpoint by ...` is printed, although the Runner logs the same file.
 - A file in the cache with the right name is loaded, whatever it contains. So is any file that a
   server sends for a name without a digest.
 
@@ -28,6 +29,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.files import sha256
 
+_load = CheckpointLoader.load_checkpoint
 # Published names end in the first digits of the file's SHA-256. `#sha256=` may give all digits.
 _DIGEST_IN_NAME = re.compile(r'.*-([0-9a-f]{8,64})\.pth')
 _DIGEST_IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})', re.IGNORECASE)
@@ -113,6 +115,14 @@ def install_loaders() -> None:
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
     # `torchvision://`, `open-mmlab://` and `mmcls://` call this function without the registry.
     mmengine_checkpoint.load_from_http = load_from_http
+    CheckpointLoader.load_checkpoint = classmethod(_load_without_printing)
+
+
+def _load_without_printing(
+    cls: type[CheckpointLoader], filename: str, map_location: Any = None, logger: Any = 'current'
+) -> Any:
+    """Load a checkpoint as mmengine does, but print nothing if there is no logger."""
+    return _load(filename, map_location, 'silent' if logger is None else logger)
 
 
 def cached_path(address: str) -> Path:

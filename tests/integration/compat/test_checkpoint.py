@@ -98,12 +98,13 @@ def publish(www, content, name='weights'):
 
 
 @pytest.mark.parametrize('as_zip', [True, False])
-def test_a_local_file_is_loaded(tmp_path, monkeypatch, as_zip):
+def test_a_local_file_is_loaded(tmp_path, monkeypatch, capsys, as_zip):
     source, target = nn.Linear(2, 3), nn.Linear(2, 3)
     path = tmp_path / 'weights.pth'
     torch.save(source.state_dict(), path, _use_new_zipfile_serialization=as_zip)
     load_checkpoint(target, str(path), map_location='cpu', strict=True)
     assert torch.equal(source.weight, target.weight)
+    assert capsys.readouterr().out == ''
     monkeypatch.setenv('HOME', str(tmp_path))
     assert load('~/weights.pth').keys() == {'weight', 'bias'}
 
