@@ -23,11 +23,14 @@ from isic_mmdet.utils.schema import COUNT, NUMBER, TEXT, Shape, shape_errors
 
 #: Share of the validation images below the limit for a check.
 CHECKED_SHARE = 0.1
+#: Two numbers and a limit at the lowest tenth say little with fewer images.
+MIN_IMAGES = 20
 #: How to fit a model that has no calibration.
-REMEDY = 'tools/test.py CONFIG CHECKPOINT --split val --calibrate NEW.pth'
+REMEDY = (
+    'tools/test.py CONFIG CHECKPOINT --split val --calibrate NEW.pth '
+    f'(it takes {MIN_IMAGES} validation images or more)'
+)
 
-# Two numbers and a limit at the lowest tenth say little with fewer images.
-_MIN_IMAGES = 20
 _ITERATIONS = 1000
 _SHAPE: Shape = {
     'certainty': TEXT,
@@ -102,7 +105,7 @@ def fit_expected_iou(rows: Sequence[Row]) -> ExpectedIoU | None:
     has_confidence = all(row.get('mask_confidence') is not None for row in found)
     name = 'mask_confidence' if has_confidence else 'score'
     certainty = _logit(np.array([row[name] for row in found], dtype=np.float64))
-    if len(found) < _MIN_IMAGES or np.ptp(certainty) == 0:
+    if len(found) < MIN_IMAGES or np.ptp(certainty) == 0:
         return None
     ious = np.array([row['iou'] for row in found], dtype=np.float64)
     intercept, slope = _fractional_logistic(certainty, ious)

@@ -37,9 +37,12 @@ class ExpectedIoUHook(Hook):
             metric.fits_expected_iou = True
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Keep the calibration for the checkpoint of this validation."""
+        """Keep the calibration for the checkpoint of this validation.
+
+        If the images allow none, the one that was loaded with the weights stays until a step.
+        """
         for metric in _metrics(runner.val_loop):
-            self._calibration = metric.expected_iou
+            self._calibration = metric.expected_iou or self._calibration
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Give the calibration to the metric."""

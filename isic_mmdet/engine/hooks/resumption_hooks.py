@@ -172,7 +172,7 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     priority = 'LOW'  # before CheckpointHook, as RunStateHook
 
     def before_run(self, runner: Runner) -> None:
-        """Check the loop of a training; mmengine's hook would build one, with its data, in a test."""
+        """Check the loop of a training; in a test, mmengine would build one, with its data."""
         if isinstance(runner._train_loop, BaseLoop):
             super().before_run(runner)
 

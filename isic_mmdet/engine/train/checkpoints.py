@@ -11,7 +11,7 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from isic_mmdet.compat.checkpoint import load_from_local
 from isic_mmdet.errors import InputError
-from isic_mmdet.evaluation.expected_iou import ExpectedIoU, fit_expected_iou
+from isic_mmdet.evaluation.expected_iou import MIN_IMAGES, ExpectedIoU, fit_expected_iou
 from isic_mmdet.evaluation.per_image import Row
 from isic_mmdet.utils.files import write_atomically
 
@@ -104,6 +104,12 @@ def write_calibrated(path: str | Path, rows: Sequence[Row], out: str | Path) -> 
     """
     calibration = fit_expected_iou(rows)
     if calibration is None:
+        found = sum(row['score'] is not None for row in rows)
+        if found < MIN_IMAGES:
+            raise InputError(
+                f'{out} was not written: a calibration takes {MIN_IMAGES} validation images with a '
+                f'detection, and {found} of these {len(rows)} have one; validate with more images'
+            )
         raise InputError(
             f'{out} was not written: in these {len(rows)} images, the certainty of the masks does '
             'not predict their IoU; validate with more images, or train longer'

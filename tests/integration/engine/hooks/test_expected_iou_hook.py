@@ -61,6 +61,20 @@ def test_without_a_calibration_a_test_names_the_remedy(work_dir, make_runner, tm
     assert REMEDY in log.read_text()
 
 
+def test_too_few_images_leave_the_calibration_until_the_first_step(work_dir, make_runner, tmp_path):
+    (best,) = work_dir.glob('best_*.pth')
+    folder = tmp_path / 'few'
+    make_runner(
+        [*HOOKS, {'type': 'BeforeAfterHook'}],
+        default_hooks={'checkpoint': BEST},
+        work_dir=folder,
+        load_from=str(best),
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.0}},  # no epoch is better
+    ).train()
+    assert stored(folder / 'best_lesion_iou_epoch_0.pth') == stored(best)
+    assert stored(folder / 'epoch_2.pth') is None
+
+
 def test_a_calibrated_copy_is_tested_as_the_best_checkpoint(work_dir, make_runner, tmp_path):
     (best,) = work_dir.glob('best_*.pth')
     rows = tested(make_runner, work_dir / 'epoch_2.pth', tmp_path / 'without')

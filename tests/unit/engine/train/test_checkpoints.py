@@ -126,6 +126,10 @@ def test_weights_alone_can_be_calibrated(tmp_path):
 
 def test_too_few_images_calibrate_nothing(tmp_path):
     save(tmp_path / 'epoch_1.pth', 3)
-    with pytest.raises(InputError, match='these 3 images'):
-        write_calibrated(tmp_path / 'epoch_1.pth', ROWS[:3], tmp_path / 'copy.pth')
+    rows = [*ROWS[:19], {'iou': 0.0, 'score': None, 'mask_confidence': None}]
+    with pytest.raises(InputError, match=r'takes 20 validation images.* 19 of these 20 have one'):
+        write_calibrated(tmp_path / 'epoch_1.pth', rows, tmp_path / 'copy.pth')
+    worse = [{**row, 'iou': 1 - row['iou']} for row in ROWS]
+    with pytest.raises(InputError, match=r'these 30 images, the certainty .* does not predict'):
+        write_calibrated(tmp_path / 'epoch_1.pth', worse, tmp_path / 'copy.pth')
     assert not (tmp_path / 'copy.pth').exists()
