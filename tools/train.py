@@ -65,7 +65,10 @@ def test_command(args: argparse.Namespace, cfg: 'Config') -> list[str]:
         words += ['--fold', str(args.fold)]
     if args.data_root:
         words += ['--data-root', *map(str, args.data_root)]
-    refused = refused_in_test(args.work_dir, 'test', amp=False, show_dir=None)
+    words += ['--amp'] * args.amp  # as in the validations that chose the checkpoint
+    if Path(cfg.work_dir, 'test', 'metrics.json').is_file():  # of an earlier part of this run
+        words.append('--overwrite')
+    refused = refused_in_test(args.work_dir, 'test', args.amp, show_dir=None)
     options = {
         key: value
         for key, value in (args.cfg_options or {}).items()

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import runpy
 import struct
 import sys
 import termios
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from tests.support.tool_runs import ONE_EPOCH, ROOT, run_tool
 
@@ -89,6 +91,27 @@ def test_the_command_of_the_summary_scores_the_best_checkpoint(shown, folder):
     assert (folder / 'run/test/metrics.json').is_file()
     assert 'lesion/iou' in printed
     assert CONFIG_LINE.search(printed.replace('\r', '')) is None
+
+
+@pytest.mark.parametrize('is_tested', [False, True])
+def test_the_command_of_the_summary_repeats_what_the_training_used(
+    tmp_path, monkeypatch, is_tested
+):
+    (tmp_path / 'run/test').mkdir(parents=True)
+    if is_tested:
+        (tmp_path / 'run/test/metrics.json').touch()
+    config, run = str(ROOT / 'configs/quickstart.py'), str(tmp_path / 'run')
+    options = ['train_cfg.max_epochs=2', 'test_dataloader.batch_size=8']
+    given = [config, '--work-dir', run, '--data-root', 'a', 'b', '--amp', '--cfg-options', *options]
+    monkeypatch.setattr('sys.argv', ['tools/train.py', *given])
+    tool = runpy.run_path(str(ROOT / 'tools/train.py'))
+    words = tool['test_command'](tool['parse_args'](), Config({'work_dir': run}))
+    overwrite = ['--overwrite'] if is_tested else []
+    assert words == [
+        *('python', 'tools/test.py', config, '{}', '--work-dir', f'{run}/test'),
+        *('--data-root', 'a', 'b', '--amp', *overwrite),
+        *('--cfg-options', 'test_dataloader.batch_size=8'),
+    ]
 
 
 def test_the_log_file_has_config_environment_and_scores(shown, folder):
