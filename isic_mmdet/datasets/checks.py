@@ -126,7 +126,11 @@ def annotation_errors(file: AnnotationFile) -> list[str]:
 def _missing(path: Path) -> str:
     others = sorted(other.name for other in path.parent.glob('*.json'))
     if not others:
-        return 'no such file; tools/prepare_isic.py writes it, see data/README.md'
+        return (
+            'no such file; prepare the data first (official files: tools/prepare_isic.py, your '
+            'own: tools/prepare_folder.py, synthetic ones: tools/quickstart.py), or name other '
+            'prepared data with --data-root'
+        )
     return (
         f'no such file, only {", ".join(others)}: the data were prepared without this split; '
         'prepare them again with all parts in --src, or with --split ratio'

@@ -13,6 +13,7 @@ from isic_mmdet.datasets.checks import AnnotationFile, annotation_errors, truth_
 from isic_mmdet.datasets.samplers import SeededIndex
 from isic_mmdet.errors import InputError
 from isic_mmdet.isic.names import CATEGORIES
+from isic_mmdet.utils.shown_path import shown_path
 from isic_mmdet.utils.system import keep_freed_memory
 
 # Data sets that this process has checked: each is built once for the checks before a run, and again
@@ -67,8 +68,8 @@ class LesionDataset(CocoDataset):
         errors = annotation_errors(self.annotation_file)
         if errors:
             raise InputError(
-                f'{self.ann_file} does not fit {type(self).__name__}; '
-                'fix it or prepare the data again with tools/prepare_isic.py:',
+                f'{shown_path(self.ann_file)} does not fit {type(self).__name__}; fix it, or '
+                'prepare the data again:',
                 errors,
             )
         with redirect_stdout(io.StringIO()):  # pycocotools prints four lines about each file

@@ -27,6 +27,7 @@ from isic_mmdet.engine.hooks.finite_training_hook import non_finite, wrapper_err
 from isic_mmdet.engine.train.checkpoints import trained_classes
 from isic_mmdet.engine.train.evaluation import packing_errors
 from isic_mmdet.errors import InputError
+from isic_mmdet.utils.shown_path import shown_path
 
 
 def preflight(cfg: Config, loaders: tuple[str, ...], with_workers: bool = True) -> None:
@@ -109,7 +110,8 @@ def _dataset_errors(dataset: BaseDataset, model: dict[str, Any]) -> list[str]:
         dataset.full_init()
     except InputError as error:
         # A message without a list names the file itself.
-        found += [f'{dataset.ann_file}: {problem}' for problem in error.errors] or [str(error)]
+        file = shown_path(dataset.ann_file)
+        found += [f'{file}: {problem}' for problem in error.errors] or [str(error)]
     return found
 
 

@@ -16,6 +16,7 @@ from isic_mmdet.engine.console import say, say_command
 from isic_mmdet.engine.distributed import unwrapped
 from isic_mmdet.engine.provenance import data_facts, hardware
 from isic_mmdet.engine.train.checkpoints import ENDED_EARLY
+from isic_mmdet.utils.shown_path import shown_path
 
 _BAR = '{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}'
 
@@ -61,17 +62,17 @@ class ConsoleHook(Hook):
         }
         if runner._resume:
             rows['resume'] = f'continues from {Path(runner._load_from).name}'
-        _say_rows(f'training {_shown(runner.cfg.filename)}', rows)
+        _say_rows(f'training {shown_path(runner.cfg.filename)}', rows)
 
     def before_test(self, runner: Runner) -> None:
         """Print what is tested, on what and where."""
         rows = {
-            'checkpoint': _shown(runner._load_from),
+            'checkpoint': shown_path(runner._load_from),
             'data': f'{_data(runner.test_loop)}, {_images(runner.test_loop)} images',
             **_machine(runner),
             **_places(runner),
         }
-        _say_rows(f'testing {_shown(runner.cfg.filename)}', rows)
+        _say_rows(f'testing {shown_path(runner.cfg.filename)}', rows)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Show a new bar; it starts at the step that a resumed epoch continues with."""
@@ -130,14 +131,14 @@ class ConsoleHook(Hook):
         early = ', ended early because no score was better' if info.get(ENDED_EARLY) else ''
         rows = {'epochs': f'{runner.epoch} of {runner.max_epochs}{early}'}
         if path is not None:
-            rows |= {'best score': f'{score:.4f}', 'checkpoint': _shown(path)}
+            rows |= {'best score': f'{score:.4f}', 'checkpoint': shown_path(path)}
         elif info.get('last_ckpt'):
-            rows |= {'checkpoint': _shown(info['last_ckpt'])}
+            rows |= {'checkpoint': shown_path(info['last_ckpt'])}
         seconds = int(time.monotonic() - self._started)
         _say_rows(f'training ended after {timedelta(seconds=seconds)}', rows)
         if path is not None and self.test_command:
             say('score it on the test split:')
-            say_command([_shown(path) if word == '{}' else word for word in self.test_command])
+            say_command([shown_path(path) if word == '{}' else word for word in self.test_command])
 
     def close(self) -> None:
         """Remove the bar."""
@@ -190,7 +191,7 @@ def _machine(runner: Runner) -> dict[str, str]:
 
 def _places(runner: Runner) -> dict[str, str]:
     return {
-        'output': _shown(runner.work_dir),
+        'output': shown_path(runner.work_dir),
         'log file': str(Path(runner.logger.log_file).relative_to(runner.work_dir)) + ' in it',
     }
 
@@ -202,12 +203,6 @@ def _images(loop: Any) -> int:
 def _data(loop: Any) -> str:
     facts = data_facts(loop.dataloader.dataset)
     return f'{facts["data"]} ({facts["split"]})'
-
-
-def _shown(path: str | Path) -> str:
-    """Return a path as short as the current folder allows."""
-    full, here = Path(path).absolute(), Path.cwd()
-    return str(full.relative_to(here) if full.is_relative_to(here) else full)
 
 
 def _say_rows(title: str, rows: Mapping[str, str]) -> None:

@@ -122,7 +122,8 @@ def test_a_split_that_was_not_prepared_differs_from_missing_data(data, errors_of
     assert 'only test.json, train.json' in error and '--split ratio' in error
     for path in (data / 'annotations').iterdir():
         path.unlink()
-    assert 'tools/prepare_isic.py writes it' in errors_of()[0]
+    assert 'prepare the data first' in errors_of()[0]
+    assert '--data-root' in errors_of()[0]
 
 
 def test_files_whose_headers_contradict_their_records_are_errors(data, errors_of, edit):
