@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -55,14 +55,14 @@ class Segmentation:
     """
 
     shape: tuple[int, int]
-    views: tuple[BoxCells, ...]
-    number: int
-    threshold: float
+    views: tuple[BoxCells, ...] = field(repr=False)  # hundreds of numbers
+    number: int = field(repr=False)
+    threshold: float = field(repr=False)
     score: float
     label: str | None
     box: tuple[float, float, float, float] | None
-    calibration: ExpectedIoU | None = None
-    others: tuple['Segmentation', ...] = ()
+    calibration: ExpectedIoU | None = field(default=None, repr=False)
+    others: tuple['Segmentation', ...] = field(default=(), repr=False)
 
     @cached_property
     def expected_iou(self) -> float | None:

@@ -72,6 +72,12 @@ def test_arrays_files_and_images_give_the_same(pixels, tmp_path):
         assert (lesion.score, lesion.label, lesion.box) == (0.75, 'lesion', (0, 0, 30, 20))
 
 
+def test_a_result_is_shown_on_one_line(pixels):
+    assert repr(Recorder()(pixels)) == (
+        "Segmentation(shape=(40, 60), score=0.75, label='lesion', box=(0.0, 0.0, 30.0, 20.0))"
+    )
+
+
 @pytest.mark.parametrize('orientation', [2, 3, 6, 8])
 def test_files_and_images_are_brought_upright(pixels, tmp_path, orientation):
     exif = Image.Exif()
