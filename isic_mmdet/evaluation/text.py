@@ -42,7 +42,10 @@ def _metrics(content: Mapping[str, Any]) -> str:
     if defined < images:
         lines.append(f'boundary metrics: mean over the {defined} images without an empty mask')
     if content['extra_predictions']:
-        lines.append(f'{content["extra_predictions"]} prediction files have no truth')
+        lines.append(
+            f'{content["extra_predictions"]} files or folders of the predictions have no truth and '
+            'were ignored'
+        )
     lines += [f'note: {note}' for note in content.get('notes', ())]
     return '\n'.join(lines)
 

@@ -42,7 +42,9 @@ def test_distances_and_in_how_many_images_they_are_defined():
 
 def test_files_without_a_truth_are_mentioned():
     last = lines(extra_predictions=3)[-1]
-    assert ' '.join(last) == '3 prediction files have no truth'
+    assert ' '.join(last) == (
+        '3 files or folders of the predictions have no truth and were ignored'
+    )
 
 
 def test_an_interval_of_nothing_is_a_dash():
