@@ -85,6 +85,10 @@ def check_results_folder(cfg: Config, overwrite: bool) -> None:
         now,
         'the results of something else',
         'name another --work-dir, or add --overwrite',
+        {
+            'checkpoint_sha256': ('checkpoint', Path(cfg.load_from).name),
+            'settings_digest': ('config', Path(cfg.filename).stem),
+        },
     )
     for name in outputs:
         path = Path(os.path.normpath(folder / name))

@@ -55,7 +55,7 @@ def test_the_same_test_may_be_repeated(make):
 @pytest.mark.parametrize(
     ('changed', 'problem'),
     [
-        (dict(checkpoint='other.pth'), 'checkpoint_sha256'),
+        (dict(checkpoint='other.pth'), 'checkpoint_sha256: best.pth ('),
         (dict(tta=True), 'tta: False, now True'),
         (dict(options={'model.test_cfg.rcnn.score_thr': 0.4}), 'settings_digest'),
         (
