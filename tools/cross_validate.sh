@@ -8,7 +8,8 @@
 #   bash tools/cross_validate.sh configs/isic2018_maskrcnn_lite.py data/mine --amp
 #
 # A second call resumes the first. The status is 1 if a fold fails; the others are finished.
-# WORK_DIR (default work_dirs/<config name>) gets fold_0, fold_1, ... and their logs.
+# WORK_DIR (default work_dirs/<config name>) gets fold_0, fold_1, ... and their logs. --amp and the
+# settings of the model in --cfg-options hold for the scores, too.
 set -uo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0; fi
 if [ $# -lt 2 ]; then sed -n '5s/^# *//p' "$0" >&2; exit 2; fi
@@ -33,6 +34,19 @@ fi
 [ ${#devices[@]} = 0 ] && devices=('')
 mkdir -p "$work" || exit 1
 
+# What decides a score: the model and its precision, but not the weights that it started from.
+for_test=() model_options=() in_options=
+for word in "$@"; do
+    case $word in
+        --amp) for_test+=(--amp) in_options= ;;
+        --cfg-options) in_options=yes ;;
+        -*) in_options= ;;
+        model.backbone.init_cfg*) ;;
+        model.*) [ -n "$in_options" ] && model_options+=("$word") ;;
+    esac
+done
+[ ${#model_options[@]} = 0 ] || for_test+=(--cfg-options "${model_options[@]}")
+
 run() { "$@" & wait $!; } # so that a signal reaches the program, see the trap of the loop
 
 run_fold() { # K, and train.py arguments
@@ -43,7 +57,7 @@ run_fold() { # K, and train.py arguments
     for split in val test; do
         [ $split = test ] && [ ! -f "$data/annotations/test.json" ] && continue
         run "$python" "$tools/test.py" "$config" "$best" "${common[@]}" --split $split \
-            --work-dir "$dir/$split" --overwrite || return 1
+            --work-dir "$dir/$split" --overwrite ${for_test[@]+"${for_test[@]}"} || return 1
     done
 }
 

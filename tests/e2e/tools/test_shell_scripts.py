@@ -308,6 +308,7 @@ def test_nothing_is_reproduced_from_wrong_arguments(root, arguments, message):
 
 FOLD_PYTHON = """#!/bin/bash
 tool=$(basename "$1"); shift
+echo "$tool $*" >>"$CALLS.full"
 while [ $# -gt 0 ]; do
     case $1 in --work-dir) dir=$2 ;; --fold) fold=$2 ;; --split) split=$2 ;; esac
     [ "$tool" = results_table.py ] && echo "row of $1"
@@ -332,10 +333,10 @@ def folds(root, tmp_path):
         (data / f'annotations/fold{k}').mkdir(parents=True)
     (data / 'annotations/test.json').touch()
 
-    def run(**environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
+    def run(*arguments: str, **environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
         calls.write_text('')
         work = {'WORK_DIR': str(tmp_path / 'runs'), 'CALLS': str(calls), 'PYTHON': str(python)}
-        command = ('tools/cross_validate.sh', 'configs/quickstart.py', str(data), '--amp')
+        command = ('tools/cross_validate.sh', 'configs/quickstart.py', str(data), *arguments)
         done = bash(root, *command, **{'CUDA_VISIBLE_DEVICES': '', **work, **environment})
         return done, calls.read_text().splitlines()
 
@@ -356,6 +357,30 @@ def test_all_folds_are_trained_and_scored_one_after_the_other(folds, tmp_path):
         for k in range(3)
     ]
     assert [line for line in done.stdout.splitlines() if line.startswith('row')] == rows
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'of_test'),
+    [
+        ('', ''),
+        ('--amp --skip-bad-batches', ' --amp'),
+        (
+            '--cfg-options model.backbone.init_cfg=None train_cfg.max_epochs=2 '
+            'model.test_cfg.rcnn.score_thr=0.1 model.a=b --amp',
+            ' --amp --cfg-options model.test_cfg.rcnn.score_thr=0.1 model.a=b',
+        ),
+    ],
+)
+def test_scores_have_the_precision_and_the_model_of_the_training(
+    folds, tmp_path, arguments, of_test
+):
+    done, _ = folds(*arguments.split())
+    assert done.returncode == 0, done.stderr
+    calls = (tmp_path / 'calls.full').read_text().splitlines()
+    given = {tool: [c for c in calls if c.startswith(f'{tool}.py ')] for tool in ('train', 'test')}
+    assert len(given['train']) == 3 and len(given['test']) == 6
+    assert all(call.endswith(f'--resume {arguments}'.rstrip()) for call in given['train'])
+    assert all(call.endswith(f'--overwrite{of_test}') for call in given['test'])
 
 
 def test_every_device_has_one_fold_at_a_time(folds):
