@@ -72,8 +72,8 @@ def _call(main: Callable[[], int | None]) -> int:
         return _say(str(end.code), 1)
     except Terminated:
         return _say('ended on request (SIGTERM); continue with --resume', TERMINATED)
-    except KeyboardInterrupt:
-        return _say('interrupted', INTERRUPTED)
+    except KeyboardInterrupt as end:
+        return _say(str(end) or 'interrupted', INTERRUPTED)
     except Exception as error:
         return _failed(error)
 

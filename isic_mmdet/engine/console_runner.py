@@ -1,6 +1,7 @@
 """The Runner of a training and of a test, with a short console."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -31,9 +32,14 @@ class ConsoleRunner(Runner):
         return logger
 
     def train(self) -> nn.Module:
-        """Train; an error leaves no bar on the terminal."""
+        """Train; an error leaves no bar on the terminal, and Ctrl-C says what is kept."""
         with closing(self.console):
-            return super().train()
+            try:
+                return super().train()
+            except KeyboardInterrupt as end:
+                saved = self.message_hub.runtime_info.get('last_ckpt')
+                kept = f'{Path(saved).name} is kept' if saved else 'no epoch was saved yet'
+                raise KeyboardInterrupt(f'interrupted; {kept}; continue with --resume') from end
 
     def test(self) -> dict[str, float]:
         """Test; an error leaves no bar on the terminal."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isic_mmdet.engine.train.checkpoints import INTERRUPTED, newest_checkpoint
-from tests.support.training_runs import assert_same
+from tests.support.training_runs import assert_same, calling
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(900)
@@ -71,6 +71,19 @@ def test_a_kill_during_a_write_costs_only_that_checkpoint(reference, new_run, fi
         f'kill -9 in the middle of write {number} of a checkpoint, then `--resume`',
         'no truncated file under a name; equal bit for bit',
     )
+
+
+@pytest.mark.parametrize(('steps', 'kept'), [(1, 'no epoch was saved yet'), (4, 'epoch_1.pth')])
+def test_ctrl_c_says_what_is_kept(new_run, steps, kept):
+    def interrupt(runner) -> None:
+        if runner.iter == steps:
+            raise KeyboardInterrupt
+
+    run = new_run()
+    assert run.finish(prepare=calling('before_train_iter', interrupt))[0] == 130, run.errors
+    assert run.errors.startswith(f'interrupted; {kept}')
+    assert run.errors.endswith('continue with --resume\n')
+    assert (run.work / 'epoch_1.pth').exists() == (steps == 4)
 
 
 def signal_validation(number: int):
