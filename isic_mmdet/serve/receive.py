@@ -37,7 +37,8 @@ class UploadMemory:
             spare_bytes: that it may have in addition to a file of the largest size.
 
         Raises:
-            HTTPException: the length is missing, 0 or too large, or the upload takes too long.
+            HTTPException: the body is a form; its length is missing, 0 or too large; or the upload
+                takes too long.
             ClientDisconnect: the client closed the connection.
         """
         length = self._length(request, self.max_bytes + spare_bytes)
@@ -53,6 +54,10 @@ class UploadMemory:
             self._freed = asyncio.Event()
 
     def _length(self, request: Request, max_bytes: int) -> int:
+        if request.headers.get('content-type', '').startswith('multipart/form-data'):
+            raise HTTPException(
+                415, 'a form cannot be read; send the file itself, such as curl --data-binary @FILE'
+            )
         text = request.headers.get('content-length')
         # A chunked body can be longer than its Content-Length.
         if text is None or 'transfer-encoding' in request.headers:

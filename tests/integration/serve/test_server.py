@@ -158,6 +158,13 @@ def test_refusals_have_a_reason(server, path, body, status, message):
     assert (found, lines(answer)[-1]) == (status, {'error': message})
 
 
+def test_a_form_is_told_from_a_damaged_image(server):
+    form = {'Content-Type': 'multipart/form-data; boundary=x'}
+    status, _, answer = ask(server, 'POST', '/segment', b'--x', **form)
+    assert status == 415
+    assert 'curl --data-binary @FILE' in lines(answer)[-1]['error']
+
+
 @pytest.mark.parametrize(
     ('header', 'status'),
     [
