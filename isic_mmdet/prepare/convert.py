@@ -149,7 +149,7 @@ def _oriented(sample: Sample, image: UprightImage, found: TrueLesions) -> TrueLe
     height, width = oriented.mask.lesion.shape
     if (height, width) != shape:
         sizes = f'image {shape[1]} x {shape[0]}, mask {width} x {height}'
-        detail = f'{sizes} (width x height): {sample.truth}; get both again'
+        detail = f'{sizes} (width x height): {sample.truth}; replace the wrong one'
         raise TruthError('size mismatch', detail)
     return oriented
 

@@ -63,7 +63,9 @@ def prepare_annotations(
     images = find_images(folder, '--images')
     if not images.files:
         errors_of_files = list(map(str, images.errors))
-        raise InputError(f'{folder} holds no image; correct --images', errors_of_files)
+        raise InputError(
+            f'{folder} holds no image; name the folder of the images: --images', errors_of_files
+        )
     found = annotated_images(export, str(path), images.files, source.one_lesion)
     plan = own_plan(
         'own images',

@@ -93,7 +93,10 @@ def read_label_table(
     notes = []
     if unknown:
         listed = ', '.join(unknown[:_SHOWN])
-        notes.append(f'{len(unknown)} rows of {path} belong to no image (such as {listed})')
+        notes.append(
+            f'{len(unknown)} rows of {path} belong to no image with a mask or outline (such as '
+            f'{listed})'
+        )
     if label_column is not None:
         for image_id in ids:
             if image_id not in values[label_column]:

@@ -155,7 +155,7 @@ def test_skipped_images_are_listed_where_they_leave_too_few(folder):
 
 def test_a_folder_without_images_is_refused(folder):
     source = AnnotationSource(folder / 'coco.json', folder / 'coco.json')
-    with pytest.raises(InputError, match='holds no image'):
+    with pytest.raises(InputError, match='holds no image; name the folder of the images: --images'):
         prepare_annotations(source, folder / 'out', Choices(), Options(parse_rule('none'), 1))
 
 

@@ -33,6 +33,7 @@ def test_every_way_to_save_a_table_gives_the_same(separator, quote, end, encodin
     assert table.group_of == {'ISIC_0000001': 'L1', 'ISIC_0000002': 'L1'}
     assert not table.errors
     assert len(table.notes) == 2
+    assert 'belong to no image with a mask or outline' in table.notes[0]
 
 
 def test_missing_and_contradictory_labels_are_errors_of_their_images(tmp_path):
