@@ -73,6 +73,7 @@ def test(args: argparse.Namespace) -> 'Config':
     """Score the checkpoint, print the scores on the first process, and return the config."""
     from mmengine.dist import is_main_process
 
+    from isic_mmdet.engine.checks.other_config import warn_of_other_settings
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.config import run_options
     from isic_mmdet.engine.config.folds import select_fold
@@ -100,6 +101,7 @@ def test(args: argparse.Namespace) -> 'Config':
     set_work_dir(cfg, args.work_dir, args.config, subfolder)
     run_options.select_split(cfg, args.split)
     set_checkpoint(cfg, args.checkpoint)
+    warn_of_other_settings(cfg, args.checkpoint)
     if args.show_dir:
         run_options.enable_drawing(cfg, args.show_dir)
     run_options.enable_result_dump(cfg, args.out or str(Path(cfg.work_dir, 'detections.json')))

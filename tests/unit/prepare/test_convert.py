@@ -165,7 +165,12 @@ def test_a_small_image_is_hashed_at_a_larger_size(official: Official) -> None:
         ({'image': b'no image'}, 'none', 'unreadable image', 'ISIC_0000001.jpg: '),
         ({'image': jpeg(picture(1))[:-99]}, 'none', 'unreadable image', 'truncated'),
         ({'mask': b'no mask'}, 'none', 'unreadable mask', '_segmentation.png: '),
-        ({'mask': png(lesion(80, 60))}, 'none', 'size mismatch', 'image 80 x 60, mask 60 x 80.*replace the wrong one'),
+        (
+            {'mask': png(lesion(80, 60))},
+            'none',
+            'size mismatch',
+            'image 80 x 60, mask 60 x 80.*replace the wrong one',
+        ),
         ({'mask': png(lesion() * 0)}, 'none', 'empty mask', 'all are 0'),
         ({'mask': png(lesion() // 255)}, 'none', 'empty mask', '0 and 1; .*--foreground 1'),
         ({'mask': png(lesion() // 2)}, 'none', 'empty mask', 'is 127; .*--foreground 127'),
