@@ -19,6 +19,8 @@ from isic_mmdet.prepare.own.image_files import find_images
 
 # Overlapping matches: of eight digits the first and the last seven.
 _NUMBERS = re.compile('(?=([0-9]{7}))')
+# What tools/predict.py writes into its folder, and behind the names of its masks.
+_RECORD, _PREDICTED = 'predictions.json', '_segmentation'
 _NO_MASKS = {'ATTRIBUTION.txt', 'LICENSE.txt'}
 
 
@@ -53,7 +55,8 @@ def pair_masks(predictions: Path, truth: Path, strict: bool = False) -> Pairing:
     an error, and so are two files of one name in different folders of a zip.
 
     If no truth has an ISIC id, both are searched with their subfolders, and a prediction has the
-    name of its truth. Each may have one of `MASK_SUFFIXES` behind it.
+    name of its truth. Each may have one of `MASK_SUFFIXES` behind it. In a folder of
+    `tools/predict.py`, overlays, probabilities and crops are no predictions.
 
     Args:
         predictions: folder or zip.
@@ -101,10 +104,13 @@ def _pair_by_name(predictions: Path, truth: Path) -> Pairing:
     }
     if not by_id:
         raise InputError(f'{truth}: holds no masks; give the folder or zip of the ground truth')
-    named = match_names(list(by_id), list(predicted.files), suffix_of(list(predicted.files)))
+    masks = predicted.files
+    if (predictions / _RECORD).is_file():
+        masks = {name: file for name, file in masks.items() if name.endswith(_PREDICTED)}
+    named = match_names(list(by_id), list(masks), suffix_of(list(masks)))
     pairs = []
     for image_id, file in sorted(by_id.items()):
-        found = [predicted.files[name] for name in named.of_image.get(image_id, ())]
+        found = [masks[name] for name in named.of_image.get(image_id, ())]
         if not found:
             errors.append(f'{image_id}: no prediction in {predictions}')
         elif len(found) > 1:

@@ -407,6 +407,21 @@ def test_own_masks_are_paired_by_name(tmp_path):
         score(predictions, truth)
 
 
+def test_overlays_and_crops_of_a_prediction_are_not_scored(tmp_path):
+    truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
+    own_masks(truth, 'a/1_mask.png', 'a/2_mask.png')
+    own_masks(predictions, 'a/1_segmentation.png', 'a/2_segmentation.png')
+    own_masks(predictions, 'overlays/a/1.png', 'overlays/a/2.png', 'crops/a/1.png')
+    assert pair_masks(predictions, truth).errors, 'a folder of something else'
+    (predictions / 'predictions.json').write_text('{}')
+    pairing = pair_masks(predictions, truth)
+    assert [pair.prediction.name for pair in pairing.pairs] == [
+        '1_segmentation.png',
+        '2_segmentation.png',
+    ]
+    assert (pairing.errors, pairing.extra) == ([], 3)
+
+
 def test_own_masks_that_lack_something(tmp_path):
     truth, predictions = tmp_path / 'truth', tmp_path / 'predictions'
     own_masks(truth, '1.png', '2.png', '3.png', '3.bmp')
