@@ -64,7 +64,7 @@ def set_resume(cfg: Config, resume: str | None, start: str | None = None) -> Non
                 [str(path) for path in damaged],
             )
     if checkpoint is not None:
-        _require_checkpoint(checkpoint)
+        _require_checkpoint(checkpoint, to_resume=True)
     is_own = checkpoint is not None and holds(work_dir, checkpoint)
     # Of a run that ended before its first checkpoint; `BeforeAfterHook` validates before epoch 1.
     early = set(work_dir.glob('best_*_epoch_0.pth'))
@@ -112,9 +112,11 @@ def follow_checkpoint(cfg: Config, checkpoint: str) -> None:
         follow_classes(cfg, list(leaf_datasets(cfg)), classes)
 
 
-def _require_checkpoint(path: str) -> None:
+def _require_checkpoint(path: str, to_resume: bool = False) -> None:
     if Path(path).is_dir():
-        newest, _ = newest_checkpoint(Path(path))
+        best = [] if to_resume else list(Path(path).glob('best_*.pth'))
+        newest = max(best, key=lambda each: each.stat().st_mtime, default=None)
+        newest = newest or newest_checkpoint(Path(path))[0]
         hint = f': {newest}' if newest else ''
         raise InputError(f'{path} is a folder; name a checkpoint in it{hint}')
     if not Path(path).is_file():

@@ -86,6 +86,13 @@ def test_a_wrong_checkpoint_is_named(cfg, runs):
     (runs / 'b/epoch_3.pth').touch()
     with pytest.raises(InputError, match=r'is a folder.*epoch_1\.pth'):
         set_resume(cfg, str(runs / 'a'))
+    with pytest.raises(InputError, match=r'is a folder.*epoch_1\.pth'):
+        set_checkpoint(cfg, str(runs / 'a'))
+    save(runs / 'a/best_lesion_iou_epoch_0.pth')
+    with pytest.raises(InputError, match=r'is a folder.*/best_lesion_iou_epoch_0\.pth'):
+        set_checkpoint(cfg, str(runs / 'a'))
+    with pytest.raises(InputError, match=r'is a folder.*/epoch_1\.pth'):
+        set_resume(cfg, str(runs / 'a'))
     with pytest.raises(InputError, match='only damaged checkpoints'):
         set_resume(cfg, 'auto')
     with pytest.raises(InputError, match=r'nowhere\.pth'):
