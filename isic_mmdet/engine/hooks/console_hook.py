@@ -1,5 +1,6 @@
 """What the console shows of a run: ten lines at the start, progress, scores and a summary."""
 
+import math
 import os
 import sys
 import time
@@ -163,8 +164,8 @@ def score_line(metrics: Mapping[str, float]) -> str:
     """Return the most important scores of a validation, short enough for 80 columns."""
     if 'lesion/iou' not in metrics:  # an evaluator of the user
         return '  '.join(f'{name} {value:.3f}' for name, value in list(metrics.items())[:3])
-    low, high = (metrics.get(f'lesion/iou_ci_{end}') for end in ('low', 'high'))
-    interval = '' if low is None or high is None else f' ({low:.3f} to {high:.3f})'
+    low, high = (metrics.get(f'lesion/iou_ci_{end}', math.nan) for end in ('low', 'high'))
+    interval = f' ({low:.3f} to {high:.3f})' if low <= high else ''  # one image has none
     parts = [f'iou {metrics["lesion/iou"]:.3f}{interval}']
     for name in ('dice', 'missed'):
         if (value := metrics.get(f'lesion/{name}')) is not None:

@@ -1,3 +1,5 @@
+import math
+
 from isic_mmdet.engine.hooks.console_hook import score_line
 
 
@@ -14,6 +16,11 @@ def test_the_line_of_a_validation_has_the_scores_that_decide():
     line = score_line(metrics)
     assert line == 'iou 0.812 (0.700 to 0.900)  dice 0.880  missed 0.010'
     assert len(line) + len('epoch 100:   best so far') <= 80
+
+
+def test_one_image_has_no_interval():
+    metrics = {'lesion/iou': 1.0, 'lesion/iou_ci_low': math.nan, 'lesion/iou_ci_high': math.nan}
+    assert score_line(metrics) == 'iou 1.000'
 
 
 def test_an_evaluator_of_the_user_has_a_line():
