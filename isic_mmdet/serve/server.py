@@ -1,6 +1,7 @@
 """Sockets, connections and shutdown of the server, on uvicorn."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -154,6 +155,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=128)
     except (OSError, OverflowError) as error:
+        in_use = getattr(error, 'errno', None) == errno.EADDRINUSE
+        reason = 'another program uses it, perhaps a second serve.py' if in_use else error
         raise InputError(
-            f'cannot listen on {host}, port {port} ({error}); choose another --host or --port'
+            f'cannot listen on {host}, port {port} ({reason}); choose another --host or --port'
         ) from error

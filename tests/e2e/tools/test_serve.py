@@ -190,6 +190,7 @@ def test_an_address_that_is_taken_or_unknown_is_reported(root, exported, host):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f'cannot listen on {host}, port {port}' in err
+    assert ('another program uses it' in err) == (host == '127.0.0.1')
     assert err.count('error: ') == 1 and 'Traceback' not in err
 
 
