@@ -62,8 +62,7 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
             errors.append(f'{text}: cannot be read ({error})')
             continue
         if not images:
-            others = f'; {_summary(skipped)}' if skipped else ''
-            errors.append(f'{text}: no image is there that can be read{others}')
+            errors.append(f'{text}: {_why_none(Path(text).expanduser(), out, skipped)}')
         for image in images:
             # Two links to one file are two images: each name gets a mask.
             folder, name = os.path.split(image.file.path)
@@ -73,6 +72,16 @@ def find_images(inputs: Sequence[str], out: Path) -> Inputs:
     if errors or name_errors:
         raise InputError('the images cannot be predicted; fix INPUT:', errors + name_errors)
     return Inputs(files, _summary(all_skipped))
+
+
+def _why_none(path: Path, out: Path, skipped: Skipped) -> str:
+    """Return why an input holds no image."""
+    if not path.exists() and not glob.has_magic(str(path)):
+        return 'no such file or folder'
+    if path.is_dir() and Path(os.path.realpath(out)) in (path.resolve(), *path.resolve().parents):
+        return 'it is in --out, the folder for the results, whose files are no inputs'
+    others = f'; {_summary(skipped)}' if skipped else ''
+    return f'no image is there that can be read{others}'
 
 
 def _summary(skipped: Skipped) -> str:

@@ -121,7 +121,8 @@ def _summary(
     }
     width = max(11, *(len(title) + 1 for title, line in lines.items() if line))
     summary = [f'{title + ":":<{width}} {line}' for title, line in lines.items() if line]
-    return '\n'.join([f'{counts.total()} images, {missed} without a detection', *summary])
+    images = '1 image' if counts.total() == 1 else f'{counts.total()} images'
+    return '\n'.join([f'{images}, {missed} without a detection', *summary])
 
 
 def _predict_share(

@@ -44,7 +44,7 @@ def test_help_ends_with_an_example(call, name):
         ('make_synthetic', '', 2, '--out'),
         ('make_synthetic', '--out x --images many', 2, '--images'),
         ('make_synthetic', '--out x --images 0', 1, 'images is 0'),
-        ('predict', f'nowhere {MODEL} --out x', 1, 'nowhere: no image is there'),
+        ('predict', f'nowhere {MODEL} --out x', 1, 'nowhere: no such file or folder'),
         ('predict', f'tests {MODEL} --out x --batch-size 0', 2, 'less than 1'),
         ('predict', f'tests {MODEL}', 2, '--out'),
         ('predict', 'tests --config no.py --out x', 2, '--config and --checkpoint'),

@@ -73,12 +73,14 @@ def test_all_errors_are_reported_at_once(folder):
     (folder / 'gone.jpg').symlink_to('nowhere')
     os.mkfifo(folder / 'pipe.jpg')
     (folder / 'empty').mkdir()
+    (folder / 'out').mkdir()
     (folder / 'set.zip').write_bytes(b'PK')
     expected = {
-        'nowhere': 'no image is there',
+        'nowhere': 'no such file or folder',
         folder / '*.webp': 'no image is there',
         folder / 'empty': 'no image is there',
-        folder / 'gone.jpg': 'no image is there',
+        folder / 'gone.jpg': 'no such file or folder',
+        folder / 'out': 'it is in --out, the folder for the results',
         folder / 'pipe.jpg': 'no image is there',
         folder / 'sub/b.avif': r'\.avif is not read: convert',
         folder / 'set.zip': 'not a complete zip',
