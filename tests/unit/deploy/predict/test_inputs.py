@@ -73,7 +73,6 @@ def test_all_errors_are_reported_at_once(folder):
     (folder / 'gone.jpg').symlink_to('nowhere')
     os.mkfifo(folder / 'pipe.jpg')
     (folder / 'empty').mkdir()
-    (folder / 'out').mkdir()
     (folder / 'set.zip').write_bytes(b'PK')
     expected = {
         'nowhere': 'no such file or folder',
