@@ -33,11 +33,11 @@ def shared_memory_collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
             # In a worker this writes directly into shared memory.
             batch['inputs'] = default_collate(batch['inputs'])
         if get_worker_info() is not None:
-            batch['data_samples'] = ByValue(batch['data_samples'])
+            batch['data_samples'] = _Message(batch['data_samples'])
     return batch
 
 
-class ByValue:
+class _Message:
     """An object that is pickled at once and arrives in another process as itself.
 
     An error of pickling is then raised in the training process. In the thread that sends, it would
@@ -45,13 +45,13 @@ class ByValue:
     """
 
     def __init__(self, content: Any) -> None:
-        self._bytes = bytes(_Pickler.dumps(content))
+        self._bytes = bytes(_ByValue.dumps(content))
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
         return ForkingPickler.loads, (self._bytes,)
 
 
-class _Pickler(ForkingPickler):
+class _ByValue(ForkingPickler):
     """multiprocessing's pickler, with tensors as arrays."""
 
     def reducer_override(self, thing: Any) -> Any:

@@ -1,17 +1,17 @@
 """Brings images to the size of the network with the test pipeline of a config."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmcv.transforms import Compose
 from mmengine.config import ConfigDict
 from numpy.typing import NDArray
 
-from isic_mmdet.datasets.collate import ByValue
 from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.deploy.segmentation import Preparation
 from isic_mmdet.errors import InputError
@@ -32,8 +32,28 @@ class Prepared:
     shape: tuple[tuple[int, int], ...]
     frame: Frame
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return Prepared, (ByValue(self.views), self.shape, self.frame)
+    def without_pixels(self) -> tuple['Prepared', list[NDArray[Any]]]:
+        """Return the image without its pixels, to be sent to another process, and the pixels."""
+        pixels = [np.ascontiguousarray(view['inputs'].numpy()) for view in self.views]
+        views = [
+            {**view, 'inputs': (array.shape, array.dtype.str)}
+            for view, array in zip(self.views, pixels, strict=True)
+        ]
+        return replace(self, views=views), pixels
+
+    def with_pixels(self, data: NDArray[np.uint8]) -> tuple['Prepared', NDArray[np.uint8]]:
+        """Return an image of `without_pixels` as it was, and the rest of the data.
+
+        Args:
+            data: bytes of its pixels, and more.
+        """
+        views = []
+        for view in self.views:
+            shape, kind = view['inputs']
+            size = prod(shape) * np.dtype(kind).itemsize
+            pixels, data = data[:size].view(kind).reshape(shape), data[size:]
+            views.append({**view, 'inputs': torch.from_numpy(pixels)})
+        return replace(self, views=views), data
 
 
 class PipelinePreparation(Preparation):

@@ -79,7 +79,7 @@ class LesionMaskRCNN(MaskRCNN):
         truth = collect(batch_data_samples, batch_inputs.device)
         if self._is_compiled_for(batch_inputs, truth):
             torch.compiler.cudagraph_mark_step_begin()
-            return _compiled_batch_loss()(self, batch_inputs, truth)
+            return compiled_batch_loss()(self, batch_inputs, truth)
         return self.batch_loss(batch_inputs, truth)
 
     def _is_compiled_for(self, inputs: Tensor, truth: Truth) -> bool:
@@ -159,7 +159,7 @@ class LesionMaskRCNN(MaskRCNN):
 
 
 @cache
-def _compiled_batch_loss() -> Callable[..., dict[str, Tensor]]:
+def compiled_batch_loss() -> Callable[..., dict[str, Tensor]]:
     """Return a compiled `LesionMaskRCNN.batch_loss`, which draws the same random numbers."""
     options: dict[str, Any] = {'triton.cudagraphs': True, 'fallback_random': True}
     return torch.compile(LesionMaskRCNN.batch_loss, fullgraph=True, dynamic=False, options=options)

@@ -5,15 +5,22 @@ on a GPU, which is faster than the Python of one process.
 
 An image stays with the worker that has read it. Only its pixels at the size of the network go to
 the model, and only the lesion comes back, so that overlays and crops need no copy of an image.
+
+Processes send pixels in files, which are soon removed. A message with pixels would take longer, and
+a process that is killed while it sends one would leave the other side waiting forever.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import cycle, groupby
-from typing import NamedTuple
+from contextlib import ExitStack, contextmanager
+from itertools import count, cycle, groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from isic_mmdet.deploy.predict.outputs import (
     HEIGHT,
@@ -23,7 +30,7 @@ from isic_mmdet.deploy.predict.outputs import (
     write_outputs,
 )
 from isic_mmdet.deploy.predict.settings import FolderSettings
-from isic_mmdet.deploy.segmentation import Preparation, PreparedImage, Segmentation, Segmenter
+from isic_mmdet.deploy.segmentation import Preparation, Segmentation, Segmenter
 from isic_mmdet.errors import InputError
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.reading import read_image
@@ -50,10 +57,10 @@ class ToRead(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """An image at the size of the network, and the number of the worker that has read it."""
+    """An image of `Preparation.prepare`, and the number of the worker that has read it."""
 
     image: ToRead
-    prepared: PreparedImage
+    prepared: Any
     worker: int
 
 
@@ -72,6 +79,10 @@ class Found(NamedTuple):
     seconds: float
 
 
+#: Images that a worker has read, and the file of their pixels; None if they have them themselves.
+Sent: TypeAlias = tuple[list[Ready | Unreadable], Path | None]
+
+
 class ImageWork:
     """What a worker does.
 
@@ -84,9 +95,9 @@ class ImageWork:
         self._preparation, self._settings = preparation, settings
         self._loaded: dict[str, LoadedImage] = {}
 
-    def read(self, images: Sequence[ToRead], worker: int) -> list[Ready | Unreadable]:
+    def read(self, images: Sequence[ToRead], worker: int) -> Sent:
         """Return images for the model, and keep what their results need."""
-        return [self._read(image, worker) for image in images]
+        return [self._read(image, worker) for image in images], None
 
     def write(self, found: Sequence[tuple[str, Segmentation, float]]) -> list[Written]:
         """Write the files of images that this worker has read: name, lesion and seconds."""
@@ -125,7 +136,7 @@ class Workers:
         executors: each keeps the images that it reads.
         number: of threads or processes in all of them.
         images_of_message: largest number of images that an executor gets at once.
-        read: `ImageWork.read` in an executor.
+        read: `ImageWork.read` in an executor, and a file of pixels or None.
         write: `ImageWork.write` in an executor.
     """
 
@@ -134,7 +145,7 @@ class Workers:
         executors: Sequence[Executor],
         number: int,
         images_of_message: int,
-        read: Callable[[Sequence[ToRead], int], list[Ready | Unreadable]],
+        read: Callable[[Sequence[ToRead], int], Sent],
         write: Callable[[Sequence[tuple[str, Segmentation, float]]], list[Written]],
     ) -> None:
         self._executors, self._read, self._write = executors, read, write
@@ -144,8 +155,8 @@ class Workers:
     def read(self, images: Iterable[ToRead], ahead: int) -> Iterator[Ready | Unreadable]:
         """Yield images in their order, while the workers read at least `ahead` further ones."""
         parts = batches(images, self._images_of_message)
-        for read in in_order(self._submit_read, parts, self._parts(ahead)):
-            yield from read
+        for sent in in_order(self._submit_read, parts, self._parts(ahead)):
+            yield from _received(sent)
 
     def write(self, found: Iterable[Found], ahead: int) -> Iterator[Written]:
         """Let the worker of each image write its lesion, and yield what was written, in order."""
@@ -160,7 +171,7 @@ class Workers:
     def _parts(self, ahead: int) -> int:
         return -(-ahead // self._images_of_message) + self._number
 
-    def _submit_read(self, images: Sequence[ToRead]) -> Future[list[Ready | Unreadable]]:
+    def _submit_read(self, images: Sequence[ToRead]) -> Future[Sent]:
         worker = next(self._next)
         return self._executors[worker].submit(self._read, images, worker)
 
@@ -181,27 +192,28 @@ def image_workers(segmenter: Segmenter, settings: FolderSettings) -> Iterator[Wo
         InputError: a process was killed.
     """
     number = settings.workers or _usual_number(segmenter)
-    executors: list[Executor]
-    if segmenter.on_gpu:
-        keep_freed_memory()  # for the images that arrive
-        context = start_server(type(segmenter.preparation).__module__)
-        start = (segmenter.preparation, settings)
-        executors = [ProcessPoolExecutor(1, context, _start, start) for _ in range(number)]
-        workers = Workers(executors, number, _IMAGES_OF_MESSAGE, _read, _write)
-    else:
-        work = ImageWork(segmenter.preparation, settings)
-        executors = [ThreadPoolExecutor(number)]
-        workers = Workers(executors, number, 1, work.read, work.write)
     try:
-        yield workers
+        with ExitStack() as stack:
+            executors: list[Executor]
+            if segmenter.on_gpu:
+                keep_freed_memory()  # for the images that arrive
+                context = start_server(type(segmenter.preparation).__module__)
+                folder = stack.enter_context(TemporaryDirectory(prefix='isic_mmdet-'))
+                start = (segmenter.preparation, settings, Path(folder))
+                executors = [ProcessPoolExecutor(1, context, _start, start) for _ in range(number)]
+                workers = Workers(executors, number, _IMAGES_OF_MESSAGE, _read, _write)
+            else:
+                work = ImageWork(segmenter.preparation, settings)
+                executors = [ThreadPoolExecutor(number)]
+                workers = Workers(executors, number, 1, work.read, work.write)
+            for executor in executors:
+                stack.callback(executor.shutdown, cancel_futures=True)
+            yield workers
     except BrokenProcessPool as error:
         raise InputError(
             'a process that reads images was killed, most likely for lack of memory; run the same '
             'command with --resume and fewer --workers'
         ) from error
-    finally:
-        for executor in executors:
-            executor.shutdown(cancel_futures=True)
 
 
 def _usual_number(segmenter: Segmenter) -> int:
@@ -211,17 +223,45 @@ def _usual_number(segmenter: Segmenter) -> int:
     return max(1, available_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
 
 
+def _received(sent: Sent) -> Iterator[Ready | Unreadable]:
+    """Yield images with their pixels, and remove the file."""
+    images, path = sent
+    if path is None:
+        yield from images
+        return
+    data = np.fromfile(path, np.uint8)
+    path.unlink()
+    for image in images:
+        if isinstance(image, Ready):
+            prepared, data = image.prepared.with_pixels(data)
+            yield image._replace(prepared=prepared)
+        else:
+            yield image
+
+
+# Of a process.
 _work: ImageWork
+_files: Iterator[Path]
 
 
-def _start(preparation: Preparation, settings: FolderSettings) -> None:
-    global _work
+def _start(preparation: Preparation, settings: FolderSettings, folder: Path) -> None:
+    global _work, _files
     start_worker()
     _work = ImageWork(preparation, settings)
+    _files = (folder / f'{os.getpid()}_{number}' for number in count())
 
 
-def _read(images: Sequence[ToRead], worker: int) -> list[Ready | Unreadable]:
-    return _work.read(images, worker)
+def _read(images: Sequence[ToRead], worker: int) -> Sent:
+    path, sent = next(_files), []
+    with path.open('wb') as file:
+        for image in _work.read(images, worker)[0]:
+            if isinstance(image, Ready):
+                prepared, pixels = image.prepared.without_pixels()
+                for array in pixels:
+                    file.write(array.data)
+                image = image._replace(prepared=prepared)
+            sent.append(image)
+    return sent, path
 
 
 def _write(found: Sequence[tuple[str, Segmentation, float]]) -> list[Written]:

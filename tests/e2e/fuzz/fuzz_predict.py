@@ -45,8 +45,10 @@ class HalfFinder:
 
     classes = ('lesion',)
     calibration = None
+    on_gpu = False
 
     def __init__(self, step: int) -> None:
+        self.preparation = self
         self.step = step
         self.shown: list[tuple[np.ndarray, Frame]] = []
 

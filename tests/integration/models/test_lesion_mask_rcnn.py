@@ -144,7 +144,7 @@ def test_only_the_first_sizes_are_compiled(root, monkeypatch):
     seen = []
     monkeypatch.setattr(
         lesion_mask_rcnn,
-        '_compiled_batch_loss',
+        'compiled_batch_loss',
         lambda: lambda model, inputs, truth: seen.append(inputs.shape[-1]) or {},
     )
     monkeypatch.setattr(model, 'batch_loss', lambda inputs, truth: {})
