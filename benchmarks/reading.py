@@ -133,7 +133,8 @@ def _alone(cores: int, paths: Sequence[Path], number: int, out: Path) -> Callabl
     _use(cores)
     out.mkdir()
     shares = list(batches(range(number), -(-number // cores)))
-    work = [partial(_decode_and_encode, paths, out, share) for share in shares]
+    model = InstantModel()
+    work = [partial(_decode_and_encode, model, paths, out, share) for share in shares]
 
     def both() -> float:
         start = time.perf_counter()
@@ -149,9 +150,11 @@ def _alone(cores: int, paths: Sequence[Path], number: int, out: Path) -> Callabl
     return both
 
 
-def _decode_and_encode(paths: Sequence[Path], out: Path, numbers: Sequence[int]) -> None:
+def _decode_and_encode(
+    model: InstantModel, paths: Sequence[Path], out: Path, numbers: Sequence[int]
+) -> None:
     cv2.setNumThreads(1)
-    model, masks = InstantModel(), {}
+    masks: dict[tuple[int, int], np.ndarray] = {}
     for n in numbers:
         read = read_image(_source(paths[n % len(paths)]), model.preparation.reduction)
         shape = read.frame.shape

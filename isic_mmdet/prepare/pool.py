@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.context import BaseContext
 from typing import TypeVar
@@ -17,6 +18,9 @@ import cv2
 
 from isic_mmdet.errors import InputError
 from isic_mmdet.utils.system import keep_freed_memory
+
+#: Read by OpenMP and OpenBLAS when they are loaded.
+_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
 
 _Result = TypeVar('_Result')
 
@@ -33,8 +37,24 @@ def start_server(module: str) -> BaseContext:
 
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['__main__', module])
-    forkserver.ensure_running()
+    with _one_thread_each():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let numerical libraries of processes that start meanwhile use one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, '1'))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run_calls(calls: Sequence[partial[_Result]], workers: int) -> Generator[_Result, None, None]:
