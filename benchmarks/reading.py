@@ -37,7 +37,7 @@ from isic_mmdet.masks.paste import BoxCells
 from isic_mmdet.masks.views import ViewPrediction
 from isic_mmdet.utils.files import write_atomically
 from isic_mmdet.utils.prefetch import batches
-from isic_mmdet.utils.system import available_cores
+from isic_mmdet.utils.system import available_cores, keep_freed_memory
 
 _SIZE = 512
 _BATCH = 16
@@ -154,6 +154,7 @@ def _decode_and_encode(
     model: InstantModel, paths: Sequence[Path], out: Path, numbers: Sequence[int]
 ) -> None:
     cv2.setNumThreads(1)
+    keep_freed_memory()
     masks: dict[tuple[int, int], np.ndarray] = {}
     for n in numbers:
         read = read_image(_source(paths[n % len(paths)]), model.preparation.reduction)
