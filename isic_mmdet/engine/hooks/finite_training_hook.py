@@ -169,11 +169,18 @@ def _require_score(name: str, metrics: dict[str, float]) -> None:
 
 
 def wrapper_errors(cfg: Mapping[str, Any]) -> list[str]:
-    """Return why this machine cannot train with the `optim_wrapper` of a config, one line each."""
-    kind = str((cfg.get('optim_wrapper') or {}).get('type', '')).rpartition('.')[2]
-    if kind != 'AmpOptimWrapper' or torch.cuda.is_available():
-        return []
-    return [
-        'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
-        "optim_wrapper.type='OptimWrapper' and train with --amp for bfloat16"
-    ]
+    """Return why a config cannot be trained with its `optim_wrapper` here, one line each."""
+    wrapper, errors = cfg.get('optim_wrapper') or {}, []
+    kind = str(wrapper.get('type', '')).rpartition('.')[2]
+    if kind == 'AmpOptimWrapper' and not torch.cuda.is_available():
+        errors.append(
+            'optim_wrapper.type: AmpOptimWrapper needs a GPU, and there is none; write '
+            "optim_wrapper.type='OptimWrapper' and train with --amp for bfloat16"
+        )
+    batches = wrapper.get('accumulative_counts', 1)
+    if batches > 1 and (cfg.get('model') or {}).get('compiled'):
+        errors.append(
+            f'optim_wrapper.accumulative_counts={batches} with model.compiled=True: a CUDA graph '
+            'writes the gradients of the next batch over those of the last; remove one of the two'
+        )
+    return errors

@@ -156,3 +156,11 @@ def test_automatic_mixed_precision_of_mmengine_needs_a_gpu(monkeypatch, gpu, cou
     monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
     assert len(wrapper_errors({'optim_wrapper': {'type': 'AmpOptimWrapper'}})) == count
     assert wrapper_errors({'optim_wrapper': {'type': 'OptimWrapper'}}) == []
+
+
+def test_a_compiled_step_cannot_add_up_the_gradients_of_batches():
+    cfg = {'model': {'compiled': True}, 'optim_wrapper': {'accumulative_counts': 2}}
+    (error,) = wrapper_errors(cfg)
+    assert 'accumulative_counts=2 with model.compiled=True' in error
+    assert wrapper_errors({**cfg, 'model': {}}) == []
+    assert wrapper_errors({**cfg, 'optim_wrapper': {'accumulative_counts': 1}}) == []
