@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.ablations import ABLATIONS, ablation_table
 from benchmarks.command_lines import command_lines
 from benchmarks.finetune_table import finetune_table
-from benchmarks.headlines import headline_table
+from benchmarks.headlines import headline_tables
 from benchmarks.model_card import model_card_table
 from benchmarks.scale_table import scale_table
 from benchmarks.table import comparison_table, performance_table, profile_table
@@ -152,7 +152,7 @@ def _help(_: Sequence[Path]) -> str:
 
 
 def _headlines(_: Sequence[Path]) -> str:
-    return headline_table(RESULTS)
+    return headline_tables(RESULTS)
 
 
 def _missed(files: Sequence[Path]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.table import comparison_table
+from benchmarks.table import tables_by_hardware
 from isic_mmdet.errors import InputError
 
 
@@ -16,7 +16,7 @@ class Headline(NamedTuple):
         file: below `benchmarks/results/`, without `.json`.
         what: the row, as the file names it.
         baselines: each is a row of the table.
-        note: about the hardware; follows it.
+        note: about the hardware; follows it. Rows with the same hardware and note share a table.
     """
 
     file: str
@@ -52,19 +52,19 @@ HEADLINES = (
     ),
     Headline('avx2/recipe', 'training step, isic2018_maskrcnn_lite, batch 4, 256 px', _MMDET),
     Headline('avx2/recipe', f'{_LITE}, PyTorch', _MMDET),
-    Headline('avx2/recipe', f'{_LITE}, ONNX Runtime', _MMDET, _ONNX),
-    Headline('avx2/recipe', f'{_LITE}, ONNX Runtime, 8 bits', _MMDET, _ONNX),
     Headline('avx2/train', f'{_STEP}, batch 2, 512 px', _BOTH),
     Headline('avx2/infer', f'{_INFERENCE}, batch 1', _BOTH),
     Headline('avx2/infer', f'{_INFERENCE}, batch 1, {_KEEP}', _MMDET),
+    Headline('avx2/recipe', f'{_LITE}, ONNX Runtime', _MMDET, _ONNX),
+    Headline('avx2/recipe', f'{_LITE}, ONNX Runtime, 8 bits', _MMDET, _ONNX),
     Headline('gpu/train', f'{_STEP}, batch 16, 512 px', _BOTH, _BFLOAT16),
     Headline('gpu/infer', f'{_INFERENCE}, batch 16', _MMDET, _BFLOAT16),
     Headline('gpu/infer', f'{_INFERENCE}, batch 16, {_KEEP}', ('torchvision',), _BFLOAT16),
 )
 
 
-def headline_table(results: Path) -> str:
-    """Return the table of `HEADLINES`.
+def headline_tables(results: Path) -> str:
+    """Return the tables of `HEADLINES`.
 
     Args:
         results: folder of the result files.
@@ -72,7 +72,7 @@ def headline_table(results: Path) -> str:
     Raises:
         InputError: a result file is missing, or does not have a row exactly once.
     """
-    return comparison_table(row for each in HEADLINES for row in _rows(each, results))
+    return tables_by_hardware(row for each in HEADLINES for row in _rows(each, results))
 
 
 def _rows(headline: Headline, results: Path) -> Iterator[tuple[str, dict[str, Any]]]:

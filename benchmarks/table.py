@@ -1,6 +1,8 @@
 """Markdown tables of the result files of benchmarks."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from isic_mmdet.report.markdown import markdown_table
@@ -35,6 +37,14 @@ def comparison_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     filled = [index for index in range(len(_COLUMNS)) if any(row[index] for row in cells)]
     return markdown_table(
         [_COLUMNS[index] for index in filled], [[row[index] for index in filled] for row in cells]
+    )
+
+
+def tables_by_hardware(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """Return a table for each run of rows with one hardware, under its name."""
+    return '\n\n'.join(
+        f'**{hardware}**\n\n{comparison_table(("", entry) for _, entry in same)}'
+        for hardware, same in groupby(rows, itemgetter(0))
     )
 
 

@@ -12,7 +12,7 @@ from isic_mmdet.report.run_files import Report, data_and_split, training_data
 BEGIN = '<!-- results:begin -->'
 END = '<!-- results:end -->'
 _COMMANDS = (
-    'Commands, with config, weights and seed of the row; `tools/test.py` with its `--split`, '
+    'Commands, with config, weights and seed of the recipe; `tools/test.py` with its `--split`, '
     'without and with `--tta`:'
 )
 _CLASS_SCORES = ('balanced_accuracy', 'macro_auc')
@@ -44,8 +44,14 @@ def results_table(reports: Sequence[Report]) -> str:
 
 
 def recipe_table(reports: Sequence[Report]) -> str:
-    """Return a Markdown table with one numbered row per recipe, see `recipe_rows`."""
+    """Return a Markdown table with one numbered row per recipe, see `recipe_rows`.
+
+    The values of a single recipe stand below each other, because most pages are too narrow for the
+    row.
+    """
     rows = recipe_rows(reports)
+    if len(rows) == 1:
+        return markdown_table(['#', '1'], rows[0].items())
     cells = [[str(number), *row.values()] for number, row in enumerate(rows, 1)]
     return markdown_table(['#', *rows[0]], cells)
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import headlines
 from benchmarks.harness import row
-from benchmarks.headlines import Headline, headline_table
+from benchmarks.headlines import Headline, headline_tables
 from isic_mmdet.errors import InputError
 
 
@@ -30,9 +30,10 @@ STEPS = [
 
 
 def test_chosen_rows_have_hardware_and_note(results):
-    text = headline_table(results(row('another', 1.0, 'stock mmdet', 2.0), *STEPS))
-    step = '| a step | a GPU, ours in bfloat16 | 1.00 s'
-    assert text.splitlines()[2:] == [
+    text = headline_tables(results(row('another', 1.0, 'stock mmdet', 2.0), *STEPS))
+    step = '| a step | 1.00 s'
+    assert text.startswith('**a GPU, ours in bfloat16**\n\n| what | ours | baseline |')
+    assert text.splitlines()[4:] == [
         f'{step} | stock mmdet | 5.00 s | 5.00 | at least 4 x as fast | yes |',
         f'{step} | torchvision | 3.00 s | 3.00 | at least 4 x as fast | **no** |',
     ]
@@ -41,11 +42,11 @@ def test_chosen_rows_have_hardware_and_note(results):
 @pytest.mark.parametrize(('rows', 'found'), [(STEPS[:1], 0), ([*STEPS, STEPS[1]], 2)])
 def test_a_row_that_was_renamed_or_is_there_twice_is_an_error(results, rows, found):
     with pytest.raises(InputError, match=f"train.json: has {found} rows 'a step' .*'torchvision'"):
-        headline_table(results(*rows))
+        headline_tables(results(*rows))
 
 
 def test_a_file_that_is_missing_is_an_error(results, tmp_path):
     results()
     (tmp_path / 'gpu/train.json').unlink()
     with pytest.raises(InputError, match=r'train.json: is missing'):
-        headline_table(tmp_path)
+        headline_tables(tmp_path)

@@ -49,11 +49,19 @@ def test_a_row_holds_the_numbers_of_the_file():
     }
 
 
-def test_the_table_ends_with_the_commands():
-    table = results_table([REPORT])
+def test_each_recipe_has_a_row():
+    table = recipe_table([REPORT, {**REPORT, 'config': 'another'}])
     assert table.startswith('| # | config | weights |')
     assert '| 1 | isic2018_maskrcnn_lite | resnet18.pth |' in table
-    assert table.endswith(
+
+
+def test_the_values_of_a_single_recipe_stand_below_each_other():
+    table = recipe_table([REPORT])
+    assert table.startswith('| # | 1 |\n| --- | --- |\n| config | isic2018_maskrcnn_lite |\n')
+
+
+def test_the_table_ends_with_the_commands():
+    assert results_table([REPORT]).endswith(
         '- 1: `python tools/train.py config.py`\n- 1: `python tools/test.py config.py CHECKPOINT`'
     )
 
