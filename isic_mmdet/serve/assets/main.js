@@ -87,7 +87,7 @@ const ready = about().then((facts) => {
   find('takes').textContent = 'JPEG, PNG, TIFF, BMP or WebP, '
     + `up to ${maxBytes / 2 ** 20} MB and ${maxPixels / 1e6} megapixels`;
   find('keeping').textContent = facts.saveTo
-    ? `Accepted and corrected outlines are saved with their images in ${facts.saveTo}, and nothing else is kept.`
+    ? `Accepted and corrected outlines are saved with their images in ${facts.saveTo}; nothing else is kept.`
     : 'It keeps nothing and writes nothing to disk.';
   find('model').textContent = `${model} (${classes.join(', ')}), isic_mmdet ${version}`;
 });
