@@ -4,6 +4,7 @@ Torch is imported only by those that need it, because most of them run in a `Wor
 """
 
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -91,13 +92,15 @@ def file_worker(name: str, mask: Path, *arguments: Any) -> Callable[[Path], floa
     Args:
         name: `onnx`, `ours`, `stock mmdet` or `torchvision`.
         mask: file to write.
-        arguments: an exported file; or config, checkpoint and whether to use bfloat16; or the
-            image size of a baseline.
+        arguments: an exported file, and a folder with ONNX Runtime if it is not the installed one;
+            or config, checkpoint and whether to use bfloat16; or the image size of a baseline.
     """
     if name == 'onnx':
+        exported, *runtime = arguments
+        sys.path[:0] = map(str, runtime)
         from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
 
-        predict = segmenter_files(OnnxSegmenter(*arguments), mask)
+        predict = segmenter_files(OnnxSegmenter(exported), mask)
         return lambda path: _seconds(predict, path)
     from benchmarks import networks
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from benchmarks import networks
 from benchmarks.harness import BASELINES, ROOT, Worker, interleaved, medians, row, without_bfloat16
 from benchmarks.images import pictures, write_pictures
+from benchmarks.onnxruntime_avx2 import copy_with_avx2
 from benchmarks.predictors import file_worker
 from benchmarks.train import mmdet_step, torchvision_step
 from isic_mmdet.deploy.export.run import ExportSettings, export
@@ -84,10 +85,13 @@ def _files(repeats: int, warm_ups: int, with_bfloat16: bool) -> dict[str, list[f
         checkpoint, exported = _MODELS / 'lesion_lite.pth', work / 'single.onnx'
         settings = ExportSettings(check_images=str(work / 'image'))
         export(str(_CONFIG), str(checkpoint), exported, settings)
+        # The variables that keep PyTorch to AVX2 mean nothing to ONNX Runtime.
+        only_avx2 = torch.backends.cpu.get_cpu_capability() == 'AVX2'
+        runtime = [copy_with_avx2(work)] if only_avx2 else []
         ways: dict[str, tuple[Any, ...]] = {
             'PyTorch': ('ours', _CONFIG, checkpoint, False),
-            'ONNX Runtime': ('onnx', exported),
-            'ONNX Runtime, 8 bits': ('onnx', _MODELS / 'lesion_lite.onnx'),
+            'ONNX Runtime': ('onnx', exported, *runtime),
+            'ONNX Runtime, 8 bits': ('onnx', _MODELS / 'lesion_lite.onnx', *runtime),
             **{name: (name, _SIZE) for name in BASELINES},
         }
         if with_bfloat16:

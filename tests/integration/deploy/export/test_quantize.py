@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ from isic_mmdet.deploy.export.images import split_records
 from isic_mmdet.deploy.export.quantize import quantize, validation_iou
 from isic_mmdet.deploy.export.run import ExportSettings, export
 from isic_mmdet.deploy.onnx_segmenter import OnnxSegmenter
+from isic_mmdet.deploy.shipped_model import shipped_model
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.errors import InputError
 
@@ -34,6 +36,12 @@ def falls_by(monkeypatch):
         monkeypatch.setattr(module, 'validation_iou', lambda *_: next(found))
 
     return patch
+
+
+def largest_weight(path: Path) -> int:
+    """Return the largest size of a weight of 8 bits."""
+    arrays = [onnx.numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer]
+    return max(int(abs(each.astype(int)).max()) for each in arrays if each.dtype == np.int8)
 
 
 def test_weights_and_activations_have_8_bits_but_for_the_first_and_last_layers(
@@ -68,6 +76,14 @@ def test_weights_and_activations_have_8_bits_but_for_the_first_and_last_layers(
     assert after.metadata.checkpoint_sha256 == before.metadata.checkpoint_sha256
     image = np.asarray(Image.open(next((tiny_data / 'images').iterdir())).convert('RGB'))
     assert 0 < abs(before(image).score - after(image).score) < 0.05
+
+
+def test_two_products_fit_into_16_bits(model, config, tiny_data, falls_by, tmp_path):
+    falls_by(0.0)
+    quantize(model, str(config), str(tiny_data), tmp_path / 'int8.onnx')
+    shipped = shipped_model()
+    assert 255 * 2 * 64 < 2**15
+    assert largest_weight(tmp_path / 'int8.onnx') == largest_weight(shipped) == 64
 
 
 def test_a_model_that_loses_too_much_is_not_written(model, config, tiny_data, falls_by, tmp_path):
