@@ -100,8 +100,9 @@ def _server(model: Path) -> Iterator[tuple[int, int]]:
     )
     try:
         assert process.stdout is not None
-        found = re.search(r'http://[^:]+:(\d+)/', process.stdout.readline())
-        if not found:
+        lines = (re.search(r'http://[^:]+:(\d+)/', line) for line in process.stdout)
+        found = next(filter(None, lines), None)
+        if found is None:
             raise InputError(f'the page of {model} cannot be served; the reason is above')
         yield int(found[1]), process.pid
     finally:
