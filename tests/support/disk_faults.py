@@ -2,6 +2,7 @@
 
 import builtins
 import errno
+import gc
 import io
 import os
 import pathlib
@@ -66,6 +67,9 @@ class Tool:
             return Running(pid, reader)
         status = 99
         try:
+            # Objects of the parent wait for their threads when they are collected, such as a
+            # session of ONNX Runtime, and threads do not survive the fork.
+            gc.freeze()
             os.close(reader)
             os.dup2(writer, 1)
             os.dup2(writer, 2)

@@ -241,6 +241,9 @@ def try_all(chosen: Sequence[Variant], scratch: Path, shared: Path) -> Iterator[
 
 
 def _serve(chosen: Sequence[Variant], scratch: Path, pairs: list, results: Any) -> None:
+    # Objects of the parent wait for their threads when they are collected, such as a session of
+    # ONNX Runtime, and threads do not survive the fork.
+    gc.freeze()
     import torch
 
     torch.set_num_threads(1)
@@ -253,7 +256,6 @@ def _serve(chosen: Sequence[Variant], scratch: Path, pairs: list, results: Any) 
         resource.RLIMIT_AS, (fuzz_judge.memory('VmSize') * 2**20 + _HARD_LIMIT_MB * 2**20,) * 2
     )
     signal.signal(signal.SIGALRM, _too_late)
-    gc.freeze()  # mmengine collects garbage for each data set, among all that torch has made
     for variant in chosen:
         for stage in variant.stages:
             results.send(_try(variant, stage, scratch, pairs))
