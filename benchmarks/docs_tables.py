@@ -30,7 +30,10 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 _ISIC_2018 = ('isic2018/*test*',)
 _ISIC_2017 = ('isic2017/*test*',)
 # The benchmarks by machine. A row for docs/performance.md is chosen in benchmarks/headlines.py.
-_CPU = ('train', 'infer', 'large-image', 'prepare', 'pipeline', 'score', 'start', 'threads')
+_CPU = (
+    *('train', 'infer', 'large-image', 'prepare', 'pipeline', 'reading', 'score', 'start'),
+    'threads',
+)
 _AVX2 = ('avx2/train', 'avx2/infer', 'avx2/recipe')
 _GPU = ('gpu/train', 'gpu/infer')
 _METRICS_KEYS = (
