@@ -31,6 +31,9 @@ else
     meeting=(--nnodes "$NNODES" --node-rank "${NODE_RANK:?}" --master-addr "${MASTER_ADDR:?}"
         --master-port "${MASTER_PORT:-29500}")
 fi
+# Else torchrun keeps one store for all attempts, and processes of the second one read there the
+# addresses of processes that have ended (torch 2.11, pytorch issue 135712).
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 exec "${PYTHON:-python}" -m torch.distributed.run "${meeting[@]}" --max-restarts "${MAX_RESTARTS:-0}" \
     --nproc-per-node "$processes" \
     "$(dirname "${BASH_SOURCE[0]}")/train.py" "$config" --launcher pytorch "$@"

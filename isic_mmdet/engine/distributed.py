@@ -107,7 +107,14 @@ def exit_after_gloo(cfg: Config) -> None:
 
 
 def check_torchrun() -> None:
-    """Raise an `InputError` if torchrun did not start this process, or started too many."""
+    """Check that torchrun has started this process, in a way that works.
+
+    In torch 2.11, torchrun keeps one store for all attempts of --max-restarts. Processes of the
+    second one then read there the addresses of processes that have ended (pytorch issue 135712).
+
+    Raises:
+        InputError: torchrun did not start it, started too many, or could not start it again.
+    """
     missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR') if name not in os.environ]
     if missing:
         raise InputError(
@@ -118,4 +125,10 @@ def check_torchrun() -> None:
     if 0 < devices <= int(os.environ['LOCAL_RANK']):
         raise InputError(
             f'this machine has {devices} CUDA devices; start at most as many processes'
+        )
+    restarts = int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0))
+    if restarts > 0 and os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True':
+        raise InputError(
+            f'torchrun --max-restarts {restarts} cannot start processes again that connect; set '
+            'TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, as tools/dist_train.sh does'
         )

@@ -74,10 +74,12 @@ def test_torchrun_starts_killed_shards_again_by_itself(root, archive_job, figure
     start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '3']
     start += ['--max-restarts', '2', root / 'tools/predict.py']
     arguments = [*archive_job.arguments(out), '--launcher', 'pytorch', '--resume']
+    environment = {'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+    environment['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
     with (tmp_path / 'log').open('w+') as log:
         agent = subprocess.Popen(
             [str(part) for part in (sys.executable, *start, *arguments)],
-            env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
+            env=os.environ | environment,
             stdout=log,
             stderr=log,
         )

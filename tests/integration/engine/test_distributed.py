@@ -93,3 +93,21 @@ def test_more_processes_than_gpus_are_refused(cfg, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
     with pytest.raises(InputError, match='2 CUDA devices'), launched(cfg, 'pytorch'):
         pass
+
+
+def test_torchrun_that_could_not_restart_is_refused_before_any_work(tmp_path):
+    script = tmp_path / 'one.py'
+    script.write_text('from isic_mmdet.engine.distributed import check_torchrun\ncheck_torchrun()')
+    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--max-restarts', '1']
+    environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
+    environment.pop('TORCH_DISABLE_SHARE_RDZV_TCP_STORE', None)
+    for setting, problem in ({}, True), ({'TORCH_DISABLE_SHARE_RDZV_TCP_STORE': '1'}, False):
+        done = subprocess.run(
+            [sys.executable, *torchrun, script],
+            env=environment | setting,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (done.returncode != 0) is problem, done.stderr[-3000:]
+        assert ('set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1' in done.stderr) is problem
