@@ -18,8 +18,8 @@ SOUND, HOSTILE = 'ISIC_0000001', 'ISIC_0000002'
 IMAGES, MASKS = 'ISIC2018_Task1-2_Training_Input', 'ISIC2018_Task1_Training_GroundTruth'
 # Words by which a message tells what to do.
 _REMEDY = re.compile(
-    r'\b(use|give|get|put|name|choose|fix|fix|remove|write|run|prepare|check|correct|keep|rename|save|'
-    r'fetch|download|delete|unpack|free|change|leave|make|set|replace|take|pass|export|expected|add|correct|rename)\b',
+    r'\b(use|give|get|put|name|choose|fix|remove|write|run|prepare|check|correct|keep|rename|save|'
+    r'fetch|download|delete|unpack|free|change|leave|make|set|replace|take|pass|export|expected|add)\b',
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r'0x[0-9a-f]{6,}')

@@ -85,7 +85,7 @@ def predict_image(scene: Scene, put: Put) -> str:
     return _predict(scene, [str(image.parent)], hostile)
 
 
-def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path]) -> str:
+def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path], sound: str = SOUND) -> str:
     out = scene.folder / 'out'
     finder = HalfFinder((1, 4)[scene.odd % 2])
     settings = FolderSettings(out, overlay=False, batch_size=2, workers=1)
@@ -102,7 +102,7 @@ def _predict(scene: Scene, inputs: list[str], hostile: dict[str, Path]) -> str:
     check_complete(out)
     with (out / 'predictions.csv').open(newline='', encoding='utf-8') as file:
         rows = {row['image']: row for row in csv.DictReader(file)}
-    check(SOUND in rows, 'the sound image is lost')
+    check(sound in rows, 'the sound image is lost')
     listed = [line for line in refused.splitlines() if line.startswith('  - ')]
     for name, path in hostile.items():
         if name in rows:
@@ -155,10 +155,13 @@ def predict_names(scene: Scene, put: tuple[str, str]) -> str:
     hostile = {path.stem: path} if path.suffix.lower() in ('.jpg', '.jpeg', '.png') else {}
     if path.name.startswith('.'):
         hostile = {}
+    sound = SOUND
+    if path.stem == SOUND and hostile:  # masks of both are named by the complete names
+        sound, hostile = f'{SOUND}.jpg', {path.name: path}
     inputs = [[str(image.parent)], [str(path), str(path.with_name(f'{SOUND}.jpg'))]]
     if not hostile:
         inputs = inputs[:1]
-    return _predict(scene, inputs[scene.odd % len(inputs)], hostile)
+    return _predict(scene, inputs[scene.odd % len(inputs)], hostile, sound)
 
 
 def predict_list(scene: Scene, make: Callable[[str], bytes]) -> str:

@@ -58,6 +58,7 @@ def test_a_few_variants_of_each_kind(tmp_path: Path, shared: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_all_variants(tmp_path: Path, shared: Path, figure: Callable[[str, str], None]) -> None:
     chosen = variants(TIMES)
     assert len(chosen) >= 2000
