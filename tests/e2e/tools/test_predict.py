@@ -93,6 +93,7 @@ def files(out: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_every_option_works_with_several_processes_and_in_zips(model, images, tmp_path):
     archive = shutil.make_archive(str(tmp_path / 'set'), 'zip', images)
     for name, source, processes in (('one', images, 0), ('two', images, 2), ('zip', archive, 0)):

@@ -95,7 +95,7 @@ def test_folds_are_trained_and_scored_and_averaged(run, clinics, tmp_path):
     table = run('results_table.py', *(folder / 'metrics.json' for folder in results))
     found = [iou(folder) for folder in results]
     assert scores_in(table)[0] == f'{statistics.mean(found):.3f} ± {statistics.stdev(found):.3f}'
-    assert f'| 2 of 2 | {len(ids)} |' in table
+    assert f'| folds | 2 of 2 |\n| images | {len(ids)} |\n' in table
 
 
 def test_two_data_sets_are_trained_together_and_scored_each(run, clinics, tmp_path):

@@ -5,6 +5,7 @@ import os
 import socket
 
 import numpy as np
+import pytest
 from mmengine.hooks import Hook
 
 from isic_mmdet.engine.distributed import launched
@@ -72,6 +73,7 @@ def losses(run: Run, processes: int) -> np.ndarray:
     return np.mean(rows, axis=0)
 
 
+@pytest.mark.slow
 def test_the_same_global_batch_gives_the_same_losses(root, tiny_data, tmp_path, figure):
     one = losses(Run(root, tiny_data, tmp_path / 'one', **STEPS), 1)
     two = losses(Run(root, tiny_data, tmp_path / 'two', **STEPS), 2)

@@ -9,12 +9,10 @@ from tests.support.found_masks import check_that_predict_agrees_with_test
 from tests.support.tool_runs import fail, succeed
 
 ZOO = Path(__file__).resolve().parents[3] / 'configs/zoo'
-NAMES = [
-    pytest.param(path.stem, marks=() if path.stem == 'rtmdet_ins' else pytest.mark.slow)
-    for path in sorted(ZOO.glob('*.py'))
-]
+NAMES = [path.stem for path in sorted(ZOO.glob('*.py'))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_a_config_works_from_training_to_report(name, tiny_data, tmp_path):
     config, data, run = ZOO / f'{name}.py', ('--data-root', tiny_data), tmp_path / 'run'

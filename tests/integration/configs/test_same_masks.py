@@ -30,7 +30,8 @@ from isic_mmdet.images.reading import read_image
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
-SLOW = ('ablations', 'student_projects')
+# Folders, and configs with the model of another one.
+SLOW = ('ablations', 'student_projects', 'isic2016_maskrcnn', 'isic2017_maskrcnn')
 # Steps and learning rate of models whose masks are empty at first. At such rates, rounding decides
 # whether another model finds anything.
 TRAINING = {'rtmdet_ins': (30, 1e-3), 'mask2former': (6, 1e-4), 'ablation_mask_p3_56': (6, 1e-4)}
@@ -122,7 +123,11 @@ def of_predict(config: Path, checkpoint: Path, names: Iterable[str]) -> Masks:
 @pytest.mark.parametrize(
     'path',
     [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.parent.name in SLOW))
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=[pytest.mark.slow] * (path.parent.name in SLOW or path.stem in SLOW),
+        )
         for path in LEAVES
     ],
 )

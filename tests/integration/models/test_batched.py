@@ -70,7 +70,14 @@ HEADS = {
 @pytest.mark.parametrize(
     ('name', 'head'),
     [
-        *((name, 'a fixed number of masks') for name in BATCHES),
+        *(
+            pytest.param(
+                name,
+                'a fixed number of masks',
+                marks=[pytest.mark.slow] * (name in ('none at all', 'of several sizes')),
+            )
+            for name in BATCHES
+        ),
         ('none in one', 'batch norm in the mask head'),
         ('none at all', 'batch norm in the mask head'),
         ('several', 'another mask loss'),
