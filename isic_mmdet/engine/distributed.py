@@ -129,6 +129,7 @@ def check_torchrun() -> None:
     restarts = int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0))
     if restarts > 0 and os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True':
         raise InputError(
-            f'torchrun --max-restarts {restarts} cannot start processes again that connect; set '
-            'TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, as tools/dist_train.sh does'
+            f'torchrun --max-restarts {restarts}: processes that it starts again would not '
+            'connect; set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, as '
+            'tools/dist_train.sh does'
         )

@@ -20,7 +20,7 @@ from isic_mmdet.errors import InputError
 from isic_mmdet.utils.system import keep_freed_memory
 
 #: Read by OpenMP and OpenBLAS when they are loaded.
-_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
+_THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
 
 _Result = TypeVar('_Result')
 
@@ -45,8 +45,8 @@ def start_server(module: str) -> BaseContext:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Let numerical libraries of processes that start meanwhile use one thread."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, '1'))
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, '1'))
     try:
         yield
     finally:
