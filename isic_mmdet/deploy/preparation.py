@@ -12,6 +12,9 @@ from mmcv.transforms import Compose
 from mmengine.config import ConfigDict
 from numpy.typing import NDArray
 
+# The transforms of most pipelines. Processes that prepare images are forked from one that imports
+# this module, and unpickling a pipeline would otherwise import mmdet in each of them.
+import isic_mmdet.datasets.transforms  # noqa: F401
 from isic_mmdet.datasets.same_size_batches import padded_shape
 from isic_mmdet.deploy.segmentation import Preparation
 from isic_mmdet.errors import InputError

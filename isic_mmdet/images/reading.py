@@ -26,8 +26,8 @@ _DEEP_MODES = {'I;16', 'I;16L', 'I;16B', 'I;16N', 'I'}
 MODES = _DEEP_MODES | {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr'}
 # A camera of 12 bits stores 0 to 4095 in 16 bits, of which the upper 8 are at most 15.
 _DARKEST_MAXIMUM = 16
-# Rows of pixels that are converted at a time.
-_STRIP = 64
+# Pixels that are converted at a time.
+_STRIP = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +141,12 @@ def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
     and copies them at every step.
     """
     pixels = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, _STRIP):
-        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         if strip.mode in _DEEP_MODES:
             strip = Image.fromarray(_upper_byte(np.asarray(strip)))
-        pixels[top : top + _STRIP] = np.asarray(strip.convert('RGB'))
+        pixels[top : top + rows] = np.asarray(strip.convert('RGB'))
     return pixels
 
 

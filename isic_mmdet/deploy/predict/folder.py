@@ -88,7 +88,7 @@ def predict_groups(
         tqdm(total=len(wanted), desc='predicting', unit='image', disable=rank != 0) as bar,
         part_of(settings.out, rank) as part,
         coco_part(settings.out, rank) if 'coco' in settings.formats else nullcontext() as coco,
-        image_workers(segmenter, settings) as workers,
+        image_workers(segmenter, settings, len(wanted)) as workers,
     ):
         # The next batch is read, and the last one written, while the model is busy with this one.
         ahead = settings.batch_size

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isic_mmdet.deploy.segmentation import Segmenter
+from isic_mmdet.prepare.pool import start_server
 from isic_mmdet.utils.files import sha256
+
+#: The module of what prepares images for a checkpoint.
+PREPARATION = 'isic_mmdet.deploy.preparation'
 
 
 class Model(NamedTuple):
@@ -38,10 +42,13 @@ def checkpoint_model(
         # Imported here, because an exported file must run without torch.
         import torch
 
+        own = f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'
+        chosen = device or own
+        if chosen != 'cpu':
+            start_server(PREPARATION)  # imports while the model loads
         from isic_mmdet.deploy.segmenter import LesionSegmenter
 
-        own = f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if torch.cuda.is_available() else 'cpu'
-        return LesionSegmenter(config, checkpoint, device or own, tta, amp, max_lesions)
+        return LesionSegmenter(config, checkpoint, chosen, tta, amp, max_lesions)
 
     def facts() -> dict[str, Any]:
         return {

@@ -42,9 +42,11 @@ from isic_mmdet.utils.system import available_cores, keep_freed_memory
 # A model on the CPU needs the cores itself.
 _THREADS = 4
 
-
-# A message to a process and its answer take 0.1 ms, so processes get several images at once.
-_IMAGES_OF_MESSAGE = 4
+# A message to a process and its answer take 0.1 ms or more, so processes get several images at
+# once: fewer if each keeps its pixels for crops, and if not all processes would get some.
+_IMAGES_OF_MESSAGE = 16
+_IMAGES_WITH_PIXELS = 4
+_MESSAGES_OF_PROCESS = 4
 
 
 class ToRead(NamedTuple):
@@ -181,12 +183,13 @@ class Workers:
 
 
 @contextmanager
-def image_workers(segmenter: Segmenter, settings: FolderSettings) -> Iterator[Workers]:
+def image_workers(segmenter: Segmenter, settings: FolderSettings, images: int) -> Iterator[Workers]:
     """Run a block with workers, and end them.
 
     Args:
         segmenter: the model.
         settings: of the folder.
+        images: about how many there are.
 
     Raises:
         InputError: a process was killed.
@@ -201,7 +204,9 @@ def image_workers(segmenter: Segmenter, settings: FolderSettings) -> Iterator[Wo
                 folder = stack.enter_context(TemporaryDirectory(prefix='isic_mmdet-'))
                 start = (segmenter.preparation, settings, Path(folder))
                 executors = [ProcessPoolExecutor(1, context, _start, start) for _ in range(number)]
-                workers = Workers(executors, number, _IMAGES_OF_MESSAGE, _read, _write)
+                most = _IMAGES_OF_MESSAGE if settings.crops is None else _IMAGES_WITH_PIXELS
+                share = max(1, images // (number * _MESSAGES_OF_PROCESS))
+                workers = Workers(executors, number, min(most, share), _read, _write)
             else:
                 work = ImageWork(segmenter.preparation, settings)
                 executors = [ThreadPoolExecutor(number)]

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from isic_mmdet.deploy.predict.models import Model, checkpoint_model
+from isic_mmdet.deploy.predict import models
+from isic_mmdet.deploy.predict.models import PREPARATION, Model, checkpoint_model
 from isic_mmdet.deploy.predict.run import predict
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.errors import InputError
@@ -20,6 +21,15 @@ from tests.support.predictions import rows_by_image
 @pytest.fixture
 def model(config, checkpoint) -> Model:
     return checkpoint_model(str(config), str(checkpoint), device='cpu')
+
+
+def test_the_processes_for_a_gpu_start_while_the_model_loads(config, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(models, 'start_server', started.append)
+    for device in ('cpu', 'cuda:7'):
+        with pytest.raises(InputError):
+            checkpoint_model(str(config), str(tmp_path / 'missing.pth'), device=device).load()
+    assert started == [PREPARATION]
 
 
 def masks(settings: FolderSettings) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 import csv
+import pickle
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -8,6 +10,7 @@ import pytest
 
 from isic_mmdet.deploy.predict.folder import in_groups, predict_groups
 from isic_mmdet.deploy.predict.inputs import find_images
+from isic_mmdet.deploy.predict.models import PREPARATION
 from isic_mmdet.deploy.predict.settings import FolderSettings
 from isic_mmdet.deploy.predict.table import join_parts
 from isic_mmdet.deploy.predict.workers import Found, ToRead, image_workers
@@ -63,9 +66,9 @@ def test_an_image_stays_with_the_process_that_reads_it(
     monkeypatch.setattr(segmenter, 'on_gpu', True)
     settings = replace(settings, crops=0.2)
     files = find_images(list(map(str, image_files)), settings.out).files
-    assert len(files) > 4  # more than a process gets at once
+    assert len(files) > 4  # more than a process gets at once with crops
     images = [ToRead(0, name, file, wanted=True) for name, file in files.items()]
-    with image_workers(segmenter, settings) as workers:
+    with image_workers(segmenter, settings, 100) as workers:
         ready = list(workers.read(images, 1))
         assert [each.image.name for each in ready] == list(files)
         assert {each.worker for each in ready} == {0, 1}
@@ -77,6 +80,26 @@ def test_an_image_stays_with_the_process_that_reads_it(
     assert all(settings.crop(name, 1).is_file() for name in files)
 
 
+def test_every_process_gets_images_of_a_small_folder(segmenter, image_files, settings, monkeypatch):
+    monkeypatch.setattr(segmenter, 'on_gpu', True)
+    files = find_images(list(map(str, image_files)), settings.out).files
+    images = [ToRead(0, name, file, wanted=True) for name, file in files.items()]
+    with image_workers(segmenter, settings, len(images)) as workers:
+        ready = list(workers.read(images, 1))
+    assert [each.worker for each in ready] == [0, 1, 0, 1, 0, 1]
+
+
+def test_a_process_needs_no_module_for_a_pipeline_after_that_of_its_server(segmenter, tmp_path):
+    path = tmp_path / 'preparation.pkl'
+    path.write_bytes(pickle.dumps(segmenter.preparation))
+    code = (
+        f'import pickle, sys, {PREPARATION}; before = set(sys.modules); '
+        f'pickle.load(open({str(path)!r}, "rb")); print(*set(sys.modules) - before)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == '\n'
+
+
 @pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere no server starts the processes')
 def test_a_killed_process_ends_the_prediction_with_its_remedy(
     segmenter, image_files, settings, monkeypatch
@@ -85,7 +108,7 @@ def test_a_killed_process_ends_the_prediction_with_its_remedy(
     ((name, file),) = find_images([str(image_files[0])], settings.out).files.items()
     with (
         pytest.raises(InputError, match=r'was killed.*--resume and fewer --workers'),
-        image_workers(segmenter, settings) as workers,
+        image_workers(segmenter, settings, 100) as workers,
     ):
         images = [ToRead(0, name, file, wanted=True)] * 100
         for _ in workers.read(images, 1):
