@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isic_mmdet.images import reading
 from isic_mmdet.images.decoding import UnreadableError
 from isic_mmdet.images.frame import Frame
 from isic_mmdet.images.orientation import upright
@@ -52,6 +53,12 @@ def test_color_images_keep_their_colors(read, mode, kind):
     assert image.pixels.shape == (40, 60, 3) and image.pixels.dtype == np.uint8
     assert np.abs(image.pixels.astype(int) - picture()).mean() < (3 if kind == 'JPEG' else 0.01)
     assert image.orientation == 1
+
+
+@pytest.mark.parametrize('pixels', [1, 60 * 7, 60 * 40 * 2])
+def test_strips_of_any_size_give_the_image(read, monkeypatch, pixels):
+    monkeypatch.setattr(reading, '_STRIP', pixels)
+    np.testing.assert_array_equal(read(Image.fromarray(picture())).pixels, picture())
 
 
 def test_a_palette_is_looked_up(read):
