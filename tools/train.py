@@ -80,13 +80,15 @@ def test_command(args: argparse.Namespace, cfg: 'Config') -> list[str]:
 
 def train(args: argparse.Namespace) -> 'Config | None':
     """Train and return the config; None if nothing is left to do."""
+    import torch
+
     from isic_mmdet.engine.checks.preflight import preflight
     from isic_mmdet.engine.checks.resume_check import check_resume
     from isic_mmdet.engine.config.epochs import follow_images
     from isic_mmdet.engine.config.folds import select_fold
     from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.refused_options import refused_in_training
-    from isic_mmdet.engine.config.run_options import use_amp
+    from isic_mmdet.engine.config.run_options import use_amp, use_pinned_memory
     from isic_mmdet.engine.config.run_state import set_resume, set_work_dir
     from isic_mmdet.engine.console import open_console
     from isic_mmdet.engine.distributed import launched, process_count
@@ -119,6 +121,8 @@ def train(args: argparse.Namespace) -> 'Config | None':
             use_amp(cfg)
         if args.skip_bad_batches:
             cfg.train_cfg.skip_bad_batches = True
+        if torch.cuda.is_available():
+            use_pinned_memory(cfg)
         preflight(cfg, ('train_dataloader', 'val_dataloader'))
         with launched(cfg, args.launcher):
             build_runner(cfg, args.partial_weights, test_command(args, cfg)).train()

@@ -21,7 +21,7 @@ _SECTIONS = (
 # They do not change the result, or say only where the data and weights are.
 _WITHOUT_EFFECT = {
     *('ann_file', 'data_prefix', 'data_root', 'init_cfg', 'num_workers', 'persistent_workers'),
-    *('pin_memory', 'prefetch_factor'),
+    *('pin_memory', 'prefetch_factor', 'non_blocking'),
 }
 _MISSING = object()
 

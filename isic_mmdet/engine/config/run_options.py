@@ -1,4 +1,4 @@
-"""What --split, --show-dir, --out, --tta and --amp change in a config."""
+"""What --split, --show-dir, --out, --tta, --amp and a GPU change in a config."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,3 +96,15 @@ def use_amp(cfg: Config) -> None:
     check_precisions(cfg.model)
     check_bfloat16()
     cfg.model.precision = 'bfloat16'
+
+
+def use_pinned_memory(cfg: Config) -> None:
+    """Let batches be copied to a GPU while it computes; a config may switch either part off.
+
+    A thread moves them to memory that the GPU reads by itself, and the copy is not waited for.
+    Without a GPU, torch would warn of it.
+    """
+    cfg.train_dataloader.setdefault('pin_memory', True)
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    if preprocessor.get('type') == 'DetDataPreprocessor':
+        preprocessor.setdefault('non_blocking', True)

@@ -192,7 +192,9 @@ def test_time_augmentation_gives_one_mask_per_image(call, checkpoint, tmp_path):
 def test_a_gpu_trains_in_mixed_precision_and_resumes(call, tmp_path):
     for more in (small(), ['--resume', *small('train_cfg.max_epochs=2')]):
         call('train.py', QUICKSTART, '--amp', *more, work=tmp_path, gpu=True)
-    assert torch.load(tmp_path / 'epoch_2.pth')['meta']['iter'] == 6
+    last = torch.load(tmp_path / 'epoch_2.pth')
+    assert last['meta']['iter'] == 6
+    assert 'pin_memory=True' in last['meta']['cfg']
     assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 

@@ -1,6 +1,13 @@
 import pytest
+from mmdet.registry import MODELS
 
-from isic_mmdet.engine.config.run_options import enable_result_dump, select_split, use_tta
+from isic_mmdet.engine.config.recorded_config import training_digest
+from isic_mmdet.engine.config.run_options import (
+    enable_result_dump,
+    select_split,
+    use_pinned_memory,
+    use_tta,
+)
 from isic_mmdet.errors import InputError
 
 
@@ -41,3 +48,20 @@ def test_tta_needs_a_resize(cfg):
     leaf.pipeline = [leaf.pipeline[0], leaf.pipeline[-1]]
     with pytest.raises(InputError, match='no Resize with a scale'):
         use_tta(cfg)
+
+
+def test_batches_are_copied_while_a_gpu_computes(cfg):
+    digest = training_digest(cfg)
+    use_pinned_memory(cfg)
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    assert cfg.train_dataloader.pin_memory
+    assert preprocessor._non_blocking
+    assert training_digest(cfg) == digest  # such a training can be resumed without a GPU
+
+
+def test_a_config_may_have_its_batches_waited_for(cfg):
+    cfg.train_dataloader.pin_memory = False
+    cfg.model.data_preprocessor.non_blocking = False
+    use_pinned_memory(cfg)
+    assert not cfg.train_dataloader.pin_memory
+    assert not cfg.model.data_preprocessor.non_blocking
