@@ -215,7 +215,7 @@ BLOCKS = (
     Block('docs/ablations.md', 'r18_cpu_2017', _recipes, ('r18_cpu_2017/*',)),
     Block('docs/performance.md', 'headlines', _headlines),
     Block(
-        'docs/performance.md',
+        'docs/ablations.md',
         'accuracy',
         partial(_some_columns, _ACCURACY),
         ('ablations/stock_budgets', 'ablations/adamw_bn'),

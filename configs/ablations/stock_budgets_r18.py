@@ -3,7 +3,7 @@
 Command:   python tools/train.py configs/ablations/stock_budgets_r18.py --cfg-options
            train_cfg.max_epochs=2 model.backbone.init_cfg.checkpoint=WEIGHTS
 Data:      as isic2018_r18_256px.py
-Number:    see docs/performance.md, "Equal accuracy"
+Number:    see docs/ablations.md, "Equal accuracy"
 Hardware:  CPU
 Time:      see there
 Date:      2026-11-25
