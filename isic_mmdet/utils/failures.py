@@ -39,7 +39,9 @@ def _explanation(error: BaseException) -> str | None:
     text = str(error)
     if isinstance(error, InputError):
         return text
-    if isinstance(error, RuntimeError | OSError) and (loading := known_loader_error(error)):
+    if isinstance(error, RuntimeError | OSError | EOFError) and (
+        loading := known_loader_error(error)
+    ):
         return '. '.join(loading)
     if isinstance(error, OSError):
         return _of_the_system(error)

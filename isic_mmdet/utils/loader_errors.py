@@ -1,8 +1,10 @@
 """Errors of the processes that load data: what they mean, and what helps."""
 
 import re
+from pathlib import Path
+from traceback import extract_tb
 
-# Text of an exception, reason, remedy. torch raises all of them as RuntimeError or OSError.
+# Text of an exception, reason, remedy. torch raises them as RuntimeError or OSError.
 _KNOWN = (
     (
         r'[Tt]oo many open files|received 0 items of ancdata',
@@ -51,6 +53,9 @@ def known_loader_error(error: BaseException) -> tuple[str, str] | None:
 
 def worker_died(error: BaseException) -> bool:
     """Return whether an error of a `DataLoader` says that it lost one of its processes."""
+    if isinstance(error, (EOFError, ConnectionError)):
+        # The process is ending: its connection is closed, and torch still finds it alive.
+        return 'multiprocessing' in Path(extract_tb(error.__traceback__)[-1].filename).parts
     pattern = r'DataLoader worker .*(killed by signal|exited unexpectedly)'
     return isinstance(error, RuntimeError) and re.search(pattern, str(error)) is not None
 

@@ -81,7 +81,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
             except Terminated:
                 self._save()
                 raise
-            except RuntimeError as error:
+            except (RuntimeError, OSError, EOFError) as error:
                 if known_loader_error(error) is None:
                     raise
                 # Not inside a training step, so the validation failed.

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from multiprocessing.resource_sharer import _ResourceSharer
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,19 @@ def killed_by_a_bus_error(index: int) -> None:
     os.kill(os.getpid(), signal.SIGBUS)
 
 
+def ended_before_its_tensor_is_fetched(index: int) -> torch.Tensor:
+    def accept_and_close(sharer: _ResourceSharer) -> None:
+        sharer._listener._listener.accept().close()
+        sharer._listener.close()
+
+    _ResourceSharer._serve = accept_and_close
+    return torch.zeros(2)
+
+
+def without_a_value(index: int) -> None:
+    raise EOFError('the file ends early')
+
+
 def load(make: Callable[[int], object], method: str) -> None:
     loader = DataLoader(
         Sample(make), num_workers=1, collate_fn=list, multiprocessing_context=method
@@ -92,10 +106,11 @@ def load(make: Callable[[int], object], method: str) -> None:
         (without_free_descriptors, 'ulimit -n'),
         (without_shared_memory, '--shm-size'),
         (killed_by_a_bus_error, '--shm-size'),
+        (ended_before_its_tensor_is_fetched, 'Lower num_workers'),
     ],
 )
 def test_the_error_reaches_who_waits_for_the_batch(make, remedy):
-    with pytest.raises((RuntimeError, OSError)) as error:
+    with pytest.raises((RuntimeError, OSError, EOFError)) as error:
         load(make, 'fork')
     assert remedy in known_loader_error(error.value)[1]
     assert remedy in failures.explanation(error.value)
@@ -110,3 +125,6 @@ def test_workers_that_are_no_forks_send_errors_too(method):
 def test_errors_of_the_data_are_not_taken_for_errors_of_the_loader():
     assert known_loader_error(ValueError('ISIC_0000001.jpg: broken')) is None
     assert known_loader_error(RuntimeError('shape mismatch')) is None
+    with pytest.raises(EOFError) as error:
+        load(without_a_value, 'fork')
+    assert known_loader_error(error.value) is None
