@@ -5,6 +5,7 @@ import argparse
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.config.option_text import add_cfg_options
+from isic_mmdet.engine.config.paths import require_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,6 +42,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_config(args.config)
 
     from isic_mmdet.engine.config.load import load_config
     from isic_mmdet.engine.config.refused_options import refused_in_browsing

@@ -6,6 +6,7 @@ import sys
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.config.option_text import add_cfg_options
+from isic_mmdet.engine.config.paths import require_config
 from isic_mmdet.isic.duplicates import DEFAULT_DISTANCE
 
 _SHOWN = 20
@@ -37,6 +38,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_config(args.config)
 
     from isic_mmdet.datasets.full_check import check_data
     from isic_mmdet.engine.config.load import load_config

@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, positive_int, run
+from isic_mmdet.engine.config.paths import require_checkpoint, require_config
 from isic_mmdet.utils.files import require_writable
 
 
@@ -53,6 +54,8 @@ def _batch(text: str) -> int | None:
 
 def main() -> None:
     args = parse_args()
+    require_config(args.config)
+    require_checkpoint(args.checkpoint)
 
     from isic_mmdet.deploy.export.run import ExportSettings, export
 

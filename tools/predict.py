@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isic_mmdet.cli import make_parser, positive_int, run
+from isic_mmdet.engine.config.paths import require_checkpoint, require_config
 from isic_mmdet.utils.files import require_writable
 
 
@@ -177,6 +178,9 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
+    if args.config is not None:
+        require_config(args.config)
+        require_checkpoint(args.checkpoint)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
     from isic_mmdet.deploy.predict.models import checkpoint_model, onnx_model

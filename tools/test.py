@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.config.option_text import add_run_arguments
+from isic_mmdet.engine.config.paths import require_checkpoint, require_config
 from isic_mmdet.utils.files import require_writable
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def test(args: argparse.Namespace) -> 'Config':
 
 def main() -> None:
     args = parse_args()
+    require_config(args.config)
+    require_checkpoint(args.checkpoint)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
     from isic_mmdet.engine.distributed import exit_after_gloo

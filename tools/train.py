@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from isic_mmdet.cli import make_parser, run
 from isic_mmdet.engine.config.option_text import add_run_arguments, not_ending_in
+from isic_mmdet.engine.config.paths import require_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -131,6 +132,7 @@ def train(args: argparse.Namespace) -> 'Config | None':
 
 def main() -> None:
     args = parse_args()
+    require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank or 0))
 
     from isic_mmdet.engine.distributed import exit_after_gloo

@@ -29,6 +29,7 @@ from isic_mmdet.engine.checks.detectors import check_exportable
 from isic_mmdet.engine.config.data_sets import tested_dataset
 from isic_mmdet.engine.config.load import load_config
 from isic_mmdet.engine.config.parts import explained
+from isic_mmdet.engine.config.paths import require_checkpoint
 from isic_mmdet.engine.config.run_state import follow_checkpoint
 from isic_mmdet.engine.train.checkpoints import expected_iou_in, open_checkpoint
 from isic_mmdet.errors import InputError
@@ -114,10 +115,7 @@ def metadata_of(
     cfg: Config, config: str, checkpoint: str, settings: ExportSettings
 ) -> ModelMetadata:
     """Return the metadata of the file; an `InputError` means that there is no checkpoint."""
-    if not Path(checkpoint).is_file():
-        raise InputError(
-            f'{checkpoint}: no such checkpoint; tools/train.py writes them to its work dir'
-        )
+    require_checkpoint(checkpoint)
     dataset = tested_dataset(cfg)
     with explained(cfg, 'test_dataloader'):
         built = DATASETS.build({**dataset, 'lazy_init': True})

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from isic_mmdet.engine.config.parts import root_part
+from isic_mmdet.engine.config.paths import require_config
 from isic_mmdet.errors import InputError
 
 _PROJECT_CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
@@ -29,10 +30,10 @@ def read_config(path: str | Path) -> Config:
         InputError: it is missing or not a config, a base file is missing, or running it raised an
             exception. The message names the user's file and the line.
     """
+    path = Path(path)
+    require_config(path)
     # The configs of other users do not import this module, and the packages below cannot do it.
     import_modules_from_strings('isic_mmdet.register')
-    path = Path(path)
-    _check_name(path)
     errors = list(dict.fromkeys(_errors(path.absolute(), ())))
     if errors:
         raise InputError(f'{path} cannot be read:', errors)
@@ -44,23 +45,6 @@ def read_config(path: str | Path) -> Config:
     if unread:
         raise InputError(f'{path} sets variables that nothing reads any more:', unread)
     return cfg
-
-
-def _check_name(path: Path) -> None:
-    if '::' in str(path):
-        raise InputError(
-            f"{path}: a config of a package has no path; write a config with _base_ = '{path}' "
-            'and the settings that differ for your data'
-        )
-    if path.is_dir():
-        raise InputError(f'{path} is a folder; name a config in it, such as {path}/NAME.py')
-    if not path.exists():
-        raise InputError(f'{path}: no such config; see configs/ for those of this project')
-    if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
-        raise InputError(
-            f'{path} is not a config; the first argument is a config, see configs/. A checkpoint '
-            'comes after it'
-        )
 
 
 def _errors(path: Path, inside: tuple[Path, ...]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from mmengine.logging import MMLogger
 
 from isic_mmdet.engine.config.data_classes import follow_classes
 from isic_mmdet.engine.config.data_sets import leaf_datasets
+from isic_mmdet.engine.config.paths import require_checkpoint
 from isic_mmdet.engine.config.trackers import set_tracker_folders
 from isic_mmdet.engine.train.checkpoints import (
     holds,
@@ -64,7 +65,7 @@ def set_resume(cfg: Config, resume: str | None, start: str | None = None) -> Non
                 [str(path) for path in damaged],
             )
     if checkpoint is not None:
-        _require_checkpoint(checkpoint, to_resume=True)
+        require_checkpoint(checkpoint, to_resume=True)
     is_own = checkpoint is not None and holds(work_dir, checkpoint)
     # Of a run that ended before its first checkpoint; `BeforeAfterHook` validates before epoch 1.
     early = set(work_dir.glob('best_*_epoch_0.pth'))
@@ -95,7 +96,7 @@ def set_checkpoint(cfg: Config, checkpoint: str) -> None:
     Raises:
         InputError: no such file.
     """
-    _require_checkpoint(checkpoint)
+    require_checkpoint(checkpoint)
     cfg.load_from = checkpoint
     cfg.resume = False
     cfg.model.backbone.init_cfg = None
@@ -107,17 +108,6 @@ def follow_checkpoint(cfg: Config, checkpoint: str) -> None:
     Raises:
         InputError: no such file.
     """
-    _require_checkpoint(checkpoint)
+    require_checkpoint(checkpoint)
     if classes := trained_classes(Path(checkpoint)):
         follow_classes(cfg, list(leaf_datasets(cfg)), classes)
-
-
-def _require_checkpoint(path: str, to_resume: bool = False) -> None:
-    if Path(path).is_dir():
-        best = [] if to_resume else list(Path(path).glob('best_*.pth'))
-        newest = max(best, key=lambda each: each.stat().st_mtime, default=None)
-        newest = newest or newest_checkpoint(Path(path))[0]
-        hint = f': {newest}' if newest else ''
-        raise InputError(f'{path} is a folder; name a checkpoint in it{hint}')
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such checkpoint; tools/train.py writes them to its work dir')

@@ -225,10 +225,8 @@ def test_weights_that_do_not_fit_are_refused(call, checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ('tool', 'arguments'),
     [
-        ('train.py', ['configs/nowhere.py']),
         ('train.py', [QUICKSTART, '--resume', 'nowhere.pth']),
         ('train.py', [QUICKSTART, '--cfg-options', 'model.rio_head.x=1']),
-        ('test.py', [QUICKSTART, 'nowhere.pth']),
     ],
 )
 def test_a_mistyped_command_gets_one_message(call, tmp_path, tool, arguments):
