@@ -160,6 +160,7 @@ def test_two_processes_train(call, tmp_path):
     assert json.loads((tmp_path / 'metrics.json').read_text())['images'] == 3
 
 
+@pytest.mark.slow  # test_staged_training_hook.py always tests two processes
 def test_two_processes_train_in_stages(call, tmp_path):
     options = (
         'model.backbone.init_cfg=None',

@@ -116,7 +116,11 @@ def test_an_interrupted_validation_is_made_after_the_resumption(reference, new_r
 
 @pytest.mark.parametrize(
     ('steps', 'to_group'),
-    [pytest.param(1, False, marks=pytest.mark.slow), (5, False), (4, True)],
+    [
+        pytest.param(1, False, marks=pytest.mark.slow),
+        pytest.param(5, False, marks=pytest.mark.slow),
+        (4, True),
+    ],
 )
 def test_sigterm_saves_the_current_step(reference, new_run, figure, steps, to_group):
     """To the process alone, or also to its data loading processes, as `timeout` and Slurm do."""

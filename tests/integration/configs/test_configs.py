@@ -80,7 +80,15 @@ def test_schedule_and_collation(path):
     assert callable(DetInferencer._init_collate(SimpleNamespace(scope='mmdet'), cfg))
 
 
-@every_config
+@pytest.mark.parametrize(
+    'path',
+    [
+        # Most ablations differ by a number from the configs that are always tested.
+        pytest.param(path, marks=[pytest.mark.slow] * (path.parent.name == 'ablations'))
+        for path in LEAVES
+    ],
+    ids=lambda path: path.stem,
+)
 def test_one_training_batch_and_one_prediction(path, data_by_classes):
     cfg = load_config(path)
     classes = tuple(DATASETS.get(next(leaf_datasets(cfg)).type).METAINFO['classes'])

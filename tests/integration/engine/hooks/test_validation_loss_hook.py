@@ -88,7 +88,7 @@ def test_losses_are_those_of_the_model_on_the_images_of_the_split(config, tmp_pa
     assert records[-1]['val/loss_mask'] > 0
 
 
-@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('by_epoch', [pytest.param(True, marks=pytest.mark.slow), False])
 def test_the_training_is_not_changed(config, by_epoch):
     # The batch norms of pyramid and mask head learn their statistics.
     weights, states = [], []
