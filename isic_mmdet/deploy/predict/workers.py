@@ -42,10 +42,13 @@ from isic_mmdet.utils.system import available_cores, keep_freed_memory
 # A model on the CPU needs the cores itself.
 _THREADS = 4
 
-# A message to a process and its answer take 0.1 ms or more, so processes get several images at
-# once: fewer if each keeps its pixels for crops, and if not all processes would get some.
+# A message to a process and its answer take 0.1 ms or more, so it gets several images at once.
 _IMAGES_OF_MESSAGE = 16
-_IMAGES_WITH_PIXELS = 4
+# Of images that keep their pixels for crops.
+_WHOLE_IMAGES_OF_MESSAGE = 4
+# In the messages of all processes, so that neither memory nor temporary files grow with the cores.
+_IMAGES_IN_WORK = 256
+# So that all processes get some images of a small folder.
 _MESSAGES_OF_PROCESS = 4
 
 
@@ -204,9 +207,8 @@ def image_workers(segmenter: Segmenter, settings: FolderSettings, images: int) -
                 folder = stack.enter_context(TemporaryDirectory(prefix='isic_mmdet-'))
                 start = (segmenter.preparation, settings, Path(folder))
                 executors = [ProcessPoolExecutor(1, context, _start, start) for _ in range(number)]
-                most = _IMAGES_OF_MESSAGE if settings.crops is None else _IMAGES_WITH_PIXELS
-                share = max(1, images // (number * _MESSAGES_OF_PROCESS))
-                workers = Workers(executors, number, min(most, share), _read, _write)
+                at_once = _images_of_message(number, images, settings.crops is not None)
+                workers = Workers(executors, number, at_once, _read, _write)
             else:
                 work = ImageWork(segmenter.preparation, settings)
                 executors = [ThreadPoolExecutor(number)]
@@ -219,6 +221,13 @@ def image_workers(segmenter: Segmenter, settings: FolderSettings, images: int) -
             'a process that reads images was killed, most likely for lack of memory; run the same '
             'command with --resume and fewer --workers'
         ) from error
+
+
+def _images_of_message(processes: int, images: int, whole: bool) -> int:
+    """Return how many images a process gets at once; `whole` ones keep their pixels."""
+    most = _WHOLE_IMAGES_OF_MESSAGE if whole else _IMAGES_OF_MESSAGE
+    of_all = min(_IMAGES_IN_WORK, images // _MESSAGES_OF_PROCESS)
+    return max(1, min(most, of_all // processes))
 
 
 def _usual_number(segmenter: Segmenter) -> int:

@@ -80,13 +80,25 @@ def test_an_image_stays_with_the_process_that_reads_it(
     assert all(settings.crop(name, 1).is_file() for name in files)
 
 
-def test_every_process_gets_images_of_a_small_folder(segmenter, image_files, settings, monkeypatch):
+@pytest.mark.parametrize(
+    ('workers', 'images', 'crops', 'at_once'),
+    [
+        (2, 6, None, 1),  # so that both get some
+        (2, 1000, None, 16),
+        (2, 1000, 0.2, 4),  # whole images are large
+        (32, 100_000, None, 8),  # 256 in all processes
+    ],
+)
+def test_how_many_images_a_process_gets_at_once(
+    segmenter, image_files, settings, monkeypatch, workers, images, crops, at_once
+):
     monkeypatch.setattr(segmenter, 'on_gpu', True)
-    files = find_images(list(map(str, image_files)), settings.out).files
-    images = [ToRead(0, name, file, wanted=True) for name, file in files.items()]
-    with image_workers(segmenter, settings, len(images)) as workers:
-        ready = list(workers.read(images, 1))
-    assert [each.worker for each in ready] == [0, 1, 0, 1, 0, 1]
+    settings = replace(settings, workers=workers, crops=crops)
+    ((name, file),) = find_images([str(image_files[0])], settings.out).files.items()
+    to_read = [ToRead(0, name, file, wanted=True)] * (at_once + 1)
+    with image_workers(segmenter, settings, images) as started:
+        ready = list(started.read(to_read, 1))
+    assert [each.worker for each in ready] == [0] * at_once + [1]
 
 
 def test_a_process_needs_no_module_for_a_pipeline_after_that_of_its_server(segmenter, tmp_path):
