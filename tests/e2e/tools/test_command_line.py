@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TOOLS = sorted(path.stem for path in (ROOT / 'tools').glob('*.py'))
 QUICKSTART = 'configs/quickstart.py'
 MODEL = '--config no.py --checkpoint no.pth'
+PRESENT = '--config configs/quickstart.py --checkpoint README.md'
 
 
 @pytest.fixture
@@ -38,13 +39,13 @@ def test_help_ends_with_an_example(call, name):
         ('download_isic', '2018', 2, '--out'),
         ('download_isic', '2018 --out x --parts train', 2, 'invalid choice'),
         ('export_onnx', 'no.py no.pth --out x.onnx', 1, 'no.py: no such config'),
-        ('export_onnx', 'no.py no.pth --out x.pt', 1, '.onnx'),
+        ('export_onnx', f'{QUICKSTART} README.md --out x.pt', 1, '.onnx'),
         ('export_onnx', 'no.py no.pth --out x.onnx --batch 0', 2, 'less than 1'),
         ('export_onnx', 'no.py no.pth', 2, '--out'),
         ('make_synthetic', '', 2, '--out'),
         ('make_synthetic', '--out x --images many', 2, '--images'),
         ('make_synthetic', '--out x --images 0', 1, 'images is 0'),
-        ('predict', f'nowhere {MODEL} --out x', 1, 'nowhere: no such file or folder'),
+        ('predict', f'nowhere {PRESENT} --out x', 1, 'nowhere: no such file or folder'),
         ('predict', f'tests {MODEL} --out x --batch-size 0', 2, 'less than 1'),
         ('predict', f'tests {MODEL}', 2, '--out'),
         ('predict', 'tests --config no.py --out x', 2, '--config and --checkpoint'),

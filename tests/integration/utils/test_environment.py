@@ -27,14 +27,16 @@ sys.meta_path.insert(0, Spy())
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """
-IMAGE = Path(__file__).resolve().parents[3] / 'docs/images/iou_box.png'
-# Enough for each tool that uses torch to import it.
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = str(ROOT / 'configs/quickstart.py')
+IMAGE = str(ROOT / 'docs/images/iou_box.png')
+# Enough for each tool that uses torch to import it: a config, and any file as checkpoint.
 CALLS = {
-    'train.py': ['nowhere.py'],
-    'test.py': ['nowhere.py', 'nowhere.pth'],
-    'browse_dataset.py': ['nowhere.py', '--out', 'nowhere'],
-    'predict.py': [str(IMAGE), '--config', 'no.py', '--checkpoint', 'no.pth', '--out', 'nowhere'],
-    'export_onnx.py': ['nowhere.py', 'nowhere.pth', '--out', 'nowhere.onnx'],
+    'train.py': [CONFIG],
+    'test.py': [CONFIG, IMAGE],
+    'browse_dataset.py': [CONFIG, '--out', 'nowhere'],
+    'predict.py': [IMAGE, '--config', CONFIG, '--checkpoint', IMAGE, '--out', 'nowhere'],
+    'export_onnx.py': [CONFIG, IMAGE, '--out', 'nowhere.onnx'],
     'quantize_onnx.py': ['nowhere.onnx', 'nowhere.py', '--out', 'nowhere.onnx'],
     'convert_torchvision_weights.py': ['nowhere.pth', 'nowhere'],
 }
