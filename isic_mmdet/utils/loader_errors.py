@@ -55,7 +55,8 @@ def worker_died(error: BaseException) -> bool:
     """Return whether an error of a `DataLoader` says that it lost one of its processes."""
     if isinstance(error, (EOFError, ConnectionError)):
         # The process is ending: its connection is closed, and torch still finds it alive.
-        return 'multiprocessing' in Path(extract_tb(error.__traceback__)[-1].filename).parts
+        files = [Path(frame.filename) for frame in extract_tb(error.__traceback__)]
+        return bool(files) and 'multiprocessing' in files[-1].parts
     pattern = r'DataLoader worker .*(killed by signal|exited unexpectedly)'
     return isinstance(error, RuntimeError) and re.search(pattern, str(error)) is not None
 

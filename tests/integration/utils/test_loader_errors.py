@@ -125,6 +125,7 @@ def test_workers_that_are_no_forks_send_errors_too(method):
 def test_errors_of_the_data_are_not_taken_for_errors_of_the_loader():
     assert known_loader_error(ValueError('ISIC_0000001.jpg: broken')) is None
     assert known_loader_error(RuntimeError('shape mismatch')) is None
+    assert known_loader_error(ConnectionResetError('of a download')) is None
     with pytest.raises(EOFError) as error:
         load(without_a_value, 'fork')
     assert known_loader_error(error.value) is None
