@@ -14,10 +14,12 @@ def install() -> None:
     # Imported here, so that the package itself needs no torch.
     from isic_mmdet.compat.checkpoint import install_loaders
     from isic_mmdet.compat.config_folders import install_config_folders
+    from isic_mmdet.compat.config_text import install_config_text
     from isic_mmdet.compat.safe_globals import allow_mmengine_classes
     from isic_mmdet.compat.unsent_batches import install_sending_of_errors
 
     install_config_folders()
+    install_config_text()
     allow_mmengine_classes()
     install_loaders()
     install_sending_of_errors()
