@@ -42,7 +42,7 @@ from isic_mmdet.utils.system import available_cores, keep_freed_memory
 # A model on the CPU needs the cores itself.
 _THREADS = 4
 
-# A message to a process and its answer take 0.1 ms or more, so it gets several images at once.
+# A message and its answer take 0.1 ms or more, so a process gets several images at once.
 _IMAGES_OF_MESSAGE = 16
 # Of images that keep their pixels for crops.
 _WHOLE_IMAGES_OF_MESSAGE = 4
